@@ -1,0 +1,86 @@
+"""`lmm`: one call from a formula and a data frame to a fitted model."""
+
+from collections.abc import Mapping
+
+from numpy.typing import ArrayLike
+
+from mixedmodels.data import Frame
+from mixedmodels.engine.settings import Control
+from mixedmodels.fit.fit import fit_model
+from mixedmodels.fit.request import Request
+from mixedmodels.formula import parse
+from mixedmodels.model import LinearMixedModel
+from mixedmodels.vocabulary import ContrastName, Missing
+
+
+def lmm(
+    formula: str,
+    data: object,
+    *,
+    reml: bool = True,
+    weights: str | ArrayLike | None = None,
+    offset: str | ArrayLike | None = None,
+    contrasts: Mapping[str, ContrastName | ArrayLike] | None = None,
+    missing: Missing = "drop",
+    control: Control | None = None,
+) -> LinearMixedModel:
+    """Fit a linear mixed model.
+
+    Parameters
+    ----------
+    formula : str
+        ``response ~ fixed + (columns | group) + ...``. A bar makes the columns on its left random
+        over the levels of the group, correlated (``|``) or independent (``||``); ``(1 | a/b)`` is
+        ``(1 | a) + (1 | a:b)``. Without a bar, ordinary least squares.
+    data : frame
+        pandas, polars (also lazy), pyarrow, anything narwhals takes, or a dict of arrays.
+    reml : bool
+        Restricted maximum likelihood (the default, since its variances do not shrink with the
+        number of fixed effects) or maximum likelihood, which comparing fixed effects by
+        likelihood needs.
+    weights : str or array, optional
+        Precision weights, a column or one number per row: the residual variance of a row is
+        sigma^2 divided by its weight.
+    offset : str or array, optional
+        A known part of the mean, a column or one number per row.
+    contrasts : mapping, optional
+        Coding of categorical columns, as ``{"recipe": "sum"}``, one of ``treatment``, ``sum``,
+        ``helmert``, ``poly``, ``diff``, or a matrix (levels x columns).
+    missing : {"drop", "error"}
+        Rows with a missing value in a column that the formula uses are dropped and counted in
+        `n_missing`, or are an error.
+    control : Control, optional
+        Settings of the search.
+
+    Returns
+    -------
+    LinearMixedModel
+        Fitted and immutable.
+
+    Raises
+    ------
+    FormulaError
+        If the formula cannot be read.
+    DataError
+        If the data cannot be used as the formula asks.
+    ConvergenceError
+        If the search fails and ``control.on_failure`` is ``"raise"``.
+
+    Examples
+    --------
+    >>> import mixedmodels as mm
+    >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+    >>> model.params.round(3).to_dict()
+    {'Intercept': 251.405, 'Days': 10.467}
+    """
+    request = Request(
+        formula=parse(formula),
+        frame=Frame.of(data),
+        reml=reml,
+        weights=weights,
+        offset=offset,
+        contrasts=contrasts,
+        missing=missing,
+        control=Control() if control is None else control,
+    )
+    return LinearMixedModel(fit_model(request))

@@ -1,0 +1,108 @@
+"""`Problem`: the native criterion of one data set, with names for what comes back.
+
+The criterion is a function of theta alone, minus twice the log-likelihood profiled over beta and
+sigma (ML), or the REML criterion. Every method is pure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixedmodels import _native
+from mixedmodels.design import ModelMatrices
+from mixedmodels.engine.settings import Control
+from mixedmodels.errors import DataError
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One data set, ready to be evaluated at any theta.
+
+    Holds the matrices; the native cross-products are formed when they are first asked for, so
+    that a problem can be pickled and a result that is only read never pays for them.
+
+    Parameters
+    ----------
+    matrices : ModelMatrices
+        Response, fixed-effects matrix of full rank, random terms, weights and offset.
+    """
+
+    matrices: ModelMatrices
+
+    @cached_property
+    def native(self) -> _native.Problem:
+        """The native handle."""
+        m = self.matrices
+        return _native.Problem(
+            _working_response(m),
+            m.X,
+            [(g.codes, len(g.levels)) for g in m.groupings],
+            [(t.group, t.Z, t.structure) for t in m.terms],
+            m.weights,
+        )
+
+    def __getstate__(self) -> dict[str, object]:
+        """The matrices alone: the native handle is rebuilt from them when needed."""
+        return {"matrices": self.matrices}
+
+    @property
+    def n_theta(self) -> int:
+        """The number of covariance parameters m."""
+        return self.native.n_theta
+
+    @property
+    def theta_index(self) -> list[tuple[int, int, int]]:
+        """Per element of theta: term, row and column of T_k."""
+        return self.native.theta_index
+
+    @property
+    def column_scales(self) -> list[Vector]:
+        """Per term: root-mean-square of each column of Z_k."""
+        return self.native.column_scales
+
+    def deviance(self, theta: Sequence[float] | Vector, *, reml: bool) -> float:
+        """The criterion at `theta`."""
+        return self.native.deviance(self.checked(theta), reml)
+
+    def gradient(self, theta: Sequence[float] | Vector, *, reml: bool) -> tuple[float, Vector]:
+        """The criterion at `theta` and its exact gradient (m,)."""
+        return self.native.gradient(self.checked(theta), reml)
+
+    def minimise(self, *, reml: bool, control: Control) -> _native.Solution:
+        """Search for the optimum as `control` says."""
+        start = None if control.start is None else self.checked(control.start)
+        return self.native.minimise(reml, start, control.max_evaluations, control.tolerance)
+
+    def estimates(self, theta: Sequence[float] | Vector, *, reml: bool) -> _native.Solution:
+        """Everything that follows from a given `theta`, without a search."""
+        return self.native.estimates(self.checked(theta), reml)
+
+    def conditional_covariance(self, theta: Vector, *, term: int) -> Vector:
+        """cov(b_k | y) / sigma^2 at known beta, (levels, q_k, q_k)."""
+        return self.native.conditional_covariance(self.checked(theta), term)
+
+    def with_response(self, y: Vector) -> "Problem":
+        """The same problem with another response (kept rows, offset not yet subtracted)."""
+        problem = Problem(replace(self.matrices, y=y))
+        handle = self.native.with_response(_working_response(problem.matrices))
+        problem.__dict__["native"] = handle
+        return problem
+
+    def checked(self, theta: Sequence[float] | Vector) -> Vector:
+        """`theta` as an array, or a DataError if its length or values do not fit."""
+        values = np.asarray(theta, dtype=np.float64)
+        if values.shape != (self.n_theta,) or not np.isfinite(values).all():
+            raise DataError(
+                f"theta must be {self.n_theta} finite numbers, but has shape {values.shape}.\n"
+                "Do:   give one number per covariance parameter, in the order of `model.theta`."
+            )
+        return values
+
+
+def _working_response(matrices: ModelMatrices) -> Vector:
+    return matrices.y if matrices.offset is None else matrices.y - matrices.offset

@@ -1,0 +1,63 @@
+"""Settings of the search for the optimum."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mixedmodels.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """How to search, and what to do when the search fails.
+
+    Parameters
+    ----------
+    max_evaluations : int
+        Most evaluations of the criterion. Ordinary models need 5 to 15 and maximal ones about 40,
+        so that the default of 1000 is only met by a search that is lost.
+    tolerance : float
+        The search ends when the decrease of the criterion that its quadratic model still predicts
+        is below this. The criterion is a deviance, so that 1e-8 is far below anything that
+        statistics can see, and leaves theta accurate to about four digits or better.
+    start : sequence of float, optional
+        Starting value of `theta` (formula order). By default every random-effect column starts
+        with a standard deviation equal to the residual's.
+    on_failure : {"warn", "raise"}
+        A search that ends without converging gives a ``ConvergenceWarning`` and a result whose
+        `convergence` says so, or raises ``ConvergenceError``.
+
+    Raises
+    ------
+    DataError
+        If a setting is out of its range.
+
+    Examples
+    --------
+    >>> from mixedmodels.engine.settings import Control
+    >>> Control(max_evaluations=50).max_evaluations
+    50
+    """
+
+    max_evaluations: int = 1000
+    tolerance: float = 1e-8
+    start: Sequence[float] | None = None
+    on_failure: Literal["warn", "raise"] = "warn"
+
+    def __post_init__(self) -> None:
+        if self.max_evaluations < 1:
+            raise DataError(
+                f"Control(max_evaluations={self.max_evaluations}): at least one evaluation is "
+                "needed.\nDo:   leave it out, or give a positive number."
+            )
+        if not (math.isfinite(self.tolerance) and self.tolerance > 0):
+            raise DataError(
+                f"Control(tolerance={self.tolerance}): the tolerance must be positive and finite."
+                "\nDo:   leave it out; the default of 1e-8 is in units of the deviance."
+            )
+        if self.on_failure not in ("warn", "raise"):
+            raise DataError(
+                f"Control(on_failure={self.on_failure!r}) is not known.\n"
+                'Do:   write "warn" or "raise".'
+            )

@@ -1,0 +1,154 @@
+"""Which directions of a term's covariance have zero variance, and how to say so.
+
+A covariance is judged on the scale of the residual: D T_k, where D holds the root-mean-square of
+each column of Z_k (times the square root of the mean weight), has as its singular values the
+standard deviations that the term adds to an average observation, in units of sigma. They do not
+depend on the units of the covariates, of the response or of the weights. A direction below
+`NEGLIGIBLE` is called zero: it would take some 1e8 rows per level to tell it from nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+
+NEGLIGIBLE = 1e-4  # standard deviation relative to sigma
+PERFECT = 1e-4  # distance of a correlation from 1 at which it is reported as 1
+MOST_DIRECTIONS = 3  # directions spelled out per term; the rest are counted
+
+
+@dataclass(frozen=True, slots=True)
+class TermFacts:
+    """What the message about one term needs."""
+
+    lhs: str
+    group: str
+    columns: tuple[str, ...]
+    structure: str
+    n_levels: int
+
+    @property
+    def label(self) -> str:
+        """The term as written in a formula."""
+        bar = "||" if self.structure == "diagonal" and len(self.columns) > 1 else "|"
+        return f"({self.lhs} {bar} {self.group})"
+
+
+@dataclass(frozen=True, slots=True)
+class SingularTerm:
+    """A term whose covariance is singular.
+
+    `term` counts random terms in formula order, `n_zero` the directions without variance;
+    `findings` says which they are, `message` what to do and why.
+    """
+
+    term: int
+    label: str
+    n_zero: int
+    findings: tuple[str, ...]
+    message: str
+
+
+def singular_terms(
+    T: Sequence[Vector], scales: Sequence[Vector], facts: Sequence[TermFacts]
+) -> tuple[SingularTerm, ...]:
+    """The singular ones among the terms.
+
+    Parameters
+    ----------
+    T : sequence of (q_k, q_k) arrays
+        Relative covariance factors.
+    scales : sequence of (q_k,) arrays
+        Root-mean-square of the columns, weights included.
+    facts : sequence of TermFacts
+    """
+    found = []
+    for k, (T_k, scale, fact) in enumerate(zip(T, scales, facts, strict=True)):
+        S = scale[:, None] * T_k
+        n_zero = int((np.linalg.svd(S, compute_uv=False) < NEGLIGIBLE).sum())
+        if n_zero:
+            findings = describe_directions(S, scale, fact.columns, n_zero)
+            message = _message(fact, n_zero, findings)
+            found.append(SingularTerm(k, fact.label, n_zero, findings, message))
+    return tuple(found)
+
+
+def describe_directions(
+    S: Vector, scale: Vector, columns: Sequence[str], n_zero: int
+) -> tuple[str, ...]:
+    """In words: zero variances first, then correlations of 1, then general combinations."""
+    sd = np.sqrt((S**2).sum(axis=1))
+    findings = [f"variance of {columns[j]} = 0" for j in np.flatnonzero(sd < NEGLIGIBLE)]
+    free: list[int] = []
+    for j in np.flatnonzero(sd >= NEGLIGIBLE):
+        twin = _perfect_twin(S, sd, int(j), free)
+        if twin is None or len(findings) >= n_zero:
+            free.append(int(j))
+        else:
+            sign = "-" if S[j] @ S[twin] < 0 else ""
+            findings.append(f"correlation of {columns[twin]} and {columns[j]} = {sign}1.00")
+    remaining = n_zero - len(findings)
+    if remaining > 0 and len(free) == 2:
+        sign = "-" if S[free[0]] @ S[free[1]] < 0 else ""
+        findings.append(f"correlation of {columns[free[0]]} and {columns[free[1]]} = {sign}1.00")
+    elif remaining > 0:
+        directions = np.linalg.svd(S[free])[0][:, len(free) - remaining :].T
+        names = [columns[j] for j in free]
+        findings += [
+            f"variance of {_combination(v, scale[free], names)} = 0"
+            for v in directions[:MOST_DIRECTIONS]
+        ]
+        if remaining > MOST_DIRECTIONS:
+            findings.append(f"and {remaining - MOST_DIRECTIONS} more such combinations")
+    return tuple(findings)
+
+
+def _perfect_twin(S: Vector, sd: Vector, j: int, free: Sequence[int]) -> int | None:
+    for i in free:
+        if abs(S[j] @ S[i]) >= (1 - PERFECT**2) * sd[i] * sd[j]:
+            return i
+    return None
+
+
+def _combination(direction: Vector, scale: Vector, names: Sequence[str]) -> str:
+    """The combination of random effects, its most important member first with coefficient 1."""
+    order = [int(j) for j in np.argsort(-np.abs(direction)) if abs(direction[j]) > 1e-3]
+    coefficients = direction * scale
+    coefficients = coefficients / coefficients[order[0]]
+    text = names[order[0]]
+    for j in order[1:]:
+        sign = "-" if coefficients[j] < 0 else "+"
+        text += f" {sign} {abs(coefficients[j]):.3g} {names[j]}"
+    return text
+
+
+def _message(fact: TermFacts, n_zero: int, findings: Sequence[str]) -> str:
+    q = len(fact.columns)
+    few = f"{fact.n_levels} levels of {fact.group} are few"
+    if q == 1:
+        what = f"The variance of {fact.label} is zero."
+        advice = "zero is the estimate: keep the fit, or leave the term out."
+        reason = f"the levels of {fact.group} differ no more than the residual variation explains."
+    elif fact.structure == "diagonal":
+        what = f"The covariance of {fact.label} is singular: {_zero(n_zero, 'variance', 'is')}."
+        advice = "keep the fit if prediction is the aim; otherwise leave those columns out."
+        reason = f"{few} for {q} variances, or those effects do not vary between them."
+    else:
+        have = "one direction has" if n_zero == 1 else f"{n_zero} directions have"
+        what = f"The covariance of {fact.label} is singular: {have} zero variance."
+        advice = (
+            "keep the fit if prediction is the aim; otherwise try "
+            f"({fact.lhs} || {fact.group}) or fewer columns."
+        )
+        reason = (
+            f"{few} for {q * (q + 1) // 2} parameters, or an effect does not vary between them."
+        )
+    lines = [what, *(f"    {finding}" for finding in findings)]
+    return "\n".join([*lines, f"Do:   {advice}", f"Why:  {reason}"])
+
+
+def _zero(count: int, noun: str, verb: str) -> str:
+    return f"one {noun} {verb} zero" if count == 1 else f"{count} {noun}s are zero"

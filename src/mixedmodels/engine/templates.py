@@ -1,0 +1,33 @@
+"""From theta to the templates T_k and to covariances: the three scales, one function each."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+
+
+def templates(
+    theta: Vector, theta_index: Sequence[tuple[int, int, int]], sizes: Sequence[int]
+) -> tuple[Vector, ...]:
+    """The lower-triangular T_k (q_k, q_k) of every term; Sigma_k = sigma^2 T_k T_k'."""
+    T = tuple(np.zeros((q, q)) for q in sizes)
+    for value, (term, row, column) in zip(theta, theta_index, strict=True):
+        T[term][row, column] = value
+    return T
+
+
+def covariance(T: Vector, sigma: float) -> Vector:
+    """Sigma = sigma^2 T T' (q, q)."""
+    S = sigma * T
+    return S @ S.T
+
+
+def correlation(cov: Vector) -> Vector:
+    """Correlations (q, q); nan where a variance is zero, since nothing is defined there."""
+    sd = np.sqrt(np.diag(cov))
+    product = np.outer(sd, sd)
+    out = np.full_like(cov, np.nan)
+    np.divide(cov, product, out=out, where=product > 0)
+    return np.clip(out, -1.0, 1.0)

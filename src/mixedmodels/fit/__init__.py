@@ -1,0 +1,1 @@
+"""`Fit`, the waist of the hourglass, and what can be read from it directly."""

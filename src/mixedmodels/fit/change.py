@@ -1,0 +1,64 @@
+"""New fits made from an old one: another response, another formula, another criterion."""
+
+from dataclasses import replace
+from difflib import get_close_matches
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from mixedmodels.data import Frame
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit, fit_model, fit_problem
+from mixedmodels.fit.response import checked_response, column_response
+from mixedmodels.formula import update as update_formula
+from mixedmodels.formula.tokens import quote
+
+
+def refit(fit: Fit, y: str | ArrayLike) -> Fit:
+    """The same rows, columns and weights with another response.
+
+    `y` is the name of a column of the data, or an array with one number per kept row (or per row
+    of the data, of which the kept ones are taken).
+    """
+    if not isinstance(y, str):
+        response = checked_response(y, fit.matrices)
+        whole = np.full(len(fit.matrices.kept), np.nan)
+        whole[fit.matrices.kept] = response
+        request = replace(fit.request, response=whole)
+        return fit_problem(request, fit.spec, fit.problem.with_response(response))
+    _require_column(fit.frame, y)
+    response = column_response(fit.frame, y, fit.matrices)
+    formula = update_formula(fit.request.formula, f"{quote(y)} ~ .")
+    spec = replace(fit.spec, formula=formula)
+    request = replace(fit.request, formula=formula, response=None)
+    return fit_problem(request, spec, fit.problem.with_response(response))
+
+
+def update(
+    fit: Fit, formula: str | None = None, *, reml: bool | None = None, data: object = None
+) -> Fit:
+    """The same request with some parts changed; in `formula`, R's dots stand for the old parts.
+
+    After a refit to an array the new response stays, unless the data or the response of the
+    formula are replaced.
+    """
+    request = fit.request
+    if formula is not None:
+        changed = update_formula(request.formula, formula)
+        keeps = changed.response == request.formula.response
+        request = replace(request, formula=changed, response=request.response if keeps else None)
+    if reml is not None:
+        request = replace(request, reml=reml)
+    if data is not None:
+        request = replace(request, frame=Frame.of(data), response=None)
+    return fit_model(request)
+
+
+def _require_column(frame: Frame, name: str) -> None:
+    if name not in frame.columns:
+        near = get_close_matches(name, frame.columns, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise DataError(
+            f"The data have no column {name!r}.{hint}\n"
+            f"Do:   name one of the {len(frame.columns)} columns, or give an array."
+        )

@@ -1,0 +1,160 @@
+"""`Fit`: the estimates of one model, from which every result is a function.
+
+Notation: y = X beta + sum_k Z_k b_k + offset + e, b_k ~ N(0, sigma^2 T_k T_k') for each level,
+e ~ N(0, sigma^2 / w).
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixedmodels._native import Solution
+from mixedmodels.data import Frame
+from mixedmodels.design import ModelMatrices, ModelSpec, build
+from mixedmodels.engine.convergence import Convergence, convergence_of
+from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.singularity import TermFacts
+from mixedmodels.errors import DataError
+from mixedmodels.fit.notices import announce
+from mixedmodels.fit.request import Request
+from mixedmodels.fit.response import checked_response
+from mixedmodels.formula import Formula
+
+Vector = NDArray[np.float64]
+
+EXACT = 1e-8  # residual sd relative to that of the response below which the fit has no residual
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Estimates at the optimum, with the problem and the recipe that they came from.
+
+    Attributes
+    ----------
+    request : Request
+        What was asked for.
+    spec : ModelSpec
+        The recipe of the columns, for new data.
+    problem : Problem
+        The criterion, and the matrices.
+    reml : bool
+        Whether `objective` is the REML criterion.
+    theta : array (m,)
+        Relative covariance parameters, formula order.
+    beta : array (p,)
+        Fixed effects.
+    sigma : float
+        Residual standard deviation.
+    objective : float
+        Minus twice the log-likelihood (ML) or restricted log-likelihood (REML).
+    b : tuple of (levels, q_k) arrays
+        Conditional modes of the random effects per term.
+    cov_beta_unscaled : array (p, p)
+        (X'V^-1 X)^-1; times sigma^2 it is the covariance of `beta`.
+    convergence : Convergence
+        How the search ended, and which terms are singular.
+    """
+
+    request: Request
+    spec: ModelSpec
+    problem: Problem
+    reml: bool
+    theta: Vector
+    beta: Vector
+    sigma: float
+    objective: float
+    b: tuple[Vector, ...]
+    cov_beta_unscaled: Vector
+    convergence: Convergence
+
+    @property
+    def matrices(self) -> ModelMatrices:
+        """The model matrices of the kept rows."""
+        return self.problem.matrices
+
+    @property
+    def frame(self) -> Frame:
+        """The data, and the maker of tables in the caller's own frame library."""
+        return self.request.frame
+
+
+def fit_model(request: Request) -> Fit:
+    """Build the matrices and fit them.
+
+    Raises
+    ------
+    FormulaError, DataError
+        If the formula or the data cannot be used.
+    ConvergenceError
+        If the search fails and ``request.control.on_failure`` is ``"raise"``.
+    """
+    spec, matrices = build(
+        request.formula,
+        request.frame,
+        weights=request.weights,
+        offset=request.offset,
+        contrasts=request.contrasts,
+        missing=request.missing,
+    )
+    if request.response is not None:
+        matrices = replace(matrices, y=checked_response(request.response, matrices))
+    return fit_problem(request, spec, Problem(matrices))
+
+
+def fit_problem(request: Request, spec: ModelSpec, problem: Problem) -> Fit:
+    """Search for the optimum of a problem that is already built, and announce what is unusual."""
+    matrices = problem.matrices
+    _require_residual_rows(matrices)
+    solution = problem.minimise(reml=request.reml, control=request.control)
+    _require_residual(solution, matrices)
+    fit = Fit(
+        request=request,
+        spec=spec,
+        problem=problem,
+        reml=request.reml,
+        theta=solution.theta,
+        beta=solution.beta,
+        sigma=solution.sigma,
+        objective=solution.deviance,
+        b=tuple(solution.b),
+        cov_beta_unscaled=solution.cov_beta_unscaled,
+        convergence=convergence_of(problem, solution, term_facts(spec.formula, matrices)),
+    )
+    announce(fit.convergence, spec.aliased, on_failure=request.control.on_failure)
+    return fit
+
+
+def term_facts(formula: Formula, matrices: ModelMatrices) -> tuple[TermFacts, ...]:
+    """What messages about the random terms need to know of each."""
+    return tuple(
+        TermFacts(
+            lhs=written.lhs,
+            group=written.name,
+            columns=term.names,
+            structure=term.structure,
+            n_levels=len(matrices.groupings[term.group].levels),
+        )
+        for written, term in zip(formula.random, matrices.terms, strict=True)
+    )
+
+
+def _require_residual_rows(matrices: ModelMatrices) -> None:
+    n, p = matrices.X.shape
+    if n <= p:
+        raise DataError(
+            f"{n} rows cannot determine {p} fixed effects and a residual variance.\n"
+            "Do:   use more rows or fewer columns.\n"
+            "Why:  with as many coefficients as rows every response is fitted exactly."
+        )
+
+
+def _require_residual(solution: Solution, matrices: ModelMatrices) -> None:
+    spread = float(np.std(matrices.y))
+    if not (np.isfinite(solution.deviance) and solution.sigma > EXACT * spread):
+        raise DataError(
+            "The model fits the response exactly: no residual variance is left.\n"
+            "Do:   look for a column on the right side that repeats the response, or for a group\n"
+            "      with one row per level.\n"
+            "Why:  the likelihood has no maximum when the residual variance is zero."
+        )

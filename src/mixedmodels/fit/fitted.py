@@ -1,0 +1,73 @@
+"""Fitted values and residuals on the kept rows."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.vocabulary import ResidualKind
+
+Vector = NDArray[np.float64]
+
+
+def add_random_effects(mean: Vector, codes: NDArray[np.int32], Z: Vector, b: Vector) -> Vector:
+    """mean + Z b per row (n,), column by column, so that no n x q temporary is made.
+
+    Parameters
+    ----------
+    mean : array (n,)
+        Changed in place and returned.
+    codes : int32 array (n,)
+        Level of each row; -1 adds nothing.
+    Z : array (n, q)
+    b : array (levels, q)
+    """
+    padded = np.vstack([b, np.zeros((1, b.shape[1]))])  # code -1 picks the row of zeros
+    for j in range(b.shape[1]):
+        mean += Z[:, j] * padded[codes, j]
+    return mean
+
+
+def marginal_mean(X: Vector, beta: Vector, offset: Vector | None) -> Vector:
+    """X beta + offset (n,)."""
+    mean = X @ beta
+    return mean if offset is None else mean + offset
+
+
+def fitted_array(fit: Fit) -> Vector:
+    """X beta + Z b + offset (n,)."""
+    m = fit.matrices
+    mean = marginal_mean(m.X, fit.beta, m.offset)
+    for term, b in zip(m.terms, fit.b, strict=True):
+        add_random_effects(mean, m.groupings[term.group].codes, term.Z, b)
+    return mean
+
+
+def fitted_values(fit: Fit) -> pd.Series:
+    """Conditional fitted values, on the index of the kept rows."""
+    return pd.Series(fitted_array(fit), index=fit.matrices.index, name="fitted")
+
+
+def residuals(fit: Fit, kind: ResidualKind = "response") -> pd.Series:
+    """Residuals on the index of the kept rows.
+
+    ``"response"``: y minus the fitted value. ``"pearson"``: that times the square root of the
+    weight, as in lme4. ``"standardized"``: the Pearson residual divided by sigma, lme4's *scaled*
+    residual; leverage is not taken into account. ``"marginal"``: y - X beta - offset.
+    """
+    m = fit.matrices
+    if kind == "marginal":
+        values = m.y - marginal_mean(m.X, fit.beta, m.offset)
+    elif kind in ("response", "pearson", "standardized"):
+        values = m.y - fitted_array(fit)
+    else:
+        raise DataError(
+            f"residuals of kind {kind!r} are not known.\n"
+            'Do:   write "response", "pearson", "standardized" or "marginal".'
+        )
+    if kind in ("pearson", "standardized") and m.weights is not None:
+        values = values * np.sqrt(m.weights)
+    if kind == "standardized":
+        values = values / fit.sigma
+    return pd.Series(values, index=m.index, name="resid")

@@ -1,0 +1,40 @@
+"""Names of random-effect columns, unique within each grouping factor."""
+
+from collections import Counter
+
+from mixedmodels.design import ModelMatrices
+
+
+def column_labels(matrices: ModelMatrices) -> tuple[tuple[str, ...], ...]:
+    """Per term, the names of its columns.
+
+    Two terms on one group may share a column, such as the intercepts of (a | g) + (b | g). The
+    second one becomes `Intercept.1`, the third `Intercept.2`.
+    """
+    taken: dict[int, set[str]] = {}
+    for term in matrices.terms:
+        taken.setdefault(term.group, set()).update(term.names)
+    seen: Counter[tuple[int, str]] = Counter()
+    labels = []
+    for term in matrices.terms:
+        names = []
+        for name in term.names:
+            label = name
+            while seen[term.group, name] and label in taken[term.group]:
+                label = f"{name}.{seen[term.group, name]}"
+                seen[term.group, name] += 1
+            seen[term.group, name] += label == name
+            taken[term.group].add(label)
+            names.append(label)
+        labels.append(tuple(names))
+    return tuple(labels)
+
+
+def group_names(matrices: ModelMatrices) -> tuple[str, ...]:
+    """The grouping factors, in order of first appearance in the formula."""
+    return tuple(grouping.name for grouping in matrices.groupings)
+
+
+def terms_of_group(matrices: ModelMatrices, group: int) -> list[int]:
+    """The random terms on a grouping factor, in formula order."""
+    return [k for k, term in enumerate(matrices.terms) if term.group == group]

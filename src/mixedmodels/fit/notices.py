@@ -1,0 +1,49 @@
+"""What is unusual about a fit, said once as a Python warning at the user's own line.
+
+A singular fit is a result with a note, not an alarm: it is on `convergence` and in the summary.
+"""
+
+import sys
+import warnings
+from collections.abc import Sequence
+
+from mixedmodels.engine.convergence import Convergence
+from mixedmodels.errors import ConvergenceError, ConvergenceWarning, DroppedColumnsWarning
+
+
+def announce(convergence: Convergence, aliased: Sequence[str], *, on_failure: str) -> None:
+    """Warn of dropped columns and of a search that failed, or raise if asked to.
+
+    Raises
+    ------
+    ConvergenceError
+        If the search did not converge and `on_failure` is ``"raise"``.
+    """
+    if not convergence.converged and on_failure == "raise":
+        raise ConvergenceError(convergence.message)
+    if not convergence.converged:
+        warnings.warn(convergence.message, ConvergenceWarning, stacklevel=_user_level())
+    if aliased:
+        warnings.warn(dropped_text(aliased), DroppedColumnsWarning, stacklevel=_user_level())
+
+
+def dropped_text(aliased: Sequence[str]) -> str:
+    """The note about columns of X that are combinations of earlier ones."""
+    columns = "column" if len(aliased) == 1 else "columns"
+    return (
+        f"Fixed-effects {columns} dropped: {', '.join(aliased)}.\n"
+        "Do:   nothing, if the model is what you mean; the other coefficients stand for these too.\n"
+        "Why:  each one is a linear combination of columns before it (an empty cell, or the same\n"
+        "      information twice), so that its coefficient cannot be told from theirs."
+    )
+
+
+def _user_level() -> int:
+    """The stack level, for a caller of this function, of the first frame outside the package."""
+    package = __name__.partition(".")[0]
+    level = 1
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == package:
+        frame = frame.f_back
+        level += 1
+    return level

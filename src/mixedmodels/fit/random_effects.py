@@ -1,0 +1,75 @@
+"""Conditional modes of the random effects, given the data and the estimates."""
+
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
+
+Vector = NDArray[np.float64]
+
+
+def random_effects(fit: Fit) -> dict[str, pd.DataFrame]:
+    """Per group a DataFrame (levels x columns) of conditional modes.
+
+    The index has the group's own labels; the columns of several terms on one group stand side by
+    side, a repeated name with `.1` added.
+    """
+    labels = column_labels(fit.matrices)
+    out = {}
+    for g, group in enumerate(group_names(fit.matrices)):
+        terms = terms_of_group(fit.matrices, g)
+        columns = [name for k in terms for name in labels[k]]
+        index = pd.Index(fit.matrices.groupings[g].levels, name=group)
+        values = np.hstack([fit.b[k] for k in terms])
+        out[group] = pd.DataFrame(values, index=index, columns=columns)
+    return out
+
+
+def conditional_sd(fit: Fit, *, term: int) -> Vector:
+    """Standard deviation (levels, q_k) of b_k given the data, at known beta and theta."""
+    unscaled = fit.problem.conditional_covariance(fit.theta, term=term)
+    variances = np.diagonal(unscaled, axis1=1, axis2=2)
+    return fit.sigma * np.sqrt(np.maximum(variances, 0.0))
+
+
+def ranef_table(fit: Fit, *, level: float = 0.95) -> object:
+    """Table `group, level, term, estimate, std_error, conf_low, conf_high`.
+
+    One row per group, level and column, levels within columns within groups; the level labels
+    are text, so that groups of different types fit in one table. The standard error is that of
+    b given the data at the estimated variances, without the uncertainty of the fixed effects, and
+    the limits are normal.
+    """
+    if not 0 < level < 1:
+        raise DataError(
+            f"level = {level} is not a probability.\nDo:   give a number between 0 and 1, as 0.95."
+        )
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    labels = column_labels(fit.matrices)
+    parts: dict[str, list[NDArray[np.generic]]] = {
+        name: [] for name in ("group", "level", "term", "estimate", "std_error")
+    }
+    for g, group in enumerate(group_names(fit.matrices)):
+        levels = np.array([str(label) for label in fit.matrices.groupings[g].levels], dtype=object)
+        for k in terms_of_group(fit.matrices, g):
+            sd = conditional_sd(fit, term=k)
+            for j, name in enumerate(labels[k]):
+                parts["group"].append(np.full(len(levels), group, dtype=object))
+                parts["level"].append(levels)
+                parts["term"].append(np.full(len(levels), name, dtype=object))
+                parts["estimate"].append(fit.b[k][:, j])
+                parts["std_error"].append(sd[:, j])
+    columns = {name: _joined(pieces) for name, pieces in parts.items()}
+    estimate, error = columns["estimate"], columns["std_error"]
+    return fit.frame.table(
+        {**columns, "conf_low": estimate - z * error, "conf_high": estimate + z * error}
+    )
+
+
+def _joined(pieces: list[NDArray[np.generic]]) -> Vector:
+    return np.concatenate(pieces) if pieces else np.empty(0)

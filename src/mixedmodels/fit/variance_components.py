@@ -1,0 +1,88 @@
+"""Variances and correlations of the random effects, on the report and on the variance scale."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mixedmodels.engine.templates import correlation, covariance, templates
+from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
+
+Vector = NDArray[np.float64]
+
+
+def term_covariances(fit: Fit) -> tuple[Vector, ...]:
+    """Sigma_k (q_k, q_k) of every random term, formula order, in the response's units."""
+    sizes = [len(term.names) for term in fit.matrices.terms]
+    T = templates(fit.theta, fit.problem.theta_index, sizes)
+    return tuple(covariance(T_k, fit.sigma) for T_k in T)
+
+
+def variance_components(fit: Fit) -> object:
+    """Table `group, term1, term2, vcov, sdcor`, in the caller's own frame library.
+
+    Per random term its variances (`term2` null, `sdcor` the standard deviation), then its
+    covariances (`sdcor` the correlation, null where a variance is zero); the last row is the
+    residual. A covariance that the model fixes at zero has no row.
+    """
+    rows: list[tuple[str, str | None, str | None, float, float | None]] = []
+    labels = column_labels(fit.matrices)
+    groups = group_names(fit.matrices)
+    for k, cov in enumerate(term_covariances(fit)):
+        term = fit.matrices.terms[k]
+        group, names = groups[term.group], labels[k]
+        rows += [(group, a, None, v, v**0.5) for a, v in zip(names, np.diag(cov), strict=True)]
+        if term.structure != "diagonal":
+            corr = correlation(cov)
+            rows += [
+                (group, names[i], names[j], cov[i, j], corr[i, j])
+                for i in range(len(names))
+                for j in range(i + 1, len(names))
+            ]
+    rows.append(("Residual", None, None, fit.sigma**2, fit.sigma))
+    group_column, term1, term2, vcov, sdcor = zip(*rows, strict=True)
+    return fit.frame.table(
+        {
+            "group": list(group_column),
+            "term1": list(term1),
+            "term2": list(term2),
+            "vcov": np.array(vcov, dtype=np.float64),
+            "sdcor": np.array(sdcor, dtype=np.float64),
+        }
+    )
+
+
+def cov_re(fit: Fit) -> dict[str, pd.DataFrame]:
+    """Covariance of the random effects of one level of each group.
+
+    Two terms on one group are independent: they are blocks of one matrix.
+    """
+    covariances = term_covariances(fit)
+    labels = column_labels(fit.matrices)
+    out = {}
+    for g, group in enumerate(group_names(fit.matrices)):
+        terms = terms_of_group(fit.matrices, g)
+        names = [name for k in terms for name in labels[k]]
+        whole = np.zeros((len(names), len(names)))
+        start = 0
+        for k in terms:
+            stop = start + len(labels[k])
+            whole[start:stop, start:stop] = covariances[k]
+            start = stop
+        out[group] = pd.DataFrame(whole, index=names, columns=names)
+    return out
+
+
+def theta(fit: Fit) -> pd.Series:
+    """The relative covariance parameters with names such as `subject.days.Intercept`.
+
+    Per term in formula order, the lower triangle of T_k column by column: the name is the group,
+    the row and, off the diagonal, the column.
+    """
+    labels = column_labels(fit.matrices)
+    groups = group_names(fit.matrices)
+    names = []
+    for k, row, column in fit.problem.theta_index:
+        parts = [groups[fit.matrices.terms[k].group], labels[k][row]]
+        names.append(".".join(parts if row == column else [*parts, labels[k][column]]))
+    return pd.Series(fit.theta, index=pd.Index(names, dtype=object), name="theta")

@@ -1,0 +1,287 @@
+"""`LinearMixedModel`: the user's object, a façade of one-line methods over one `Fit`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from mixedmodels.engine.convergence import Convergence
+from mixedmodels.fit import (
+    change,
+    criteria,
+    fitted,
+    fixed_effects,
+    labels,
+    random_effects,
+    variance_components,
+)
+from mixedmodels.fit.fit import Fit
+from mixedmodels.prediction.predict import predict
+from mixedmodels.report.summary import Summary, summarise
+from mixedmodels.vocabulary import NewLevels, ResidualKind
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class LinearMixedModel:
+    """A fitted linear mixed model, as `mixedmodels.lmm` returns it. It never changes.
+
+    Labelled vectors and matrices are pandas; tables come in the frame library of the data.
+
+    Attributes
+    ----------
+    fit : Fit
+        The estimates, the matrices and the criterion.
+
+    Examples
+    --------
+    >>> import mixedmodels as mm
+    >>> model = mm.lmm("Yield ~ 1 + (1 | Batch)", mm.datasets.load("dyestuff"))
+    >>> round(model.sigma, 3), model.nobs, model.ngroups
+    (49.51, 30, {'Batch': 6})
+    """
+
+    fit: Fit
+
+    @property
+    def formula(self) -> str:
+        """The formula in canonical form."""
+        return str(self.fit.spec.formula)
+
+    @property
+    def params(self) -> pd.Series:
+        """Fixed effects by name."""
+        return fixed_effects.params(self.fit)
+
+    @property
+    def bse(self) -> pd.Series:
+        """Standard errors of the fixed effects, from sigma^2 (X'V^-1 X)^-1."""
+        return fixed_effects.bse(self.fit)
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """Fixed effects divided by their standard errors."""
+        return fixed_effects.tvalues(self.fit)
+
+    def cov_params(self) -> pd.DataFrame:
+        """Covariance of the fixed effects' estimates."""
+        return fixed_effects.cov_params(self.fit)
+
+    def coef_table(self) -> object:
+        """Table `term, estimate, std_error, statistic`."""
+        return fixed_effects.coef_table(self.fit)
+
+    @property
+    def sigma(self) -> float:
+        """Residual standard deviation (of a row of weight 1)."""
+        return self.fit.sigma
+
+    @property
+    def scale(self) -> float:
+        """Residual variance, `sigma` squared."""
+        return self.fit.sigma**2
+
+    @property
+    def theta(self) -> pd.Series:
+        """Relative covariance parameters, formula order: elements of T_k, Sigma_k = sigma^2 T T'."""
+        return variance_components.theta(self.fit)
+
+    @property
+    def variance_components(self) -> object:
+        """Table `group, term1, term2, vcov, sdcor`: variances, covariances, the residual last."""
+        return variance_components.variance_components(self.fit)
+
+    @property
+    def cov_re(self) -> dict[str, pd.DataFrame]:
+        """Per group, the covariance of its random effects."""
+        return variance_components.cov_re(self.fit)
+
+    @property
+    def random_effects(self) -> dict[str, pd.DataFrame]:
+        """Per group, the conditional modes (levels x columns)."""
+        return random_effects.random_effects(self.fit)
+
+    def ranef_table(self, level: float = 0.95) -> object:
+        """Table `group, level, term, estimate, std_error, conf_low, conf_high`.
+
+        Parameters
+        ----------
+        level : float
+            Coverage of the normal limits around each conditional mode.
+        """
+        return random_effects.ranef_table(self.fit, level=level)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The grouping factors, in order of first appearance in the formula."""
+        return labels.group_names(self.fit.matrices)
+
+    @property
+    def ngroups(self) -> dict[str, int]:
+        """Per grouping factor, the number of its levels."""
+        return {g.name: len(g.levels) for g in self.fit.matrices.groupings}
+
+    @property
+    def reml(self) -> bool:
+        """Whether the fit is by REML."""
+        return self.fit.reml
+
+    @property
+    def objective(self) -> float:
+        """Minus twice the log-likelihood (ML), or the REML criterion: what was minimised."""
+        return self.fit.objective
+
+    @property
+    def llf(self) -> float:
+        """Log-likelihood, the restricted one under REML."""
+        return criteria.log_likelihood(self.fit)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's criterion: objective + 2 npar."""
+        return criteria.aic(self.fit)
+
+    @property
+    def aicc(self) -> float:
+        """AIC corrected for small samples; infinite where nobs <= npar + 1."""
+        return criteria.aicc(self.fit)
+
+    @property
+    def bic(self) -> float:
+        """Schwarz's criterion: objective + log(nobs) npar."""
+        return criteria.bic(self.fit)
+
+    @property
+    def nobs(self) -> int:
+        """Rows used."""
+        return criteria.n_rows(self.fit)
+
+    @property
+    def npar(self) -> int:
+        """Parameters: fixed effects, covariance parameters and the residual variance."""
+        return criteria.n_parameters(self.fit)
+
+    @property
+    def n_missing(self) -> int:
+        """Rows dropped because of a missing value."""
+        return self.fit.matrices.n_missing
+
+    @property
+    def aliased(self) -> tuple[str, ...]:
+        """Fixed-effects columns dropped because earlier ones determine them."""
+        return self.fit.spec.aliased
+
+    @property
+    def fittedvalues(self) -> pd.Series:
+        """X beta + Z b + offset, on the index of the rows used."""
+        return fitted.fitted_values(self.fit)
+
+    @property
+    def resid(self) -> pd.Series:
+        """Response minus fitted value, on the index of the rows used."""
+        return fitted.residuals(self.fit, "response")
+
+    def residuals(self, kind: ResidualKind = "response") -> pd.Series:
+        """Residuals of one kind, on the index of the rows used.
+
+        Parameters
+        ----------
+        kind : {"response", "pearson", "standardized", "marginal"}
+            y minus the fitted value; the same times the square root of the weight (lme4's
+            ``pearson``); that divided by sigma (lme4's ``scaled``; leverage is not accounted
+            for); or y minus the population mean X beta + offset.
+        """
+        return fitted.residuals(self.fit, kind)
+
+    @property
+    def is_singular(self) -> bool:
+        """Whether a covariance of the random effects has a direction of zero variance."""
+        return bool(self.fit.convergence.singular)
+
+    @property
+    def convergence(self) -> Convergence:
+        """How the search ended; its `message` names the zero-variance directions."""
+        return self.fit.convergence
+
+    def summary(self) -> Summary:
+        """What was fitted, to what, how well, and what to beware of; prints, and shows as HTML."""
+        return summarise(self.fit)
+
+    def predict(
+        self,
+        newdata: object = None,
+        *,
+        re: str | Sequence[str] = "all",
+        new_levels: NewLevels = "population",
+    ) -> pd.Series:
+        """Predicted means.
+
+        Parameters
+        ----------
+        newdata : frame, optional
+            Rows to predict; by default the rows used.
+        re : {"all", "none"} or sequence of str
+            Random effects to include: every group's, none (the population mean), or those of the
+            groups named.
+        new_levels : {"population", "error"}
+            A level that the fit has not seen has random effects of zero, or is an error.
+
+        Returns
+        -------
+        Series
+            On the index of `newdata`; nan where a value that the prediction needs is missing.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> model.predict({"Days": [0, 10], "Subject": [308, 308]}).round(1).tolist()
+        [253.7, 450.3]
+        >>> model.predict({"Days": [0, 10]}, re="none").round(1).tolist()
+        [251.4, 356.1]
+        """
+        return predict(self.fit, newdata, re=re, new_levels=new_levels)
+
+    def refit(self, y: str | ArrayLike) -> "LinearMixedModel":
+        """The same model for another response.
+
+        Parameters
+        ----------
+        y : str or array
+            A column of the data, or one number per row used (or per row of the data).
+        """
+        return LinearMixedModel(change.refit(self.fit, y))
+
+    def update(
+        self, formula: str | None = None, *, reml: bool | None = None, data: object = None
+    ) -> "LinearMixedModel":
+        """A new model with some parts of the request changed.
+
+        Parameters
+        ----------
+        formula : str, optional
+            With R's dots for the old parts: ``". ~ . + x - (1 | g)"``.
+        reml : bool, optional
+            REML or ML.
+        data : frame, optional
+            Other data.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> model.update("~ . - (Days | Subject) + (1 | Subject)", reml=False).formula
+        'Reaction ~ Days + (1 | Subject)'
+        """
+        return LinearMixedModel(change.update(self.fit, formula, reml=reml, data=data))
+
+    def __str__(self) -> str:
+        return str(self.summary())
+
+    def __repr__(self) -> str:
+        return (
+            f"<LinearMixedModel {self.formula}: {'REML' if self.reml else 'ML'}, n = {self.nobs}>"
+        )
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()

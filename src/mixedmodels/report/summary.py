@@ -1,0 +1,142 @@
+"""The summary of a fitted model: what was fitted, to what, how well, and what to beware of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mixedmodels.engine.templates import correlation
+from mixedmodels.fit.criteria import aic, aicc, bic, log_likelihood, n_rows
+from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.fitted import residuals
+from mixedmodels.fit.fixed_effects import bse, tvalues
+from mixedmodels.fit.labels import column_labels, group_names
+from mixedmodels.fit.notices import dropped_text
+from mixedmodels.fit.variance_components import term_covariances
+from mixedmodels.report import html, numbers, text
+from mixedmodels.report.document import Document, Section, as_rows
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A summary that prints as text and shows as HTML in a notebook.
+
+    Attributes
+    ----------
+    document : Document
+        The content: `title`, `facts`, `sections` and `notes`.
+    """
+
+    document: Document
+
+    def __str__(self) -> str:
+        return text.render(self.document)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return html.render(self.document)
+
+
+def summarise(fit: Fit) -> Summary:
+    """The summary of `fit`."""
+    return Summary(Document(_title(fit), _facts(fit), _sections(fit), _notes(fit)))
+
+
+def _title(fit: Fit) -> str:
+    if not fit.matrices.terms:
+        return f"Linear model without random effects, fitted by {_method(fit)}"
+    return f"Linear mixed model fitted by {_method(fit)}"
+
+
+def _method(fit: Fit) -> str:
+    return "REML" if fit.reml else "maximum likelihood (ML)"
+
+
+def _facts(fit: Fit) -> tuple[tuple[str, str], ...]:
+    m, request = fit.matrices, fit.request
+    rows = f"{n_rows(fit)}"
+    if m.n_missing:
+        rows += f" of {n_rows(fit) + m.n_missing} ({m.n_missing} with missing values dropped)"
+    facts = [("Formula", str(fit.spec.formula)), ("Rows", rows)]
+    for name, given in (("Weights", request.weights), ("Offset", request.offset)):
+        if given is not None:
+            facts.append((name, given if isinstance(given, str) else "an array"))
+    if m.groupings:
+        sizes = (f"{g.name} {len(g.levels)}" for g in m.groupings)
+        facts.append(("Groups", ", ".join(sizes)))
+    facts.append(("Search", fit.convergence.search.splitlines()[0]))
+    return tuple(facts)
+
+
+def _sections(fit: Fit) -> tuple[Section, ...]:
+    sections = [_criteria(fit), _scaled_residuals(fit), _random_effects(fit)]
+    return (*sections, _fixed_effects(fit)) if len(fit.beta) else tuple(sections)
+
+
+def _criteria(fit: Fit) -> Section:
+    if fit.reml:
+        heading = "Criterion (REML: compare models with the same fixed effects only)"
+        header = ("REML criterion", "Restricted log-lik.", "AIC", "AICc", "BIC")
+    else:
+        heading = "Criterion"
+        header = ("-2 log-likelihood", "Log-likelihood", "AIC", "AICc", "BIC")
+    values = (fit.objective, log_likelihood(fit), aic(fit), aicc(fit), bic(fit))
+    return Section(heading, header, (tuple(numbers.fixed(v, decimals=2) for v in values),))
+
+
+def _scaled_residuals(fit: Fit) -> Section:
+    quantiles = np.quantile(residuals(fit, "standardized").to_numpy(), [0, 0.25, 0.5, 0.75, 1])
+    cells = tuple(numbers.fixed(float(v), decimals=3) for v in quantiles)
+    return Section("Scaled residuals", ("Min", "1Q", "Median", "3Q", "Max"), (cells,))
+
+
+def _random_effects(fit: Fit) -> Section:
+    groups = group_names(fit.matrices)
+    labels = column_labels(fit.matrices)
+    names: list[tuple[str, str]] = []
+    variances: list[float] = []
+    correlations: list[list[str]] = []
+    for k, cov in enumerate(term_covariances(fit)):
+        term = fit.matrices.terms[k]
+        corr = correlation(cov)
+        for j, label in enumerate(labels[k]):
+            names.append((groups[term.group] if j == 0 else "", label))
+            variances.append(float(cov[j, j]))
+            known = [] if term.structure == "diagonal" else corr[j, :j].tolist()
+            correlations.append([numbers.fixed(c, decimals=2) for c in known])
+    names.append(("Residual", ""))
+    variances.append(fit.sigma**2)
+    correlations.append([])
+    n_corr = max(len(row) for row in correlations)
+    padded = [row + [""] * (n_corr - len(row)) for row in correlations]
+    columns = [
+        *zip(*names, strict=True),
+        numbers.column(variances),
+        numbers.column([v**0.5 for v in variances]),
+        *([row[j] for row in padded] for j in range(n_corr)),
+    ]
+    header = ("Group", "Term", "Variance", "Std. dev.", *["Corr."][:n_corr], *[""] * (n_corr - 1))
+    return Section("Random effects", header, as_rows(columns), n_text=2)
+
+
+def _fixed_effects(fit: Fit) -> Section:
+    errors = bse(fit).tolist()
+    cells = numbers.column([*fit.beta.tolist(), *errors], yardstick=errors)
+    columns = [
+        fit.matrices.x_names,
+        cells[: len(errors)],
+        cells[len(errors) :],
+        [numbers.fixed(t, decimals=3) for t in tvalues(fit)],
+    ]
+    header = ("Term", "Estimate", "Std. error", "t")
+    return Section("Fixed effects", header, as_rows(columns), n_text=1)
+
+
+def _notes(fit: Fit) -> tuple[str, ...]:
+    notes = [term.message for term in fit.convergence.singular]
+    if not fit.convergence.converged:
+        notes.insert(0, fit.convergence.search)
+    if fit.spec.aliased:
+        notes.append(dropped_text(fit.spec.aliased))
+    return tuple(notes)

@@ -1,0 +1,18 @@
+"""The user's data: frames of any library, columns as plain arrays, missing values."""
+
+from mixedmodels.data.columns import Codes, Column, encode, interaction, label
+from mixedmodels.data.frame import Backend, Frame, table
+from mixedmodels.data.missing import Completeness, completeness
+
+__all__ = [
+    "Backend",
+    "Codes",
+    "Column",
+    "Completeness",
+    "Frame",
+    "completeness",
+    "encode",
+    "interaction",
+    "label",
+    "table",
+]

@@ -1,0 +1,223 @@
+"""A column of data: numbers, or codes of levels. Loops run over levels, never over rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Int32 = NDArray[np.int32]
+Mask = NDArray[np.bool_]
+
+ColumnKind = Literal["number", "boolean", "category", "time"]
+
+DENSE_TABLE_FACTOR = 4
+"""Integers are renumbered through a table if their range is at most this times their count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """A categorical column as integer codes.
+
+    Attributes
+    ----------
+    codes
+        int32, shape (n,): index into `values`, -1 for a missing value.
+    values
+        The levels in order, as the user's own values.
+    """
+
+    codes: Int32
+    values: tuple[Any, ...]
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The levels as text, the same for ``1``, ``1.0`` and ``"1"``."""
+        return tuple(label(value) for value in self.values)
+
+    @property
+    def missing(self) -> Mask | None:
+        """Rows without a level; None if there are none."""
+        mask = self.codes < 0
+        return mask if mask.any() else None
+
+    def take(self, rows: Mask) -> Codes:
+        """The same levels for the rows where `rows` is true."""
+        return Codes(self.codes[rows], self.values)
+
+    def without_unused(self) -> Codes:
+        """Only the levels that occur, in the same order."""
+        counts = np.bincount(self.codes + 1, minlength=len(self.values) + 1)[1:]
+        if counts.all():
+            return self
+        used = np.flatnonzero(counts)
+        renumber = np.full(len(self.values) + 1, -1, dtype=np.int32)
+        renumber[used] = np.arange(used.size, dtype=np.int32)
+        return Codes(renumber[self.codes], tuple(self.values[index] for index in used))
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column, read from the user's frame into plain arrays.
+
+    Attributes
+    ----------
+    name
+        Its name in the frame.
+    kind
+        ``"number"`` and ``"boolean"`` have `numbers`; ``"category"`` (also text) and ``"time"``
+        (dates and durations) have `codes`.
+    numbers
+        float64, int64 or bool, shape (n,); arbitrary where `missing` is true.
+    codes
+        The levels, unused ones included.
+    missing
+        bool, shape (n,), true where the value is missing; None if no value is.
+    """
+
+    name: str
+    kind: ColumnKind
+    numbers: NDArray[Any] | None
+    codes: Codes | None
+    missing: Mask | None
+
+    @staticmethod
+    def of_numbers(name: str, numbers: NDArray[Any], missing: Mask | None = None) -> Column:
+        """A numeric or boolean column; NaN counts as missing."""
+        if numbers.dtype.kind == "f":
+            not_a_number = np.isnan(numbers)
+            if not_a_number.any():
+                missing = not_a_number if missing is None else missing | not_a_number
+        kind: ColumnKind = "boolean" if numbers.dtype.kind == "b" else "number"
+        return Column(name, kind, numbers, None, missing)
+
+    @staticmethod
+    def of_codes(name: str, codes: Codes, *, is_time: bool = False) -> Column:
+        """A categorical column."""
+        return Column(name, "time" if is_time else "category", None, codes, codes.missing)
+
+    @property
+    def n_missing(self) -> int:
+        return 0 if self.missing is None else int(self.missing.sum())
+
+    def take(self, rows: Mask) -> Column:
+        """The rows where `rows` is true."""
+        missing = None if self.missing is None else self.missing[rows]
+        if missing is not None and not missing.any():
+            missing = None
+        numbers = None if self.numbers is None else self.numbers[rows]
+        codes = None if self.codes is None else self.codes.take(rows)
+        return Column(self.name, self.kind, numbers, codes, missing)
+
+
+def encode(column: Column, *, drop_unused: bool = True) -> Codes:
+    """The column as codes of levels.
+
+    Categorical types keep the order of their levels. Numbers and booleans are sorted by value,
+    text by code point. Numbers that are all whole become integers.
+
+    Parameters
+    ----------
+    column
+        Any column.
+    drop_unused
+        Leave out the levels that do not occur.
+    """
+    if column.codes is not None:
+        return column.codes.without_unused() if drop_unused else column.codes
+    if column.numbers is None:
+        raise ValueError("a column has numbers or codes")
+    return _encode_numbers(column.numbers, column.missing)
+
+
+def interaction(*factors: Codes) -> Codes:
+    """The combinations of levels that occur, ordered by the first factor, then the second, ….
+
+    The levels are labels such as ``"a1:b1"``. A row that misses one level misses all.
+    """
+    combined = factors[0].without_unused()
+    labels = combined.levels
+    for factor in factors[1:]:
+        n_levels = len(factor.values)
+        keys = combined.codes.astype(np.int64) * n_levels + factor.codes
+        missing = (combined.codes < 0) | (factor.codes < 0)
+        codes, present = renumber(keys, missing if missing.any() else None)
+        first, second = np.divmod(present, n_levels)
+        seconds = factor.levels
+        pairs = zip(first.tolist(), second.tolist(), strict=True)
+        labels = tuple(f"{labels[i]}:{seconds[j]}" for i, j in pairs)
+        combined = Codes(codes, labels)
+    return Codes(combined.codes, labels)
+
+
+def renumber(keys: NDArray[np.int64], missing: Mask | None) -> tuple[Int32, NDArray[np.int64]]:
+    """Number the distinct integers 0, 1, … in ascending order.
+
+    Returns
+    -------
+    codes
+        int32, shape (n,), -1 where `missing` is true.
+    present
+        The distinct integers in order, so that ``present[codes]`` gives `keys` back.
+    """
+    valid = keys if missing is None else keys[~missing]
+    if valid.size == 0:
+        return np.full(keys.shape, -1, dtype=np.int32), valid
+    lowest, highest = int(valid.min()), int(valid.max())
+    if highest - lowest < DENSE_TABLE_FACTOR * valid.size + 1024:
+        shifted = valid - lowest
+        seen = np.zeros(highest - lowest + 1, dtype=np.bool_)
+        seen[shifted] = True
+        present = np.flatnonzero(seen).astype(np.int64) + lowest
+        valid_codes = (np.cumsum(seen, dtype=np.int32) - np.int32(1))[shifted]
+    else:
+        found, uniques = pd.factorize(valid, sort=True)
+        valid_codes, present = found.astype(np.int32), np.asarray(uniques, dtype=np.int64)
+    if missing is None:
+        return valid_codes, present
+    codes = np.full(keys.shape, -1, dtype=np.int32)
+    codes[~missing] = valid_codes
+    return codes, present
+
+
+def from_dictionary(indices: NDArray[Any], values: Sequence[Any], *, sort: bool) -> Codes:
+    """Codes from dictionary-encoded values; a missing value has index -1 or is None in `values`.
+
+    With `sort`, levels that occur are put in ascending order; otherwise their order is kept.
+    """
+    codes = indices.astype(np.int32, copy=False)
+    absent = [index for index, value in enumerate(values) if value is None]
+    order = [index for index in range(len(values)) if values[index] is not None]
+    if sort:
+        order.sort(key=lambda index: values[index])
+    if absent or order != list(range(len(values))):
+        position = np.full(len(values) + 1, -1, dtype=np.int32)
+        position[order] = np.arange(len(order), dtype=np.int32)
+        codes = position[codes]
+    return Codes(codes, tuple(values[index] for index in order))
+
+
+def label(value: object) -> str:
+    """A level as text; whole floats lose their ``.0`` so that they match integers."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _encode_numbers(numbers: NDArray[Any], missing: Mask | None) -> Codes:
+    if numbers.dtype.kind == "b":
+        codes, present = renumber(numbers.astype(np.int64), missing)
+        return Codes(codes, tuple(bool(value) for value in present))
+    if numbers.dtype.kind == "f":
+        valid = numbers if missing is None else np.where(missing, 0.0, numbers)
+        is_whole = bool(np.all(np.floor(valid) == valid) and np.all(np.abs(valid) < 2**62))
+        if not is_whole:
+            codes, levels = pd.factorize(numbers, sort=True)
+            return Codes(codes.astype(np.int32), tuple(levels.tolist()))
+        numbers = valid.astype(np.int64)
+    codes, present = renumber(numbers, missing)
+    return Codes(codes, tuple(present.tolist()))

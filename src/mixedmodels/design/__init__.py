@@ -1,0 +1,26 @@
+"""The design: from a formula and a table to the matrices of a model.
+
+`build` makes the matrices and the specification, `rebuild` the same columns for other data.
+"""
+
+from mixedmodels.design.build import build
+from mixedmodels.design.matrices import (
+    Grouping,
+    ModelMatrices,
+    NewMatrices,
+    NewTerm,
+    TermMatrix,
+)
+from mixedmodels.design.spec import ModelSpec, TermSpec, rebuild
+
+__all__ = [
+    "Grouping",
+    "ModelMatrices",
+    "ModelSpec",
+    "NewMatrices",
+    "NewTerm",
+    "TermMatrix",
+    "TermSpec",
+    "build",
+    "rebuild",
+]

@@ -1,0 +1,151 @@
+"""Codings of categorical columns that the caller chose by name or by matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+from formulaic.transforms.contrasts import (
+    Contrasts as Coding,
+)
+from formulaic.transforms.contrasts import (
+    CustomContrasts,
+    DiffContrasts,
+    HelmertContrasts,
+    PolyContrasts,
+    SumContrasts,
+    TreatmentContrasts,
+    encode_contrasts,
+)
+from numpy.typing import ArrayLike
+
+from mixedmodels.data import Codes
+from mixedmodels.design.names import near_matches
+from mixedmodels.errors import DataError
+from mixedmodels.vocabulary import ContrastName, Contrasts
+
+NAMED: Mapping[str, type[Coding]] = {
+    "treatment": TreatmentContrasts,
+    "sum": SumContrasts,
+    "helmert": HelmertContrasts,
+    "poly": PolyContrasts,
+    "diff": DiffContrasts,
+}
+
+
+class MatrixContrasts(CustomContrasts):  # type: ignore[misc]  # formulaic is not typed
+    """A coding matrix that gives way to indicator columns where full rank is asked for.
+
+    Where the intercept is absent, a factor must span it: R uses indicators there, whatever the
+    contrasts, and so do the named codings.
+    """
+
+    FACTOR_FORMAT_REDUCED = "{name}[{field}]"
+
+    @CustomContrasts.override
+    def _get_coding_matrix(
+        self, levels: Sequence[Hashable], reduced_rank: bool = True, sparse: bool = False
+    ) -> Any:
+        if not reduced_rank:
+            return np.eye(len(levels))
+        return super()._get_coding_matrix(levels, reduced_rank=reduced_rank, sparse=sparse)
+
+    @CustomContrasts.override
+    def get_coding_column_names(
+        self, levels: Sequence[Hashable], reduced_rank: bool = True
+    ) -> Sequence[Hashable]:
+        if not reduced_rank:
+            return levels
+        return list(super().get_coding_column_names(levels, reduced_rank=reduced_rank))
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """Encodes a column with a chosen coding when formulaic asks; picklable, unlike a closure."""
+
+    coding: Coding
+
+    def __call__(
+        self,
+        values: Any,
+        reduced_rank: bool,
+        drop_rows: Sequence[int],
+        encoder_state: dict[str, Any],
+        model_spec: Any,
+    ) -> Any:
+        return encode_contrasts(
+            values,
+            contrasts=self.coding,
+            reduced_rank=reduced_rank,
+            _state=encoder_state,
+            _spec=model_spec,
+        )
+
+
+def codings(contrasts: Contrasts | None, factors: Mapping[str, Codes | None]) -> dict[str, Coding]:
+    """The coding of each column that `contrasts` names.
+
+    Parameters
+    ----------
+    contrasts
+        Column to name of a coding, or to a matrix with one row per level.
+    factors
+        The columns that the formula uses outside of groups; None for those that are numeric.
+
+    Raises
+    ------
+    DataError
+        If a column is not used or numeric, a name is unknown, or a matrix does not fit.
+    """
+    chosen: dict[str, Coding] = {}
+    for column, contrast in (contrasts or {}).items():
+        if column not in factors:
+            raise DataError(
+                f"contrasts names {column!r}, which the formula does not use."
+                f"{near_matches(column, tuple(factors))}\n"
+                "Do:   name a categorical column of the fixed part or the left side of a bar."
+            )
+        factor = factors[column]
+        if factor is None:
+            raise DataError(
+                f"contrasts names {column!r}, which is numeric.\n"
+                f"Do:   write C({column}, contr.sum) in the formula, or make the column "
+                "categorical."
+            )
+        chosen[column] = _coding(column, contrast, len(factor.values))
+    return chosen
+
+
+def _coding(column: str, contrast: ContrastName | ArrayLike, n_levels: int) -> Coding:
+    if isinstance(contrast, str):
+        if contrast not in NAMED:
+            known = ", ".join(get_args(ContrastName))
+            raise DataError(
+                f"There is no contrast {contrast!r} (for {column!r})."
+                f"{near_matches(contrast, NAMED)}\n"
+                f"Do:   use one of {known}, or a matrix with one row per level."
+            )
+        return NAMED[contrast]()
+    return _matrix_coding(column, contrast, n_levels)
+
+
+def _matrix_coding(column: str, contrast: ArrayLike, n_levels: int) -> Coding:
+    names = list(contrast.columns) if isinstance(contrast, pd.DataFrame) else None
+    matrix = np.asarray(contrast)
+    if matrix.dtype.kind not in "fiu" or matrix.ndim != 2 or not np.isfinite(matrix).all():
+        raise DataError(
+            f"The contrasts of {column!r} are not a matrix of finite numbers.\n"
+            "Do:   pass a two-dimensional array, one row per level."
+        )
+    with_constant = np.column_stack([np.ones(len(matrix)), matrix])
+    fits = matrix.shape[0] == n_levels and matrix.shape[1] < n_levels
+    if not fits or np.linalg.matrix_rank(with_constant) <= matrix.shape[1]:
+        raise DataError(
+            f"The contrasts of {column!r} are a {matrix.shape[0]} x {matrix.shape[1]} matrix.\n"
+            f"Do:   give one row for each of the {n_levels} levels and at most {n_levels - 1} "
+            "columns, independent of each other and of a constant."
+        )
+    return MatrixContrasts(matrix.astype(np.float64), names)

@@ -1,0 +1,147 @@
+"""What the design hands on: plain arrays with the names of their columns and levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mixedmodels.vocabulary import Structure
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+Int32 = NDArray[np.int32]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """One grouping factor.
+
+    Attributes
+    ----------
+    name
+        As in every table: column names joined by colons.
+    columns
+        The columns it is made of.
+    codes
+        int32, shape (n,): index into `levels`.
+    levels
+        The user's own values for one column, labels such as ``"a1:b1"`` for several.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    codes: Int32
+    levels: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TermMatrix:
+    """The columns of one random term, never expanded over the levels.
+
+    Attributes
+    ----------
+    group
+        Index into the groupings.
+    names
+        Column names, q of them.
+    Z
+        Shape (n, q), Fortran order.
+    structure
+        Covariance structure of the q effects of a level.
+    """
+
+    group: int
+    names: tuple[str, ...]
+    Z: Matrix
+    structure: Structure
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMatrices:
+    """Everything the engine needs of the data; n rows are kept of the N given.
+
+    Attributes
+    ----------
+    y
+        Response, shape (n,). The offset is not subtracted.
+    X
+        Fixed-effects matrix of full column rank, shape (n, p), Fortran order; p may be 0.
+    x_names
+        Names of its columns.
+    groupings
+        Distinct grouping factors in order of first appearance in the formula.
+    terms
+        Random terms in formula order.
+    weights, offset
+        Shape (n,), or None.
+    kept
+        bool, shape (N,): rows of the data that are in use.
+    index
+        Row labels of the kept rows.
+    n_missing
+        Number of rows dropped because a value is missing.
+    """
+
+    y: Vector
+    X: Matrix
+    x_names: tuple[str, ...]
+    groupings: tuple[Grouping, ...]
+    terms: tuple[TermMatrix, ...]
+    weights: Vector | None
+    offset: Vector | None
+    kept: Mask
+    index: pd.Index
+    n_missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewTerm:
+    """The columns of one random term for new data.
+
+    Attributes
+    ----------
+    group
+        Index into the groupings of the fit.
+    codes
+        int32, shape (n,): index into the levels of the fit, -1 for a new or missing level.
+    names
+        Column names.
+    Z
+        Shape (n, q); NaN where a value is missing.
+    """
+
+    group: int
+    codes: Int32
+    names: tuple[str, ...]
+    Z: Matrix
+
+
+@dataclass(frozen=True, slots=True)
+class NewMatrices:
+    """The matrices of a fit, made for other data; every row of the data is present.
+
+    Attributes
+    ----------
+    X
+        Shape (n, p), the columns that the fit kept; NaN in incomplete rows.
+    terms
+        Random terms in formula order.
+    y
+        Response, if it was asked for; NaN where it is missing.
+    index
+        Row labels.
+    complete
+        bool, shape (n,): no column that `X` or a `Z` needs is missing. Grouping levels do not
+        count.
+    """
+
+    X: Matrix
+    terms: tuple[NewTerm, ...]
+    y: Vector | None
+    index: pd.Index
+    complete: Mask

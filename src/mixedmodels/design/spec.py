@@ -1,0 +1,196 @@
+"""`ModelSpec`: the recipe of a model's matrices, and the same matrices for other data."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from formulaic import ModelSpec as Recipe
+from formulaic.transforms.contrasts import Contrasts as Coding
+
+from mixedmodels.data import Codes, Column, Frame, completeness, encode
+from mixedmodels.design.expand import evaluate, expand
+from mixedmodels.design.grouping import LevelMap, codes_for
+from mixedmodels.design.matrices import Mask, Matrix, NewMatrices, NewTerm, Vector
+from mixedmodels.design.names import near_matches, quote_dotted, used_columns
+from mixedmodels.design.variables import Variable, Variables
+from mixedmodels.errors import DataError
+from mixedmodels.formula import Formula, RandomTerm
+
+_LISTED_LEVELS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class TermSpec:
+    """Recipe of one random term: its columns, and the index of its grouping factor."""
+
+    term: RandomTerm
+    group: int
+    recipe: Recipe
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """All that is needed to make a model's matrices again.
+
+    Attributes
+    ----------
+    formula
+        The formula.
+    fixed
+        formulaic's recipe of the fixed part, aliased columns included; its `term_slices` tell
+        which columns belong to which term.
+    terms
+        The random terms in formula order.
+    level_maps
+        The grouping factors, in the order of the groupings.
+    variables
+        The columns of the fixed part and the left sides of the bars: kind, levels, mean.
+    codings
+        The codings that the caller chose, by column.
+    response_state
+        State of stateful transforms in the response.
+    x_columns
+        Indices of the columns of `fixed` that are in X.
+    x_names
+        Their names.
+    aliased
+        Names of the columns that were dropped because earlier ones span them.
+    """
+
+    formula: Formula
+    fixed: Recipe
+    terms: tuple[TermSpec, ...]
+    level_maps: tuple[LevelMap, ...]
+    variables: Mapping[str, Variable]
+    codings: Mapping[str, Coding]
+    response_state: Mapping[str, Any]
+    x_columns: tuple[int, ...]
+    x_names: tuple[str, ...]
+    aliased: tuple[str, ...]
+
+
+def rebuild(
+    spec: ModelSpec,
+    frame: Frame,
+    *,
+    need_response: bool = False,
+    groups: Collection[str] | None = None,
+) -> NewMatrices:
+    """The columns of a model for other data: same transforms, codings and level numbers.
+
+    Parameters
+    ----------
+    spec
+        From `build`.
+    frame
+        The new data. Rows with missing values stay and give NaN.
+    need_response
+        Also evaluate the response.
+    groups
+        Names of the grouping factors whose terms are wanted; None for all. The data need not
+        have the columns of the others.
+
+    Raises
+    ------
+    DataError
+        If a column is missing from the data, has another type, or a categorical column of the
+        fixed part has a level that the fit has not seen.
+    """
+    columns = {name: _matched(variable, frame) for name, variable in spec.variables.items()}
+    complete, variables = _complete(columns, frame.nrows, spec.codings)
+    fixed = _filled(spec.fixed, variables, complete)
+    return NewMatrices(
+        X=np.asfortranarray(fixed[:, list(spec.x_columns)]),
+        terms=tuple(
+            _new_term(spec, term, frame, variables, complete)
+            for term in spec.terms
+            if groups is None or term.term.name in groups
+        ),
+        y=_response(spec, frame) if need_response else None,
+        index=frame.index,
+        complete=complete,
+    )
+
+
+def read_column(name: str, frame: Frame) -> Column:
+    """A column of new data, or a DataError that says it is needed."""
+    if name not in frame.columns:
+        raise DataError(
+            f"The data have no column {name!r}, which the model needs."
+            f"{near_matches(name, frame.columns)}"
+        )
+    return frame.column(name)
+
+
+def _new_term(
+    spec: ModelSpec, term: TermSpec, frame: Frame, variables: Variables, complete: Mask
+) -> NewTerm:
+    levels = spec.level_maps[term.group]
+    codes = codes_for(levels, {name: read_column(name, frame) for name in levels.columns})
+    names = tuple(name.replace("`", "") for name in term.recipe.column_names)
+    return NewTerm(term.group, codes, names, _filled(term.recipe, variables, complete))
+
+
+def _complete(
+    columns: Mapping[str, Column], nrows: int, codings: Mapping[str, Coding]
+) -> tuple[Mask, Variables]:
+    """Which rows are complete, and the columns on these rows."""
+    found = completeness(columns.values())
+    if found.rows is None:
+        return np.ones(nrows, dtype=np.bool_), Variables(columns, nrows, codings)
+    kept = {name: column.take(found.rows) for name, column in columns.items()}
+    return found.rows, Variables(kept, int(np.count_nonzero(found.rows)), codings)
+
+
+def _filled(recipe: Recipe, variables: Variables, complete: Mask) -> Matrix:
+    """The columns of a recipe, with NaN in the incomplete rows."""
+    if variables.nrows == complete.size:
+        return expand(recipe, variables).matrix
+    matrix = np.full((complete.size, len(recipe.column_names)), np.nan, order="F")
+    if variables.nrows:
+        matrix[complete] = expand(recipe, variables).matrix
+    return matrix
+
+
+def _response(spec: ModelSpec, frame: Frame) -> Vector:
+    text = quote_dotted(spec.formula.response, frame.columns)
+    columns = {name: read_column(name, frame) for name in used_columns(text, frame.columns)}
+    complete, variables = _complete(columns, frame.nrows, {})
+    y = np.full(frame.nrows, np.nan)
+    if variables.nrows:
+        y[complete] = evaluate(text, variables, dict(spec.response_state))
+    return y
+
+
+def _matched(variable: Variable, frame: Frame) -> Column:
+    """A column of new data in the form that it had in the fit."""
+    column = read_column(variable.name, frame)
+    if variable.kind == "category":
+        return _with_levels(variable, column)
+    if column.numbers is None:
+        raise DataError(
+            f"Column {variable.name!r} was numeric in the fit and is not in these data.\n"
+            "Do:   convert it to numbers."
+        )
+    return column
+
+
+def _with_levels(variable: Variable, column: Column) -> Column:
+    """The column as codes of the levels of the fit, which are matched by their text."""
+    codes = encode(column)
+    known = Codes(codes.codes[:0], variable.levels).levels
+    numbers = {text: number for number, text in enumerate(known)}
+    unknown = [text for text in codes.levels if text not in numbers]
+    if unknown:
+        listed = ", ".join(known[:_LISTED_LEVELS]) + (", …" if len(known) > _LISTED_LEVELS else "")
+        raise DataError(
+            f"Column {variable.name!r} has levels that the model does not know: "
+            f"{', '.join(unknown[:_LISTED_LEVELS])}.\n"
+            f"Do:   use the levels of the fit: {listed}.\n"
+            "Why:  a level without data has no coefficient."
+        )
+    renumber = np.array([*(numbers[text] for text in codes.levels), -1], dtype=np.int32)
+    return Column.of_codes(variable.name, Codes(renumber[codes.codes], variable.levels))

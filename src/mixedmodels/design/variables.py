@@ -1,0 +1,124 @@
+"""The columns that the fixed part and the left sides of the bars use."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from formulaic.materializers.types import FactorValues
+from formulaic.transforms.contrasts import Contrasts as Coding
+
+from mixedmodels.data import Codes, Column
+from mixedmodels.design.contrasts import Encoder
+from mixedmodels.design.environment import FUNCTIONS
+from mixedmodels.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """What a fit remembers of one column.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    kind
+        ``"boolean"`` columns enter as 0 and 1.
+    levels
+        The levels of a categorical column in order, otherwise empty.
+    mean
+        The mean of a numeric or boolean column over the kept rows, otherwise None.
+    """
+
+    name: str
+    kind: Literal["number", "boolean", "category"]
+    levels: tuple[Any, ...]
+    mean: float | None
+
+
+@dataclass(frozen=True)
+class Variables:
+    """Complete columns of equal length, in the forms in which formulas are evaluated.
+
+    Attributes
+    ----------
+    columns
+        By name, without missing values; the codes of categorical ones have no unused level.
+    nrows
+        Their length.
+    codings
+        The coding of the categorical columns for which the caller chose one.
+    """
+
+    columns: Mapping[str, Column]
+    nrows: int
+    codings: Mapping[str, Coding]
+
+    def __post_init__(self) -> None:
+        for column in self.columns.values():
+            if column.kind == "time":
+                raise _is_time(column.name)
+
+    def is_number(self, name: str) -> bool:
+        """Whether the name is that of a numeric or boolean column."""
+        return name in self.columns and self.columns[name].numbers is not None
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """The columns without a chosen coding, as pandas."""
+        plain = {
+            alias: _as_pandas(column)
+            for name, column in self.columns.items()
+            if name not in self.codings
+            for alias in _aliases(name)
+        }
+        return pd.DataFrame(plain, index=pd.RangeIndex(self.nrows), copy=False)
+
+    @cached_property
+    def context(self) -> dict[str, Any]:
+        """Functions, and the columns that come with a chosen coding."""
+        coded = {
+            alias: FactorValues(
+                pd.Series(_as_pandas(self.columns[name])),
+                kind="categorical",
+                spans_intercept=True,
+                encoder=Encoder(coding),
+            )
+            for name, coding in self.codings.items()
+            for alias in _aliases(name)
+        }
+        return {**FUNCTIONS, **coded}
+
+    def summary(self) -> dict[str, Variable]:
+        """What a fit remembers of the columns."""
+        return {name: _remember(column) for name, column in self.columns.items()}
+
+
+def _as_pandas(column: Column) -> Any:
+    if column.codes is None:
+        return column.numbers
+    return pd.Categorical.from_codes(column.codes.codes, categories=list(column.codes.values))
+
+
+def _aliases(name: str) -> set[str]:
+    """The name, and the form in which Python's parser would look it up (``µ`` as ``μ``)."""
+    return {name, unicodedata.normalize("NFKC", name)}
+
+
+def _remember(column: Column) -> Variable:
+    if isinstance(column.codes, Codes):
+        return Variable(column.name, "category", column.codes.values, None)
+    kind: Literal["number", "boolean"] = "boolean" if column.kind == "boolean" else "number"
+    return Variable(column.name, kind, (), float(np.mean(column.numbers)))  # type: ignore[arg-type]
+
+
+def _is_time(name: str) -> DataError:
+    return DataError(
+        f"Column {name!r} holds dates or durations, which have no unit to enter a model in.\n"
+        "Do:   make a numeric column of it, such as days since the first date."
+    )

@@ -1,0 +1,93 @@
+"""Every error and warning that this package raises on purpose.
+
+A message says what is wrong, where it is, what to do and why. Errors that come from a formula
+show it with a caret under the place.
+"""
+
+from __future__ import annotations
+
+FORMULA_WINDOW = 76
+"""Characters of a long formula that are shown around the caret."""
+
+
+class MixedModelsError(Exception):
+    """Base class of all errors of this package."""
+
+
+class FormulaError(MixedModelsError):
+    """The formula cannot be read, or asks for something that does not exist.
+
+    Parameters
+    ----------
+    message
+        What is wrong and what to write instead.
+    formula
+        The whole formula, as the user wrote it.
+    position
+        Index of the first offending character; without it no caret is drawn.
+    length
+        Number of characters to underline.
+
+    Examples
+    --------
+    >>> print(FormulaError("This bar has no group.", formula="y ~ (1 | )", position=7))
+    This bar has no group.
+        y ~ (1 | )
+               ^
+    """
+
+    def __init__(
+        self, message: str, *, formula: str, position: int | None = None, length: int = 1
+    ) -> None:
+        self.message = message
+        self.formula = formula
+        self.position = position
+        self.length = length
+        super().__init__(f"{message}\n{_underlined(formula, position, length)}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild_formula_error, (self.message, self.formula, self.position, self.length)
+
+
+class DataError(MixedModelsError):
+    """The data cannot be used as the formula asks."""
+
+
+class ConvergenceError(MixedModelsError):
+    """The search ended away from an optimum; raised only when this was asked for."""
+
+
+class MixedModelsWarning(UserWarning):
+    """Base class of all warnings of this package."""
+
+
+class SingularFitWarning(MixedModelsWarning):
+    """A random-effects covariance has a direction of zero variance."""
+
+
+class ConvergenceWarning(MixedModelsWarning):
+    """The search stopped before it met its tolerance."""
+
+
+class DroppedColumnsWarning(MixedModelsWarning):
+    """Columns of the fixed part are linear combinations of earlier ones and were dropped."""
+
+
+def _rebuild_formula_error(
+    message: str, formula: str, position: int | None, length: int
+) -> FormulaError:
+    return FormulaError(message, formula=formula, position=position, length=length)
+
+
+def _underlined(formula: str, position: int | None, length: int) -> str:
+    """The formula on one indented line, cut to a window, and a line of carets below it."""
+    line = "".join(" " if character.isspace() else character for character in formula)
+    centre = position or 0
+    first = max(0, min(centre - FORMULA_WINDOW // 2, len(line) - FORMULA_WINDOW))
+    last = min(len(line), first + FORMULA_WINDOW)
+    before, after = "…" if first > 0 else "", "…" if last < len(line) else ""
+    shown = f"    {before}{line[first:last]}{after}"
+    if position is None:
+        return shown
+    width = max(1, min(length, last - position))
+    return f"{shown}\n    {' ' * (len(before) + position - first)}{'^' * width}"

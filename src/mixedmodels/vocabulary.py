@@ -1,0 +1,35 @@
+"""The closed sets of options, each as a `Literal` in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from numpy.typing import ArrayLike
+
+Missing = Literal["drop", "error"]
+"""What to do with rows that have a missing value in a column that the formula uses."""
+
+Structure = Literal["unstructured", "diagonal"]
+"""Covariance structure of one random term."""
+
+ContrastName = Literal["treatment", "sum", "helmert", "poly", "diff"]
+"""Codings of a categorical column that have a name; a matrix is the other possibility."""
+
+Contrasts = Mapping[str, ContrastName | ArrayLike]
+"""Coding of categorical columns by name; a matrix has one row per level."""
+
+ResidualKind = Literal["response", "pearson", "standardized", "marginal"]
+
+NewLevels = Literal["population", "error"]
+"""What prediction does with grouping levels that the fit has not seen."""
+
+DegreesOfFreedom = Literal["satterthwaite", "kenward-roger", "residual", "normal"]
+
+IntervalMethod = Literal["wald", "profile", "bootstrap"]
+
+Interval = Literal["confidence", "prediction"]
+
+Which = Literal["fixed", "variance", "all"]
+
+SumOfSquares = Literal[1, 2, 3]

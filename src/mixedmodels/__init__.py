@@ -1,0 +1,39 @@
+"""Linear mixed models: one call from a formula and a data frame to the exact fit.
+
+    import mixedmodels as mm
+    model = mm.lmm("reaction ~ days + (days | subject)", data)
+
+The names below are loaded when they are first used, so that ``import mixedmodels`` costs next to
+nothing and brings in no frame library.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mixedmodels import datasets, errors
+    from mixedmodels.api import lmm
+    from mixedmodels.model import LinearMixedModel
+
+__all__ = ["LinearMixedModel", "datasets", "errors", "lmm"]
+
+__version__ = "0.1.0"
+
+_MODULES = ("datasets", "errors")
+_HOMES = {"LinearMixedModel": "mixedmodels.model", "lmm": "mixedmodels.api"}
+
+if not TYPE_CHECKING:  # a type checker would take every misspelt name for an `object`
+
+    def __getattr__(name: str) -> object:
+        if name in _MODULES:
+            value: object = import_module(f"{__name__}.{name}")
+        elif name in _HOMES:
+            value = getattr(import_module(_HOMES[name]), name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

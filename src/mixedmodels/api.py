@@ -1,7 +1,5 @@
 """`lmm`: one call from a formula and a data frame to a fitted model."""
 
-from collections.abc import Mapping
-
 from numpy.typing import ArrayLike
 
 from mixedmodels.data import Frame
@@ -10,7 +8,7 @@ from mixedmodels.fit.fit import fit_model
 from mixedmodels.fit.request import Request
 from mixedmodels.formula import parse
 from mixedmodels.model import LinearMixedModel
-from mixedmodels.vocabulary import ContrastName, Missing
+from mixedmodels.vocabulary import Contrasts, Missing
 
 
 def lmm(
@@ -20,7 +18,7 @@ def lmm(
     reml: bool = True,
     weights: str | ArrayLike | None = None,
     offset: str | ArrayLike | None = None,
-    contrasts: Mapping[str, ContrastName | ArrayLike] | None = None,
+    contrasts: Contrasts | None = None,
     missing: Missing = "drop",
     control: Control | None = None,
 ) -> LinearMixedModel:

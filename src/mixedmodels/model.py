@@ -83,7 +83,7 @@ class LinearMixedModel:
 
     @property
     def theta(self) -> pd.Series:
-        """Relative covariance parameters, formula order: elements of T_k, Sigma_k = sigma^2 T T'."""
+        """Relative covariance parameters, formula order: T_k, where Sigma_k = sigma^2 T_k T_k'."""
         return variance_components.theta(self.fit)
 
     @property
@@ -224,12 +224,13 @@ class LinearMixedModel:
             Random effects to include: every group's, none (the population mean), or those of the
             groups named.
         new_levels : {"population", "error"}
-            A level that the fit has not seen has random effects of zero, or is an error.
+            A level that the fit has not seen, or a missing one, has random effects of zero, or is
+            an error.
 
         Returns
         -------
         Series
-            On the index of `newdata`; nan where a value that the prediction needs is missing.
+            On the index of `newdata`; nan where a value of a covariate is missing.
 
         Examples
         --------

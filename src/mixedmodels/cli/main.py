@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from mixedmodels import datasets
 from mixedmodels.api import lmm
 from mixedmodels.cli.files import read_table, write_json
 from mixedmodels.cli.results import results
@@ -31,9 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             warnings.simplefilter("ignore", MixedModelsWarning)  # the summary says the same
             output = _fit(options) if options.command == "fit" else _list_datasets()
     except MixedModelsError as error:
-        print(f"mixedmodels: {error}", file=sys.stderr)
+        sys.stderr.write(f"mixedmodels: {error}\n")
         return 1
-    print(output)
+    sys.stdout.write(f"{output}\n")
     return 0
 
 

@@ -81,12 +81,12 @@ def describe_directions(
 ) -> tuple[str, ...]:
     """In words: zero variances first, then correlations of 1, then general combinations."""
     sd = np.sqrt((S**2).sum(axis=1))
-    findings = [f"variance of {columns[j]} = 0" for j in np.flatnonzero(sd < NEGLIGIBLE)]
+    findings = [f"variance of {columns[j]} = 0" for j in np.flatnonzero(sd < NEGLIGIBLE).tolist()]
     free: list[int] = []
-    for j in np.flatnonzero(sd >= NEGLIGIBLE):
-        twin = _perfect_twin(S, sd, int(j), free)
+    for j in np.flatnonzero(sd >= NEGLIGIBLE).tolist():
+        twin = _perfect_twin(S, sd, j, free)
         if twin is None or len(findings) >= n_zero:
-            free.append(int(j))
+            free.append(j)
         else:
             sign = "-" if S[j] @ S[twin] < 0 else ""
             findings.append(f"correlation of {columns[twin]} and {columns[j]} = {sign}1.00")

@@ -105,7 +105,6 @@ def fit_model(request: Request) -> Fit:
 def fit_problem(request: Request, spec: ModelSpec, problem: Problem) -> Fit:
     """Search for the optimum of a problem that is already built, and announce what is unusual."""
     matrices = problem.matrices
-    _require_residual_rows(matrices)
     solution = problem.minimise(reml=request.reml, control=request.control)
     _require_residual(solution, matrices)
     fit = Fit(
@@ -137,16 +136,6 @@ def term_facts(formula: Formula, matrices: ModelMatrices) -> tuple[TermFacts, ..
         )
         for written, term in zip(formula.random, matrices.terms, strict=True)
     )
-
-
-def _require_residual_rows(matrices: ModelMatrices) -> None:
-    n, p = matrices.X.shape
-    if n <= p:
-        raise DataError(
-            f"{n} rows cannot determine {p} fixed effects and a residual variance.\n"
-            "Do:   use more rows or fewer columns.\n"
-            "Why:  with as many coefficients as rows every response is fitted exactly."
-        )
 
 
 def _require_residual(solution: Solution, matrices: ModelMatrices) -> None:

@@ -12,7 +12,7 @@ Vector = NDArray[np.float64]
 
 
 def add_random_effects(mean: Vector, codes: NDArray[np.int32], Z: Vector, b: Vector) -> Vector:
-    """mean + Z b per row (n,), column by column, so that no n x q temporary is made.
+    """Add Z b to the mean of each row, column by column, so that no n x q temporary is made.
 
     Parameters
     ----------

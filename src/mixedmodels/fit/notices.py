@@ -32,7 +32,7 @@ def dropped_text(aliased: Sequence[str]) -> str:
     columns = "column" if len(aliased) == 1 else "columns"
     return (
         f"Fixed-effects {columns} dropped: {', '.join(aliased)}.\n"
-        "Do:   nothing, if the model is what you mean; the other coefficients stand for these too.\n"
+        "Do:   nothing, if the model is what you mean: the other coefficients stand for these.\n"
         "Why:  each one is a linear combination of columns before it (an empty cell, or the same\n"
         "      information twice), so that its coefficient cannot be told from theirs."
     )

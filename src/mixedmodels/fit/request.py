@@ -1,6 +1,5 @@
 """`Request`: everything a user said about a fit, so that it can be said again with a change."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from mixedmodels.data import Frame
 from mixedmodels.engine.settings import Control
 from mixedmodels.formula import Formula
-from mixedmodels.vocabulary import ContrastName, Missing
+from mixedmodels.vocabulary import Contrasts, Missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +16,8 @@ class Request:
     """A model and its data, before anything is computed.
 
     `response` replaces the formula's response after a refit to an array: one number per row of
-    the data, nan where that fit used no row. The other fields are the arguments of `mixedmodels.lmm`.
+    the data, nan where that fit used no row. The other fields are the arguments of
+    `mixedmodels.lmm`.
     """
 
     formula: Formula
@@ -25,7 +25,7 @@ class Request:
     reml: bool = True
     weights: str | ArrayLike | None = None
     offset: str | ArrayLike | None = None
-    contrasts: Mapping[str, ContrastName | ArrayLike] | None = None
+    contrasts: Contrasts | None = None
     missing: Missing = "drop"
     control: Control = field(default_factory=Control)
     response: NDArray[np.float64] | None = None

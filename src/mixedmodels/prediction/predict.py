@@ -38,12 +38,13 @@ def predict(
         Which random effects to include: those of every group, of no group (the population
         mean), or of the groups named.
     new_levels : {"population", "error"}
-        A level of a group that the fit has not seen has random effects of zero, or is an error.
+        A level of a group that the fit has not seen, or a missing one, has random effects of
+        zero, or is an error.
 
     Returns
     -------
     Series
-        nan where a value that the prediction needs is missing.
+        nan where a value of a covariate is missing.
 
     Raises
     ------
@@ -56,13 +57,14 @@ def predict(
     if newdata is None:
         return pd.Series(_mean_of_fit(fit, groups), index=fit.matrices.index, name="predicted")
     frame = Frame.of(newdata)
-    new = rebuild(fit.spec, frame)
+    names = group_names(fit.matrices)
+    new = rebuild(fit.spec, frame, groups=[names[g] for g in groups])
     if new_levels == "error":
-        _refuse_new_levels(fit, frame, new, groups)
+        _refuse_new_levels(fit, frame, new)
     mean = marginal_mean(new.X, fit.beta, _new_offset(fit, frame))
-    for k, term in enumerate(new.terms):
-        if fit.matrices.terms[k].group in groups:
-            add_random_effects(mean, term.codes, term.Z, fit.b[k])
+    modes = [b for b, term in zip(fit.b, fit.matrices.terms, strict=True) if term.group in groups]
+    for term, b in zip(new.terms, modes, strict=True):
+        add_random_effects(mean, term.codes, term.Z, b)
     return pd.Series(mean, index=new.index, name="predicted")
 
 
@@ -75,7 +77,8 @@ def chosen_groups(fit: Fit, re: str | Iterable[str]) -> frozenset[int]:
         if re == "all":
             return frozenset(range(len(names)))
         raise DataError(
-            f're = {re!r} is not known.\nDo:   write "all", "none" or a list of groups, as {list(names)}.'
+            f"re = {re!r} is not known.\n"
+            f'Do:   write "all", "none" or a list of groups, as {list(names)}.'
         )
     chosen = list(re)
     for name in chosen:
@@ -121,11 +124,11 @@ def _new_offset(fit: Fit, frame: Frame) -> Vector | None:
     return values
 
 
-def _refuse_new_levels(fit: Fit, frame: Frame, new: NewMatrices, groups: frozenset[int]) -> None:
-    for term, fitted in zip(new.terms, fit.matrices.terms, strict=True):
-        unknown = np.flatnonzero((term.codes < 0) & new.complete)
-        if fitted.group in groups and len(unknown):
-            grouping = fit.matrices.groupings[fitted.group]
+def _refuse_new_levels(fit: Fit, frame: Frame, new: NewMatrices) -> None:
+    for term in new.terms:
+        unknown = np.flatnonzero(term.codes < 0)
+        if len(unknown):
+            grouping = fit.matrices.groupings[term.group]
             level = ":".join(_label(frame, name, int(unknown[0])) for name in grouping.columns)
             raise DataError(
                 f"{len(unknown)} rows of the new data have a level of {grouping.name} that the fit "
@@ -136,7 +139,8 @@ def _refuse_new_levels(fit: Fit, frame: Frame, new: NewMatrices, groups: frozens
 
 def _label(frame: Frame, name: str, row: int) -> str:
     codes = encode(frame.column(name))
-    return codes.levels[codes.codes[row]]
+    code = int(codes.codes[row])
+    return codes.levels[code] if code >= 0 else "missing"
 
 
 def _require_known_option(new_levels: str) -> None:

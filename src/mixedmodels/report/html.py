@@ -9,16 +9,14 @@ from mixedmodels.report.document import Document, Section
 
 TABLE = "border-collapse:collapse;margin:0.4em 0 1em 0;font-variant-numeric:tabular-nums"
 CELL = "padding:0.15em 0.8em;border:0;background:none"
+NOTE = "white-space:pre-wrap;background:none;color:inherit"
 LINE = "border-bottom:1px solid currentColor"
 
 
 def render(document: Document) -> str:
     """The whole document."""
     facts = "".join(_row((name, value), n_text=2) for name, value in document.facts)
-    notes = "".join(
-        f'<pre style="white-space:pre-wrap;background:none;color:inherit">Note: {escape(note)}</pre>'
-        for note in document.notes
-    )
+    notes = "".join(f'<pre style="{NOTE}">Note: {escape(note)}</pre>' for note in document.notes)
     sections = "".join(render_section(section) for section in document.sections)
     return (
         f"<div><p><strong>{escape(document.title)}</strong></p>"

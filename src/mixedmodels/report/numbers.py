@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-MOST_DIGITS = 10  # before and after the point together; wider columns turn to significant digits
+MOST_DIGITS = 9  # before and after the point together; wider columns turn to significant digits
 
 
 def column(

@@ -63,10 +63,15 @@ def _facts(fit: Fit) -> tuple[tuple[str, str], ...]:
         if given is not None:
             facts.append((name, given if isinstance(given, str) else "an array"))
     if m.groupings:
-        sizes = (f"{g.name} {len(g.levels)}" for g in m.groupings)
+        sizes = (f"{g.name} ({len(g.levels)} levels)" for g in m.groupings)
         facts.append(("Groups", ", ".join(sizes)))
-    facts.append(("Search", fit.convergence.search.splitlines()[0]))
+    search = fit.convergence.search.splitlines()[0]
+    facts.append(("Search", f"{search} Singular: see the note." if _is_singular(fit) else search))
     return tuple(facts)
+
+
+def _is_singular(fit: Fit) -> bool:
+    return bool(fit.convergence.singular)
 
 
 def _sections(fit: Fit) -> tuple[Section, ...]:
@@ -117,7 +122,8 @@ def _random_effects(fit: Fit) -> Section:
         *([row[j] for row in padded] for j in range(n_corr)),
     ]
     header = ("Group", "Term", "Variance", "Std. dev.", *["Corr."][:n_corr], *[""] * (n_corr - 1))
-    return Section("Random effects", header, as_rows(columns), n_text=2)
+    heading = "Random effects" if groups else "Residual"
+    return Section(heading, header, as_rows(columns), n_text=2)
 
 
 def _fixed_effects(fit: Fit) -> Section:

@@ -1,0 +1,138 @@
+"""Predictions for old rows are the fitted values; for new ones, sums by hand."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from mixedmodels.api import lmm
+from mixedmodels.errors import DataError, MixedModelsError
+
+
+@pytest.fixture(scope="module")
+def frame():
+    random = np.random.default_rng(8)
+    n = 160
+    g = np.repeat(np.arange(16), 10)
+    h = np.tile([f"h{i}" for i in range(8)], 20)
+    x = random.normal(size=n)
+    kind = np.tile(["a", "b"], n // 2)
+    effects = random.normal(size=(16, 2))
+    items = dict(zip(sorted(set(h)), random.normal(size=8), strict=True))
+    y = 1 + x + effects[g, 0] + effects[g, 1] * x + [items[i] for i in h] + random.normal(size=n)
+    return pd.DataFrame({"y": y, "x": x, "kind": kind, "g": g, "h": h})
+
+
+@pytest.fixture(scope="module")
+def model(frame):
+    return lmm("y ~ x + kind + (x | g) + (1 | h)", frame)
+
+
+def population(model, frame):
+    return (
+        model.params["Intercept"]
+        + model.params["x"] * frame["x"]
+        + model.params["kind[T.b]"] * (frame["kind"] == "b")
+    )
+
+
+def test_training_rows_give_the_fitted_values(frame, model):
+    fitted = model.fittedvalues.to_numpy()
+    assert model.predict().to_numpy() == pytest.approx(fitted, abs=1e-12)
+    assert model.predict(frame).to_numpy() == pytest.approx(fitted, abs=1e-12)
+    assert model.predict(pl.from_pandas(frame)).to_numpy() == pytest.approx(fitted, abs=1e-12)
+    assert model.predict(frame.to_dict("list")).to_numpy() == pytest.approx(fitted, abs=1e-12)
+
+
+def test_population_needs_no_group(frame, model):
+    expected = population(model, frame).to_numpy()
+    assert model.predict(re="none").to_numpy() == pytest.approx(expected, abs=1e-12)
+    new = frame[["x", "kind"]]
+    assert model.predict(new, re="none").to_numpy() == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("newdata", [True, False])
+def test_some_groups(frame, model, newdata):
+    expected = population(model, frame) + model.random_effects["h"].loc[frame["h"]].to_numpy()[:, 0]
+    given = frame.drop(columns="g") if newdata else None
+    found = model.predict(given, re=["h"])
+    assert found.to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-12)
+
+
+def test_new_levels_are_predicted_at_the_population_value(frame, model):
+    new = frame.iloc[:3].assign(g=[0, 999, 1])
+    found = model.predict(new)
+    b = model.random_effects
+    expected = population(model, new) + b["h"].loc[new["h"]].to_numpy()[:, 0]
+    for row, level in ((0, 0), (2, 1)):
+        effect = b["g"].loc[level]
+        expected.iloc[row] += effect["Intercept"] + effect["x"] * new["x"].iloc[row]
+    assert found.to_numpy() == pytest.approx(expected.to_numpy(), abs=1e-12)
+
+
+def test_new_levels_may_be_refused(frame, model):
+    new = frame.iloc[:3].assign(g=[0, 999, 1])
+    with pytest.raises(DataError, match="the first is '999', row label 1"):
+        model.predict(new, new_levels="error")
+    assert len(model.predict(new, re=["h"], new_levels="error")) == 3
+
+
+def test_index_is_kept_and_missing_values_give_nan(frame, model):
+    new = frame.iloc[[5, 2, 9]].astype({"x": float})
+    new.index = ["p", "q", "r"]
+    new.loc["q", "x"] = np.nan
+    found = model.predict(new)
+    assert found.index.tolist() == ["p", "q", "r"]
+    assert found.isna().tolist() == [False, True, False]
+    assert found["p"] == pytest.approx(model.fittedvalues[5])
+
+
+def test_fitted_on_data_with_missing_rows(frame):
+    holes = frame.astype({"x": float})
+    holes.loc[[3, 40], "x"] = np.nan
+    model = lmm("y ~ x + kind + (x | g) + (1 | h)", holes)
+    assert model.predict().index.equals(model.fittedvalues.index)
+    whole = model.predict(holes)
+    assert whole.isna().sum() == 2
+    assert whole.dropna().to_numpy() == pytest.approx(model.fittedvalues.to_numpy(), abs=1e-12)
+
+
+def test_offset_column_is_part_of_the_prediction(frame):
+    frame = frame.assign(off=frame["x"] ** 2)
+    model = lmm("y ~ x + (1 | g)", frame, offset="off")
+    assert model.predict(frame).to_numpy() == pytest.approx(model.fittedvalues.to_numpy())
+    assert model.predict().to_numpy() == pytest.approx(model.fittedvalues.to_numpy())
+    with pytest.raises(DataError, match="no column 'off'"):
+        model.predict(frame.drop(columns="off"))
+
+
+def test_offset_array_cannot_be_predicted_for_new_rows(frame):
+    model = lmm("y ~ x + (1 | g)", frame, offset=frame["x"].to_numpy() ** 2)
+    with pytest.raises(DataError, match="given as an array"):
+        model.predict(frame)
+
+
+def test_stateful_transforms_are_those_of_the_fit(frame):
+    model = lmm("y ~ scale(x) + (scale(x) | g)", frame)
+    few = frame.iloc[:7]
+    assert model.predict(few).to_numpy() == pytest.approx(model.fittedvalues.iloc[:7].to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"re": "g"}, "is not known"),
+        ({"re": ["gg"]}, "Did you mean 'g'"),
+        ({"new_levels": "drop"}, "is not known"),
+    ],
+)
+def test_options_that_do_not_exist(model, arguments, message):
+    with pytest.raises(DataError, match=message):
+        model.predict(**arguments)
+
+
+def test_new_data_must_have_the_columns(frame, model):
+    with pytest.raises(MixedModelsError, match="x"):
+        model.predict(frame.drop(columns="x"))
+    with pytest.raises(MixedModelsError, match="c"):
+        model.predict(frame.assign(kind="c"))

@@ -1,0 +1,114 @@
+"""What a reader finds in the summary."""
+
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mixedmodels.api import lmm
+
+
+@pytest.fixture(scope="module")
+def frame():
+    random = np.random.default_rng(21)
+    g = np.repeat(np.arange(10), 12)
+    x = random.normal(size=120)
+    b = random.normal(size=(10, 2))
+    y = 5 + 2 * x + b[g, 0] + b[g, 1] * x + random.normal(size=120)
+    frame = pd.DataFrame({"y": y, "x": x, "g": g, "w": random.uniform(1, 2, 120)})
+    frame.loc[[0, 7], "x"] = np.nan
+    return frame
+
+
+@pytest.fixture(scope="module")
+def model(frame):
+    return lmm("y ~ x + (x | g)", frame, weights="w")
+
+
+def section(text, heading):
+    block = next(b for b in text.split("\n\n") if b.startswith(heading))
+    return [line.split() for line in block.splitlines()[1:]]
+
+
+def test_facts(model):
+    text = str(model.summary())
+    assert text.startswith("Linear mixed model fitted by REML\n")
+    assert "y ~ x + (x | g)" in text
+    assert "118 of 120 (2 with missing values dropped)" in text
+    assert "Weights:  w" in text
+    assert "g (10 levels)" in text
+
+
+def test_numbers_are_those_of_the_model(model):
+    text = str(model.summary())
+    for name, estimate, error, t in section(text, "Fixed effects")[1:]:
+        assert float(estimate) == pytest.approx(model.params[name], abs=1e-3)
+        assert float(error) == pytest.approx(model.bse[name], rel=1e-3)
+        assert float(t) == pytest.approx(model.tvalues[name], abs=1e-3)
+    rows = section(text, "Random effects")[1:]
+    cov = model.cov_re["g"].to_numpy()
+    assert float(rows[0][2]) == pytest.approx(cov[0, 0], rel=1e-3)
+    corr = cov[0, 1] / np.sqrt(cov[0, 0] * cov[1, 1])
+    assert float(rows[1][-1]) == pytest.approx(corr, abs=0.006)
+    assert float(rows[2][1]) == pytest.approx(model.scale, rel=1e-3)
+    criterion = section(text, "Criterion")[1]
+    assert float(criterion[0]) == pytest.approx(model.objective, abs=0.006)
+
+
+def test_maximum_likelihood_is_named(model):
+    text = str(model.update(reml=False).summary())
+    assert text.startswith("Linear mixed model fitted by maximum likelihood (ML)\n")
+    assert "REML" not in text
+
+
+def test_no_p_values_are_claimed(model):
+    assert "p-value" not in str(model.summary()).lower()
+    assert "Pr(" not in str(model.summary())
+
+
+def test_least_squares(frame):
+    text = str(lmm("y ~ x", frame).summary())
+    assert text.startswith("Linear model without random effects, fitted by REML")
+    assert "Groups" not in text
+    assert "Random effects" not in text
+
+
+def test_a_long_name_does_not_break_the_page(frame):
+    name = "x" * 10_000
+    text = str(lmm(f"y ~ {name} + (1 | g)", frame.rename(columns={"x": name})).summary())
+    assert max(len(line) for line in text.splitlines()) < 120
+
+
+class Balance(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open, self.text = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def test_html_says_what_the_text_says(model):
+    html = model.summary()._repr_html_()
+    parser = Balance()
+    parser.feed(html)
+    assert parser.open == []
+    shown = " ".join(" ".join(parser.text).split())
+    for row in section(str(model.summary()), "Fixed effects"):
+        for cell in row:
+            assert cell in shown
+
+
+def test_html_escapes_names_and_sets_no_colour(frame):
+    odd = frame.rename(columns={"g": "<b>&"})
+    html = lmm("y ~ x + (1 | `<b>&`)", odd).summary()._repr_html_()
+    assert "<b>" not in html
+    assert "&lt;b&gt;&amp;" in html
+    assert "#" not in html and "color:black" not in html

@@ -33,3 +33,6 @@ Interval = Literal["confidence", "prediction"]
 Which = Literal["fixed", "variance", "all"]
 
 SumOfSquares = Literal[1, 2, 3]
+
+Backend = Literal["pandas", "polars", "pyarrow"]
+"""Frame libraries that a bundled data set can be given in."""

@@ -1,6 +1,6 @@
 """The user's data: frames of any library, columns as plain arrays, missing values."""
 
-from mixedmodels.data.columns import Codes, Column, encode, interaction, label
+from mixedmodels.data.columns import Codes, Column, encode, interaction, label, renumber_levels
 from mixedmodels.data.frame import Backend, Frame, table
 from mixedmodels.data.missing import Completeness, completeness
 
@@ -14,5 +14,6 @@ __all__ = [
     "encode",
     "interaction",
     "label",
+    "renumber_levels",
     "table",
 ]

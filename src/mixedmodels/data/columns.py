@@ -102,6 +102,7 @@ class Column:
 
     @property
     def n_missing(self) -> int:
+        """Number of missing values."""
         return 0 if self.missing is None else int(self.missing.sum())
 
     def take(self, rows: Mask) -> Column:
@@ -190,15 +191,32 @@ def from_dictionary(indices: NDArray[Any], values: Sequence[Any], *, sort: bool)
     With `sort`, levels that occur are put in ascending order; otherwise their order is kept.
     """
     codes = indices.astype(np.int32, copy=False)
-    absent = [index for index, value in enumerate(values) if value is None]
-    order = [index for index in range(len(values)) if values[index] is not None]
+    order = [index for index, value in enumerate(values) if value is not None]
     if sort:
-        order.sort(key=lambda index: values[index])
-    if absent or order != list(range(len(values))):
+        order.sort(key=values.__getitem__)
+    if order != list(range(len(values))):
         position = np.full(len(values) + 1, -1, dtype=np.int32)
         position[order] = np.arange(len(order), dtype=np.int32)
         codes = position[codes]
-    return Codes(codes, tuple(values[index] for index in order))
+    return Codes(codes, tuple([values[index] for index in order]))
+
+
+def renumber_levels(values: Sequence[Any], known: Sequence[Any]) -> Int32:
+    """The number of each level of `values` among the levels `known`.
+
+    Levels of one type are compared by value, of different types by their text, so that ``308``
+    in one table is ``"308"`` in another.
+
+    Returns
+    -------
+    array
+        int32, one longer than `values`: -1 for an unknown level, and at the end, so that it can
+        be indexed with codes.
+    """
+    if len({type(value) for value in (*values, *known)}) > 1:
+        values, known = [label(value) for value in values], [label(value) for value in known]
+    numbers = dict(zip(known, range(len(known)), strict=True))
+    return np.array([*(numbers.get(value, -1) for value in values), -1], dtype=np.int32)
 
 
 def label(value: object) -> str:

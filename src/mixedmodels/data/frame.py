@@ -12,7 +12,7 @@ import pandas as pd
 from narwhals.exceptions import NarwhalsError
 from numpy.typing import NDArray
 
-from mixedmodels.data.columns import Codes, Column, Mask, from_dictionary
+from mixedmodels.data.columns import Codes, Column, Mask, from_dictionary, renumber
 from mixedmodels.errors import DataError
 
 Backend = nw.Implementation
@@ -47,7 +47,7 @@ class Frame:
 
     @staticmethod
     def of(data: object) -> Frame:
-        """Wrap pandas, polars (also lazy), pyarrow, a mapping of arrays, or whatever narwhals takes.
+        """Wrap pandas, polars (also lazy), pyarrow, a mapping of arrays, or what narwhals takes.
 
         Raises
         ------
@@ -65,8 +65,7 @@ class Frame:
                 f"The data have {len(frame)} rows and {len(columns)} columns: nothing to fit.\n"
                 "Do:   pass a table with at least one row; check the filter or join that made it."
             )
-        is_pandas = isinstance(native, pd.DataFrame)
-        index = native.index if is_pandas else pd.RangeIndex(len(frame))
+        index = native.index if isinstance(native, pd.DataFrame) else pd.RangeIndex(len(frame))
         return Frame(frame, columns, len(frame), index, frame.implementation)
 
     def column(self, name: str) -> Column:
@@ -77,6 +76,9 @@ class Frame:
         DataError
             If its values are neither numbers, booleans, text, categories nor dates.
         """
+        native = self._data.to_native()
+        if isinstance(native, pd.DataFrame) and _is_plain(native[name]):
+            return Column.of_numbers(name, _widened(native[name].to_numpy()))
         return _read(name, self._data[name])
 
     def table(self, columns: Mapping[str, Any]) -> Any:
@@ -89,10 +91,11 @@ def table(columns: Mapping[str, Any], backend: Backend) -> Any:
 
     NaN and None become the library's missing value.
     """
-    if backend.is_pandas_like():
-        return nw.from_dict(dict(columns), backend=backend).to_native()
-    plain = {name: _with_nulls(values) for name, values in columns.items()}
-    return nw.from_dict(plain, backend=backend).to_native()
+    plain: Mapping[str, Any] = columns
+    if not backend.is_pandas_like():
+        plain = {name: _with_nulls(values) for name, values in columns.items()}
+    made: nw.DataFrame[Any] = nw.from_dict(dict(plain), backend=backend)  # type: ignore[arg-type]
+    return made.to_native()
 
 
 def _with_nulls(values: Any) -> Any:
@@ -169,11 +172,26 @@ def _read(name: str, series: nw.Series[Any]) -> Column:
     raise _unreadable(name, str(dtype))
 
 
+def _is_plain(series: pd.Series) -> bool:
+    """Whether a pandas column is a NumPy array of numbers or booleans, the common case."""
+    return isinstance(series.dtype, np.dtype) and series.dtype.kind in "fiub"
+
+
+def _widened(numbers: NDArray[Any]) -> NDArray[Any]:
+    """As float64, int64 or bool; integers beyond int64 become floats."""
+    kind = numbers.dtype.kind
+    if kind == "b":
+        return numbers
+    is_float = kind == "f" or (
+        numbers.dtype == np.uint64 and bool(np.any(numbers > np.iinfo(np.int64).max))
+    )
+    return numbers.astype(np.float64 if is_float else np.int64, copy=False)
+
+
 def _read_integers(name: str, series: nw.Series[Any]) -> Column:
     missing = _nulls(series)
-    numbers = (series if missing is None else series.fill_null(0)).to_numpy()
-    beyond = numbers.dtype == np.uint64 and bool(np.any(numbers > np.iinfo(np.int64).max))
-    return Column.of_numbers(name, numbers.astype(np.float64 if beyond else np.int64), missing)
+    filled = series if missing is None else series.fill_null(0)
+    return Column.of_numbers(name, _widened(filled.to_numpy()), missing)
 
 
 def _nulls(series: nw.Series[Any]) -> Mask | None:
@@ -208,15 +226,11 @@ def _factorise_polars(series: nw.Series[Any], *, keeps_order: bool) -> Codes:
     """Through the physical integers, which order the levels of Categorical and Enum."""
     coded = series.cast(nw.Categorical()) if series.dtype == nw.String else series
     distinct = coded.drop_nulls().unique()
-    keys = _physical(distinct)
-    values = distinct.cast(nw.String).to_list() if keeps_order else distinct.to_list()
-    order = np.argsort(keys, kind="stable")
-    levels = [values[index] for index in order]
-    missing = _nulls(coded)
-    indices = np.searchsorted(keys[order], _physical(coded))
-    if missing is not None:
-        indices[missing] = -1
-    return from_dictionary(indices, levels, sort=not keeps_order)
+    values = (distinct.cast(nw.String) if keeps_order else distinct).to_list()
+    codes, _ = renumber(_physical(coded), _nulls(coded))
+    order, _ = renumber(_physical(distinct), None)
+    levels = [values[index] for index in np.argsort(order)]
+    return from_dictionary(codes, levels, sort=not keeps_order)
 
 
 def _physical(series: nw.Series[Any]) -> NDArray[np.int64]:

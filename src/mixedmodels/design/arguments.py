@@ -71,7 +71,8 @@ def checked_offset(column: Column) -> Vector:
     if not np.isfinite(offset).all():
         raise DataError(
             f"The offset ({column.name!r}) is infinite in "
-            f"{np.count_nonzero(~np.isfinite(offset))} rows.\nDo:   correct or leave out these rows."
+            f"{np.count_nonzero(~np.isfinite(offset))} rows.\n"
+            "Do:   correct or leave out these rows."
         )
     return offset
 

@@ -14,9 +14,9 @@ from mixedmodels.design.arguments import checked_offset, checked_weights, read_a
 from mixedmodels.design.checks import check_response, check_sizes, check_term
 from mixedmodels.design.contrasts import codings
 from mixedmodels.design.expand import Expansion, evaluate, expand, recipe_of
-from mixedmodels.design.grouping import groupings_of, level_map
+from mixedmodels.design.grouping import LevelMap, groupings_of
 from mixedmodels.design.matrices import Grouping, ModelMatrices, TermMatrix, Vector
-from mixedmodels.design.names import check_names, quote_dotted, used_columns
+from mixedmodels.design.names import check_names, evaluable, used_columns
 from mixedmodels.design.rank import independent_columns
 from mixedmodels.design.spec import ModelSpec, TermSpec
 from mixedmodels.design.variables import Variables
@@ -35,6 +35,7 @@ class Roles:
 
     @property
     def all(self) -> tuple[str, ...]:
+        """Every column in use."""
         return tuple(dict.fromkeys((*self.response, *self.covariates, *self.groups)))
 
 
@@ -95,14 +96,20 @@ def build(
     data = _read(roles, frame, weights=weights, offset=offset, missing=missing)
     covariates = _covariates(roles, data, contrasts)
     y, response_state = _response(formula, roles, frame, data)
-    fixed = expand(recipe_of(quote_dotted(formula.fixed, frame.columns), formula.text), covariates)
+    fixed = expand(recipe_of(evaluable(formula.fixed, frame.columns), formula.text), covariates)
     x_columns = independent_columns(fixed.matrix)
     check_sizes(data.nrows, len(x_columns))
     groupings = groupings_of(formula.random, data.columns)
     expansions = [_expand_term(term, formula, frame, covariates) for term in formula.random]
     terms = _term_matrices(formula.random, expansions, groupings)
-    for term, matrix in zip(formula.random, terms, strict=True):
-        check_term(term, matrix, groupings[matrix.group], weights=data.weights)
+    for term, matrix, expansion in zip(formula.random, terms, expansions, strict=True):
+        check_term(
+            term,
+            matrix,
+            groupings[matrix.group],
+            is_numeric=expansion.is_numeric,
+            weights=data.weights,
+        )
     kept_names = tuple(fixed.names[index] for index in x_columns)
     spec = ModelSpec(
         formula=formula,
@@ -111,7 +118,7 @@ def build(
             TermSpec(term, matrix.group, expansion.recipe)
             for term, matrix, expansion in zip(formula.random, terms, expansions, strict=True)
         ),
-        level_maps=tuple(level_map(grouping) for grouping in groupings),
+        level_maps=tuple(LevelMap(g.name, g.columns, g.levels) for g in groupings),
         variables=covariates.summary(),
         codings=covariates.codings,
         response_state=response_state,
@@ -211,7 +218,7 @@ def _response(
         raise FormulaError(message, formula=formula.text, position=0)
     columns = {name: data.columns[name] for name in roles.response}
     state: dict[str, Any] = {}
-    text = quote_dotted(formula.response, frame.columns)
+    text = evaluable(formula.response, frame.columns, is_python=True)
     y = evaluate(text, Variables(columns, data.nrows, {}), state)
     check_response(y, formula.response)
     return y, state
@@ -220,7 +227,7 @@ def _response(
 def _expand_term(
     term: RandomTerm, formula: Formula, frame: Frame, covariates: Variables
 ) -> Expansion:
-    recipe = recipe_of(quote_dotted(term.lhs, frame.columns), formula.text)
+    recipe = recipe_of(evaluable(term.lhs, frame.columns), formula.text)
     expansion = expand(recipe, covariates)
     if not expansion.names:
         message = f"The term {term} has no columns: write (1 | {term.name}) or name a covariate."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mixedmodels.design.matrices import Grouping, Matrix, TermMatrix, Vector
+from mixedmodels.design.matrices import Grouping, Mask, Matrix, TermMatrix, Vector
 from mixedmodels.errors import DataError
 from mixedmodels.formula import RandomTerm
 
@@ -40,9 +40,18 @@ def check_sizes(n: int, p: int) -> None:
 
 
 def check_term(
-    term: RandomTerm, matrix: TermMatrix, grouping: Grouping, *, weights: Vector | None
+    term: RandomTerm,
+    matrix: TermMatrix,
+    grouping: Grouping,
+    *,
+    is_numeric: Mask,
+    weights: Vector | None,
 ) -> None:
-    """Refuse a random term whose variances cannot be told from the residual or each other."""
+    """Refuse a random term whose variances cannot be told from the residual or each other.
+
+    Indicators of factors (`is_numeric` false) may be constant within groups: a factor between
+    groups gives each of its levels a variance of its own.
+    """
     n, q = matrix.Z.shape
     levels = len(grouping.levels)
     same_weights = weights is None or bool(np.all(weights == weights[0]))
@@ -55,31 +64,45 @@ def check_term(
             "Why:  with an effect for every row, its variance and the residual variance cannot be "
             "told apart."
         )
-    column = dependent_column(matrix.Z, grouping)
-    if column is not None:
-        raise _dependent(term, matrix.names, column)
+    if matrix.names == ("Intercept",) or has_full_rank_group(matrix.Z, grouping):
+        return
+    dependent = dependent_columns(matrix.Z, grouping) & is_numeric
+    if dependent.any():
+        raise _dependent(term, matrix.names, int(np.argmax(dependent)))
 
 
-def dependent_column(Z: Matrix, grouping: Grouping) -> int | None:
-    """The first column that within every group is a multiple of the earlier ones, if any.
+def has_full_rank_group(Z: Matrix, grouping: Grouping) -> bool:
+    """Whether the columns are independent within the largest group: a cheap sufficient test."""
+    largest = int(np.bincount(grouping.codes).argmax())
+    rows = Z[grouping.codes == largest]
+    scale = np.abs(rows).max(axis=0)
+    if not scale.all() or len(rows) < Z.shape[1]:
+        return False
+    singular_values = np.linalg.svd(rows / scale, compute_uv=False)
+    return bool(singular_values[-1] > DEPENDENT * singular_values[0])
+
+
+def dependent_columns(Z: Matrix, grouping: Grouping) -> Mask:
+    """The columns that within every group are combinations of the earlier ones.
 
     Gram-Schmidt within all groups at once: what remains of each column after the projection on
     the earlier ones, with coefficients of its own for each group.
     """
     codes, levels = grouping.codes, len(grouping.levels)
-    earlier: list[tuple[Vector, Vector]] = []
+    dependent = np.zeros(Z.shape[1], dtype=np.bool_)
+    directions: list[tuple[Vector, Vector]] = []
     for column in range(Z.shape[1]):
         rest = Z[:, column] / (np.abs(Z[:, column]).max() or 1.0)
         before = float(rest @ rest)
-        for direction, squares in earlier:
+        for direction, squares in directions:
             products = np.bincount(codes, weights=rest * direction, minlength=levels)
             rest = rest - (products / squares)[codes] * direction
-        squares = np.bincount(codes, weights=rest * rest, minlength=levels)
-        if float(squares.sum()) <= DEPENDENT**2 * before:
-            return column
-        vanishing = squares <= DEPENDENT**2 * squares.max()
-        earlier.append((rest, np.where(vanishing, np.inf, squares)))
-    return None
+        left = np.bincount(codes, weights=rest * rest, minlength=levels)
+        dependent[column] = left.sum() <= DEPENDENT**2 * before
+        if not dependent[column]:
+            vanishing = left <= DEPENDENT**2 * left.max()
+            directions.append((rest, np.where(vanishing, np.inf, left)))
+    return dependent
 
 
 def _dependent(term: RandomTerm, names: tuple[str, ...], column: int) -> DataError:

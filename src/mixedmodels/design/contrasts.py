@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -36,32 +36,6 @@ NAMED: Mapping[str, type[Coding]] = {
 }
 
 
-class MatrixContrasts(CustomContrasts):  # type: ignore[misc]  # formulaic is not typed
-    """A coding matrix that gives way to indicator columns where full rank is asked for.
-
-    Where the intercept is absent, a factor must span it: R uses indicators there, whatever the
-    contrasts, and so do the named codings.
-    """
-
-    FACTOR_FORMAT_REDUCED = "{name}[{field}]"
-
-    @CustomContrasts.override
-    def _get_coding_matrix(
-        self, levels: Sequence[Hashable], reduced_rank: bool = True, sparse: bool = False
-    ) -> Any:
-        if not reduced_rank:
-            return np.eye(len(levels))
-        return super()._get_coding_matrix(levels, reduced_rank=reduced_rank, sparse=sparse)
-
-    @CustomContrasts.override
-    def get_coding_column_names(
-        self, levels: Sequence[Hashable], reduced_rank: bool = True
-    ) -> Sequence[Hashable]:
-        if not reduced_rank:
-            return levels
-        return list(super().get_coding_column_names(levels, reduced_rank=reduced_rank))
-
-
 @dataclass(frozen=True, slots=True)
 class Encoder:
     """Encodes a column with a chosen coding when formulaic asks; picklable, unlike a closure."""
@@ -76,9 +50,10 @@ class Encoder:
         encoder_state: dict[str, Any],
         model_spec: Any,
     ) -> Any:
+        """The columns of the coding, or indicators where the factor must span the intercept."""
         return encode_contrasts(
             values,
-            contrasts=self.coding,
+            contrasts=self.coding if reduced_rank else TreatmentContrasts(),
             reduced_rank=reduced_rank,
             _state=encoder_state,
             _spec=model_spec,
@@ -148,4 +123,4 @@ def _matrix_coding(column: str, contrast: ArrayLike, n_levels: int) -> Coding:
             f"Do:   give one row for each of the {n_levels} levels and at most {n_levels - 1} "
             "columns, independent of each other and of a constant."
         )
-    return MatrixContrasts(matrix.astype(np.float64), names)
+    return CustomContrasts(matrix.astype(np.float64), names)

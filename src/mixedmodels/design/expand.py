@@ -23,7 +23,8 @@ from formulaic.transforms import TRANSFORMS
 from formulaic.utils.stateful_transforms import stateful_eval
 from formulaic.utils.variables import Variable as NamedValue
 
-from mixedmodels.design.matrices import Matrix, Vector
+from mixedmodels.design.matrices import Mask, Matrix, Vector
+from mixedmodels.design.names import readable
 from mixedmodels.design.variables import Variables
 from mixedmodels.errors import DataError, FormulaError
 
@@ -45,6 +46,19 @@ class Expansion:
     recipe: Recipe
     names: tuple[str, ...]
     matrix: Matrix
+
+    @property
+    def is_numeric(self) -> Mask:
+        """Per column, whether no categorical factor takes part in it."""
+        kinds = {expr: kind for expr, (kind, _) in self.recipe.encoder_state.items()}
+        return np.array(
+            [
+                all(kinds.get(f.expr) is not Factor.Kind.CATEGORICAL for f in row.term.factors)
+                for row in self.recipe.structure
+                for _ in row.columns
+            ],
+            dtype=np.bool_,
+        )
 
 
 def recipe_of(text: str, formula_text: str) -> Recipe:
@@ -103,9 +117,9 @@ def evaluate(expression: str, variables: Variables, state: dict[str, Any]) -> Ve
     DataError
         If it cannot be evaluated or does not give one number per row.
     """
-    name = expression.strip("`")
+    name = readable(expression)
     if variables.is_number(name):
-        values: Any = variables.columns[name].numbers
+        values: Any = variables.numbers(name)
     else:
         table = variables.table
         context = {**variables.context, **{column: table[column] for column in table.columns}}
@@ -158,10 +172,9 @@ def _expand_plain(recipe: Recipe, variables: Variables) -> Expansion:
         if _is_intercept(term):
             matrix[:, column] = 1.0
             continue
-        first, *others = (variables.columns[factor.expr].numbers for factor in term.factors)
-        matrix[:, column] = first
-        for other in others:
-            matrix[:, column] *= other
+        matrix[:, column] = variables.numbers(term.factors[0].expr)
+        for factor in term.factors[1:]:
+            matrix[:, column] *= variables.numbers(factor.expr)
     names = tuple(_plain_name(term) for term in terms)
     trained = recipe if recipe.structure is not None else _trained(recipe, terms, names)
     return Expansion(trained, names, matrix)
@@ -206,7 +219,7 @@ def _expand_formulaic(recipe: Recipe, variables: Variables) -> Expansion:
         raise _cannot_evaluate(" + ".join(map(str, recipe.formula)), error) from error
     trained = made.model_spec
     matrix = np.asfortranarray(made, dtype=np.float64)
-    names = tuple(name.replace("`", "") for name in trained.column_names)
+    names = tuple(readable(name) for name in trained.column_names)
     return Expansion(trained, names, matrix)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
-from mixedmodels.data import Codes, Column, encode, interaction
+from mixedmodels.data import Codes, Column, encode, interaction, renumber_levels
 from mixedmodels.design.matrices import Grouping, Int32
 from mixedmodels.errors import DataError
 from mixedmodels.formula import RandomTerm
@@ -23,13 +22,13 @@ class LevelMap:
         Name of the grouping factor.
     columns
         The columns it is made of.
-    numbers
-        Level as text to its number; a combination is ``"a1:b1"``.
+    levels
+        The levels in the order of their codes.
     """
 
     name: str
     columns: tuple[str, ...]
-    numbers: Mapping[str, int]
+    levels: tuple[Any, ...]
 
 
 def groupings_of(terms: Sequence[RandomTerm], columns: Mapping[str, Column]) -> list[Grouping]:
@@ -54,20 +53,10 @@ def groupings_of(terms: Sequence[RandomTerm], columns: Mapping[str, Column]) -> 
     return list(groupings.values())
 
 
-def level_map(grouping: Grouping) -> LevelMap:
-    """Remember how the levels are numbered."""
-    labels = Codes(grouping.codes, grouping.levels).levels
-    numbers = {text: number for number, text in enumerate(labels)}
-    return LevelMap(grouping.name, grouping.columns, numbers)
-
-
-def codes_for(levels: LevelMap, columns: Mapping[str, Column]) -> Int32:
+def codes_for(level_map: LevelMap, columns: Mapping[str, Column]) -> Int32:
     """The codes of other data under the numbers of a fit; -1 for new and missing levels."""
-    found = _combined([encode(columns[name]) for name in levels.columns])
-    renumber = np.full(len(found.values) + 1, -1, dtype=np.int32)
-    for index, text in enumerate(found.levels):
-        renumber[index] = levels.numbers.get(text, -1)
-    return renumber[found.codes]
+    found = _combined([encode(columns[name]) for name in level_map.columns])
+    return renumber_levels(found.values, level_map.levels)[found.codes]
 
 
 def _combined(factors: Sequence[Codes]) -> Codes:

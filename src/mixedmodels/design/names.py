@@ -14,6 +14,8 @@ from mixedmodels.formula.tokens import Token, tokenize
 
 _NEAR_MATCHES = 3
 
+_KEYWORD_SUFFIX = "__column"
+
 
 def check_names(formula: Formula, columns: Sequence[str]) -> None:
     """Refuse a name that is neither a column nor a function.
@@ -32,7 +34,7 @@ def check_names(formula: Formula, columns: Sequence[str]) -> None:
     for token, is_call in _variables(tokens):
         if token.name in known or (is_call and _is_known_call(token, known)):
             continue
-        if token.kind == "name" and token.name.split(".")[0] in KNOWN_NAMES:
+        if token.kind == "name" and _is_python(token.text):
             continue
         raise FormulaError(
             _unknown(token, columns, is_call=is_call),
@@ -48,15 +50,36 @@ def used_columns(text: str, columns: Collection[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if name is not None))
 
 
-def quote_dotted(text: str, columns: Collection[str]) -> str:
-    """`text` with backticks around column names that Python would take for attributes."""
+def evaluable(text: str, columns: Collection[str], *, is_python: bool = False) -> str:
+    """`text` with the column names that Python would misread written in another way.
+
+    Names with dots get backticks, names that are keywords (``yield``) a suffix where Python reads
+    them: inside functions, or everywhere if `is_python`. `readable` undoes both.
+    """
+    tokens = tokenize(text)
     pieces: list[str] = []
     done = 0
-    for token, _ in _variables(tokenize(text)):
-        if token.kind == "name" and "." in token.text and token.text in columns:
-            pieces += [text[done : token.start], f"`{token.text}`"]
+    for token, _ in _variables(tokens):
+        replacement = None
+        if token.kind == "name" and token.text in columns:
+            if "." in token.text:
+                replacement = f"`{token.text}`"
+            elif is_python or _inside_call(tokens, tokens.index(token)):
+                replacement = python_name(token.text)
+        if replacement is not None:
+            pieces += [text[done : token.start], replacement]
             done = token.stop
     return "".join([*pieces, text[done:]])
+
+
+def python_name(column: str) -> str:
+    """The name under which Python code finds a column: itself, unless it is a keyword."""
+    return column + _KEYWORD_SUFFIX if keyword.iskeyword(column) else column
+
+
+def readable(name: str) -> str:
+    """The name of a column of a matrix as the user would write it."""
+    return name.replace("`", "").replace(_KEYWORD_SUFFIX, "")
 
 
 def near_matches(name: str, candidates: Collection[str]) -> str:
@@ -71,7 +94,7 @@ def near_matches(name: str, candidates: Collection[str]) -> str:
 def _variables(tokens: Sequence[Token]) -> Iterator[tuple[Token, bool]]:
     """Names that stand for a column or function, with whether they are called."""
     for index, token in enumerate(tokens):
-        if not token.is_name or (token.kind == "name" and keyword.iskeyword(token.text)):
+        if not token.is_name:
             continue
         before = tokens[index - 1] if index else None
         after = tokens[index + 1] if index + 1 < len(tokens) else None
@@ -87,6 +110,11 @@ def _column(token: Token, columns: Collection[str], is_call: bool) -> str | None
     if not is_call and token.name in columns:
         return token.name
     return root if is_call and token.name != root and root in columns else None
+
+
+def _is_python(text: str) -> bool:
+    """Whether a word is a constant such as ``np.pi`` or a keyword such as ``if``."""
+    return keyword.iskeyword(text) or text.split(".")[0] in KNOWN_NAMES
 
 
 def _is_known_call(token: Token, columns: Collection[str]) -> bool:

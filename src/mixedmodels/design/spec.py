@@ -10,11 +10,11 @@ import numpy as np
 from formulaic import ModelSpec as Recipe
 from formulaic.transforms.contrasts import Contrasts as Coding
 
-from mixedmodels.data import Codes, Column, Frame, completeness, encode
+from mixedmodels.data import Codes, Column, Frame, completeness, encode, label, renumber_levels
 from mixedmodels.design.expand import evaluate, expand
 from mixedmodels.design.grouping import LevelMap, codes_for
 from mixedmodels.design.matrices import Mask, Matrix, NewMatrices, NewTerm, Vector
-from mixedmodels.design.names import near_matches, quote_dotted, used_columns
+from mixedmodels.design.names import evaluable, near_matches, readable, used_columns
 from mixedmodels.design.variables import Variable, Variables
 from mixedmodels.errors import DataError
 from mixedmodels.formula import Formula, RandomTerm
@@ -130,7 +130,7 @@ def _new_term(
 ) -> NewTerm:
     levels = spec.level_maps[term.group]
     codes = codes_for(levels, {name: read_column(name, frame) for name in levels.columns})
-    names = tuple(name.replace("`", "") for name in term.recipe.column_names)
+    names = tuple(readable(name) for name in term.recipe.column_names)
     return NewTerm(term.group, codes, names, _filled(term.recipe, variables, complete))
 
 
@@ -156,9 +156,11 @@ def _filled(recipe: Recipe, variables: Variables, complete: Mask) -> Matrix:
 
 
 def _response(spec: ModelSpec, frame: Frame) -> Vector:
-    text = quote_dotted(spec.formula.response, frame.columns)
-    columns = {name: read_column(name, frame) for name in used_columns(text, frame.columns)}
+    response = spec.formula.response
+    names = used_columns(response, frame.columns)
+    columns = {name: read_column(name, frame) for name in names}
     complete, variables = _complete(columns, frame.nrows, {})
+    text = evaluable(response, frame.columns, is_python=True)
     y = np.full(frame.nrows, np.nan)
     if variables.nrows:
         y[complete] = evaluate(text, variables, dict(spec.response_state))
@@ -181,16 +183,15 @@ def _matched(variable: Variable, frame: Frame) -> Column:
 def _with_levels(variable: Variable, column: Column) -> Column:
     """The column as codes of the levels of the fit, which are matched by their text."""
     codes = encode(column)
-    known = Codes(codes.codes[:0], variable.levels).levels
-    numbers = {text: number for number, text in enumerate(known)}
-    unknown = [text for text in codes.levels if text not in numbers]
+    renumber = renumber_levels(codes.values, variable.levels)
+    unknown = [label(codes.values[index]) for index in np.flatnonzero(renumber[:-1] < 0)]
     if unknown:
-        listed = ", ".join(known[:_LISTED_LEVELS]) + (", …" if len(known) > _LISTED_LEVELS else "")
+        more = ", …" if len(variable.levels) > _LISTED_LEVELS else ""
+        listed = ", ".join(map(label, variable.levels[:_LISTED_LEVELS])) + more
         raise DataError(
             f"Column {variable.name!r} has levels that the model does not know: "
             f"{', '.join(unknown[:_LISTED_LEVELS])}.\n"
             f"Do:   use the levels of the fit: {listed}.\n"
             "Why:  a level without data has no coefficient."
         )
-    renumber = np.array([*(numbers[text] for text in codes.levels), -1], dtype=np.int32)
     return Column.of_codes(variable.name, Codes(renumber[codes.codes], variable.levels))

@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 from formulaic.materializers.types import FactorValues
 from formulaic.transforms.contrasts import Contrasts as Coding
+from numpy.typing import NDArray
 
 from mixedmodels.data import Codes, Column
 from mixedmodels.design.contrasts import Encoder
 from mixedmodels.design.environment import FUNCTIONS
+from mixedmodels.design.names import python_name
 from mixedmodels.errors import DataError
 
 
@@ -68,6 +70,13 @@ class Variables:
         """Whether the name is that of a numeric or boolean column."""
         return name in self.columns and self.columns[name].numbers is not None
 
+    def numbers(self, name: str) -> NDArray[Any]:
+        """The values of a numeric or boolean column."""
+        numbers = self.columns[name].numbers
+        if numbers is None:
+            raise ValueError(f"column {name!r} is not numeric")
+        return numbers
+
     @cached_property
     def table(self) -> pd.DataFrame:
         """The columns without a chosen coding, as pandas."""
@@ -102,12 +111,13 @@ class Variables:
 def _as_pandas(column: Column) -> Any:
     if column.codes is None:
         return column.numbers
-    return pd.Categorical.from_codes(column.codes.codes, categories=list(column.codes.values))
+    categories = pd.Index(column.codes.values, dtype=object)
+    return pd.Categorical.from_codes(column.codes.codes, categories=categories)
 
 
 def _aliases(name: str) -> set[str]:
     """The name, and the form in which Python's parser would look it up (``µ`` as ``μ``)."""
-    return {name, unicodedata.normalize("NFKC", name)}
+    return {name, unicodedata.normalize("NFKC", python_name(name))}
 
 
 def _remember(column: Column) -> Variable:

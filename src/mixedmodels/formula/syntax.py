@@ -21,10 +21,12 @@ class Addend:
 
     @property
     def start(self) -> int:
+        """Place of its first character, without the sign."""
         return self.tokens[0].start
 
     @property
     def stop(self) -> int:
+        """Place behind its last character."""
         return self.tokens[-1].stop
 
     @property

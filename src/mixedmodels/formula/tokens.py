@@ -48,9 +48,11 @@ class Token:
 
     @property
     def is_name(self) -> bool:
+        """Whether it is a word, with or without backticks."""
         return self.kind in ("name", "quoted")
 
     def is_operator(self, *signs: str) -> bool:
+        """Whether it is one of these operators."""
         return self.kind == "operator" and self.text in signs
 
 

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
+from mixedmodels import datasets
 from mixedmodels.api import lmm
 from mixedmodels.cli.files import read_table, write_json
 from mixedmodels.cli.results import results
@@ -53,3 +54,14 @@ def _fit(options: argparse.Namespace) -> str:
     if options.json is not None:
         write_json(options.json, results(model))
     return str(model.summary())
+
+
+def _list_datasets() -> str:
+    known = [datasets.describe(name) for name in datasets.names()]
+    names = max(len(one.name) for one in known)
+    rows = max(len(str(one.rows)) for one in known)
+    return "\n".join(
+        f"{one.name:<{names}}  {one.rows:>{rows}} rows  "
+        f"{', '.join(column.name for column in one.columns)}\n{'':{names}}  {one.reference}"
+        for one in known
+    )

@@ -118,7 +118,8 @@ class Column:
 def encode(column: Column, *, drop_unused: bool = True) -> Codes:
     """The column as codes of levels.
 
-    Categorical types keep the order of their levels. Numbers and booleans are sorted by value,
+    Categorical types keep the order of their levels (a polars Categorical has none and is sorted
+    like text). Numbers and booleans are sorted by value,
     text by code point. Numbers that are all whole become integers.
 
     Parameters

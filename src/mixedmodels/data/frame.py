@@ -128,7 +128,7 @@ def _wrapped(native: object) -> nw.DataFrame[Any]:
         frame = nw.from_native(native)  # type: ignore[call-overload]
     except (TypeError, NarwhalsError) as error:
         raise DataError(
-            f"The data are a {type(native).__name__}, which is not a table.\n"
+            f"The data are of type {type(native).__name__}, which is not a table.\n"
             "Do:   pass a pandas, polars or pyarrow table, or a dict of arrays."
         ) from error
     return frame.collect() if isinstance(frame, nw.LazyFrame) else frame
@@ -208,7 +208,7 @@ def _factorise(series: nw.Series[Any], *, keeps_order: bool) -> Codes:
             return _factorise_arrow(native.array.__arrow_array__(), keeps_order=keeps_order)
         return _factorise_pandas(native)
     if series.implementation.is_polars():
-        return _factorise_polars(series, keeps_order=keeps_order)
+        return _factorise_polars(series)
     if series.implementation.is_pyarrow():
         return _factorise_arrow(native, keeps_order=keeps_order)
     return _factorise_pandas(pd.Series(series.to_pandas()))
@@ -222,15 +222,19 @@ def _factorise_pandas(series: pd.Series) -> Codes:
     return Codes(codes.astype(np.int32), tuple(values.tolist()))
 
 
-def _factorise_polars(series: nw.Series[Any], *, keeps_order: bool) -> Codes:
-    """Through the physical integers, which order the levels of Categorical and Enum."""
+def _factorise_polars(series: nw.Series[Any]) -> Codes:
+    """Through the physical integers.
+
+    Enum has an order of levels. Categorical has none of its own, only the order in which the
+    process first met the strings, so its levels are sorted like text.
+    """
     coded = series.cast(nw.Categorical()) if series.dtype == nw.String else series
     distinct = coded.drop_nulls().unique()
-    values = (distinct.cast(nw.String) if keeps_order else distinct).to_list()
     codes, _ = renumber(_physical(coded), _nulls(coded))
     order, _ = renumber(_physical(distinct), None)
+    values = distinct.to_list()
     levels = [values[index] for index in np.argsort(order)]
-    return from_dictionary(codes, levels, sort=not keeps_order)
+    return from_dictionary(codes, levels, sort=not isinstance(series.dtype, nw.Enum))
 
 
 def _physical(series: nw.Series[Any]) -> NDArray[np.int64]:

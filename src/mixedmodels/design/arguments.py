@@ -42,7 +42,7 @@ def checked_weights(column: Column) -> Vector:
     DataError
         If one is missing, zero, negative or infinite.
     """
-    weights = np.asarray(column.numbers, dtype=np.float64)
+    weights = np.array(column.numbers, dtype=np.float64)
     usable = np.isfinite(weights) & (weights > 0)
     if column.missing is not None:
         usable &= ~column.missing
@@ -67,7 +67,7 @@ def checked_offset(column: Column) -> Vector:
     DataError
         If one is infinite.
     """
-    offset = np.asarray(column.numbers, dtype=np.float64)
+    offset = np.array(column.numbers, dtype=np.float64)
     if not np.isfinite(offset).all():
         raise DataError(
             f"The offset ({column.name!r}) is infinite in "

@@ -101,7 +101,7 @@ def expand(recipe: Recipe, variables: Variables) -> Expansion:
 
 
 def evaluate(expression: str, variables: Variables, state: dict[str, Any]) -> Vector:
-    """The values of one Python expression, such as a response ``log(y + 1)``.
+    """The values of one Python expression, such as a response ``log(y + 1)``, as a new array.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def evaluate(expression: str, variables: Variables, state: dict[str, Any]) -> Ve
             f"The response {expression!r} does not give one number per row.\n"
             "Do:   name a numeric column, or an expression of numeric columns such as log(y)."
         )
-    return array.astype(np.float64, copy=False)
+    return np.array(array, dtype=np.float64)
 
 
 def _evaluated(expression: str, context: dict[str, Any], state: dict[str, Any]) -> Any:

@@ -118,10 +118,10 @@ def _check_response(text: str, tokens: Sequence[Token]) -> None:
     if not tokens:
         message = "The response is missing: write its column before the '~'."
         raise FormulaError(message, formula=text, position=0)
-    bars = top_level_bars(tokens)
-    if bars:
+    if top_level_bars(tokens) or _has_bar(text, tokens):
+        bar = next(token for token in tokens if token.is_operator("|", "||"))
         message = "A bar term belongs on the right of the '~'."
-        raise FormulaError(message, formula=text, position=tokens[bars[0]].start)
+        raise FormulaError(message, formula=text, position=bar.start, length=len(bar.text))
 
 
 def _check_right(text: str, tokens: Sequence[Token]) -> None:

@@ -121,6 +121,7 @@ def build(
         level_maps=tuple(LevelMap(g.name, g.columns, g.levels) for g in groupings),
         variables=covariates.summary(),
         codings=covariates.codings,
+        response_columns=roles.response,
         response_state=response_state,
         x_columns=tuple(x_columns.tolist()),
         x_names=kept_names,

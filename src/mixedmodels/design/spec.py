@@ -14,7 +14,7 @@ from mixedmodels.data import Codes, Column, Frame, completeness, encode, label, 
 from mixedmodels.design.expand import evaluate, expand
 from mixedmodels.design.grouping import LevelMap, codes_for
 from mixedmodels.design.matrices import Mask, Matrix, NewMatrices, NewTerm, Vector
-from mixedmodels.design.names import evaluable, near_matches, readable, used_columns
+from mixedmodels.design.names import evaluable, near_matches, readable
 from mixedmodels.design.variables import Variable, Variables
 from mixedmodels.errors import DataError
 from mixedmodels.formula import Formula, RandomTerm
@@ -50,6 +50,8 @@ class ModelSpec:
         The columns of the fixed part and the left sides of the bars: kind, levels, mean.
     codings
         The codings that the caller chose, by column.
+    response_columns
+        The columns of the response.
     response_state
         State of stateful transforms in the response.
     x_columns
@@ -66,6 +68,7 @@ class ModelSpec:
     level_maps: tuple[LevelMap, ...]
     variables: Mapping[str, Variable]
     codings: Mapping[str, Coding]
+    response_columns: tuple[str, ...]
     response_state: Mapping[str, Any]
     x_columns: tuple[int, ...]
     x_names: tuple[str, ...]
@@ -156,11 +159,9 @@ def _filled(recipe: Recipe, variables: Variables, complete: Mask) -> Matrix:
 
 
 def _response(spec: ModelSpec, frame: Frame) -> Vector:
-    response = spec.formula.response
-    names = used_columns(response, frame.columns)
-    columns = {name: read_column(name, frame) for name in names}
+    columns = {name: read_column(name, frame) for name in spec.response_columns}
     complete, variables = _complete(columns, frame.nrows, {})
-    text = evaluable(response, frame.columns, is_python=True)
+    text = evaluable(spec.formula.response, spec.response_columns, is_python=True)
     y = np.full(frame.nrows, np.nan)
     if variables.nrows:
         y[complete] = evaluate(text, variables, dict(spec.response_state))

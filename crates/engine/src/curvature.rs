@@ -1,0 +1,430 @@
+//! A model of the Hessian of the criterion.
+//!
+//! With h_i = (∂ΛΛ'/∂θ_i) a the average information (Gilmour, Thompson & Cullis 1995) is
+//!
+//! ```text
+//!     AI_il = h_i'(Z'PZ)h_l / σ̂² − (a'h_i)(a'h_l) / (σ̂⁴ df)
+//! ```
+//!
+//! and ΛΛ' is quadratic in T, which adds 2 S_f[r, r'] for two entries (r, c), (r', c) of one column
+//! of T_f. h'Z'PZh needs no back-substitution: Zh enters the factorisation as further right-hand
+//! columns, and what is left of Zh'·Zh after the elimination is the quadratic form.
+
+use rayon::prelude::*;
+
+use crate::covariance::Templates;
+use crate::cross_products::CrossProducts;
+use crate::dense::{Square, solve_lower};
+use crate::factor::{Factor, LEAVES_PER_TASK, PARALLEL};
+use crate::front::SMALL;
+use crate::layout::{Layout, piece};
+use crate::objective::Profile;
+use crate::solve::{Effects, symmetric};
+
+use faer::linalg::triangular_solve;
+use faer::{MatMut, MatRef, Par};
+
+/// The directions h, row-major with m columns, rows by slot; columns are grouped by factor.
+struct Directions {
+    m: usize,
+    /// Column of each entry of θ.
+    column: Vec<usize>,
+    /// Columns of each factor: the others vanish on its rows.
+    span: Vec<std::ops::Range<usize>>,
+    values: Vec<f64>,
+}
+
+impl Directions {
+    fn new(layout: &Layout, templates: &Templates, t: &[Square], effects: &Effects) -> Self {
+        let m = templates.parameters.len();
+        let mut order: Vec<usize> = (0..m).collect();
+        order.sort_by_key(|&i| templates.parameters[i].factor);
+        let mut column = vec![0; m];
+        order.iter().enumerate().for_each(|(c, &i)| column[i] = c);
+        let bound = |f: usize| {
+            order.partition_point(|&i| templates.parameters[i].factor < f)
+        };
+        let span: Vec<_> = (0..t.len()).map(|f| bound(f)..bound(f + 1)).collect();
+        let mut values = vec![0.0; layout.symbolic.dim() * m];
+        let (k, last) = (effects.k, effects.k - 1);
+        let mut a = Vec::new();
+        for (v, &f) in layout.symbolic.factor.iter().enumerate() {
+            let f = f as usize;
+            let (start, q) = (layout.start[v], t[f].n);
+            a.clear();
+            a.extend((0..q).map(|i| effects.a[(start + i) * k + last]));
+            let rows = &mut values[start * m..(start + q) * m];
+            for c in span[f].clone() {
+                let at = templates.parameters[order[c]];
+                // (E_rc T' + T E_cr) a = e_r (T'a)_c + T_c a_r
+                let ta: f64 = (at.column..q).map(|s| t[f][(s, at.column)] * a[s]).sum();
+                rows[at.row * m + c] += ta;
+                for s in at.column..q {
+                    rows[s * m + c] += t[f][(s, at.column)] * a[at.row];
+                }
+            }
+        }
+        Self { m, column, span, values }
+    }
+
+    #[inline]
+    fn row(&self, scalar: usize) -> &[f64] {
+        &self.values[scalar * self.m..(scalar + 1) * self.m]
+    }
+}
+
+/// The curvature model at the current factorisation, m × m in the order of θ.
+pub fn curvature(
+    factor: &Factor,
+    cross: &CrossProducts,
+    templates: &Templates,
+    effects: &Effects,
+    profile: &Profile,
+    s: &[Square],
+    gradient_of_r2: &[f64],
+) -> Square {
+    let layout = &*factor.layout;
+    let h = Directions::new(layout, templates, &factor.templates, effects);
+    let (quadratic, mixed) = quadratic_forms(factor, cross, &h);
+    let (m, p) = (h.m, layout.k - 1);
+    let mut projected = mixed;
+    solve_lower(p, &profile.x_factor.data, &mut projected, m);
+    let variance = profile.variance();
+    let mut out = Square::zeros(m);
+    for i in 0..m {
+        for j in 0..=i {
+            let (ci, cj) = (h.column[i], h.column[j]);
+            let (left, right) = (&projected[p * ci..p * (ci + 1)], &projected[p * cj..p * (cj + 1)]);
+            let fixed: f64 = left.iter().zip(right).map(|(a, b)| a * b).sum();
+            let mut value = (quadratic[(ci, cj)] - fixed) / variance
+                - gradient_of_r2[i] * gradient_of_r2[j] / (variance * variance * profile.df);
+            let (a, b) = (templates.parameters[i], templates.parameters[j]);
+            if a.factor == b.factor && a.column == b.column {
+                value += 2.0 * s[a.factor][(a.row, b.row)];
+            }
+            out[(i, j)] = value;
+        }
+    }
+    symmetric(&mut out);
+    out
+}
+
+/// (h'Z'V⁻¹Zh, X'V⁻¹Zh): m × m in the columns of `h`, and p × m.
+fn quadratic_forms(factor: &Factor, cross: &CrossProducts, h: &Directions) -> (Square, Vec<f64>) {
+    let layout = &*factor.layout;
+    let (m, p) = (h.m, layout.k - 1);
+    let q = layout.symbolic.dim();
+    // x = Z'WZh, then Y_h = L⁻¹Λ'(x − Σ Y'Y_h) in its place.
+    let mut y = vec![0.0; q * m];
+    let n_leaves = layout.n_leaves();
+    let (leaves, rest) = y.split_at_mut(layout.scalar[n_leaves] * m);
+    let leaf_share = eliminate_leaves(factor, cross, h, leaves);
+    let mut sums = leaf_share;
+    let leaves = &*leaves;
+    let mut done = 0;
+    for level in &layout.levels {
+        for slot in level.clone() {
+            let size = layout.shapes[slot].n * m;
+            let (before, mine) = rest.split_at_mut(done);
+            let row = FrontRow { factor, cross, h, leaves, before, slot };
+            row.eliminate(&mut mine[..size], &mut sums);
+            done += size;
+        }
+    }
+    let mut quadratic = Square::zeros(m);
+    quadratic.data.copy_from_slice(&sums[..m * m]);
+    symmetric(&mut quadratic);
+    (quadratic, sums[m * m..m * m + p * m].to_vec())
+}
+
+/// Adds h'x − Y_h'Y_h (lower triangle) and A_X'h − Y_X'Y_h for the rows of one node or front.
+fn add_forms(
+    h: &[f64],
+    x: &[f64],
+    y: &[f64],
+    m: usize,
+    y_right: &[f64],
+    n: usize,
+    p: usize,
+    sums: &mut [f64],
+) {
+    let (quadratic, mixed) = sums.split_at_mut(m * m);
+    for i in 0..n {
+        let (h, x, y) = (&h[i * m..][..m], &x[i * m..][..m], &y[i * m..][..m]);
+        for j in 0..m {
+            let (hj, yj) = (h[j], y[j]);
+            let out = &mut quadratic[m * j..m * (j + 1)];
+            for c in j..m {
+                out[c] += x[c] * hj - y[c] * yj;
+            }
+            for c in 0..p {
+                mixed[p * j + c] -= y_right[n * c + i] * yj;
+            }
+        }
+    }
+}
+
+fn eliminate_leaves(
+    factor: &Factor,
+    cross: &CrossProducts,
+    h: &Directions,
+    out: &mut [f64],
+) -> Vec<f64> {
+    let layout = &*factor.layout;
+    let (m, p, n) = (h.m, layout.k - 1, layout.n_leaves());
+    let mut tasks = Vec::new();
+    let mut rest = out;
+    for start in (0..n).step_by(LEAVES_PER_TASK) {
+        let stop = n.min(start + LEAVES_PER_TASK);
+        let (mine, after) = rest.split_at_mut((layout.scalar[stop] - layout.scalar[start]) * m);
+        tasks.push((start..stop, mine));
+        rest = after;
+    }
+    let run = |(slots, mut out): (std::ops::Range<usize>, &mut [f64])| {
+        let mut sums = vec![0.0; m * m + p * m];
+        let mut x = Vec::new();
+        for slot in slots {
+            let size = layout.shapes[slot].n * m;
+            let (mine, after) = out.split_at_mut(size);
+            x.clear();
+            x.resize(size, 0.0);
+            leaf(factor, cross, h, slot, &mut x, mine, &mut sums);
+            out = after;
+        }
+        sums
+    };
+    let parallel = (layout.rows[n] * m) as f64 > PARALLEL;
+    let shares: Vec<Vec<f64>> = if parallel {
+        tasks.into_par_iter().map(run).collect()
+    } else {
+        tasks.into_iter().map(run).collect()
+    };
+    let mut sums = vec![0.0; m * m + p * m];
+    for share in shares {
+        sums.iter_mut().zip(&share).for_each(|(a, b)| *a += b);
+    }
+    sums
+}
+
+fn leaf(
+    factor: &Factor,
+    cross: &CrossProducts,
+    h: &Directions,
+    slot: usize,
+    x: &mut [f64],
+    y: &mut [f64],
+    sums: &mut [f64],
+) {
+    let layout = &*factor.layout;
+    let (m, p, n) = (h.m, layout.k - 1, layout.shapes[slot].n);
+    let v = layout.symbolic.first[layout.shapes[slot].front] as usize;
+    add_node_product(layout, cross, h, v, x);
+    y.copy_from_slice(x);
+    let f = layout.symbolic.factor[v] as usize;
+    lambda_transpose(&factor.templates[f], y, m);
+    solve_rows(n, piece(&factor.factors, &layout.factor, slot), y, m);
+    let own = &h.values[layout.start[v] * m..][..n * m];
+    let y_right = &piece(&factor.rows, &layout.rows, slot)[n * layout.shapes[slot].r..];
+    add_forms(own, x, y, m, y_right, n, p, sums);
+    add_fixed(cross, v, own, m, p, sums);
+}
+
+/// mixed += A_vX' h_v.
+fn add_fixed(cross: &CrossProducts, v: usize, h: &[f64], m: usize, p: usize, sums: &mut [f64]) {
+    let right = cross.block(v).right();
+    let q = h.len() / m;
+    let mixed = &mut sums[m * m..];
+    for i in 0..q {
+        for (j, hj) in h[i * m..(i + 1) * m].iter().enumerate() {
+            for c in 0..p {
+                mixed[p * j + c] += right[q * c + i] * hj;
+            }
+        }
+    }
+}
+
+/// x += A_vv h_v + Σ A_vl h_l over the later neighbours l.
+fn add_node_product(
+    layout: &Layout,
+    cross: &CrossProducts,
+    h: &Directions,
+    v: usize,
+    x: &mut [f64],
+) {
+    let symbolic = &layout.symbolic;
+    let (block, m) = (cross.block(v), h.m);
+    let q = block.q;
+    let span = h.span[symbolic.factor[v] as usize].clone();
+    for s in 0..q {
+        let row = &h.row(layout.start[v] + s)[span.clone()];
+        for i in 0..q {
+            axpy(block.own()[i + q * s], row, &mut x[i * m..][span.clone()]);
+        }
+    }
+    for (&l, &at) in symbolic.later.of(v).iter().zip(cross.later_offsets(v)) {
+        let span = h.span[symbolic.factor[l as usize] as usize].clone();
+        for s in 0..symbolic.width(l as usize) {
+            let row = &h.row(layout.start[l as usize] + s)[span.clone()];
+            let column = &block.later()[q * (at as usize + s)..][..q];
+            for i in 0..q {
+                axpy(column[i], row, &mut x[i * m..][span.clone()]);
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn axpy(f: f64, x: &[f64], y: &mut [f64]) {
+    y.iter_mut().zip(x).for_each(|(y, x)| *y += f * x);
+}
+
+/// X ← T'X for row-major X with q rows of m.
+fn lambda_transpose(t: &Square, x: &mut [f64], m: usize) {
+    for i in 0..t.n {
+        let (head, tail) = x.split_at_mut((i + 1) * m);
+        let row = &mut head[i * m..];
+        row.iter_mut().for_each(|v| *v *= t[(i, i)]);
+        for s in i + 1..t.n {
+            axpy(t[(s, i)], &tail[(s - i - 1) * m..(s - i) * m], row);
+        }
+    }
+}
+
+/// X ← L⁻¹X for row-major X with n rows of m.
+fn solve_rows(n: usize, l: &[f64], x: &mut [f64], m: usize) {
+    if n > SMALL {
+        let l = MatRef::from_column_major_slice(l, n, n);
+        let x = MatMut::from_row_major_slice_mut(x, n, m);
+        triangular_solve::solve_lower_triangular_in_place(l, x, Par::Seq);
+        return;
+    }
+    for i in 0..n {
+        let (head, tail) = x.split_at_mut(i * m);
+        let row = &mut tail[..m];
+        for s in 0..i {
+            axpy(-l[i + n * s], &head[s * m..(s + 1) * m], row);
+        }
+        let d = l[i + n * i];
+        row.iter_mut().for_each(|v| *v /= d);
+    }
+}
+
+/// One front that is not a leaf.
+struct FrontRow<'a> {
+    factor: &'a Factor,
+    cross: &'a CrossProducts,
+    h: &'a Directions,
+    /// Y_h of the leaves, and of the fronts eliminated before.
+    leaves: &'a [f64],
+    before: &'a [f64],
+    slot: usize,
+}
+
+impl FrontRow<'_> {
+    fn eliminate(&self, out: &mut [f64], sums: &mut [f64]) {
+        let layout = &*self.factor.layout;
+        let symbolic = &layout.symbolic;
+        let (m, p, shape) = (self.h.m, layout.k - 1, layout.shapes[self.slot]);
+        let nodes: Vec<usize> = symbolic.nodes(shape.front).collect();
+        let mut x = vec![0.0; shape.n * m];
+        let tasks = {
+            let (mut tasks, mut a, mut b) = (Vec::new(), x.as_mut_slice(), &mut *out);
+            for &v in &nodes {
+                let size = symbolic.width(v) * m;
+                let (mine_a, rest_a) = a.split_at_mut(size);
+                let (mine_b, rest_b) = b.split_at_mut(size);
+                tasks.push((v, mine_a, mine_b));
+                (a, b) = (rest_a, rest_b);
+            }
+            tasks
+        };
+        let run = |(v, x, y): (usize, &mut [f64], &mut [f64])| self.node(v, x, y);
+        if nodes.len() >= 64 {
+            tasks.into_par_iter().with_min_len(8).for_each(run);
+        } else {
+            tasks.into_iter().for_each(run);
+        }
+        self.subtract_fronts(out);
+        let mut at = 0;
+        for &v in &nodes {
+            let t = &self.factor.templates[symbolic.factor[v] as usize];
+            lambda_transpose(t, &mut out[at * m..(at + t.n) * m], m);
+            at += t.n;
+        }
+        let l = piece(&self.factor.factors, &layout.factor, self.slot);
+        solve_rows(shape.n, l, out, m);
+        let y_right = &piece(&self.factor.rows, &layout.rows, self.slot)[shape.n * shape.r..];
+        let start = layout.scalar[self.slot];
+        let h = &self.h.values[start * m..(start + shape.n) * m];
+        add_forms(h, &x, out, m, y_right, shape.n, p, sums);
+        for &v in &nodes {
+            let own = &self.h.values[layout.start[v] * m..][..symbolic.width(v) * m];
+            add_fixed(self.cross, v, own, m, p, sums);
+        }
+    }
+
+    /// x = (Z'WZh)_v, and y = x − Σ Y_p'Y_h,p over the leaves p next to v.
+    fn node(&self, v: usize, x: &mut [f64], y: &mut [f64]) {
+        let layout = &*self.factor.layout;
+        let symbolic = &layout.symbolic;
+        let (m, width) = (self.h.m, symbolic.width(v));
+        add_node_product(layout, self.cross, self.h, v, x);
+        y.fill(0.0);
+        for &(p, index) in symbolic.earlier.of(v) {
+            let (p, index) = (p as usize, index as usize);
+            let block = self.cross.block(p);
+            let (q, slot) = (block.q, layout.slot_of(p));
+            let span = self.h.span[symbolic.factor[p] as usize].clone();
+            let at = self.cross.later_offsets(p)[index] as usize;
+            let start = layout.start[p];
+            for s in 0..q {
+                let h = &self.h.row(start + s)[span.clone()];
+                for i in 0..width {
+                    axpy(block.later()[q * (at + i) + s], h, &mut x[i * m..][span.clone()]);
+                }
+            }
+            if slot < layout.n_leaves() {
+                let rows = &piece(&self.factor.rows, &layout.rows, slot)[q * at..];
+                for s in 0..q {
+                    let yh = &self.leaves[(start + s) * m..(start + s + 1) * m];
+                    for i in 0..width {
+                        axpy(-rows[q * i + s], yh, &mut y[i * m..(i + 1) * m]);
+                    }
+                }
+            }
+        }
+        y.iter_mut().zip(&*x).for_each(|(y, x)| *y += x);
+    }
+
+    /// y −= Σ Y_d'Y_h,d over the descendants d that are not leaves.
+    fn subtract_fronts(&self, y: &mut [f64]) {
+        let layout = &*self.factor.layout;
+        let symbolic = &layout.symbolic;
+        let m = self.h.m;
+        let front = layout.shapes[self.slot].front;
+        let base = symbolic.scalars(front).start;
+        let first = layout.scalar[layout.n_leaves()];
+        for d in symbolic.descendants.of(front) {
+            let slot = layout.slot[d.front as usize] as usize;
+            if slot < layout.n_leaves() {
+                continue;
+            }
+            let n = layout.shapes[slot].n;
+            let rows = piece(&self.factor.rows, &layout.rows, slot);
+            let start = layout.scalar[slot] - first;
+            let yh = &self.before[start * m..(start + n) * m];
+            let list = &symbolic.rows.of(d.front as usize)[d.start as usize..d.stop as usize];
+            let offsets = &symbolic.offsets_of_rows(d.front as usize)[d.start as usize..];
+            for (&l, &at) in list.iter().zip(offsets) {
+                let row = symbolic.offset[l as usize] - base;
+                for i in 0..symbolic.width(l as usize) {
+                    let column = &rows[n * (at as usize + i)..][..n];
+                    let out = &mut y[(row + i) * m..(row + i + 1) * m];
+                    for s in 0..n {
+                        axpy(-column[s], &yh[s * m..(s + 1) * m], out);
+                    }
+                }
+            }
+        }
+    }
+}

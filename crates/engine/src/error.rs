@@ -1,0 +1,77 @@
+//! What can go wrong, as values. A failure says where it happened; nothing panics.
+
+use std::fmt;
+
+/// A failure of the engine.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EngineError {
+    /// An array has the wrong length.
+    Shape {
+        /// The array.
+        what: &'static str,
+        /// Its required length.
+        expected: usize,
+        /// The length it has.
+        found: usize,
+    },
+    /// An array holds a value that is not finite.
+    NotFinite {
+        /// The array.
+        what: &'static str,
+    },
+    /// A level code lies outside its grouping factor.
+    Code {
+        /// The grouping factor, in the order given.
+        group: usize,
+        /// The row.
+        row: usize,
+    },
+    /// The fixed-effects columns are linearly dependent.
+    RankDeficient {
+        /// The first column that depends on those before it.
+        column: usize,
+    },
+    /// The fixed effects reproduce the response exactly: no residual variance is left.
+    PerfectFit,
+    /// A diagonal block of M = Λ'Z'WZΛ + I is not positive definite in floating point.
+    Factorisation {
+        /// The grouping factor, in the order given.
+        group: usize,
+        /// Its level.
+        level: usize,
+    },
+    /// The caller asked to stop.
+    Interrupted,
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Shape { what, expected, found } => {
+                write!(f, "{what} has length {found}, but {expected} is needed")
+            }
+            Self::NotFinite { what } => write!(f, "{what} holds a value that is not finite"),
+            Self::Code { group, row } => {
+                write!(f, "row {row}: the level code of grouping factor {group} is out of range")
+            }
+            Self::RankDeficient { column } => write!(
+                f,
+                "column {column} of X is a linear combination of the columns before it"
+            ),
+            Self::PerfectFit => write!(
+                f,
+                "the fixed effects reproduce the response exactly, so no variance is left to model"
+            ),
+            Self::Factorisation { group, level } => write!(
+                f,
+                "the system for level {level} of grouping factor {group} is not positive definite"
+            ),
+            Self::Interrupted => write!(f, "interrupted"),
+        }
+    }
+}
+
+impl std::error::Error for EngineError {}
+
+/// Result of an engine operation.
+pub type Result<T> = std::result::Result<T, EngineError>;

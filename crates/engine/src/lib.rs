@@ -1,0 +1,35 @@
+//! Linear mixed models: the exact ML and REML criterion, its gradient and curvature, and the search
+//! for its minimum.
+//!
+//! ```text
+//!     y = Xβ + Zb + ε,   b = Λ_θ u,   u ~ N(0, σ² I),   ε ~ N(0, σ² W⁻¹)
+//! ```
+//!
+//! The modules follow the computation: rows ([`data`]) are put into well-scaled coordinates
+//! ([`basis`]) and condensed into cross-products ([`cross_products`]) on the pattern of the level
+//! graph ([`symbolic`]); M(θ) is factorised ([`factor`]), which gives the criterion ([`objective`]);
+//! back-substitution ([`solve`]), the blocks of the inverse ([`sensitivity`]) and the average
+//! information ([`curvature`]) give its derivatives; and [`optimise`] finds the minimum.
+
+pub mod basis;
+pub mod covariance;
+pub mod cross_products;
+pub mod curvature;
+pub mod data;
+pub mod dense;
+pub mod error;
+pub mod factor;
+pub mod front;
+pub mod layout;
+pub mod objective;
+pub mod optimise;
+pub mod pairs;
+pub mod problem;
+pub mod rows;
+pub mod sensitivity;
+pub mod solve;
+pub mod symbolic;
+
+pub use data::{Data, Group, Structure, Term};
+pub use error::{EngineError, Result};
+pub use problem::{Estimates, Problem};

@@ -1,0 +1,7 @@
+//! The search for the minimum of the criterion.
+
+mod boundary;
+mod subproblem;
+mod trust_region;
+
+pub use trust_region::{Minimum, Options, Status, minimise};

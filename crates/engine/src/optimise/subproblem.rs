@@ -1,0 +1,113 @@
+//! The trust-region subproblem, solved exactly: min g's + ½ s'Hs subject to ‖s‖ ≤ Δ for a symmetric
+//! H of any signature (Moré & Sorensen 1983), by the eigendecomposition of H.
+
+use faer::{MatRef, Side};
+
+use crate::dense::Square;
+
+/// A step and what the model expects of it.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// s.
+    pub step: Vec<f64>,
+    /// −(g's + ½ s'Hs) ≥ 0.
+    pub decrease: f64,
+    /// ‖s‖.
+    pub length: f64,
+}
+
+/// The quadratic model in the eigenbasis of H.
+#[derive(Debug, Clone)]
+pub struct Model {
+    values: Vec<f64>,
+    vectors: Square,
+    gradient: Vec<f64>,
+}
+
+impl Model {
+    /// Decomposes H; None if it is not finite.
+    pub fn new(gradient: &[f64], hessian: &Square) -> Option<Self> {
+        let m = gradient.len();
+        let view = MatRef::from_column_major_slice(&hessian.data, m, m);
+        let eigen = view.self_adjoint_eigen(Side::Lower).ok()?;
+        let values: Vec<f64> = (0..m).map(|i| eigen.S().column_vector()[i]).collect();
+        if !values.iter().chain(gradient).all(|v| v.is_finite()) {
+            return None;
+        }
+        let mut vectors = Square::zeros(m);
+        for j in 0..m {
+            (0..m).for_each(|i| vectors[(i, j)] = eigen.U()[(i, j)]);
+        }
+        let rotate = |j: usize| (0..m).map(|i| vectors[(i, j)] * gradient[i]).sum();
+        let gradient = (0..m).map(rotate).collect();
+        Some(Self { values, vectors, gradient })
+    }
+
+    /// The minimiser within radius Δ.
+    pub fn step(&self, radius: f64) -> Step {
+        let m = self.values.len();
+        let lowest = self.values.iter().copied().fold(f64::INFINITY, f64::min);
+        let highest = self.values.iter().map(|v| v.abs()).fold(0.0, f64::max);
+        let floor = 1e-14 * highest.max(f64::MIN_POSITIVE);
+        let at = |shift: f64| -> Vec<f64> {
+            let one = |(h, g): (&f64, &f64)| {
+                let d = h + shift;
+                if d > floor { -g / d } else { 0.0 }
+            };
+            self.values.iter().zip(&self.gradient).map(one).collect()
+        };
+        let mut s = at(0.0);
+        if lowest <= floor || norm(&s) > radius {
+            let least = (-lowest).max(0.0);
+            s = at(least);
+            if norm(&s) > radius || self.unbounded(least, floor) {
+                s = at(self.shift(least, radius));
+            } else if lowest < -floor {
+                // The hard case: no gradient along the direction of negative curvature.
+                let rest = (radius * radius - norm(&s).powi(2)).max(0.0).sqrt();
+                let j = (0..m).find(|&j| self.values[j] == lowest).unwrap_or(0);
+                s[j] = if self.gradient[j] > 0.0 { -rest } else { rest };
+            }
+        }
+        let decrease = -(0..m)
+            .map(|j| self.gradient[j] * s[j] + 0.5 * self.values[j] * s[j] * s[j])
+            .sum::<f64>();
+        let step =
+            (0..m).map(|i| (0..m).map(|j| self.vectors[(i, j)] * s[j]).sum()).collect();
+        Step { step, decrease, length: norm(&s) }
+    }
+
+    /// Whether the step grows without bound as the shift comes down to `least`.
+    fn unbounded(&self, least: f64, floor: f64) -> bool {
+        let scale = norm(&self.gradient).max(f64::MIN_POSITIVE);
+        let mut pairs = self.values.iter().zip(&self.gradient);
+        pairs.any(|(h, g)| h + least <= floor && g.abs() > 1e-13 * scale)
+    }
+
+    /// The shift λ > `least` with ‖(H + λI)⁻¹g‖ = Δ, by safeguarded Newton steps on 1/‖s‖.
+    fn shift(&self, least: f64, radius: f64) -> f64 {
+        let g = norm(&self.gradient);
+        let (mut low, mut high) = (least, least + g / radius);
+        let mut shift = high;
+        for _ in 0..100 {
+            let (mut sum, mut slope) = (0.0, 0.0);
+            for (h, g) in self.values.iter().zip(&self.gradient) {
+                let d = h + shift;
+                sum += (g / d).powi(2);
+                slope += g * g / (d * d * d);
+            }
+            let length = sum.sqrt();
+            if (length - radius).abs() <= 1e-10 * radius {
+                break;
+            }
+            if length > radius { low = shift } else { high = shift }
+            let newton = shift + (length - radius) / radius * sum / slope;
+            shift = if newton > low && newton < high { newton } else { 0.5 * (low + high) };
+        }
+        shift
+    }
+}
+
+fn norm(x: &[f64]) -> f64 {
+    x.iter().map(|v| v * v).sum::<f64>().sqrt()
+}

@@ -1,0 +1,292 @@
+//! One data set, ready for evaluation at any θ. Immutable: evaluations keep their memory apart.
+
+use std::sync::Arc;
+
+use crate::basis::Basis;
+use crate::covariance::Templates;
+use crate::cross_products::CrossProducts;
+use crate::curvature::curvature;
+use crate::data::Data;
+use crate::dense::Square;
+use crate::error::{EngineError, Result};
+use crate::factor::Factor;
+use crate::layout::Layout;
+use crate::objective::Profile;
+use crate::pairs::Pairs;
+use crate::rows::RowsByLevel;
+use crate::sensitivity::{InverseMemory, Sensitivity};
+use crate::solve::Effects;
+use crate::symbolic::{Graph, Symbolic, order};
+
+/// The cross-products of one data set with everything that depends on the design alone.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// n.
+    pub n: usize,
+    /// The map θ → T.
+    pub templates: Arc<Templates>,
+    /// Change of coordinates.
+    pub basis: Basis,
+    /// A in the engine's coordinates.
+    pub cross: CrossProducts,
+    /// Storage plan.
+    pub layout: Arc<Layout>,
+    pairs: Arc<Pairs>,
+    rows: Arc<Vec<RowsByLevel>>,
+    n_levels: Vec<usize>,
+}
+
+/// Memory of one chain of evaluations.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    factor: Factor,
+    inverse: Option<InverseMemory>,
+}
+
+/// Criterion, gradient and curvature in the engine's coordinates of θ.
+#[derive(Debug, Clone)]
+pub struct Derivatives {
+    /// ∂d/∂θ̃.
+    pub gradient: Vec<f64>,
+    /// The curvature model.
+    pub hessian: Square,
+}
+
+/// Everything a user wants to know at one θ, in the user's units.
+#[derive(Debug, Clone)]
+pub struct Estimates {
+    /// θ, the diagonal of every T nonnegative.
+    pub theta: Vec<f64>,
+    /// −2 log-likelihood, or the REML criterion.
+    pub deviance: f64,
+    /// (p,) fixed effects.
+    pub beta: Vec<f64>,
+    /// (X'V⁻¹X)⁻¹, p × p.
+    pub covariance: Square,
+    /// Residual standard deviation.
+    pub sigma: f64,
+    /// Penalised weighted residual sum of squares.
+    pub pwrss: f64,
+    /// Per term levels × q_k conditional modes, row-major.
+    pub effects: Vec<Vec<f64>>,
+}
+
+impl Problem {
+    /// Checks the data, forms the cross-products and plans the factorisation.
+    pub fn new(data: &Data<'_>) -> Result<Self> {
+        data.check()?;
+        let templates = Templates::new(&data.terms, data.groups.len());
+        if templates.widths.contains(&0) {
+            let what = "the list of terms of a group";
+            return Err(EngineError::Shape { what, expected: 1, found: 0 });
+        }
+        let basis = Basis::new(data, &templates)?;
+        let rows: Vec<RowsByLevel> =
+            data.groups.iter().map(|g| RowsByLevel::new(g.codes, g.n_levels)).collect();
+        let graph = Graph::new(&data.groups, &rows);
+        let plan = order(&graph, &templates.widths);
+        let symbolic = Arc::new(Symbolic::new(&graph, &plan, &templates.widths));
+        drop(graph);
+        let layout = Layout::new(Arc::clone(&symbolic), data.p() + 1);
+        let pairs = Pairs::new(&layout);
+        let cross = CrossProducts::new(data, &rows, symbolic, &templates, &basis);
+        Ok(Self {
+            n: data.n(),
+            templates: Arc::new(templates),
+            basis,
+            cross,
+            layout: Arc::new(layout),
+            pairs: Arc::new(pairs),
+            rows: Arc::new(rows),
+            n_levels: data.groups.iter().map(|g| g.n_levels).collect(),
+        })
+    }
+
+    /// The same design with another response; `data` is the original but for `y`.
+    pub fn with_response(&self, data: &Data<'_>) -> Result<Self> {
+        data.check()?;
+        let basis = self.basis.with_response(data)?;
+        let cross = self.cross.with_response(data, &self.rows, &self.templates, &basis);
+        Ok(Self { basis, cross, ..self.clone() })
+    }
+
+    /// Length of θ.
+    pub fn n_theta(&self) -> usize {
+        self.templates.parameters.len()
+    }
+
+    /// Root-mean-square of the columns of Z_k, per term.
+    pub fn column_scales(&self) -> Vec<Vec<f64>> {
+        // R_f'R_f = Z'WZ/n, so the columns of R_f have the lengths.
+        let length = |f: usize, j: usize| {
+            let r = &self.basis.z_factors[f];
+            (0..r.n).map(|i| r[(i, j)].powi(2)).sum::<f64>().sqrt()
+        };
+        let scales = |at: &crate::covariance::Place| {
+            (at.start..at.start + at.width).map(|j| length(at.factor, j)).collect()
+        };
+        self.templates.places.iter().map(scales).collect()
+    }
+
+    /// θ̃ of θ.
+    pub fn inner(&self, theta: &[f64]) -> Vec<f64> {
+        let outer = self.templates.fill(theta);
+        self.templates.theta(&self.basis.inner_templates(&outer))
+    }
+
+    /// θ of θ̃.
+    pub fn outer(&self, inner: &[f64]) -> Vec<f64> {
+        let inner = self.templates.fill(inner);
+        self.templates.theta(&self.basis.outer_templates(&inner))
+    }
+
+    /// Memory for evaluations.
+    pub fn workspace(&self) -> Workspace {
+        Workspace { factor: Factor::new(Arc::clone(&self.layout)), inverse: None }
+    }
+
+    /// Factorises at θ̃ and profiles β and σ out.
+    pub fn evaluate(&self, work: &mut Workspace, inner: &[f64], reml: bool) -> Result<Profile> {
+        work.factor.update(&self.cross, self.templates.fill(inner))?;
+        Profile::new(&work.factor, &self.basis, self.n, reml)
+    }
+
+    /// Gradient at the θ̃ of the last evaluation, and the curvature model if asked for.
+    pub fn derivatives(
+        &self,
+        work: &mut Workspace,
+        profile: &Profile,
+        reml: bool,
+        curved: bool,
+    ) -> Derivatives {
+        let t = &work.factor.templates;
+        let (widths, p) = (&self.templates.widths, self.layout.k - 1);
+        let effects = Effects::new(&work.factor, &self.cross, profile);
+        let memory =
+            work.inverse.get_or_insert_with(|| InverseMemory::new(&self.layout, &self.pairs));
+        let mut total =
+            Sensitivity::new(&work.factor, &self.cross, &self.pairs, memory, false);
+        let modes = effects.gram(&self.layout, widths, p..p + 1);
+        let fixed = if reml { effects.gram(&self.layout, widths, 0..p) } else { vec![] };
+        let variance = profile.variance();
+        let mut of_r2: Vec<Square> = Vec::with_capacity(t.len());
+        for f in 0..t.len() {
+            let mut minus = modes[f].clone();
+            minus.data.iter_mut().for_each(|v| *v /= -variance);
+            if let Some(fixed) = fixed.get(f) {
+                minus.data.iter_mut().zip(&fixed.data).for_each(|(a, b)| *a -= b);
+            }
+            total.s[f].add(&minus);
+            total.g[f].add(&minus.times(&t[f]));
+            of_r2.push(modes[f].times(&t[f]));
+        }
+        let gradient = |g: &[Square]| -> Vec<f64> {
+            self.templates.theta(g).iter().map(|v| 2.0 * v).collect()
+        };
+        let hessian = if curved {
+            let of_r2 = gradient(&of_r2);
+            let s = &total.s;
+            curvature(&work.factor, &self.cross, &self.templates, &effects, profile, s, &of_r2)
+        } else {
+            Square::zeros(0)
+        };
+        Derivatives { gradient: gradient(&total.g), hessian }
+    }
+
+    /// ∂d/∂θ in the user's units from ∂d/∂θ̃.
+    pub fn outer_gradient(&self, inner: &[f64]) -> Vec<f64> {
+        let g = self.basis.outer_gradient(&self.templates.fill(inner));
+        self.templates.theta(&g)
+    }
+
+    /// Estimates at the θ̃ of the last evaluation.
+    pub fn estimates(&self, work: &Workspace, profile: &Profile) -> Estimates {
+        let effects = Effects::new(&work.factor, &self.cross, profile);
+        let p = self.layout.k - 1;
+        let mut covariance = Square::identity(p);
+        let l = &profile.x_factor.data;
+        crate::dense::solve_lower(p, l, &mut covariance.data, p);
+        crate::dense::solve_lower_transpose(p, l, &mut covariance.data, p);
+        // X̃ has columns of unit mean square, as X R⁻¹ with R'R = X'WX/n.
+        let outer = self.basis.outer_templates(&work.factor.templates);
+        let mut theta = self.templates.theta(&outer);
+        self.normalise_signs(&mut theta);
+        let scale = self.basis.y_scale;
+        Estimates {
+            theta,
+            deviance: profile.deviance,
+            beta: self.basis.beta(&profile.beta),
+            covariance: self.basis.beta_covariance(&covariance),
+            sigma: profile.variance().sqrt() * scale,
+            pwrss: profile.pwrss * scale * scale,
+            effects: self.effects_by_term(&effects),
+        }
+    }
+
+    /// The criterion is even in every column of T: the diagonal is made nonnegative.
+    fn normalise_signs(&self, theta: &mut [f64]) {
+        let parameters = &self.templates.parameters;
+        for i in 0..theta.len() {
+            let at = parameters[i];
+            if at.row == at.column && theta[i] < 0.0 {
+                for j in 0..theta.len() {
+                    let other = parameters[j];
+                    if other.factor == at.factor && other.column == at.column {
+                        theta[j] = -theta[j];
+                    }
+                }
+            }
+            // No negative zeros either.
+            theta[i] += 0.0;
+        }
+    }
+
+    fn effects_by_term(&self, effects: &Effects) -> Vec<Vec<f64>> {
+        let places = &self.templates.places;
+        let mut out: Vec<Vec<f64>> =
+            places.iter().map(|at| vec![0.0; self.n_levels[at.factor] * at.width]).collect();
+        let symbolic = &self.layout.symbolic;
+        let (k, last) = (effects.k, effects.k - 1);
+        let mut b = Vec::new();
+        for (v, (&f, &level)) in symbolic.factor.iter().zip(&symbolic.level).enumerate() {
+            let (f, level, start) = (f as usize, level as usize, self.layout.start[v]);
+            b.clear();
+            b.extend((0..symbolic.width(v)).map(|i| effects.b[(start + i) * k + last]));
+            self.basis.effects(f, &mut b);
+            for (out, at) in out.iter_mut().zip(places).filter(|(_, at)| at.factor == f) {
+                let own = &b[at.start..at.start + at.width];
+                out[level * at.width..(level + 1) * at.width].copy_from_slice(own);
+            }
+        }
+        out
+    }
+
+    /// Conditional covariance of a term's effects over σ², levels × q_k × q_k, at the θ̃ of the last
+    /// evaluation (β taken as known, as lme4's `condVar`).
+    pub fn conditional_covariance(&self, work: &mut Workspace, term: usize) -> Vec<f64> {
+        let at = self.templates.places[term];
+        let memory =
+            work.inverse.get_or_insert_with(|| InverseMemory::new(&self.layout, &self.pairs));
+        let total = Sensitivity::new(&work.factor, &self.cross, &self.pairs, memory, true);
+        let symbolic = &self.layout.symbolic;
+        let mut out = vec![0.0; self.n_levels[at.factor] * at.width * at.width];
+        let mut start = 0;
+        let slots = self.layout.shapes.iter().flat_map(|s| symbolic.nodes(s.front));
+        for v in slots {
+            let (f, level) = (symbolic.factor[v] as usize, symbolic.level[v] as usize);
+            let q = symbolic.width(v);
+            if f == at.factor {
+                let inner = Square { n: q, data: total.conditional[start..start + q * q].to_vec() };
+                let outer = self.basis.effects_covariance(f, &inner);
+                let block = &mut out[level * at.width * at.width..][..at.width * at.width];
+                for i in 0..at.width {
+                    for j in 0..at.width {
+                        block[i * at.width + j] = outer[(at.start + i, at.start + j)];
+                    }
+                }
+            }
+            start += q * q;
+        }
+        out
+    }
+}

@@ -1,0 +1,62 @@
+//! The graph of levels: two levels are neighbours if some row carries both.
+
+use crate::data::Group;
+use crate::rows::RowsByLevel;
+
+/// Levels of all factors, numbered factor by factor, with their neighbours.
+#[derive(Debug, Clone)]
+pub struct Graph {
+    /// First node of each factor, and the total at the end.
+    pub first: Vec<usize>,
+    /// Factor of each node.
+    pub factor: Vec<u16>,
+    pointers: Vec<usize>,
+    neighbours: Vec<u32>,
+}
+
+impl Graph {
+    /// Reads the co-occurrences off the rows.
+    pub fn new(groups: &[Group<'_>], rows: &[RowsByLevel]) -> Self {
+        let mut first = vec![0usize];
+        let mut factor = Vec::new();
+        for (f, group) in groups.iter().enumerate() {
+            first.push(first[f] + group.n_levels);
+            factor.resize(first[f + 1], f as u16);
+        }
+        let n = first[groups.len()];
+        let mut pointers = vec![0usize; n + 1];
+        let mut neighbours = Vec::new();
+        let mut seen = vec![u32::MAX; n];
+        for node in 0..n {
+            if groups.len() > 1 {
+                let f = factor[node] as usize;
+                for row in rows[f].of(node - first[f]) {
+                    for (g, group) in groups.iter().enumerate() {
+                        let other = first[g] + group.codes[row] as usize;
+                        if g != f && seen[other] != node as u32 {
+                            seen[other] = node as u32;
+                            neighbours.push(other as u32);
+                        }
+                    }
+                }
+            }
+            pointers[node + 1] = neighbours.len();
+        }
+        Self { first, factor, pointers, neighbours }
+    }
+
+    /// Number of nodes.
+    pub fn n(&self) -> usize {
+        self.factor.len()
+    }
+
+    /// Number of ordered pairs of neighbours.
+    pub fn n_pairs(&self) -> usize {
+        self.neighbours.len()
+    }
+
+    /// Neighbours of a node, unsorted.
+    pub fn of(&self, node: usize) -> &[u32] {
+        &self.neighbours[self.pointers[node]..self.pointers[node + 1]]
+    }
+}

@@ -1,0 +1,239 @@
+//! Criterion, gradient, curvature and estimates against dense algebra that shares no code.
+
+mod dense;
+
+use dense::{Dense, Random, Sample};
+use mixedmodels_engine::optimise::{Options, Status, minimise};
+use mixedmodels_engine::{Problem, Structure};
+
+/// Relative agreement of two O(n³) and O(n) summations in double precision.
+const EXACT: f64 = 1e-9;
+/// Central differences of the criterion with step 1e-5.
+const DIFFERENCES: f64 = 2e-6;
+
+struct Design {
+    levels: Vec<usize>,
+    nested: bool,
+    /// (group, number of columns, structure)
+    terms: Vec<(usize, usize, Structure)>,
+    n: usize,
+    weighted: bool,
+}
+
+fn sample(design: &Design, seed: u64) -> Sample {
+    let mut random = Random::new(seed);
+    let n = design.n;
+    let columns = design.terms.iter().map(|t| t.1).max().unwrap_or(1).max(2);
+    let covariates: Vec<Vec<f64>> = (0..columns)
+        .map(|c| (0..n).map(|_| if c == 0 { 1.0 } else { 3.0 + random.normal() }).collect())
+        .collect();
+    let mut codes: Vec<(Vec<i32>, usize)> = design
+        .levels
+        .iter()
+        .map(|&l| ((0..n).map(|_| random.below(l)).collect(), l))
+        .collect();
+    if design.nested {
+        for g in 1..codes.len() {
+            let (inner, outer) = (codes[g - 1].clone(), design.levels[g]);
+            codes[g].0 = inner.0.iter().map(|c| c % outer as i32).collect();
+        }
+    }
+    let effects: Vec<Vec<f64>> =
+        design.levels.iter().map(|&l| (0..l).map(|_| random.normal()).collect()).collect();
+    let y = (0..n)
+        .map(|i| {
+            let groups: f64 = codes.iter().zip(&effects).map(|(c, e)| e[c.0[i] as usize]).sum();
+            5.0 + 0.5 * covariates[1][i] + groups + random.normal()
+        })
+        .collect();
+    let weights = design.weighted.then(|| (0..n).map(|_| 0.5 + random.uniform()).collect());
+    Sample {
+        y,
+        x: covariates[..2].to_vec(),
+        codes,
+        terms: design
+            .terms
+            .iter()
+            .map(|(g, q, s)| (*g, covariates[..*q].to_vec(), *s))
+            .collect(),
+        weights,
+    }
+}
+
+fn designs() -> Vec<Design> {
+    use Structure::{Diagonal, Unstructured};
+    let design = |levels: &[usize], nested, terms: &[(usize, usize, Structure)], n| Design {
+        levels: levels.to_vec(),
+        nested,
+        terms: terms.to_vec(),
+        n,
+        weighted: false,
+    };
+    let mut all = vec![
+        design(&[7], false, &[(0, 1, Unstructured)], 40),
+        design(&[7], false, &[(0, 2, Unstructured)], 50),
+        design(&[6], false, &[(0, 4, Unstructured)], 60),
+        design(&[7], false, &[(0, 2, Diagonal)], 50),
+        design(&[6], false, &[(0, 1, Unstructured), (0, 3, Unstructured)], 60),
+        design(&[12, 4], true, &[(0, 1, Unstructured), (1, 2, Unstructured)], 60),
+        design(&[24, 8, 2], true, &[(0, 1, Unstructured), (1, 1, Unstructured), (2, 1, Diagonal)], 80),
+        design(&[10, 8], false, &[(0, 1, Unstructured), (1, 1, Unstructured)], 60),
+        design(&[10, 8], false, &[(0, 2, Unstructured), (1, 3, Unstructured)], 90),
+        design(&[9, 7, 5], false, &[(0, 1, Unstructured), (1, 2, Diagonal), (2, 1, Unstructured)], 70),
+        // A dense remainder with a sparse border.
+        design(&[150, 120], false, &[(0, 1, Unstructured), (1, 1, Unstructured)], 400),
+        design(&[130, 60], false, &[(0, 2, Unstructured), (1, 2, Unstructured)], 300),
+        // Wide leaves that see the whole remainder.
+        design(&[8, 6], false, &[(0, 4, Unstructured), (1, 4, Unstructured)], 250),
+    ];
+    for weighted in [1, 7, 8] {
+        let d = &all[weighted];
+        all.push(Design {
+            levels: d.levels.clone(),
+            terms: d.terms.clone(),
+            weighted: true,
+            ..*d
+        });
+    }
+    all
+}
+
+fn random_theta(problem: &Problem, seed: u64) -> Vec<f64> {
+    let mut random = Random::new(seed + 100);
+    problem
+        .templates
+        .parameters
+        .iter()
+        .map(|p| if p.row == p.column { 0.3 + random.uniform() } else { 0.5 * random.normal() })
+        .collect()
+}
+
+fn close(a: f64, b: f64, tolerance: f64) -> bool {
+    (a - b).abs() <= tolerance * (1.0 + a.abs().max(b.abs()))
+}
+
+#[test]
+fn criterion_and_estimates_equal_dense_algebra() {
+    for (d, design) in designs().iter().enumerate() {
+        let sample = sample(design, d as u64);
+        let problem = Problem::new(&sample.data()).unwrap();
+        let theta = random_theta(&problem, d as u64);
+        for reml in [true, false] {
+            let mut work = problem.workspace();
+            let profile = problem.evaluate(&mut work, &problem.inner(&theta), reml).unwrap();
+            let dense = Dense::new(&sample, &theta, reml);
+            assert!(
+                close(profile.deviance, dense.deviance, EXACT),
+                "design {d}: {} against {}",
+                profile.deviance,
+                dense.deviance
+            );
+            let estimates = problem.estimates(&work, &profile);
+            assert!(close(estimates.pwrss, dense.pwrss, EXACT));
+            for (i, beta) in dense.beta.iter().enumerate() {
+                assert!(close(estimates.beta[i], *beta, EXACT), "design {d}");
+                for (j, c) in dense.covariance[i].iter().enumerate() {
+                    assert!(close(estimates.covariance[(i, j)], *c, EXACT), "design {d}");
+                }
+            }
+            for (a, b) in theta.iter().zip(&estimates.theta) {
+                assert!(close(*a, *b, EXACT), "design {d}: theta {theta:?} {:?}", estimates.theta);
+            }
+        }
+    }
+}
+
+#[test]
+fn gradient_equals_finite_differences() {
+    for (d, design) in designs().iter().enumerate() {
+        let sample = sample(design, d as u64);
+        let problem = Problem::new(&sample.data()).unwrap();
+        let base = random_theta(&problem, d as u64);
+        for kind in 0..3 {
+            let mut theta = base.clone();
+            // Also where a variance is zero, and where T is singular with all columns nonzero.
+            for (value, at) in theta.iter_mut().zip(&problem.templates.parameters) {
+                let first = at.row == at.column && at.row == 0;
+                if kind == 1 && first || kind == 2 && at.column == 0 {
+                    *value = 0.0;
+                }
+            }
+            let inner = problem.inner(&theta);
+            for reml in [true, false] {
+                let mut work = problem.workspace();
+                let profile = problem.evaluate(&mut work, &inner, reml).unwrap();
+                let derivatives = problem.derivatives(&mut work, &profile, reml, false);
+                for i in 0..inner.len() {
+                    let mut at = |step: f64| {
+                        let mut moved = inner.clone();
+                        moved[i] += step;
+                        problem.evaluate(&mut work, &moved, reml).unwrap().deviance
+                    };
+                    let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
+                    assert!(
+                        close(derivatives.gradient[i], difference, DIFFERENCES),
+                        "design {d} kind {kind} reml {reml} entry {i}: {} against {difference}",
+                        derivatives.gradient[i]
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// In expectation the average information is the information: over many simulated responses the mean
+/// of the curvature model must equal the mean of the exact Hessian. Here the exact Hessian by
+/// differences of the gradient is compared with the model along the part that does not depend on
+/// the averaging: entries of one column of T at T = 0, where AI vanishes.
+#[test]
+fn curvature_is_exact_where_a_template_vanishes() {
+    for (d, design) in designs().iter().enumerate() {
+        let sample = sample(design, d as u64);
+        let problem = Problem::new(&sample.data()).unwrap();
+        for factor in 0..design.levels.len() {
+            let mut theta = random_theta(&problem, d as u64);
+            let own: Vec<usize> = (0..theta.len())
+                .filter(|&i| problem.templates.parameters[i].factor == factor)
+                .collect();
+            own.iter().for_each(|&i| theta[i] = 0.0);
+            let inner = problem.inner(&theta);
+            let mut work = problem.workspace();
+            let profile = problem.evaluate(&mut work, &inner, true).unwrap();
+            let derivatives = problem.derivatives(&mut work, &profile, true, true);
+            for &i in &own {
+                let mut at = |step: f64| {
+                    let mut moved = inner.clone();
+                    moved[i] += step;
+                    let profile = problem.evaluate(&mut work, &moved, true).unwrap();
+                    problem.derivatives(&mut work, &profile, true, false).gradient
+                };
+                let (plus, minus) = (at(1e-5), at(-1e-5));
+                for &j in &own {
+                    let difference = (plus[j] - minus[j]) / 2e-5;
+                    let model = derivatives.hessian[(i, j)];
+                    assert!(
+                        close(model, difference, 1e-5),
+                        "design {d} factor {factor} ({i}, {j}): {model} against {difference}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_minimum_is_a_stationary_point() {
+    for (d, design) in designs().iter().enumerate() {
+        let sample = sample(design, d as u64);
+        let problem = Problem::new(&sample.data()).unwrap();
+        let mut work = problem.workspace();
+        let start = problem.templates.identity();
+        let minimum =
+            minimise(&problem, &mut work, &start, true, Options::default(), &|| false).unwrap();
+        assert_eq!(minimum.status, Status::Converged, "design {d}");
+        let derivatives = problem.derivatives(&mut work, &minimum.profile, true, true);
+        let size = derivatives.gradient.iter().fold(0.0f64, |a, g| a.max(g.abs()));
+        assert!(size < 1e-3, "design {d}: gradient {:?}", derivatives.gradient);
+        println!("design {d}: {} evaluations, gradient {size:e}", minimum.trace.len());
+    }
+}

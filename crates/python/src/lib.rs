@@ -1,0 +1,16 @@
+//! The binding: checks and converts arrays, releases the interpreter lock, calls the engine and
+//! converts back. No mathematics here.
+
+mod convert;
+mod problem;
+
+use pyo3::prelude::*;
+
+/// The native engine of mixedmodels.
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use super::convert::EngineError;
+    #[pymodule_export]
+    use super::problem::{Problem, Solution};
+}

@@ -1,0 +1,315 @@
+//! `Problem` and `Solution` as Python classes.
+
+use std::sync::Mutex;
+
+use mixedmodels_engine::optimise::{Options, Status, minimise};
+use mixedmodels_engine::problem::{Problem as Inner, Workspace};
+use mixedmodels_engine::{Data, EngineError, Group, Structure, Term};
+use numpy::{
+    PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1,
+    PyUntypedArrayMethods,
+};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::convert::{columns, exception, to_matrix, to_square, to_vector, vector};
+
+/// The arrays of a design, kept alive so that another response can use them.
+struct Arrays {
+    x: Py<PyArray2<f64>>,
+    groups: Vec<(Py<PyArray1<i32>>, usize)>,
+    terms: Vec<(usize, Py<PyArray2<f64>>, Structure)>,
+    weights: Option<Py<PyArray1<f64>>>,
+}
+
+/// Cross-products of one data set.
+#[pyclass(frozen, module = "mixedmodels._native")]
+pub struct Problem {
+    inner: Inner,
+    arrays: Arrays,
+}
+
+/// One point of the criterion, with everything that follows from it.
+#[pyclass(frozen, get_all, module = "mixedmodels._native")]
+pub struct Solution {
+    theta: Py<PyArray1<f64>>,
+    deviance: f64,
+    reml: bool,
+    beta: Py<PyArray1<f64>>,
+    cov_beta_unscaled: Py<PyArray2<f64>>,
+    sigma: f64,
+    pwrss: f64,
+    b: Vec<Py<PyArray2<f64>>>,
+    gradient: Py<PyArray1<f64>>,
+    n_evaluations: usize,
+    status: &'static str,
+    trace: Vec<f64>,
+}
+
+impl Arrays {
+    /// Borrows every array as a slice and calls `run` without the interpreter lock.
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        y: &PyReadonlyArray1<'_, f64>,
+        run: impl FnOnce(&Data<'_>) -> Result<T, EngineError> + Send,
+    ) -> PyResult<T> {
+        let x = self.x.bind(py).readonly();
+        let groups: Vec<_> = self.groups.iter().map(|g| (g.0.bind(py).readonly(), g.1)).collect();
+        let terms: Vec<_> =
+            self.terms.iter().map(|t| (t.0, t.1.bind(py).readonly(), t.2)).collect();
+        let weights = self.weights.as_ref().map(|w| w.bind(py).readonly());
+        let data = Data {
+            y: vector(y, "y")?,
+            x: columns(&x, "X")?,
+            groups: groups
+                .iter()
+                .map(|(codes, n_levels)| {
+                    Ok(Group { codes: vector(codes, "codes")?, n_levels: *n_levels })
+                })
+                .collect::<PyResult<_>>()?,
+            terms: terms
+                .iter()
+                .map(|(group, z, structure)| {
+                    Ok(Term { group: *group, z: columns(z, "Z")?, structure: *structure })
+                })
+                .collect::<PyResult<_>>()?,
+            weights: weights.as_ref().map(|w| vector(w, "weights")).transpose()?,
+        };
+        py.detach(|| run(&data)).map_err(|e| exception(&e))
+    }
+
+    fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self {
+            x: self.x.clone_ref(py),
+            groups: self.groups.iter().map(|g| (g.0.clone_ref(py), g.1)).collect(),
+            terms: self.terms.iter().map(|t| (t.0, t.1.clone_ref(py), t.2)).collect(),
+            weights: self.weights.as_ref().map(|w| w.clone_ref(py)),
+        }
+    }
+}
+
+fn structure(name: &str) -> PyResult<Structure> {
+    match name {
+        "unstructured" => Ok(Structure::Unstructured),
+        "diagonal" => Ok(Structure::Diagonal),
+        _ => Err(PyValueError::new_err(format!("unknown covariance structure {name:?}"))),
+    }
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Converged => "converged",
+        Status::MaxEvaluations => "max_evaluations",
+        Status::Stalled => "stalled",
+    }
+}
+
+/// What a search or a single evaluation found, before conversion.
+struct Found {
+    estimates: mixedmodels_engine::Estimates,
+    gradient: Vec<f64>,
+    trace: Vec<f64>,
+    status: &'static str,
+}
+
+#[pymethods]
+impl Problem {
+    #[new]
+    #[expect(non_snake_case, reason = "the name of the fixed-effects matrix")]
+    fn new(
+        py: Python<'_>,
+        y: PyReadonlyArray1<'_, f64>,
+        X: Py<PyArray2<f64>>,
+        groups: Vec<(Py<PyArray1<i32>>, usize)>,
+        terms: Vec<(usize, Py<PyArray2<f64>>, String)>,
+        weights: Option<Py<PyArray1<f64>>>,
+    ) -> PyResult<Self> {
+        let terms = terms
+            .into_iter()
+            .map(|(group, z, name)| Ok((group, z, structure(&name)?)))
+            .collect::<PyResult<_>>()?;
+        let arrays = Arrays { x: X, groups, terms, weights };
+        let inner = arrays.with(py, &y, |data| Inner::new(data))?;
+        Ok(Self { inner, arrays })
+    }
+
+    #[getter]
+    fn n_theta(&self) -> usize {
+        self.inner.n_theta()
+    }
+
+    #[getter]
+    fn theta_index(&self) -> Vec<(usize, usize, usize)> {
+        let templates = &self.inner.templates;
+        let place = |p: &mixedmodels_engine::covariance::Parameter| {
+            let start = templates.places[p.term].start;
+            (p.term, p.row - start, p.column - start)
+        };
+        templates.parameters.iter().map(place).collect()
+    }
+
+    #[getter]
+    fn column_scales(&self, py: Python<'_>) -> Vec<Py<PyArray1<f64>>> {
+        let scales = self.inner.column_scales();
+        scales.into_iter().map(|s| to_vector(py, s)).collect()
+    }
+
+    fn deviance(
+        &self,
+        py: Python<'_>,
+        theta: PyReadonlyArray1<'_, f64>,
+        reml: bool,
+    ) -> PyResult<f64> {
+        let theta = self.inner.inner(self.theta(&theta)?);
+        let run = || {
+            let mut work = self.inner.workspace();
+            self.inner.evaluate(&mut work, &theta, reml).map(|p| p.deviance)
+        };
+        py.detach(run).map_err(|e| exception(&e))
+    }
+
+    fn gradient(
+        &self,
+        py: Python<'_>,
+        theta: PyReadonlyArray1<'_, f64>,
+        reml: bool,
+    ) -> PyResult<(f64, Py<PyArray1<f64>>)> {
+        let theta = self.inner.inner(self.theta(&theta)?);
+        let run = || {
+            let mut work = self.inner.workspace();
+            let profile = self.inner.evaluate(&mut work, &theta, reml)?;
+            let derivatives = self.inner.derivatives(&mut work, &profile, reml, false);
+            Ok((profile.deviance, self.inner.outer_gradient(&derivatives.gradient)))
+        };
+        let (deviance, gradient) = py.detach(run).map_err(|e: EngineError| exception(&e))?;
+        Ok((deviance, to_vector(py, gradient)))
+    }
+
+    #[pyo3(signature = (reml, start, max_evaluations, tolerance))]
+    fn minimise(
+        &self,
+        py: Python<'_>,
+        reml: bool,
+        start: Option<PyReadonlyArray1<'_, f64>>,
+        max_evaluations: usize,
+        tolerance: f64,
+    ) -> PyResult<Solution> {
+        let start = match start {
+            Some(theta) => self.inner.inner(self.theta(&theta)?),
+            None => self.inner.templates.identity(),
+        };
+        let options = Options { max_evaluations, tolerance };
+        let signal: Mutex<Option<PyErr>> = Mutex::new(None);
+        let interrupted = || {
+            let raised = Python::attach(|py| py.check_signals()).err();
+            let stop = raised.is_some();
+            if let (Some(raised), Ok(mut slot)) = (raised, signal.lock()) {
+                *slot = Some(raised);
+            }
+            stop
+        };
+        let run = || {
+            let mut work = self.inner.workspace();
+            let end = minimise(&self.inner, &mut work, &start, reml, options, &interrupted)?;
+            Ok(Found {
+                estimates: self.inner.estimates(&work, &end.profile),
+                gradient: self.inner.outer_gradient(&end.gradient),
+                trace: end.trace,
+                status: status(end.status),
+            })
+        };
+        let found = py.detach(run);
+        match found {
+            Ok(found) => self.solution(py, found, reml),
+            Err(failure) => {
+                let raised = signal.into_inner().ok().flatten();
+                Err(raised.unwrap_or_else(|| exception(&failure)))
+            }
+        }
+    }
+
+    fn estimates(
+        &self,
+        py: Python<'_>,
+        theta: PyReadonlyArray1<'_, f64>,
+        reml: bool,
+    ) -> PyResult<Solution> {
+        let theta = self.inner.inner(self.theta(&theta)?);
+        let run = || {
+            let mut work: Workspace = self.inner.workspace();
+            let profile = self.inner.evaluate(&mut work, &theta, reml)?;
+            let derivatives = self.inner.derivatives(&mut work, &profile, reml, false);
+            Ok(Found {
+                estimates: self.inner.estimates(&work, &profile),
+                gradient: self.inner.outer_gradient(&derivatives.gradient),
+                trace: vec![profile.deviance],
+                status: "converged",
+            })
+        };
+        let found = py.detach(run).map_err(|e: EngineError| exception(&e))?;
+        self.solution(py, found, reml)
+    }
+
+    fn conditional_covariance(
+        &self,
+        py: Python<'_>,
+        theta: PyReadonlyArray1<'_, f64>,
+        term: usize,
+    ) -> PyResult<Py<PyArray3<f64>>> {
+        let theta = self.inner.inner(self.theta(&theta)?);
+        let Some(place) = self.inner.templates.places.get(term) else {
+            return Err(PyValueError::new_err(format!("there is no term {term}")));
+        };
+        let run = || {
+            let mut work = self.inner.workspace();
+            self.inner.evaluate(&mut work, &theta, false)?;
+            Ok(self.inner.conditional_covariance(&mut work, term))
+        };
+        let values = py.detach(run).map_err(|e: EngineError| exception(&e))?;
+        let q = place.width;
+        let levels = values.len() / (q * q);
+        Ok(PyArray1::from_vec(py, values).reshape([levels, q, q])?.unbind())
+    }
+
+    fn with_response(&self, py: Python<'_>, y: PyReadonlyArray1<'_, f64>) -> PyResult<Self> {
+        let inner = self.arrays.with(py, &y, |data| self.inner.with_response(data))?;
+        Ok(Self { inner, arrays: self.arrays.clone_ref(py) })
+    }
+}
+
+impl Problem {
+    fn theta<'a>(&self, theta: &'a PyReadonlyArray1<'_, f64>) -> PyResult<&'a [f64]> {
+        let (found, expected) = (theta.len(), self.inner.n_theta());
+        if found != expected {
+            let message = format!("theta has length {found}, but {expected} is needed");
+            return Err(PyValueError::new_err(message));
+        }
+        vector(theta, "theta")
+    }
+
+    fn solution(&self, py: Python<'_>, found: Found, reml: bool) -> PyResult<Solution> {
+        let Found { estimates, gradient, trace, status } = found;
+        let widths = self.inner.templates.places.iter().map(|at| at.width);
+        let b = (estimates.effects.into_iter().zip(widths))
+            .map(|(values, q)| {
+                let levels = values.len() / q;
+                to_matrix(py, values, levels, q)
+            })
+            .collect::<PyResult<_>>()?;
+        Ok(Solution {
+            theta: to_vector(py, estimates.theta),
+            deviance: estimates.deviance,
+            reml,
+            beta: to_vector(py, estimates.beta),
+            cov_beta_unscaled: to_square(py, estimates.covariance)?,
+            sigma: estimates.sigma,
+            pwrss: estimates.pwrss,
+            b,
+            gradient: to_vector(py, gradient),
+            n_evaluations: trace.len(),
+            status,
+            trace,
+        })
+    }
+}

@@ -49,7 +49,8 @@ def test_beta_and_sigma_are_where_the_density_is_highest():
     m = matrices_of(*MODELS[1][:2])
     dense = evaluate(m, relative_covariances(m, np.array([0.9, 0.02, 0.2])), reml=False)
     for change in (-1e-3, 1e-3):
-        for beta in (dense.beta + [change * 100, 0], dense.beta + [0, change * 10]):
+        for shift in ([change * 100, 0], [0, change * 10]):
+            beta = dense.beta + np.array(shift)
             density = stats.multivariate_normal(m.X @ beta, dense.sigma**2 * dense.V)
             assert -2 * density.logpdf(m.y) > dense.criterion
         density = stats.multivariate_normal(

@@ -9,7 +9,7 @@ from formulaic import ModelSpec as Recipe
 from formulaic.errors import DataMismatchWarning
 
 from mixedmodels.data import Column
-from mixedmodels.design.expand import _expand_formulaic, _expand_plain, _is_plain, recipe_of
+from mixedmodels.design.expand import expand_formulaic, expand_plain, is_plain, recipe_of
 from mixedmodels.design.variables import Variables
 
 RANDOM = np.random.default_rng(27)
@@ -48,9 +48,9 @@ def described(recipe: Recipe):
 
 @pytest.mark.parametrize("text", PLAIN)
 def test_the_direct_path_makes_the_same_columns_and_recipe(text):
-    direct = _expand_plain(recipe_of(text, text), VARIABLES)
-    theirs = _expand_formulaic(recipe_of(text, text), VARIABLES)
-    assert _is_plain(recipe_of(text, text), VARIABLES)
+    direct = expand_plain(recipe_of(text, text), VARIABLES)
+    theirs = expand_formulaic(recipe_of(text, text), VARIABLES)
+    assert is_plain(recipe_of(text, text), VARIABLES)
     np.testing.assert_array_equal(direct.matrix, theirs.matrix)
     assert direct.names == theirs.names
     assert described(direct.recipe) == described(theirs.recipe)
@@ -58,7 +58,7 @@ def test_the_direct_path_makes_the_same_columns_and_recipe(text):
 
 @pytest.mark.parametrize("text", [text for text in PLAIN if text != "0"])
 def test_formulaic_accepts_the_recipe_for_other_data(text):
-    direct = _expand_plain(recipe_of(text, text), VARIABLES)
+    direct = expand_plain(recipe_of(text, text), VARIABLES)
     table = pd.DataFrame(VALUES)[2:5]
     with warnings.catch_warnings():
         warnings.simplefilter("error", DataMismatchWarning)
@@ -68,4 +68,4 @@ def test_formulaic_accepts_the_recipe_for_other_data(text):
 
 @pytest.mark.parametrize("text", ["log(a)", "2:a", "a + I(b**2)"])
 def test_other_terms_are_left_to_formulaic(text):
-    assert not _is_plain(recipe_of(text, text), VARIABLES)
+    assert not is_plain(recipe_of(text, text), VARIABLES)

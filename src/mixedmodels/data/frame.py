@@ -77,8 +77,8 @@ class Frame:
             If its values are neither numbers, booleans, text, categories nor dates.
         """
         native = self._data.to_native()
-        if isinstance(native, pd.DataFrame) and _is_plain(native[name]):
-            return Column.of_numbers(name, _widened(native[name].to_numpy()))
+        if isinstance(native, pd.DataFrame) and _is_plain(series := native[name]):
+            return Column.of_numbers(name, _widened(series.to_numpy()))
         return _read(name, self._data[name])
 
     def table(self, columns: Mapping[str, Any]) -> Any:

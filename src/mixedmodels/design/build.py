@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
+from formulaic import ModelSpec as Recipe
 from numpy.typing import ArrayLike
 
 from mixedmodels.data import Column, Completeness, Frame, completeness
@@ -48,6 +49,24 @@ class KeptData:
     offset: Vector | None
     rows: Completeness
     nrows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The response and the state of the transforms in it."""
+
+    values: Vector
+    state: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The evaluated parts of a formula, before columns are dropped."""
+
+    response: Response
+    fixed: Expansion
+    groupings: Sequence[Grouping]
+    random: Sequence[Expansion]
 
 
 def build(
@@ -95,52 +114,72 @@ def build(
     roles = _roles(formula, frame.columns)
     data = _read(roles, frame, weights=weights, offset=offset, missing=missing)
     covariates = _covariates(roles, data, contrasts)
-    y, response_state = _response(formula, roles, frame, data)
-    fixed = expand(recipe_of(evaluable(formula.fixed, frame.columns), formula.text), covariates)
-    x_columns = independent_columns(fixed.matrix)
-    check_sizes(data.nrows, len(x_columns))
-    groupings = groupings_of(formula.random, data.columns)
-    expansions = [_expand_term(term, formula, frame, covariates) for term in formula.random]
-    terms = _term_matrices(formula.random, expansions, groupings)
-    for term, matrix, expansion in zip(formula.random, terms, expansions, strict=True):
-        check_term(
-            term,
-            matrix,
-            groupings[matrix.group],
-            is_numeric=expansion.is_numeric,
-            weights=data.weights,
-        )
-    kept_names = tuple(fixed.names[index] for index in x_columns)
-    spec = ModelSpec(
+    parts = Parts(
+        response=_response(formula, roles, data),
+        fixed=expand(_recipe(formula.fixed, formula, frame), covariates),
+        groupings=groupings_of(formula.random, data.columns),
+        random=[_expand_term(term, formula, frame, covariates) for term in formula.random],
+    )
+    spec = _specification(formula, roles, covariates, parts)
+    matrices = _matrices(spec, frame, data, parts)
+    _check(spec, matrices, parts)
+    return spec, matrices
+
+
+def _specification(
+    formula: Formula, roles: Roles, covariates: Variables, parts: Parts
+) -> ModelSpec:
+    x_columns = tuple(independent_columns(parts.fixed.matrix).tolist())
+    x_names = tuple(parts.fixed.names[column] for column in x_columns)
+    group_index = {grouping.name: index for index, grouping in enumerate(parts.groupings)}
+    return ModelSpec(
         formula=formula,
-        fixed=fixed.recipe,
+        fixed=parts.fixed.recipe,
         terms=tuple(
-            TermSpec(term, matrix.group, expansion.recipe)
-            for term, matrix, expansion in zip(formula.random, terms, expansions, strict=True)
+            TermSpec(term, group_index[term.name], expansion.recipe)
+            for term, expansion in zip(formula.random, parts.random, strict=True)
         ),
-        level_maps=tuple(LevelMap(g.name, g.columns, g.levels) for g in groupings),
+        level_maps=tuple(LevelMap(g.name, g.columns, g.levels) for g in parts.groupings),
         variables=covariates.summary(),
         codings=covariates.codings,
         response_columns=roles.response,
-        response_state=response_state,
-        x_columns=tuple(x_columns.tolist()),
-        x_names=kept_names,
-        aliased=tuple(name for name in fixed.names if name not in kept_names),
+        response_state=parts.response.state,
+        x_columns=x_columns,
+        x_names=x_names,
+        aliased=tuple(name for name in parts.fixed.names if name not in x_names),
     )
-    kept = np.ones(frame.nrows, dtype=np.bool_) if data.rows.rows is None else data.rows.rows
-    matrices = ModelMatrices(
-        y=y,
-        X=_columns_of(fixed, x_columns.tolist()),
-        x_names=kept_names,
-        groupings=tuple(groupings),
-        terms=terms,
+
+
+def _matrices(spec: ModelSpec, frame: Frame, data: KeptData, parts: Parts) -> ModelMatrices:
+    X = parts.fixed.matrix
+    rows = data.rows.rows
+    return ModelMatrices(
+        y=parts.response.values,
+        X=np.asfortranarray(X[:, list(spec.x_columns)]) if spec.aliased else X,
+        x_names=spec.x_names,
+        groupings=tuple(parts.groupings),
+        terms=tuple(
+            TermMatrix(term.group, expansion.names, expansion.matrix, term.term.structure)
+            for term, expansion in zip(spec.terms, parts.random, strict=True)
+        ),
         weights=data.weights,
         offset=data.offset,
-        kept=kept,
-        index=frame.index if data.rows.rows is None else frame.index[kept],
+        kept=np.ones(frame.nrows, dtype=np.bool_) if rows is None else rows,
+        index=frame.index if rows is None else frame.index[rows],
         n_missing=data.rows.n_missing,
     )
-    return spec, matrices
+
+
+def _check(spec: ModelSpec, matrices: ModelMatrices, parts: Parts) -> None:
+    check_sizes(*matrices.X.shape)
+    for term, matrix, expansion in zip(spec.terms, matrices.terms, parts.random, strict=True):
+        check_term(
+            term.term,
+            matrix,
+            matrices.groupings[matrix.group],
+            is_numeric=expansion.is_numeric,
+            weights=matrices.weights,
+        )
 
 
 def _roles(formula: Formula, columns: Sequence[str]) -> Roles:
@@ -211,46 +250,31 @@ def _without_unused(column: Column) -> Column:
     )
 
 
-def _response(
-    formula: Formula, roles: Roles, frame: Frame, data: KeptData
-) -> tuple[Vector, dict[str, Any]]:
+def _response(formula: Formula, roles: Roles, data: KeptData) -> Response:
     if not roles.response:
         message = "The response names no column of the data."
         raise FormulaError(message, formula=formula.text, position=0)
     columns = {name: data.columns[name] for name in roles.response}
     state: dict[str, Any] = {}
-    text = evaluable(formula.response, frame.columns, is_python=True)
+    text = evaluable(formula.response, roles.response, is_python=True)
     y = evaluate(text, Variables(columns, data.nrows, {}), state)
     check_response(y, formula.response)
-    return y, state
+    return Response(y, state)
+
+
+def _recipe(text: str, formula: Formula, frame: Frame) -> Recipe:
+    return recipe_of(evaluable(text, frame.columns), formula.text)
 
 
 def _expand_term(
     term: RandomTerm, formula: Formula, frame: Frame, covariates: Variables
 ) -> Expansion:
-    recipe = recipe_of(evaluable(term.lhs, frame.columns), formula.text)
-    expansion = expand(recipe, covariates)
+    expansion = expand(_recipe(term.lhs, formula, frame), covariates)
     if not expansion.names:
         message = f"The term {term} has no columns: write (1 | {term.name}) or name a covariate."
         length = term.stop - term.start
         raise FormulaError(message, formula=formula.text, position=term.start, length=length)
     return expansion
-
-
-def _term_matrices(
-    terms: Sequence[RandomTerm], expansions: Sequence[Expansion], groupings: Sequence[Grouping]
-) -> tuple[TermMatrix, ...]:
-    index = {grouping.name: number for number, grouping in enumerate(groupings)}
-    return tuple(
-        TermMatrix(index[term.name], expansion.names, expansion.matrix, term.structure)
-        for term, expansion in zip(terms, expansions, strict=True)
-    )
-
-
-def _columns_of(expansion: Expansion, columns: Sequence[int]) -> Any:
-    if len(columns) == len(expansion.names):
-        return expansion.matrix
-    return np.asfortranarray(expansion.matrix[:, columns])
 
 
 def _has_missing(found: Completeness) -> DataError:

@@ -92,10 +92,10 @@ def expand(recipe: Recipe, variables: Variables) -> Expansion:
     DataError
         If a term cannot be evaluated, has levels that the recipe does not know, or is not finite.
     """
-    if _is_plain(recipe, variables):
-        expansion = _expand_plain(recipe, variables)
+    if is_plain(recipe, variables):
+        expansion = expand_plain(recipe, variables)
     else:
-        expansion = _expand_formulaic(recipe, variables)
+        expansion = expand_formulaic(recipe, variables)
     _check_finite(expansion)
     return expansion
 
@@ -148,7 +148,7 @@ def _parsed(text: str) -> SimpleFormula:
     return SimpleFormula.from_spec(text)
 
 
-def _is_plain(recipe: Recipe, variables: Variables) -> bool:
+def is_plain(recipe: Recipe, variables: Variables) -> bool:
     """Whether every term is an intercept or a product of numeric columns."""
     return all(
         _is_intercept(term)
@@ -164,7 +164,7 @@ def _is_intercept(term: Term) -> bool:
     return len(term.factors) == 1 and term.factors[0].expr == "1"
 
 
-def _expand_plain(recipe: Recipe, variables: Variables) -> Expansion:
+def expand_plain(recipe: Recipe, variables: Variables) -> Expansion:
     """What formulaic does for numeric columns, without its cost of a millisecond per call."""
     terms = list(recipe.formula)
     matrix = np.empty((variables.nrows, len(terms)), order="F")
@@ -205,7 +205,8 @@ def _numerical(factor: Factor) -> EvaluatedFactor:
     )
 
 
-def _expand_formulaic(recipe: Recipe, variables: Variables) -> Expansion:
+def expand_formulaic(recipe: Recipe, variables: Variables) -> Expansion:
+    """Any terms: formulaic evaluates them, and what it raises becomes a `DataError`."""
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")

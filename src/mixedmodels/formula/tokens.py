@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from mixedmodels.errors import FormulaError
@@ -56,6 +57,7 @@ class Token:
         return self.kind == "operator" and self.text in signs
 
 
+@lru_cache(maxsize=256)
 def tokenize(text: str) -> tuple[Token, ...]:
     """Tokens of `text` without white space, brackets checked to be balanced.
 

@@ -183,3 +183,9 @@ def test_values_of_no_use_are_refused(table):
 def test_structured_arrays_are_tables():
     array = np.array([(1, 2.5), (2, 3.5)], dtype=[("a", "i8"), ("b", "f8")])
     assert Frame.of(array).column("b").numbers.tolist() == [2.5, 3.5]
+
+
+def test_columns_without_a_text_name_are_left_out():
+    assert Frame.of(pd.DataFrame({"x": [1, 2], 1: [3, 4]})).columns == ("x",)
+    with pytest.raises(DataError, match="0 columns"):
+        Frame.of(pd.DataFrame(np.ones((2, 2))))

@@ -30,7 +30,7 @@ class Frame:
     Attributes
     ----------
     columns
-        Names in order.
+        Names in order; columns whose name is not text are left out, as no formula can name them.
     nrows
         Number of rows.
     index
@@ -59,7 +59,7 @@ class Frame:
             native = pd.DataFrame.from_records(native)
         _check_unique_names(native)
         frame = _wrapped(native)
-        columns = tuple(frame.columns)
+        columns = tuple(name for name in frame.columns if isinstance(name, str))
         if not columns or len(frame) == 0:
             raise DataError(
                 f"The data have {len(frame)} rows and {len(columns)} columns: nothing to fit.\n"

@@ -1,0 +1,113 @@
+"""The public names are those that were promised, and each can be used."""
+
+import ast
+import tomllib
+from importlib.metadata import version
+from importlib.resources import files
+
+import pytest
+
+import mixedmodels as mm
+from mixedmodels import _native
+from tests.architecture.source import PACKAGE, PROJECT, tree
+
+PUBLIC = ["LinearMixedModel", "datasets", "errors", "lmm"]
+
+MODEL = [
+    "params",
+    "bse",
+    "tvalues",
+    "cov_params",
+    "sigma",
+    "scale",
+    "theta",
+    "variance_components",
+    "cov_re",
+    "random_effects",
+    "ranef_table",
+    "llf",
+    "aic",
+    "aicc",
+    "bic",
+    "nobs",
+    "npar",
+    "objective",
+    "reml",
+    "fittedvalues",
+    "resid",
+    "residuals",
+    "is_singular",
+    "convergence",
+    "summary",
+    "_repr_html_",
+    "refit",
+    "update",
+    "predict",
+]
+
+ERRORS = [
+    "MixedModelsError",
+    "FormulaError",
+    "DataError",
+    "ConvergenceError",
+    "SingularFitWarning",
+    "ConvergenceWarning",
+    "DroppedColumnsWarning",
+]
+
+
+def test_names() -> None:
+    assert sorted(mm.__all__) == PUBLIC
+    assert dir(mm) == sorted([*PUBLIC, "__version__"])
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_each_name_can_be_had(name: str) -> None:
+    assert getattr(mm, name).__name__.rpartition(".")[2] == name
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'lm'"):
+        _ = mm.lm  # type: ignore[attr-defined]
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    [block] = [node for node in tree("__init__.py").body if isinstance(node, ast.If)][:1]
+    seen = [alias.name for node in block.body for alias in node.names]
+    assert sorted(seen) == PUBLIC
+    assert files("mixedmodels").joinpath("py.typed").is_file()
+
+
+@pytest.mark.parametrize("name", MODEL)
+def test_model_has(name: str) -> None:
+    assert hasattr(mm.LinearMixedModel, name)
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors_has(name: str) -> None:
+    assert issubclass(getattr(mm.errors, name), Exception)
+
+
+def test_one_version() -> None:
+    assert mm.__version__ == version("mixedmodels")
+    for file, *keys in (
+        ("pyproject.toml", "project", "version"),
+        ("Cargo.toml", "workspace", "package", "version"),
+    ):
+        value = tomllib.loads((PROJECT / file).read_text("utf-8"))
+        for key in keys:
+            value = value[key]
+        assert value == mm.__version__
+
+
+def test_the_stub_names_what_the_binary_has() -> None:
+    stub = ast.parse((PACKAGE / "_native.pyi").read_text("utf-8"))
+    classes = [node for node in stub.body if isinstance(node, ast.ClassDef)]
+    assert {c.name for c in classes} == {n for n in dir(_native) if not n.startswith("_")}
+    for node in classes:
+        native = getattr(_native, node.name)
+        described = {part.name for part in node.body if isinstance(part, ast.FunctionDef)} | {
+            part.target.id for part in node.body if isinstance(part, ast.AnnAssign)
+        }
+        present = {name for name in dir(native) if not name.startswith("__")}
+        assert {name for name in described if not name.startswith("__")} == present

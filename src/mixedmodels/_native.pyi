@@ -3,6 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+class EngineError(ValueError):
+    """A failure of the engine: args are (kind, message, place).
+
+    `kind` is "perfect", "rank" (place: column, 0), "factorisation" (place: group, level), "code"
+    (place: group, row) or "input"; without a place it is None.
+    """
+
 class Solution:
     """One point of the criterion, with everything that follows from it.
 

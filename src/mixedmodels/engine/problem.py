@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mixedmodels import _native
 from mixedmodels.design import ModelMatrices
+from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
 
@@ -38,13 +39,14 @@ class Problem:
     def native(self) -> _native.Problem:
         """The native handle."""
         m = self.matrices
-        return _native.Problem(
-            _working_response(m),
-            m.X,
-            [(g.codes, len(g.levels)) for g in m.groupings],
-            [(t.group, t.Z, t.structure) for t in m.terms],
-            m.weights,
-        )
+        with engine_errors(m):
+            return _native.Problem(
+                _working_response(m),
+                np.asfortranarray(m.X),
+                [(np.ascontiguousarray(g.codes), len(g.levels)) for g in m.groupings],
+                [(t.group, np.asfortranarray(t.Z), t.structure) for t in m.terms],
+                None if m.weights is None else np.ascontiguousarray(m.weights),
+            )
 
     def __getstate__(self) -> dict[str, object]:
         """The matrices alone: the native handle is rebuilt from them when needed."""
@@ -67,29 +69,35 @@ class Problem:
 
     def deviance(self, theta: Sequence[float] | Vector, *, reml: bool) -> float:
         """The criterion at `theta`."""
-        return self.native.deviance(self.checked(theta), reml)
+        with engine_errors(self.matrices):
+            return self.native.deviance(self.checked(theta), reml)
 
     def gradient(self, theta: Sequence[float] | Vector, *, reml: bool) -> tuple[float, Vector]:
         """The criterion at `theta` and its exact gradient (m,)."""
-        return self.native.gradient(self.checked(theta), reml)
+        with engine_errors(self.matrices):
+            return self.native.gradient(self.checked(theta), reml)
 
     def minimise(self, *, reml: bool, control: Control) -> _native.Solution:
         """Search for the optimum as `control` says."""
         start = None if control.start is None else self.checked(control.start)
-        return self.native.minimise(reml, start, control.max_evaluations, control.tolerance)
+        with engine_errors(self.matrices):
+            return self.native.minimise(reml, start, control.max_evaluations, control.tolerance)
 
     def estimates(self, theta: Sequence[float] | Vector, *, reml: bool) -> _native.Solution:
         """Everything that follows from a given `theta`, without a search."""
-        return self.native.estimates(self.checked(theta), reml)
+        with engine_errors(self.matrices):
+            return self.native.estimates(self.checked(theta), reml)
 
     def conditional_covariance(self, theta: Vector, *, term: int) -> Vector:
         """cov(b_k | y) / sigma^2 at known beta, (levels, q_k, q_k)."""
-        return self.native.conditional_covariance(self.checked(theta), term)
+        with engine_errors(self.matrices):
+            return self.native.conditional_covariance(self.checked(theta), term)
 
     def with_response(self, y: Vector) -> "Problem":
         """The same problem with another response (kept rows, offset not yet subtracted)."""
         problem = Problem(replace(self.matrices, y=y))
-        handle = self.native.with_response(_working_response(problem.matrices))
+        with engine_errors(self.matrices):
+            handle = self.native.with_response(_working_response(problem.matrices))
         problem.__dict__["native"] = handle
         return problem
 
@@ -105,4 +113,5 @@ class Problem:
 
 
 def _working_response(matrices: ModelMatrices) -> Vector:
-    return matrices.y if matrices.offset is None else matrices.y - matrices.offset
+    y = matrices.y if matrices.offset is None else matrices.y - matrices.offset
+    return np.ascontiguousarray(y)

@@ -1,0 +1,49 @@
+"""Failures of the native engine in the words of the model: columns, groups and levels by name."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mixedmodels._native import EngineError
+from mixedmodels.design import ModelMatrices
+from mixedmodels.errors import DataError
+
+
+@contextmanager
+def engine_errors(matrices: ModelMatrices) -> Iterator[None]:
+    """Raise a DataError for a failure of the engine on the data of `matrices`."""
+    try:
+        yield
+    except EngineError as error:
+        kind, message, place = error.args
+        raise DataError(describe(matrices, kind, message, place)) from error
+
+
+def describe(
+    matrices: ModelMatrices, kind: str, message: str, place: tuple[int, int] | None
+) -> str:
+    """What, where, what to do and why, for the engine's `kind` of failure at `place`."""
+    if kind == "perfect":
+        return (
+            "The model fits the response exactly: no residual variance is left.\n"
+            "Do:   look for a column on the right side that repeats the response.\n"
+            "Why:  the likelihood has no maximum when the residual variance is zero."
+        )
+    if kind == "rank" and place is not None:
+        return (
+            f"Column {matrices.x_names[place[0]]!r} of the fixed part is, to the precision of the "
+            "arithmetic, a combination of the columns before it.\n"
+            "Do:   leave it out, or centre and rescale the columns."
+        )
+    if kind == "factorisation" and place is not None:
+        grouping = matrices.groupings[place[0]]
+        return (
+            f"The equations of level {grouping.levels[place[1]]!r} of {grouping.name} cannot be "
+            "solved to the precision of the arithmetic.\n"
+            "Do:   centre and rescale the covariates and the weights.\n"
+            "Why:  their values are too far apart."
+        )
+    return (
+        f"The numbers cannot be used: {message}.\n"
+        "Do:   rescale the response, the covariates or the weights.\n"
+        "Why:  their squares overflow or vanish."
+    )

@@ -4,6 +4,7 @@ from numpy.typing import ArrayLike
 
 from mixedmodels.data import Frame
 from mixedmodels.engine.settings import Control
+from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import fit_model
 from mixedmodels.fit.request import Request
 from mixedmodels.formula import parse
@@ -71,6 +72,11 @@ def lmm(
     >>> model.params.round(3).to_dict()
     {'Intercept': 251.405, 'Days': 10.467}
     """
+    if control is not None and not isinstance(control, Control):
+        raise DataError(
+            f"control is of type {type(control).__name__}.\n"
+            "Do:   pass a Control, as Control(max_evaluations=50)."
+        )
     request = Request(
         formula=parse(formula),
         frame=Frame.of(data),

@@ -157,6 +157,21 @@ def test_more_coefficients_than_rows(frame):
         lmm("y ~ x + I(x**2) + I(x**3)", few)
 
 
+def test_control_is_a_control(frame):
+    with pytest.raises(DataError, match="control is of type dict"):
+        lmm("y ~ x + (1 | g)", frame, control={"tolerance": 1e-4})
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_response_that_a_group_determines(frame, seed):
+    noise = np.random.default_rng(seed).normal(size=90)
+    exact = frame.assign(y=np.where(frame["g"] == "g3", 1.0, 0.0), x=noise)
+    with pytest.raises(DataError, match="exactly"):
+        lmm("y ~ x + (1 | g)", exact)
+    almost = exact.assign(y=exact["y"] + 1e-6 * frame["z"].fillna(0))
+    assert lmm("y ~ x + (1 | g)", almost).sigma == pytest.approx(1e-6, rel=0.3)
+
+
 def test_a_response_without_residual(frame):
     exact = frame.assign(y=3 + 2 * frame["x"])
     with pytest.raises(DataError, match="exactly"):

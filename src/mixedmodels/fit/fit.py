@@ -23,7 +23,8 @@ from mixedmodels.formula import Formula
 
 Vector = NDArray[np.float64]
 
-EXACT = 1e-8  # residual sd relative to that of the response below which the fit has no residual
+EXACT = 4 * float(np.sqrt(np.finfo(np.float64).eps))
+"""Residual sd relative to that of the response below which a residual is rounding error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,6 @@ def _require_residual(solution: Solution, matrices: ModelMatrices) -> None:
     if not (np.isfinite(solution.deviance) and solution.sigma > EXACT * spread):
         raise DataError(
             "The model fits the response exactly: no residual variance is left.\n"
-            "Do:   look for a column on the right side that repeats the response, or for a group\n"
-            "      with one row per level.\n"
+            "Do:   look for a column that repeats the response, or a group that determines it.\n"
             "Why:  the likelihood has no maximum when the residual variance is zero."
         )

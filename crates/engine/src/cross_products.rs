@@ -17,6 +17,12 @@ use crate::symbolic::{Lists, Symbolic};
 /// Positions whose blocks one task fills.
 const NODES_PER_TASK: usize = 2048;
 
+/// Rows that one task brings into the engine's coordinates.
+const PACKED_PER_TASK: usize = 8192;
+
+/// Rows below which other threads are not worth waking.
+const SMALL: usize = 20_000;
+
 /// The cross-products of one data set.
 #[derive(Debug, Clone)]
 pub struct CrossProducts {
@@ -113,7 +119,21 @@ impl CrossProducts {
     pub fn block(&self, v: usize) -> RowBlock<'_> {
         let values = &self.values[self.pointers[v]..self.pointers[v + 1]];
         let q = self.symbolic.width(v);
-        RowBlock { q, r: values.len() / q - q - self.k, values }
+        RowBlock {
+            q,
+            r: values.len() / q - q - self.k,
+            values,
+        }
+    }
+
+    /// Where the row block of a position starts in [`Self::values`].
+    pub fn start(&self, v: usize) -> usize {
+        self.pointers[v]
+    }
+
+    /// All row blocks.
+    pub fn values(&self) -> &[f64] {
+        &self.values
     }
 
     /// Scalar offsets of the later neighbours of a position.
@@ -129,14 +149,14 @@ impl CrossProducts {
         basis: &Basis,
         columns: &[Vec<&[f64]>],
     ) {
+        let packed = Packed::new(data, basis, columns);
         let k = self.k;
         self.total = chunked(data.n(), k * k, |range, sums| {
-            let mut x = vec![0.0; k];
             for row in range {
-                basis.row(data, row, &mut x);
-                let w = data.weight(row);
+                let (x, w) = (packed.right(row), data.weight(row));
                 for j in 0..k {
-                    (0..k).for_each(|i| sums[i + k * j] += w * x[i] * x[j]);
+                    let wx = w * x[j];
+                    (0..k).for_each(|i| sums[i + k * j] += x[i] * wx);
                 }
             }
         });
@@ -153,32 +173,36 @@ impl CrossProducts {
         let filler = Filler {
             data,
             rows,
-            basis,
-            columns,
+            packed: &packed,
             symbolic: &symbolic,
             first: first_nodes(data),
             later_offset: &self.later_offset,
             k,
         };
-        let run = |scratch: &mut Scratch, (nodes, values): (std::ops::Range<usize>, &mut [f64])| {
+        let run = |column: &mut Vec<u32>, (nodes, values): (std::ops::Range<usize>, &mut [f64])| {
             let mut rest = values;
             for v in nodes {
                 let (mine, after) = rest.split_at_mut(self.pointers[v + 1] - self.pointers[v]);
-                filler.node(v, mine, scratch);
+                match symbolic.width(v) {
+                    1 => filler.node(1, v, mine, column),
+                    2 => filler.node(2, v, mine, column),
+                    q => filler.node(q, v, mine, column),
+                }
                 rest = after;
             }
         };
-        if tasks.len() == 1 && data.n() < 20_000 {
-            let mut scratch = filler.scratch();
-            tasks.into_iter().for_each(|task| run(&mut scratch, task));
+        let scratch = || vec![0u32; if rows.len() > 1 { n } else { 0 }];
+        if data.n() < SMALL {
+            let mut column = scratch();
+            tasks.into_iter().for_each(|task| run(&mut column, task));
         } else {
-            tasks.into_par_iter().for_each_init(|| filler.scratch(), run);
+            tasks.into_par_iter().for_each_init(scratch, run);
         }
     }
 }
 
 /// The z columns of each factor, side by side over its terms.
-pub fn factor_columns<'a>(data: &Data<'a>, templates: &Templates) -> Vec<Vec<&'a [f64]>> {
+fn factor_columns<'a>(data: &Data<'a>, templates: &Templates) -> Vec<Vec<&'a [f64]>> {
     let mut columns: Vec<Vec<&[f64]>> = vec![Vec::new(); templates.widths.len()];
     for (term, at) in data.terms.iter().zip(&templates.places) {
         columns[at.factor].extend(&term.z);
@@ -188,7 +212,9 @@ pub fn factor_columns<'a>(data: &Data<'a>, templates: &Templates) -> Vec<Vec<&'a
 
 fn first_nodes(data: &Data<'_>) -> Vec<usize> {
     let mut first = vec![0];
-    data.groups.iter().for_each(|g| first.push(first[first.len() - 1] + g.n_levels));
+    data.groups
+        .iter()
+        .for_each(|g| first.push(first[first.len() - 1] + g.n_levels));
     first
 }
 
@@ -211,75 +237,120 @@ fn later_width(later: &Lists<u32>, offsets: &[u32], symbolic: &Symbolic, v: usiz
     }
 }
 
+/// The rows in the engine's coordinates, row-major: (x̃, ỹ, z̃ of every factor), so that a visit to a
+/// row by level touches one place in memory.
+struct Packed {
+    width: usize,
+    k: usize,
+    /// Where the z̃ of a factor start within a row; constant columns are not stored per row.
+    place: Vec<Place>,
+    values: Vec<f64>,
+}
+
+enum Place {
+    /// z̃ differs between rows.
+    Stored(usize),
+    /// z̃ is the same for every row.
+    Constant(Vec<f64>),
+}
+
+impl Packed {
+    fn new(data: &Data<'_>, basis: &Basis, columns: &[Vec<&[f64]>]) -> Self {
+        let k = data.p() + 1;
+        let mut width = k;
+        let mut place = Vec::with_capacity(columns.len());
+        for (f, columns) in columns.iter().enumerate() {
+            let constant = columns.iter().all(|c| c.iter().all(|v| *v == c[0]));
+            place.push(if constant {
+                let mut z: Vec<f64> = columns.iter().map(|c| c[0]).collect();
+                basis.z_row(f, &mut z);
+                Place::Constant(z)
+            } else {
+                width += columns.len();
+                Place::Stored(width - columns.len())
+            });
+        }
+        let mut values = vec![0.0; data.n() * width];
+        let fill = |(chunk, rows): (usize, &mut [f64])| {
+            for (i, out) in rows.chunks_exact_mut(width).enumerate() {
+                let row = chunk * PACKED_PER_TASK + i;
+                basis.row(data, row, &mut out[..k]);
+                for (f, columns) in columns.iter().enumerate() {
+                    if let Place::Stored(at) = place[f] {
+                        let z = &mut out[at..at + columns.len()];
+                        z.iter_mut().zip(columns).for_each(|(z, c)| *z = c[row]);
+                        basis.z_row(f, z);
+                    }
+                }
+            }
+        };
+        let chunks = PACKED_PER_TASK * width;
+        if data.n() < SMALL {
+            values.chunks_mut(chunks).enumerate().for_each(fill);
+        } else {
+            values.par_chunks_mut(chunks).enumerate().for_each(fill);
+        }
+        Self {
+            width,
+            k,
+            place,
+            values,
+        }
+    }
+
+    /// (x̃, ỹ) of a row.
+    #[inline]
+    fn right(&self, row: usize) -> &[f64] {
+        &self.values[row * self.width..][..self.k]
+    }
+
+    /// z̃ of a factor in a row.
+    #[inline]
+    fn z(&self, factor: usize, row: usize, q: usize) -> &[f64] {
+        match &self.place[factor] {
+            Place::Stored(at) => &self.values[row * self.width + at..][..q],
+            Place::Constant(z) => z,
+        }
+    }
+}
+
 /// Everything that filling a row block reads.
 struct Filler<'a> {
     data: &'a Data<'a>,
     rows: &'a [RowsByLevel],
-    basis: &'a Basis,
-    columns: &'a [Vec<&'a [f64]>],
+    packed: &'a Packed,
     symbolic: &'a Symbolic,
     first: Vec<usize>,
     later_offset: &'a [u32],
     k: usize,
 }
 
-/// One task's memory.
-struct Scratch {
-    /// Column, within the block being filled, of each later neighbour.
-    column: Vec<u32>,
-    z: Vec<f64>,
-    other: Vec<f64>,
-    right: Vec<f64>,
-}
-
 impl Filler<'_> {
-    fn scratch(&self) -> Scratch {
-        let widest = self.columns.iter().map(Vec::len).max().unwrap_or(0);
-        let n = if self.columns.len() > 1 { self.symbolic.factor.len() } else { 0 };
-        Scratch {
-            column: vec![0; n],
-            z: vec![0.0; widest],
-            other: vec![0.0; widest],
-            right: vec![0.0; self.k],
-        }
-    }
-
-    fn load(&self, factor: usize, row: usize, z: &mut [f64]) {
-        for (z, column) in z.iter_mut().zip(&self.columns[factor]) {
-            *z = column[row];
-        }
-        self.basis.z_row(factor, z);
-    }
-
-    fn node(&self, v: usize, out: &mut [f64], scratch: &mut Scratch) {
+    /// Fills the row block of position `v`; `column` is scratch with a place for every position.
+    #[inline(always)]
+    fn node(&self, q: usize, v: usize, out: &mut [f64], column: &mut [u32]) {
         let symbolic = self.symbolic;
-        let (f, q) = (symbolic.factor[v] as usize, symbolic.width(v));
+        let f = symbolic.factor[v] as usize;
         let r = out.len() / q - q - self.k;
         let offsets = &self.later_offset[symbolic.later.range(v)];
         for (&l, &at) in symbolic.later.of(v).iter().zip(offsets) {
-            scratch.column[l as usize] = at;
+            column[l as usize] = at;
         }
         let (own, rest) = out.split_at_mut(q * q);
         let (later, right) = rest.split_at_mut(q * r);
         for row in self.rows[f].of(symbolic.level[v] as usize) {
             let w = self.data.weight(row);
-            self.load(f, row, &mut scratch.z[..q]);
-            let z = &scratch.z[..q];
+            let z = &self.packed.z(f, row, q)[..q];
             add_outer(own, z, z, w);
-            self.basis.row(self.data, row, &mut scratch.right);
-            add_outer(right, z, &scratch.right, w);
+            add_outer(right, z, self.packed.right(row), w);
             if r == 0 {
                 continue;
             }
             for (g, group) in self.data.groups.iter().enumerate() {
                 let l = symbolic.position[self.first[g] + group.codes[row] as usize] as usize;
                 if l > v {
-                    let other = &mut scratch.other[..self.columns[g].len()];
-                    for (o, column) in other.iter_mut().zip(&self.columns[g]) {
-                        *o = column[row];
-                    }
-                    self.basis.z_row(g, other);
-                    add_outer(&mut later[q * scratch.column[l] as usize..], z, other, w);
+                    let other = self.packed.z(g, row, symbolic.width(l));
+                    add_outer(&mut later[q * column[l] as usize..], z, other, w);
                 }
             }
         }

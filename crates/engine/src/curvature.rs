@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::covariance::Templates;
 use crate::cross_products::CrossProducts;
 use crate::dense::{Square, solve_lower};
-use crate::factor::{Factor, LEAVES_PER_TASK, PARALLEL};
+use crate::factor::Factor;
 use crate::front::SMALL;
 use crate::layout::{Layout, piece};
 use crate::objective::Profile;
@@ -24,26 +24,30 @@ use crate::solve::{Effects, symmetric};
 use faer::linalg::triangular_solve;
 use faer::{MatMut, MatRef, Par};
 
+/// Pairs of neighbours times columns from which other threads are woken.
+const MANY: usize = 20_000;
+
 /// The directions h, row-major with m columns, rows by slot; columns are grouped by factor.
-struct Directions {
-    m: usize,
+pub struct Directions {
+    /// Number of columns.
+    pub m: usize,
     /// Column of each entry of θ.
     column: Vec<usize>,
     /// Columns of each factor: the others vanish on its rows.
-    span: Vec<std::ops::Range<usize>>,
-    values: Vec<f64>,
+    pub span: Vec<std::ops::Range<usize>>,
+    /// Rows by slot.
+    pub values: Vec<f64>,
 }
 
 impl Directions {
-    fn new(layout: &Layout, templates: &Templates, t: &[Square], effects: &Effects) -> Self {
+    /// Forms the directions at the templates `t`.
+    pub fn new(layout: &Layout, templates: &Templates, t: &[Square], effects: &Effects) -> Self {
         let m = templates.parameters.len();
         let mut order: Vec<usize> = (0..m).collect();
         order.sort_by_key(|&i| templates.parameters[i].factor);
         let mut column = vec![0; m];
         order.iter().enumerate().for_each(|(c, &i)| column[i] = c);
-        let bound = |f: usize| {
-            order.partition_point(|&i| templates.parameters[i].factor < f)
-        };
+        let bound = |f: usize| order.partition_point(|&i| templates.parameters[i].factor < f);
         let span: Vec<_> = (0..t.len()).map(|f| bound(f)..bound(f + 1)).collect();
         let mut values = vec![0.0; layout.symbolic.dim() * m];
         let (k, last) = (effects.k, effects.k - 1);
@@ -64,7 +68,12 @@ impl Directions {
                 }
             }
         }
-        Self { m, column, span, values }
+        Self {
+            m,
+            column,
+            span,
+            values,
+        }
     }
 
     #[inline]
@@ -80,13 +89,32 @@ pub fn curvature(
     templates: &Templates,
     effects: &Effects,
     profile: &Profile,
-    s: &[Square],
-    gradient_of_r2: &[f64],
+    first: &FirstOrder,
 ) -> Square {
-    let layout = &*factor.layout;
-    let h = Directions::new(layout, templates, &factor.templates, effects);
+    let h = Directions::new(&factor.layout, templates, &factor.templates, effects);
     let (quadratic, mixed) = quadratic_forms(factor, cross, &h);
-    let (m, p) = (h.m, layout.k - 1);
+    assemble(templates, profile, first, &h, &quadratic, mixed)
+}
+
+/// What the curvature takes over from the gradient.
+#[derive(Debug, Clone)]
+pub struct FirstOrder {
+    /// S_f: Σ_j (Z_j'PZ_j − a_j a_j'/σ̂²).
+    pub s: Vec<Square>,
+    /// a'h_i, in the order of θ.
+    pub of_r2: Vec<f64>,
+}
+
+/// Puts the model together from h'Z'V⁻¹Zh (m × m) and X'V⁻¹Zh (p × m).
+pub fn assemble(
+    templates: &Templates,
+    profile: &Profile,
+    first: &FirstOrder,
+    h: &Directions,
+    quadratic: &Square,
+    mixed: Vec<f64>,
+) -> Square {
+    let (m, p) = (h.m, profile.x_factor.n);
     let mut projected = mixed;
     solve_lower(p, &profile.x_factor.data, &mut projected, m);
     let variance = profile.variance();
@@ -94,13 +122,16 @@ pub fn curvature(
     for i in 0..m {
         for j in 0..=i {
             let (ci, cj) = (h.column[i], h.column[j]);
-            let (left, right) = (&projected[p * ci..p * (ci + 1)], &projected[p * cj..p * (cj + 1)]);
+            let (left, right) = (
+                &projected[p * ci..p * (ci + 1)],
+                &projected[p * cj..p * (cj + 1)],
+            );
             let fixed: f64 = left.iter().zip(right).map(|(a, b)| a * b).sum();
             let mut value = (quadratic[(ci, cj)] - fixed) / variance
-                - gradient_of_r2[i] * gradient_of_r2[j] / (variance * variance * profile.df);
+                - first.of_r2[i] * first.of_r2[j] / (variance * variance * profile.df);
             let (a, b) = (templates.parameters[i], templates.parameters[j]);
             if a.factor == b.factor && a.column == b.column {
-                value += 2.0 * s[a.factor][(a.row, b.row)];
+                value += 2.0 * first.s[a.factor][(a.row, b.row)];
             }
             out[(i, j)] = value;
         }
@@ -126,7 +157,14 @@ fn quadratic_forms(factor: &Factor, cross: &CrossProducts, h: &Directions) -> (S
         for slot in level.clone() {
             let size = layout.shapes[slot].n * m;
             let (before, mine) = rest.split_at_mut(done);
-            let row = FrontRow { factor, cross, h, leaves, before, slot };
+            let row = FrontRow {
+                factor,
+                cross,
+                h,
+                leaves,
+                before,
+                slot,
+            };
             row.eliminate(&mut mine[..size], &mut sums);
             done += size;
         }
@@ -174,8 +212,8 @@ fn eliminate_leaves(
     let (m, p, n) = (h.m, layout.k - 1, layout.n_leaves());
     let mut tasks = Vec::new();
     let mut rest = out;
-    for start in (0..n).step_by(LEAVES_PER_TASK) {
-        let stop = n.min(start + LEAVES_PER_TASK);
+    for start in (0..n).step_by(layout.leaves_per_task) {
+        let stop = n.min(start + layout.leaves_per_task);
         let (mine, after) = rest.split_at_mut((layout.scalar[stop] - layout.scalar[start]) * m);
         tasks.push((start..stop, mine));
         rest = after;
@@ -193,8 +231,7 @@ fn eliminate_leaves(
         }
         sums
     };
-    let parallel = (layout.rows[n] * m) as f64 > PARALLEL;
-    let shares: Vec<Vec<f64>> = if parallel {
+    let shares: Vec<Vec<f64>> = if tasks.len() > 1 {
         tasks.into_par_iter().map(run).collect()
     } else {
         tasks.into_iter().map(run).collect()
@@ -339,8 +376,9 @@ impl FrontRow<'_> {
             tasks
         };
         let run = |(v, x, y): (usize, &mut [f64], &mut [f64])| self.node(v, x, y);
-        if nodes.len() >= 64 {
-            tasks.into_par_iter().with_min_len(8).for_each(run);
+        let neighbours: usize = nodes.iter().map(|&v| symbolic.earlier.of(v).len()).sum();
+        if neighbours * m > MANY {
+            tasks.into_par_iter().for_each(run);
         } else {
             tasks.into_iter().for_each(run);
         }
@@ -380,7 +418,11 @@ impl FrontRow<'_> {
             for s in 0..q {
                 let h = &self.h.row(start + s)[span.clone()];
                 for i in 0..width {
-                    axpy(block.later()[q * (at + i) + s], h, &mut x[i * m..][span.clone()]);
+                    axpy(
+                        block.later()[q * (at + i) + s],
+                        h,
+                        &mut x[i * m..][span.clone()],
+                    );
                 }
             }
             if slot < layout.n_leaves() {

@@ -15,7 +15,10 @@ pub struct Square {
 impl Square {
     /// The zero matrix.
     pub fn zeros(n: usize) -> Self {
-        Self { n, data: vec![0.0; n * n] }
+        Self {
+            n,
+            data: vec![0.0; n * n],
+        }
     }
 
     /// The identity.
@@ -41,7 +44,10 @@ impl Square {
 
     /// Adds `other`, element by element.
     pub fn add(&mut self, other: &Self) {
-        self.data.iter_mut().zip(&other.data).for_each(|(a, b)| *a += b);
+        self.data
+            .iter_mut()
+            .zip(&other.data)
+            .for_each(|(a, b)| *a += b);
     }
 
     /// Transpose.

@@ -58,16 +58,20 @@ impl Front<'_> {
         }
         self.add_cross_products(cross, c, columns);
         let descendants = symbolic.descendants.of(front);
-        let leaves = descendants.iter().filter(|d| self.is_sparse_leaf(d)).count();
+        let leaves = descendants
+            .iter()
+            .filter(|d| self.is_sparse_leaf(d))
+            .count();
         let by_column = self.shape.r == 0 && leaves >= MANY_LEAVES;
         if by_column {
             self.pull_leaves(rows, c);
         }
         let mut scratch = Update::default();
-        for d in descendants {
-            if !(by_column && self.is_sparse_leaf(d)) {
-                self.pull(d, rows, c, columns, &mut scratch);
-            }
+        let wanted = |d: &&Descendant| !(by_column && self.is_sparse_leaf(d));
+        let same_rows = |a: &Descendant, b: &Descendant| self.same_rows(a, b);
+        let pulled: Vec<Descendant> = descendants.iter().filter(wanted).copied().collect();
+        for group in pulled.chunk_by(same_rows) {
+            self.pull(group, rows, c, columns, &mut scratch);
         }
         self.mirror_diagonal(c);
     }
@@ -75,7 +79,9 @@ impl Front<'_> {
     fn node_offsets(&self) -> impl Iterator<Item = usize> + '_ {
         let symbolic = &self.layout.symbolic;
         let base = symbolic.scalars(self.shape.front).start;
-        symbolic.nodes(self.shape.front).map(move |v| symbolic.offset[v] - base)
+        symbolic
+            .nodes(self.shape.front)
+            .map(move |v| symbolic.offset[v] - base)
     }
 
     fn add_cross_products(&self, cross: &CrossProducts, c: &mut [f64], columns: &[u32]) {
@@ -91,14 +97,21 @@ impl Front<'_> {
             }
             for (j, column) in block.right().chunks_exact(q).enumerate() {
                 let start = row + n * (n + r + j);
-                c[start..start + q].iter_mut().zip(column).for_each(|(c, a)| *c += a);
+                c[start..start + q]
+                    .iter_mut()
+                    .zip(column)
+                    .for_each(|(c, a)| *c += a);
             }
             for (&l, &at) in symbolic.later.of(v).iter().zip(cross.later_offsets(v)) {
                 let (l, width) = (columns[l as usize] as usize, symbolic.width(l as usize));
                 let values = &block.later()[q * at as usize..q * (at as usize + width)];
                 for j in 0..width {
                     for i in 0..q {
-                        let place = if l < n { l + j + n * (row + i) } else { row + i + n * (l + j) };
+                        let place = if l < n {
+                            l + j + n * (row + i)
+                        } else {
+                            row + i + n * (l + j)
+                        };
                         c[place] += values[i + q * j];
                     }
                 }
@@ -133,23 +146,31 @@ impl Front<'_> {
         }
         let nodes = &nodes;
         let leaves_of = |v: usize| {
-            symbolic.earlier.of(v).iter().filter_map(move |&(p, index)| {
-                let slot = layout.slot_of(p as usize);
-                let shape = layout.shapes[slot];
-                let list = symbolic.later.of(p as usize);
-                let inside = &list[list.partition_point(|&l| (l as usize) < nodes.start)..];
-                let wide = shape.n > 1 && consecutive(inside);
-                (slot < layout.n_leaves() && !wide).then(|| (p as usize, slot, shape, index as usize))
-            })
+            symbolic
+                .earlier
+                .of(v)
+                .iter()
+                .filter_map(move |&(p, index)| {
+                    let slot = layout.slot_of(p as usize);
+                    let shape = layout.shapes[slot];
+                    let list = symbolic.later.of(p as usize);
+                    let inside = &list[list.partition_point(|&l| (l as usize) < nodes.start)..];
+                    let wide = shape.n > 1 && consecutive(inside);
+                    (slot < layout.n_leaves() && !wide)
+                        .then(|| (p as usize, slot, shape, index as usize))
+                })
         };
-        tasks.into_par_iter().with_min_len(4).for_each(|(v, column)| {
-            for (p, slot, shape, index) in leaves_of(v) {
-                let y = piece(rows, &layout.rows, slot);
-                let list = &symbolic.later.of(p)[index..];
-                let offsets = &symbolic.offsets_of_rows(shape.front)[index..];
-                subtract_column(n, shape.n, y, list, offsets, column, &symbolic.offset, base);
-            }
-        });
+        tasks
+            .into_par_iter()
+            .with_min_len(4)
+            .for_each(|(v, column)| {
+                for (p, slot, shape, index) in leaves_of(v) {
+                    let y = piece(rows, &layout.rows, slot);
+                    let list = &symbolic.later.of(p)[index..];
+                    let offsets = &symbolic.offsets_of_rows(shape.front)[index..];
+                    subtract_column(n, shape.n, y, list, offsets, column, &symbolic.offset, base);
+                }
+            });
         right.par_chunks_mut(n).enumerate().for_each(|(j, column)| {
             for v in nodes.clone() {
                 let at = symbolic.offset[v] - base;
@@ -166,10 +187,18 @@ impl Front<'_> {
         });
     }
 
-    /// Pulls the update of one descendant.
+    /// Whether two leaves reach the same rows: then their updates are one product.
+    fn same_rows(&self, a: &Descendant, b: &Descendant) -> bool {
+        let (layout, rows) = (self.layout, &self.layout.symbolic.rows);
+        let leaf = |d: &Descendant| (layout.slot[d.front as usize] as usize) < layout.n_leaves();
+        let list = |d: &Descendant| &rows.of(d.front as usize)[d.start as usize..];
+        leaf(a) && leaf(b) && a.stop - a.start == b.stop - b.start && list(a) == list(b)
+    }
+
+    /// Pulls the update of descendants with the same rows.
     fn pull(
         &self,
-        d: &Descendant,
+        group: &[Descendant],
         rows: &[f64],
         c: &mut [f64],
         columns: &[u32],
@@ -177,25 +206,32 @@ impl Front<'_> {
     ) {
         let (symbolic, k) = (&self.layout.symbolic, self.layout.k);
         let n = self.shape.n;
-        let slot = self.layout.slot[d.front as usize] as usize;
-        let Shape { n: m, r: r_d, .. } = self.layout.shapes[slot];
-        let y = piece(rows, &self.layout.rows, slot);
-        let offsets = symbolic.offsets_of_rows(d.front as usize);
-        let start = offsets[d.start as usize] as usize;
+        let d = &group[0];
         scratch.places.clear();
         let mut inside = 0;
-        for (i, &p) in symbolic.rows.of(d.front as usize).iter().enumerate().skip(d.start as usize) {
+        for (i, &p) in symbolic
+            .rows
+            .of(d.front as usize)
+            .iter()
+            .enumerate()
+            .skip(d.start as usize)
+        {
             let place = columns[p as usize];
-            scratch.places.extend((0..symbolic.width(p as usize) as u32).map(|s| place + s));
+            scratch
+                .places
+                .extend((0..symbolic.width(p as usize) as u32).map(|s| place + s));
             if i + 1 == d.stop as usize {
                 inside = scratch.places.len();
             }
         }
         let right = (n + self.shape.r) as u32;
         scratch.places.extend((0..k as u32).map(|j| right + j));
-        let y = &y[m * start..];
         let width = scratch.places.len();
-        debug_assert_eq!(y.len(), m * (r_d - start + k));
+        let m = self.stack(group, width, rows, &mut scratch.stacked);
+        let y = match group {
+            [one] => self.rows_of(one, rows),
+            _ => scratch.stacked.as_slice(),
+        };
         if m * inside * width <= SMALL_UPDATE {
             subtract_products(m, y, inside, &scratch.places, n, c);
         } else if self.contiguous(d) {
@@ -208,6 +244,41 @@ impl Front<'_> {
             matmul::matmul(out, Accum::Replace, own, all, 1.0, self.par);
             subtract_scattered(inside, &scratch.places, &scratch.product, n, c);
         }
+    }
+
+    /// Y of a descendant, from its first row in this front on.
+    fn rows_of<'b>(&self, d: &Descendant, rows: &'b [f64]) -> &'b [f64] {
+        let slot = self.layout.slot[d.front as usize] as usize;
+        let offsets = self.layout.symbolic.offsets_of_rows(d.front as usize);
+        let start = self.layout.shapes[slot].n * offsets[d.start as usize] as usize;
+        &piece(rows, &self.layout.rows, slot)[start..]
+    }
+
+    /// Puts the rows of several descendants on top of each other; returns their number. A single
+    /// one stays where it is.
+    fn stack(
+        &self,
+        group: &[Descendant],
+        width: usize,
+        rows: &[f64],
+        out: &mut Vec<f64>,
+    ) -> usize {
+        let height =
+            |d: &Descendant| self.layout.shapes[self.layout.slot[d.front as usize] as usize].n;
+        let m = group.iter().map(height).sum();
+        if group.len() > 1 {
+            out.clear();
+            out.resize(m * width, 0.0);
+            let mut at = 0;
+            for d in group {
+                let (h, y) = (height(d), self.rows_of(d, rows));
+                for (j, column) in y.chunks_exact(h).enumerate() {
+                    out[m * j + at..m * j + at + h].copy_from_slice(column);
+                }
+                at += h;
+            }
+        }
+        m
     }
 
     /// C −= Y'Y where the rows inside this front are consecutive.
@@ -237,7 +308,9 @@ impl Front<'_> {
             while stop < width && places[stop] == places[stop - 1] + 1 {
                 stop += 1;
             }
-            let target = c.as_mut().submatrix_mut(at, places[j] as usize, inside, stop - j);
+            let target = c
+                .as_mut()
+                .submatrix_mut(at, places[j] as usize, inside, stop - j);
             let run = all.subcols(j, stop - j);
             matmul::matmul(target, Accum::Add, own.transpose(), run, -1.0, self.par);
             j = stop;
@@ -263,11 +336,18 @@ impl Front<'_> {
         self.scaled(c, l);
         y.copy_from_slice(&c[n * n..]);
         self.lambda_transpose(y);
-        let factored = if n <= SMALL { cholesky(n, l) } else { large_cholesky(n, l, self.par) };
+        let factored = if n <= SMALL {
+            cholesky(n, l)
+        } else {
+            large_cholesky(n, l, self.par)
+        };
         let log_det = factored.map_err(|scalar| {
             let symbolic = &self.layout.symbolic;
             let row = symbolic.scalars(self.shape.front).start + scalar;
-            failure(self.layout, symbolic.offset.partition_point(|&o| o <= row) - 1)
+            failure(
+                self.layout,
+                symbolic.offset.partition_point(|&o| o <= row) - 1,
+            )
         })?;
         self.solve_lower(l, y);
         Ok(log_det)
@@ -278,13 +358,19 @@ impl Front<'_> {
         let n = self.shape.n;
         let symbolic = &self.layout.symbolic;
         for (v, at) in symbolic.nodes(self.shape.front).zip(self.node_offsets()) {
-            let (q, t) = (symbolic.width(v), &self.templates[symbolic.factor[v] as usize]);
+            let (q, t) = (
+                symbolic.width(v),
+                &self.templates[symbolic.factor[v] as usize],
+            );
             for j in 0..q {
                 let out = &mut l[n * (at + j)..n * (at + j + 1)];
                 out.fill(0.0);
                 for s in j..q {
                     let (column, f) = (&c[n * (at + s)..n * (at + s + 1)], t[(s, j)]);
-                    out[at..].iter_mut().zip(&column[at..]).for_each(|(o, c)| *o += f * c);
+                    out[at..]
+                        .iter_mut()
+                        .zip(&column[at..])
+                        .for_each(|(o, c)| *o += f * c);
                 }
                 self.lambda_transpose_from(v, at, out);
                 out[at + j] += 1.0;
@@ -297,7 +383,10 @@ impl Front<'_> {
         let symbolic = &self.layout.symbolic;
         let mut row = at;
         for u in v..symbolic.nodes(self.shape.front).end {
-            let (q, t) = (symbolic.width(u), &self.templates[symbolic.factor[u] as usize]);
+            let (q, t) = (
+                symbolic.width(u),
+                &self.templates[symbolic.factor[u] as usize],
+            );
             for i in 0..q {
                 x[row + i] = (i..q).map(|s| t[(s, i)] * x[row + s]).sum();
             }
@@ -308,7 +397,8 @@ impl Front<'_> {
     /// X ← Λ'X, n rows.
     pub fn lambda_transpose(&self, x: &mut [f64]) {
         let first = self.layout.symbolic.nodes(self.shape.front).start;
-        x.chunks_exact_mut(self.shape.n).for_each(|c| self.lambda_transpose_from(first, 0, c));
+        x.chunks_exact_mut(self.shape.n)
+            .for_each(|c| self.lambda_transpose_from(first, 0, c));
     }
 
     /// X ← ΛX, n rows.
@@ -316,7 +406,10 @@ impl Front<'_> {
         let symbolic = &self.layout.symbolic;
         for column in x.chunks_exact_mut(self.shape.n) {
             for (v, at) in symbolic.nodes(self.shape.front).zip(self.node_offsets()) {
-                let (q, t) = (symbolic.width(v), &self.templates[symbolic.factor[v] as usize]);
+                let (q, t) = (
+                    symbolic.width(v),
+                    &self.templates[symbolic.factor[v] as usize],
+                );
                 for i in (0..q).rev() {
                     column[at + i] = (0..=i).map(|s| t[(i, s)] * column[at + s]).sum();
                 }
@@ -349,6 +442,7 @@ struct Update {
     /// Row or column of C for each scalar row of the descendant.
     places: Vec<u32>,
     product: Vec<f64>,
+    stacked: Vec<f64>,
 }
 
 /// The columns of C that belong to one node: C −= Y_l'Y_v for the rows l from v on.
@@ -390,14 +484,7 @@ fn subtract_column(
 
 /// C −= Y'Y element by element: rows `..inside`, lower triangle where both lie inside.
 #[inline]
-fn subtract_products(
-    m: usize,
-    y: &[f64],
-    inside: usize,
-    places: &[u32],
-    n: usize,
-    c: &mut [f64],
-) {
+fn subtract_products(m: usize, y: &[f64], inside: usize, places: &[u32], n: usize, c: &mut [f64]) {
     for (j, &column) in places.iter().enumerate() {
         let yj = &y[m * j..m * (j + 1)];
         let from = if j < inside { j } else { 0 };

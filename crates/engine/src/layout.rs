@@ -6,6 +6,12 @@ use std::sync::Arc;
 
 use crate::symbolic::Symbolic;
 
+/// Multiplications worth a task of their own.
+const TASK: usize = 50_000;
+
+/// Tasks that a pass over the leaves is cut into at most.
+const MOST_TASKS: usize = 256;
+
 /// Sizes of one front.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
@@ -30,6 +36,8 @@ pub struct Layout {
     pub shapes: Vec<Shape>,
     /// Slots of each level of fronts that are not leaves.
     pub levels: Vec<Range<usize>>,
+    /// Leaves that one task visits: fixed by the problem, so that sums do not depend on threads.
+    pub leaves_per_task: usize,
     /// Where the scalar rows of each position start in vectors of random effects: by slot, so that
     /// leaves come first here too.
     pub start: Vec<usize>,
@@ -49,14 +57,24 @@ impl Layout {
     /// Lays out the storage.
     pub fn new(symbolic: Arc<Symbolic>, k: usize) -> Self {
         let n_leaves = symbolic.leaves.len();
-        let order = symbolic.leaves.iter().chain(symbolic.levels.iter().flatten());
+        let order = symbolic
+            .leaves
+            .iter()
+            .chain(symbolic.levels.iter().flatten());
         let shape = |&s: &u32| {
             let front = s as usize;
-            Shape { front, n: symbolic.scalars(front).len(), r: symbolic.rows_width(front) }
+            Shape {
+                front,
+                n: symbolic.scalars(front).len(),
+                r: symbolic.rows_width(front),
+            }
         };
         let shapes: Vec<Shape> = order.map(shape).collect();
         let mut slot = vec![0u32; shapes.len()];
-        shapes.iter().enumerate().for_each(|(i, s)| slot[s.front] = i as u32);
+        shapes
+            .iter()
+            .enumerate()
+            .for_each(|(i, s)| slot[s.front] = i as u32);
         let mut levels = Vec::with_capacity(symbolic.levels.len());
         let mut start = n_leaves;
         for level in &symbolic.levels {
@@ -75,12 +93,35 @@ impl Layout {
         let factor = prefix(&shapes, |_, s| s.n * s.n);
         let rows = prefix(&shapes, |_, s| s.n * (s.r + k));
         let inverse = prefix(&shapes, |i, s| inner(i) * s.n * (s.n + s.r));
-        Self { symbolic, k, slot, shapes, levels, start, scalar, front, factor, rows, inverse }
+        // Wide leaves cost more than the entries of their rows: each meets all pairs of them.
+        let width = rows[n_leaves] / n_leaves.max(1);
+        let work = rows[n_leaves] * (k + width.min(64));
+        let leaves_per_task = n_leaves.div_ceil((work / TASK).clamp(1, MOST_TASKS)).max(1);
+        Self {
+            leaves_per_task,
+            symbolic,
+            k,
+            slot,
+            shapes,
+            levels,
+            start,
+            scalar,
+            front,
+            factor,
+            rows,
+            inverse,
+        }
     }
 
     /// Number of leaves; their slots come first.
     pub fn n_leaves(&self) -> usize {
         self.symbolic.leaves.len()
+    }
+
+    /// Positions of all fronts that are not leaves, in the order of their storage.
+    pub fn inner_positions(&self) -> impl Iterator<Item = usize> + '_ {
+        let fronts = self.shapes[self.n_leaves()..].iter();
+        fronts.flat_map(|shape| self.symbolic.nodes(shape.front))
     }
 
     /// Slot of the front that holds a position.

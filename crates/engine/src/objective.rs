@@ -29,31 +29,47 @@ pub struct Profile {
 impl Profile {
     /// Reads the profile off a factorisation.
     pub fn new(factor: &Factor, basis: &Basis, n: usize, reml: bool) -> Result<Self> {
-        let k = factor.right.n;
-        let p = k - 1;
+        Self::from_parts(&factor.right, factor.log_det, basis, n, reml)
+    }
+
+    /// The same from [X y]'V⁻¹[X y] and log|M|.
+    pub fn from_parts(
+        right: &Square,
+        log_det: f64,
+        basis: &Basis,
+        n: usize,
+        reml: bool,
+    ) -> Result<Self> {
+        let p = right.n - 1;
         let mut x_factor = Square::zeros(p);
         for j in 0..p {
-            (j..p).for_each(|i| x_factor[(i, j)] = factor.right[(i, j)]);
+            (j..p).for_each(|i| x_factor[(i, j)] = right[(i, j)]);
         }
         let log_x = cholesky(p, &mut x_factor.data)
             .map_err(|column| EngineError::RankDeficient { column })?;
-        let mut beta: Vec<f64> = (0..p).map(|i| factor.right[(i, p)]).collect();
+        let mut beta: Vec<f64> = (0..p).map(|i| right[(i, p)]).collect();
         solve_lower(p, &x_factor.data, &mut beta, 1);
         let explained: f64 = beta.iter().map(|v| v * v).sum();
-        let pwrss = factor.right[(p, p)] - explained;
+        let pwrss = right[(p, p)] - explained;
         if !(pwrss > 0.0 && pwrss.is_finite()) {
             return Err(EngineError::PerfectFit);
         }
         solve_lower_transpose(p, &x_factor.data, &mut beta, 1);
         let df = if reml { n - p } else { n } as f64;
         let variance = pwrss * basis.y_scale.powi(2) / df;
-        let mut deviance = factor.log_det - basis.log_weights
-            + df * (1.0 + (2.0 * std::f64::consts::PI * variance).ln());
+        let mut deviance =
+            log_det - basis.log_weights + df * (1.0 + (2.0 * std::f64::consts::PI * variance).ln());
         if reml {
             // X̃ is X R⁻¹ with R'R = X'WX/n, so log|X'V⁻¹X| = log|X̃'V⁻¹X̃| + log|R'R|.
             deviance += log_x + basis.log_x;
         }
-        Ok(Self { x_factor, beta, pwrss, df, deviance })
+        Ok(Self {
+            x_factor,
+            beta,
+            pwrss,
+            df,
+            deviance,
+        })
     }
 
     /// σ̂² in the engine's coordinates.

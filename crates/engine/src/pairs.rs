@@ -30,7 +30,9 @@ impl Pairs {
     /// Finds the leaves.
     pub fn new(layout: &Layout) -> Self {
         let symbolic = &layout.symbolic;
-        let Some(slot) = layout.shapes.len().checked_sub(1) else { return Self::default() };
+        let Some(slot) = layout.shapes.len().checked_sub(1) else {
+            return Self::default();
+        };
         let shape = layout.shapes[slot];
         if slot < layout.n_leaves() || shape.n < LARGE || shape.r > 0 {
             return Self::default();
@@ -40,7 +42,9 @@ impl Pairs {
         for &leaf in &symbolic.leaves {
             let v = symbolic.first[leaf as usize] as usize;
             let list = symbolic.rows.of(leaf as usize);
-            let (Some(&first), Some(&last)) = (list.first(), list.last()) else { continue };
+            let (Some(&first), Some(&last)) = (list.first(), list.last()) else {
+                continue;
+            };
             let consecutive = (last - first) as usize + 1 == list.len();
             let inside = symbolic.front[first as usize] as usize == shape.front;
             held[v] = inside && !(consecutive && list.len() >= 16);
@@ -59,7 +63,13 @@ impl Pairs {
         if size == 0 || size > u32::MAX as usize {
             return Self::default();
         }
-        Self { slot: Some(slot), held, columns, place, size }
+        Self {
+            slot: Some(slot),
+            held,
+            columns,
+            place,
+            size,
+        }
     }
 
     /// Number of values of U.
@@ -73,13 +83,7 @@ impl Pairs {
     }
 
     /// U_p = C_pR Q_RR for all held leaves.
-    pub fn multiply(
-        &self,
-        layout: &Layout,
-        cross: &CrossProducts,
-        inverse: &[f64],
-        u: &mut [f64],
-    ) {
+    pub fn multiply(&self, layout: &Layout, cross: &CrossProducts, inverse: &[f64], u: &mut [f64]) {
         let Some(slot) = self.slot else { return };
         let symbolic = &layout.symbolic;
         let (n, q) = (layout.shapes[slot].n, piece(inverse, &layout.inverse, slot));
@@ -92,39 +96,44 @@ impl Pairs {
             tasks.push((v, mine));
             rest = after;
         }
-        tasks.into_par_iter().with_min_len(4).for_each(|(v, mut out)| {
-            let width = symbolic.width(v);
-            let column = &q[n * (symbolic.offset[v] - base)..][..n * width];
-            for &(p, _) in symbolic.earlier.of(v) {
-                let p = p as usize;
-                if !self.held[p] {
-                    continue;
+        tasks
+            .into_par_iter()
+            .with_min_len(4)
+            .for_each(|(v, mut out)| {
+                let width = symbolic.width(v);
+                let column = &q[n * (symbolic.offset[v] - base)..][..n * width];
+                for &(p, _) in symbolic.earlier.of(v) {
+                    let p = p as usize;
+                    if !self.held[p] {
+                        continue;
+                    }
+                    let (block, list) = (cross.block(p), symbolic.later.of(p));
+                    let (mine, after) = out.split_at_mut(block.q * width);
+                    if block.q == 1 && width == 1 && block.r == list.len() {
+                        let products = block.later().iter().zip(list);
+                        mine[0] = products
+                            .map(|(c, &l)| c * column[symbolic.offset[l as usize] - base])
+                            .sum();
+                    } else {
+                        let offsets = cross.later_offsets(p);
+                        times_column(
+                            &block,
+                            list,
+                            offsets,
+                            &symbolic.offset,
+                            base,
+                            column,
+                            n,
+                            mine,
+                        );
+                    }
+                    out = after;
                 }
-                let (block, list) = (cross.block(p), symbolic.later.of(p));
-                let (mine, after) = out.split_at_mut(block.q * width);
-                if block.q == 1 && width == 1 && block.r == list.len() {
-                    let products = block.later().iter().zip(list);
-                    mine[0] = products
-                        .map(|(c, &l)| c * column[symbolic.offset[l as usize] - base])
-                        .sum();
-                } else {
-                    let offsets = cross.later_offsets(p);
-                    times_column(&block, list, offsets, &symbolic.offset, base, column, n, mine);
-                }
-                out = after;
-            }
-        });
+            });
     }
 
     /// B = U_p C_pR'.
-    pub fn leaf(
-        &self,
-        layout: &Layout,
-        v: usize,
-        block: &RowBlock<'_>,
-        u: &[f64],
-        b: &mut [f64],
-    ) {
+    pub fn leaf(&self, layout: &Layout, v: usize, block: &RowBlock<'_>, u: &[f64], b: &mut [f64]) {
         let symbolic = &layout.symbolic;
         let q = block.q;
         let mut column = 0;

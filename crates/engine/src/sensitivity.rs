@@ -28,7 +28,7 @@ use rayon::prelude::*;
 
 use crate::cross_products::{CrossProducts, RowBlock};
 use crate::dense::{Square, solve_lower, solve_lower_transpose};
-use crate::factor::{Factor, LEAVES_PER_TASK, PARALLEL, cost};
+use crate::factor::{Factor, PARALLEL, cost};
 use crate::front::Front;
 use crate::layout::{Layout, Shape, piece, pieces};
 use crate::pairs::Pairs;
@@ -62,14 +62,21 @@ impl InverseMemory {
     /// Reserves it.
     pub fn new(layout: &Layout, pairs: &Pairs) -> Self {
         let inverse = vec![0.0; layout.inverse[layout.inverse.len() - 1]];
-        Self { inverse, pairs: vec![0.0; pairs.size()] }
+        Self {
+            inverse,
+            pairs: vec![0.0; pairs.size()],
+        }
     }
 }
 
 impl Sensitivity {
     fn zeros(widths: &[usize]) -> Self {
         let zeros: Vec<Square> = widths.iter().map(|&q| Square::zeros(q)).collect();
-        Self { s: zeros.clone(), g: zeros, conditional: Vec::new() }
+        Self {
+            s: zeros.clone(),
+            g: zeros,
+            conditional: Vec::new(),
+        }
     }
 
     fn add(&mut self, other: &Self) {
@@ -104,7 +111,13 @@ impl Sensitivity {
         }
         out.add(&divided);
         pairs.multiply(layout, cross, &memory.inverse, &mut memory.pairs);
-        let leaves = Leaves { factor, cross, pairs, inverse: &memory.inverse, values: &memory.pairs };
+        let leaves = Leaves {
+            factor,
+            cross,
+            pairs,
+            inverse: &memory.inverse,
+            values: &memory.pairs,
+        };
         leaves.add_to(&mut out, conditional);
         if conditional {
             copy_conditional(layout, &memory.inverse, &mut out.conditional);
@@ -132,7 +145,10 @@ fn divide(g: &Square, t: &Square) -> Square {
     let mut s = g.transpose();
     solve_lower_transpose(t.n, &t.data, &mut s.data, t.n);
     let other = s.transpose();
-    s.data.iter_mut().zip(&other.data).for_each(|(a, b)| *a = 0.5 * (*a + b));
+    s.data
+        .iter_mut()
+        .zip(&other.data)
+        .for_each(|(a, b)| *a = 0.5 * (*a + b));
     s
 }
 
@@ -167,23 +183,46 @@ fn fronts(
     let layout = &*factor.layout;
     let (below, above) = inverse.split_at_mut(layout.inverse[slots.end]);
     let current = &mut below[layout.inverse[slots.start]..];
-    let work: Vec<_> =
-        slots.clone().zip(pieces(current, &layout.inverse, slots.clone())).collect();
-    let above = Above { layout, values: above, from: layout.inverse[slots.end] };
+    let work: Vec<_> = slots
+        .clone()
+        .zip(pieces(current, &layout.inverse, slots.clone()))
+        .collect();
+    let above = Above {
+        layout,
+        values: above,
+        from: layout.inverse[slots.end],
+    };
     let run = |par: Par, (slot, q): (usize, &mut [f64])| {
         let shape = layout.shapes[slot];
-        let front = Front { layout, shape, templates: &factor.templates, par };
+        let front = Front {
+            layout,
+            shape,
+            templates: &factor.templates,
+            par,
+        };
         let c = piece(&factor.fronts, &layout.front, slot);
         let l = piece(&factor.factors, &layout.factor, slot);
         let y = piece(&factor.rows, &layout.rows, slot);
         let direct = shape.n <= CHEAP;
         let want = |f: usize| direct || exact[f];
-        (Inner { front, c, l, y, above: &above }.run(q, &want), direct)
+        (
+            Inner {
+                front,
+                c,
+                l,
+                y,
+                above: &above,
+            }
+            .run(q, &want),
+            direct,
+        )
     };
     if work.len() > 1 && cost(layout, &slots) > PARALLEL {
         work.into_par_iter().map(|job| run(Par::Seq, job)).collect()
     } else {
-        work.into_iter().map(|job| run(Par::rayon(0), job)).collect()
+        work.into_iter()
+            .map(|job| run(Par::rayon(0), job))
+            .collect()
     }
 }
 
@@ -246,7 +285,7 @@ struct Inner<'a> {
 
 impl Inner<'_> {
     fn run(&self, q: &mut [f64], want_s: &dyn Fn(usize) -> bool) -> Sensitivity {
-        let (front, layout) = (&self.front, self.front.layout);
+        let front = &self.front;
         let Shape { n, r, .. } = front.shape;
         let par = front.par;
         let widths: Vec<usize> = front.templates.iter().map(|t| t.n).collect();
@@ -265,7 +304,6 @@ impl Inner<'_> {
         }
         symmetric_lower(n, own);
         scale_both_sides(front, own);
-        let _ = layout;
         out
     }
 
@@ -279,12 +317,17 @@ impl Inner<'_> {
         let front = &self.front;
         let n = front.shape.n;
         let symbolic = &front.layout.symbolic;
-        let mut scaled = vec![0.0; n];
         let nodes = symbolic.nodes(front.shape.front);
         let any_s = nodes.clone().any(|v| want_s(symbolic.factor[v] as usize));
+        if !any_s && nodes.len() == n {
+            self.add_scalar_terms(phi_inverse, out);
+            return;
+        }
+        let mut scaled = vec![0.0; n];
+        let full = self.full_c();
         // N C = L⁻¹Λ'C, whose column blocks give the diagonal of CWC.
         let half = any_s.then(|| {
-            let mut half = self.full_c();
+            let mut half = full.clone();
             front.lambda_transpose(&mut half);
             front.solve_lower(self.l, &mut half);
             half
@@ -300,7 +343,8 @@ impl Inner<'_> {
                 }
                 front.lambda(&mut scaled);
                 for i in 0..q {
-                    out.g[f][(i, j)] += self.c_row_times(at + i, &scaled);
+                    let row = &full[n * (at + i)..n * (at + i + 1)];
+                    out.g[f][(i, j)] += row.iter().zip(&scaled).map(|(c, x)| c * x).sum::<f64>();
                 }
             }
             if let Some(half) = half.as_ref().filter(|_| want_s(f)) {
@@ -317,12 +361,33 @@ impl Inner<'_> {
         }
     }
 
-    /// Row i of the symmetric C_ss times x.
-    fn c_row_times(&self, i: usize, x: &[f64]) -> f64 {
+    /// (CΛΦ⁻¹)_jj into `g` where every node is one scalar: one pass over the lower triangles.
+    fn add_scalar_terms(&self, phi_inverse: &[f64], out: &mut Sensitivity) {
         let n = self.front.shape.n;
-        let below: f64 =
-            self.c[n * i + i..n * (i + 1)].iter().zip(&x[i..]).map(|(c, x)| c * x).sum();
-        below + (0..i).map(|j| self.c[i + n * j] * x[j]).sum::<f64>()
+        let symbolic = &self.front.layout.symbolic;
+        let factor = |v: usize| symbolic.factor[v] as usize;
+        let nodes = symbolic.nodes(self.front.shape.front);
+        let t: Vec<f64> = nodes
+            .clone()
+            .map(|v| self.front.templates[factor(v)][(0, 0)])
+            .collect();
+        let mut row = vec![0.0; n];
+        for j in 0..n {
+            let (c, phi) = (
+                &self.c[n * j..n * (j + 1)],
+                &phi_inverse[n * j..n * (j + 1)],
+            );
+            let mut own = c[j] * phi[j] * t[j];
+            for i in j + 1..n {
+                let product = c[i] * phi[i];
+                own += product * t[i];
+                row[i] += product * t[j];
+            }
+            row[j] += own;
+        }
+        nodes
+            .zip(&row)
+            .for_each(|(v, value)| out.g[factor(v)][(0, 0)] += value);
     }
 
     fn full_c(&self) -> Vec<f64> {
@@ -378,7 +443,10 @@ impl Inner<'_> {
         );
         subtract_diagonal_blocks(front, &v, &h, &|_| true, &mut out.g);
         let symbolic = &front.layout.symbolic;
-        if symbolic.nodes(front.shape.front).any(|u| want_s(symbolic.factor[u] as usize)) {
+        if symbolic
+            .nodes(front.shape.front)
+            .any(|u| want_s(symbolic.factor[u] as usize))
+        {
             let mut vq = vec![0.0; n * r];
             matmul::matmul(
                 MatMut::from_column_major_slice_mut(&mut vq, n, r),
@@ -462,7 +530,10 @@ fn scale_both_sides(front: &Front<'_>, a: &mut [f64]) {
     // Right multiplication by Λ': columns of each node, from the last back.
     let mut at = 0;
     for v in symbolic.nodes(front.shape.front) {
-        let (q, t) = (symbolic.width(v), &front.templates[symbolic.factor[v] as usize]);
+        let (q, t) = (
+            symbolic.width(v),
+            &front.templates[symbolic.factor[v] as usize],
+        );
         for j in (0..q).rev() {
             let (before, from) = a.split_at_mut(n * (at + j));
             let column = &mut from[..n];
@@ -499,17 +570,16 @@ impl Leaves<'_> {
         let layout = &*self.factor.layout;
         let n = layout.n_leaves();
         let widths: Vec<usize> = self.factor.templates.iter().map(|t| t.n).collect();
-        let starts: Vec<usize> = (0..n).step_by(LEAVES_PER_TASK).collect();
-        let parallel = (layout.rows[n] * layout.k) as f64 > PARALLEL;
+        let starts: Vec<usize> = (0..n).step_by(layout.leaves_per_task).collect();
         let run = |&start: &usize| {
             let mut share = Sensitivity::zeros(&widths);
             let mut scratch = Scratch::default();
-            for slot in start..n.min(start + LEAVES_PER_TASK) {
+            for slot in start..n.min(start + layout.leaves_per_task) {
                 self.one(slot, &mut share, &mut scratch, conditional);
             }
             share
         };
-        let shares: Vec<Sensitivity> = if parallel {
+        let shares: Vec<Sensitivity> = if starts.len() > 1 {
             starts.par_iter().map(run).collect()
         } else {
             starts.iter().map(run).collect()
@@ -553,10 +623,15 @@ impl Leaves<'_> {
         let layout = &*self.factor.layout;
         let front = layout.shapes[slot].front;
         if self.pairs.holds(v) {
-            self.pairs.leaf(layout, v, block, self.values, &mut scratch.b);
+            self.pairs
+                .leaf(layout, v, block, self.values, &mut scratch.b);
             return;
         }
-        let above = Above { layout, values: self.inverse, from: 0 };
+        let above = Above {
+            layout,
+            values: self.inverse,
+            from: 0,
+        };
         scratch.product.resize(q * r, 0.0);
         match self.window(front, r) {
             Some((t, row)) => {
@@ -570,12 +645,21 @@ impl Leaves<'_> {
             None => {
                 above.gather(front, r, &mut scratch.gathered);
                 scratch.product.fill(0.0);
-                multiply_add(q, r, r, block.later(), &scratch.gathered, &mut scratch.product);
+                multiply_add(
+                    q,
+                    r,
+                    r,
+                    block.later(),
+                    &scratch.gathered,
+                    &mut scratch.product,
+                );
             }
         }
         for c in 0..r {
-            let (left, right) =
-                (&scratch.product[q * c..q * (c + 1)], &block.later()[q * c..q * (c + 1)]);
+            let (left, right) = (
+                &scratch.product[q * c..q * (c + 1)],
+                &block.later()[q * c..q * (c + 1)],
+            );
             for j in 0..q {
                 (0..q).for_each(|i| scratch.b[i + q * j] += left[i] * right[j]);
             }
@@ -614,7 +698,10 @@ fn multiply_add(m: usize, n: usize, columns: usize, a: &[f64], b: &[f64], c: &mu
 
 /// Adds a leaf's Z_j'V⁻¹Z_j to `s_sum` and Z_j'V⁻¹Z_jT to `g_sum`; leaves Q_jj in `small`.
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "one call site, inlined per block width")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call site, inlined per block width"
+)]
 fn leaf(
     q: usize,
     c: &[f64],

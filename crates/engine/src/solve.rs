@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::cross_products::CrossProducts;
 use crate::dense::{Square, solve_lower, solve_lower_transpose};
-use crate::factor::{Factor, LEAVES_PER_TASK, PARALLEL};
+use crate::factor::Factor;
 use crate::front::Front;
 use crate::layout::{Layout, Shape, piece};
 use crate::objective::Profile;
@@ -73,7 +73,11 @@ impl Effects {
         let layout = &*factor.layout;
         let k = layout.k;
         let q = layout.symbolic.dim();
-        let mut out = Self { k, b: vec![0.0; q * k], a: vec![0.0; q * k] };
+        let mut out = Self {
+            k,
+            b: vec![0.0; q * k],
+            a: vec![0.0; q * k],
+        };
         for level in layout.levels.iter().rev() {
             out.level(factor, level.clone());
         }
@@ -91,12 +95,24 @@ impl Effects {
             let (mine, above) = self.b.split_at_mut(to * k);
             let c = piece(&factor.fronts, &layout.front, slot);
             let y = piece(&factor.rows, &layout.rows, slot);
-            let row = Row { layout, shape, y, c: &c[n * n..], above, from: to };
+            let row = Row {
+                layout,
+                shape,
+                y,
+                c: &c[n * n..],
+                above,
+                from: to,
+            };
             let (mut u, a) = (vec![0.0; n * k], &mut self.a[from * k..to * k]);
             row.subtract_later(n, &mut u, a);
             let l = piece(&factor.factors, &layout.factor, slot);
             solve_lower_transpose(n, l, &mut u, k);
-            let front = Front { layout, shape, templates: &factor.templates, par: faer::Par::Seq };
+            let front = Front {
+                layout,
+                shape,
+                templates: &factor.templates,
+                par: faer::Par::Seq,
+            };
             front.lambda(&mut u);
             let b = &mut mine[from * k..];
             for i in 0..n {
@@ -111,10 +127,10 @@ impl Effects {
         let n_leaves = layout.n_leaves();
         let end = layout.scalar[n_leaves] * k;
         let (mine, above) = self.b.split_at_mut(end);
-        let parallel = (layout.rows[n_leaves] * k) as f64 > PARALLEL;
         let cuts: Vec<usize> = layout.scalar.iter().map(|s| s * k).collect();
         let a = &mut self.a[..end];
-        let tasks = crate::layout::tasks(n_leaves, LEAVES_PER_TASK, (mine, &cuts), (a, &cuts));
+        let tasks =
+            crate::layout::tasks(n_leaves, layout.leaves_per_task, (mine, &cuts), (a, &cuts));
         let above = &*above;
         let run = |(slots, mut b, mut a): (Range<usize>, &mut [f64], &mut [f64])| {
             let mut u = Vec::new();
@@ -130,7 +146,7 @@ impl Effects {
                 (b, a) = (rest_b, rest_a);
             }
         };
-        if parallel {
+        if tasks.len() > 1 {
             tasks.into_par_iter().for_each(run);
         } else {
             tasks.into_iter().for_each(run);
@@ -139,7 +155,7 @@ impl Effects {
 
     /// Turns the last column into that of y − Xβ̂ and the columns of `a` before it into those of
     /// X L_X⁻ᵀ.
-    fn project(&mut self, profile: &Profile) {
+    pub fn project(&mut self, profile: &Profile) {
         let (k, p) = (self.k, self.k - 1);
         let l = &profile.x_factor;
         let run = |(b, a): (&mut [f64], &mut [f64])| {
@@ -180,7 +196,10 @@ pub fn symmetric(a: &mut Square) {
 }
 
 #[inline(always)]
-#[expect(clippy::too_many_arguments, reason = "one call site, inlined per block width")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call site, inlined per block width"
+)]
 fn leaf(
     n: usize,
     slot: usize,
@@ -197,7 +216,14 @@ fn leaf(
     let block = cross.block(v);
     let from = layout.scalar[layout.n_leaves()];
     let y = piece(&factor.rows, &layout.rows, slot);
-    let row = Row { layout, shape, y, c: &block.values[n * n..], above, from };
+    let row = Row {
+        layout,
+        shape,
+        y,
+        c: &block.values[n * n..],
+        above,
+        from,
+    };
     u.resize(n * k, 0.0);
     row.subtract_later(n, u, a);
     solve_lower_transpose(n, piece(&factor.factors, &layout.factor, slot), u, k);

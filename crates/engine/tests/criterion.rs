@@ -25,7 +25,11 @@ fn sample(design: &Design, seed: u64) -> Sample {
     let n = design.n;
     let columns = design.terms.iter().map(|t| t.1).max().unwrap_or(1).max(2);
     let covariates: Vec<Vec<f64>> = (0..columns)
-        .map(|c| (0..n).map(|_| if c == 0 { 1.0 } else { 3.0 + random.normal() }).collect())
+        .map(|c| {
+            (0..n)
+                .map(|_| if c == 0 { 1.0 } else { 3.0 + random.normal() })
+                .collect()
+        })
         .collect();
     let mut codes: Vec<(Vec<i32>, usize)> = design
         .levels
@@ -38,15 +42,24 @@ fn sample(design: &Design, seed: u64) -> Sample {
             codes[g].0 = inner.0.iter().map(|c| c % outer as i32).collect();
         }
     }
-    let effects: Vec<Vec<f64>> =
-        design.levels.iter().map(|&l| (0..l).map(|_| random.normal()).collect()).collect();
+    let effects: Vec<Vec<f64>> = design
+        .levels
+        .iter()
+        .map(|&l| (0..l).map(|_| random.normal()).collect())
+        .collect();
     let y = (0..n)
         .map(|i| {
-            let groups: f64 = codes.iter().zip(&effects).map(|(c, e)| e[c.0[i] as usize]).sum();
+            let groups: f64 = codes
+                .iter()
+                .zip(&effects)
+                .map(|(c, e)| e[c.0[i] as usize])
+                .sum();
             5.0 + 0.5 * covariates[1][i] + groups + random.normal()
         })
         .collect();
-    let weights = design.weighted.then(|| (0..n).map(|_| 0.5 + random.uniform()).collect());
+    let weights = design
+        .weighted
+        .then(|| (0..n).map(|_| 0.5 + random.uniform()).collect());
     Sample {
         y,
         x: covariates[..2].to_vec(),
@@ -74,17 +87,62 @@ fn designs() -> Vec<Design> {
         design(&[7], false, &[(0, 2, Unstructured)], 50),
         design(&[6], false, &[(0, 4, Unstructured)], 60),
         design(&[7], false, &[(0, 2, Diagonal)], 50),
-        design(&[6], false, &[(0, 1, Unstructured), (0, 3, Unstructured)], 60),
-        design(&[12, 4], true, &[(0, 1, Unstructured), (1, 2, Unstructured)], 60),
-        design(&[24, 8, 2], true, &[(0, 1, Unstructured), (1, 1, Unstructured), (2, 1, Diagonal)], 80),
-        design(&[10, 8], false, &[(0, 1, Unstructured), (1, 1, Unstructured)], 60),
-        design(&[10, 8], false, &[(0, 2, Unstructured), (1, 3, Unstructured)], 90),
-        design(&[9, 7, 5], false, &[(0, 1, Unstructured), (1, 2, Diagonal), (2, 1, Unstructured)], 70),
+        design(
+            &[6],
+            false,
+            &[(0, 1, Unstructured), (0, 3, Unstructured)],
+            60,
+        ),
+        design(
+            &[12, 4],
+            true,
+            &[(0, 1, Unstructured), (1, 2, Unstructured)],
+            60,
+        ),
+        design(
+            &[24, 8, 2],
+            true,
+            &[(0, 1, Unstructured), (1, 1, Unstructured), (2, 1, Diagonal)],
+            80,
+        ),
+        design(
+            &[10, 8],
+            false,
+            &[(0, 1, Unstructured), (1, 1, Unstructured)],
+            60,
+        ),
+        design(
+            &[10, 8],
+            false,
+            &[(0, 2, Unstructured), (1, 3, Unstructured)],
+            90,
+        ),
+        design(
+            &[9, 7, 5],
+            false,
+            &[(0, 1, Unstructured), (1, 2, Diagonal), (2, 1, Unstructured)],
+            70,
+        ),
         // A dense remainder with a sparse border.
-        design(&[150, 120], false, &[(0, 1, Unstructured), (1, 1, Unstructured)], 400),
-        design(&[130, 60], false, &[(0, 2, Unstructured), (1, 2, Unstructured)], 300),
+        design(
+            &[150, 120],
+            false,
+            &[(0, 1, Unstructured), (1, 1, Unstructured)],
+            400,
+        ),
+        design(
+            &[130, 60],
+            false,
+            &[(0, 2, Unstructured), (1, 2, Unstructured)],
+            300,
+        ),
         // Wide leaves that see the whole remainder.
-        design(&[8, 6], false, &[(0, 4, Unstructured), (1, 4, Unstructured)], 250),
+        design(
+            &[8, 6],
+            false,
+            &[(0, 4, Unstructured), (1, 4, Unstructured)],
+            250,
+        ),
     ];
     for weighted in [1, 7, 8] {
         let d = &all[weighted];
@@ -104,7 +162,13 @@ fn random_theta(problem: &Problem, seed: u64) -> Vec<f64> {
         .templates
         .parameters
         .iter()
-        .map(|p| if p.row == p.column { 0.3 + random.uniform() } else { 0.5 * random.normal() })
+        .map(|p| {
+            if p.row == p.column {
+                0.3 + random.uniform()
+            } else {
+                0.5 * random.normal()
+            }
+        })
         .collect()
 }
 
@@ -120,7 +184,9 @@ fn criterion_and_estimates_equal_dense_algebra() {
         let theta = random_theta(&problem, d as u64);
         for reml in [true, false] {
             let mut work = problem.workspace();
-            let profile = problem.evaluate(&mut work, &problem.inner(&theta), reml).unwrap();
+            let profile = problem
+                .evaluate(&mut work, &problem.inner(&theta), reml)
+                .unwrap();
             let dense = Dense::new(&sample, &theta, reml);
             assert!(
                 close(profile.deviance, dense.deviance, EXACT),
@@ -137,7 +203,11 @@ fn criterion_and_estimates_equal_dense_algebra() {
                 }
             }
             for (a, b) in theta.iter().zip(&estimates.theta) {
-                assert!(close(*a, *b, EXACT), "design {d}: theta {theta:?} {:?}", estimates.theta);
+                assert!(
+                    close(*a, *b, EXACT),
+                    "design {d}: theta {theta:?} {:?}",
+                    estimates.theta
+                );
             }
         }
     }
@@ -205,7 +275,9 @@ fn curvature_is_exact_where_a_template_vanishes() {
                     let mut moved = inner.clone();
                     moved[i] += step;
                     let profile = problem.evaluate(&mut work, &moved, true).unwrap();
-                    problem.derivatives(&mut work, &profile, true, false).gradient
+                    problem
+                        .derivatives(&mut work, &profile, true, false)
+                        .gradient
                 };
                 let (plus, minus) = (at(1e-5), at(-1e-5));
                 for &j in &own {
@@ -228,12 +300,29 @@ fn the_minimum_is_a_stationary_point() {
         let problem = Problem::new(&sample.data()).unwrap();
         let mut work = problem.workspace();
         let start = problem.templates.identity();
-        let minimum =
-            minimise(&problem, &mut work, &start, true, Options::default(), &|| false).unwrap();
+        let minimum = minimise(
+            &problem,
+            &mut work,
+            &start,
+            true,
+            Options::default(),
+            &|| false,
+        )
+        .unwrap();
         assert_eq!(minimum.status, Status::Converged, "design {d}");
         let derivatives = problem.derivatives(&mut work, &minimum.profile, true, true);
-        let size = derivatives.gradient.iter().fold(0.0f64, |a, g| a.max(g.abs()));
-        assert!(size < 1e-3, "design {d}: gradient {:?}", derivatives.gradient);
-        println!("design {d}: {} evaluations, gradient {size:e}", minimum.trace.len());
+        let size = derivatives
+            .gradient
+            .iter()
+            .fold(0.0f64, |a, g| a.max(g.abs()));
+        assert!(
+            size < 1e-3,
+            "design {d}: gradient {:?}",
+            derivatives.gradient
+        );
+        println!(
+            "design {d}: {} evaluations, gradient {size:e}",
+            minimum.trace.len()
+        );
     }
 }

@@ -28,7 +28,9 @@ pub fn exception(failure: &Failure) -> PyErr {
             EngineError::new_err(("rank", message, Some((*column, 0))))
         }
         Failure::PerfectFit => EngineError::new_err(("perfect", message, None::<(usize, usize)>)),
-        Failure::Code { group, row } => EngineError::new_err(("code", message, Some((*group, *row)))),
+        Failure::Code { group, row } => {
+            EngineError::new_err(("code", message, Some((*group, *row))))
+        }
         Failure::Shape { .. } | Failure::NotFinite { .. } | Failure::Interrupted => {
             EngineError::new_err(("input", message, None::<(usize, usize)>))
         }
@@ -45,19 +47,22 @@ pub fn vector<'a, T: numpy::Element>(
 }
 
 /// The columns of a Fortran-ordered matrix, without a copy.
-pub fn columns<'a>(
-    array: &'a PyReadonlyArray2<'_, f64>,
-    what: &str,
-) -> PyResult<Vec<&'a [f64]>> {
+pub fn columns<'a>(array: &'a PyReadonlyArray2<'_, f64>, what: &str) -> PyResult<Vec<&'a [f64]>> {
     let (n, p) = (array.shape()[0], array.shape()[1]);
     if p == 0 || n == 0 {
         return Ok(vec![&[]; p]);
     }
     if !array.is_fortran_contiguous() {
-        return Err(PyTypeError::new_err(format!("{what} must be in Fortran order")));
+        return Err(PyTypeError::new_err(format!(
+            "{what} must be in Fortran order"
+        )));
     }
     let error = || PyTypeError::new_err(format!("{what} must be contiguous"));
-    Ok(array.as_slice().map_err(|_| error())?.chunks_exact(n).collect())
+    Ok(array
+        .as_slice()
+        .map_err(|_| error())?
+        .chunks_exact(n)
+        .collect())
 }
 
 /// A new numpy vector.
@@ -72,7 +77,9 @@ pub fn to_matrix(
     rows: usize,
     columns: usize,
 ) -> PyResult<Py<PyArray2<f64>>> {
-    Ok(PyArray1::from_vec(py, values).reshape([rows, columns])?.unbind())
+    Ok(PyArray1::from_vec(py, values)
+        .reshape([rows, columns])?
+        .unbind())
 }
 
 /// A symmetric matrix as a numpy matrix.

@@ -44,8 +44,9 @@ fn without_small_directions(t: &Square, start: usize, q: usize) -> Option<Square
     for i in 0..q {
         for j in 0..q {
             let terms = 0..=i.min(j);
-            product[(i, j)] =
-                terms.map(|s| t[(start + i, start + s)] * t[(start + j, start + s)]).sum();
+            product[(i, j)] = terms
+                .map(|s| t[(start + i, start + s)] * t[(start + j, start + s)])
+                .sum();
         }
     }
     let exact = (0..q).any(|j| t[(start + j, start + j)] == 0.0);
@@ -53,7 +54,8 @@ fn without_small_directions(t: &Square, start: usize, q: usize) -> Option<Square
     let eigen = view.self_adjoint_eigen(Side::Lower).ok()?;
     let value = |j: usize| eigen.S().column_vector()[j];
     let small = (0..q).filter(|&j| value(j) < SUSPECT * SUSPECT).count();
-    if small == 0 || (exact && small == (0..q).filter(|&j| t[(start + j, start + j)] == 0.0).count())
+    if small == 0
+        || (exact && small == (0..q).filter(|&j| t[(start + j, start + j)] == 0.0).count())
     {
         return None;
     }

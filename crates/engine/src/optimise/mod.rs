@@ -1,5 +1,6 @@
 //! The search for the minimum of the criterion.
 
+mod approach;
 mod boundary;
 mod subproblem;
 mod trust_region;

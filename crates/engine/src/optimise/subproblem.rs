@@ -40,7 +40,11 @@ impl Model {
         }
         let rotate = |j: usize| (0..m).map(|i| vectors[(i, j)] * gradient[i]).sum();
         let gradient = (0..m).map(rotate).collect();
-        Some(Self { values, vectors, gradient })
+        Some(Self {
+            values,
+            vectors,
+            gradient,
+        })
     }
 
     /// The minimiser within radius Δ.
@@ -72,9 +76,14 @@ impl Model {
         let decrease = -(0..m)
             .map(|j| self.gradient[j] * s[j] + 0.5 * self.values[j] * s[j] * s[j])
             .sum::<f64>();
-        let step =
-            (0..m).map(|i| (0..m).map(|j| self.vectors[(i, j)] * s[j]).sum()).collect();
-        Step { step, decrease, length: norm(&s) }
+        let step = (0..m)
+            .map(|i| (0..m).map(|j| self.vectors[(i, j)] * s[j]).sum())
+            .collect();
+        Step {
+            step,
+            decrease,
+            length: norm(&s),
+        }
     }
 
     /// Whether the step grows without bound as the shift comes down to `least`.
@@ -100,9 +109,17 @@ impl Model {
             if (length - radius).abs() <= 1e-10 * radius {
                 break;
             }
-            if length > radius { low = shift } else { high = shift }
+            if length > radius {
+                low = shift
+            } else {
+                high = shift
+            }
             let newton = shift + (length - radius) / radius * sum / slope;
-            shift = if newton > low && newton < high { newton } else { 0.5 * (low + high) };
+            shift = if newton > low && newton < high {
+                newton
+            } else {
+                0.5 * (low + high)
+            };
         }
         shift
     }

@@ -1,6 +1,7 @@
 //! Trust-region Newton search on the free parameters θ̃. There are no bounds: the criterion is even in
 //! every column of T, and bounds trap the search.
 
+use super::approach::approach;
 use super::boundary::snapped;
 use super::subproblem::Model;
 use crate::error::{EngineError, Result};
@@ -27,7 +28,10 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_evaluations: 500, tolerance: 1e-9 }
+        Self {
+            max_evaluations: 500,
+            tolerance: 1e-9,
+        }
     }
 }
 
@@ -67,10 +71,18 @@ pub fn minimise(
     options: Options,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Minimum> {
-    let mut search = Search { problem, work, reml, options, interrupted, trace: Vec::new() };
-    let profile = search.evaluate(start)?;
+    let mut search = Search {
+        problem,
+        work,
+        reml,
+        options,
+        interrupted,
+        trace: Vec::new(),
+    };
+    let start = approach(problem, search.work, start, reml, interrupted)?;
+    let profile = search.evaluate(&start)?;
     let mut at = Minimum {
-        theta: start.to_vec(),
+        theta: start.clone(),
         profile,
         gradient: vec![],
         trace: vec![],
@@ -99,12 +111,14 @@ impl Search<'_> {
             return Err(EngineError::Interrupted);
         }
         let profile = self.problem.evaluate(self.work, theta, self.reml);
-        self.trace.push(profile.as_ref().map_or(f64::NAN, |p| p.deviance));
+        self.trace
+            .push(profile.as_ref().map_or(f64::NAN, |p| p.deviance));
         profile
     }
 
     fn derivatives(&mut self, profile: &Profile) -> Derivatives {
-        self.problem.derivatives(self.work, profile, self.reml, true)
+        self.problem
+            .derivatives(self.work, profile, self.reml, true)
     }
 
     fn spent(&self) -> bool {
@@ -161,13 +175,19 @@ impl Search<'_> {
                 }
                 return Ok(status);
             }
-            let trial: Vec<f64> = at.theta.iter().zip(&step.step).map(|(t, s)| t + s).collect();
+            let trial: Vec<f64> = at
+                .theta
+                .iter()
+                .zip(&step.step)
+                .map(|(t, s)| t + s)
+                .collect();
             let profile = match self.evaluate(&trial) {
                 Err(EngineError::Interrupted) => return Err(EngineError::Interrupted),
                 other => other.ok(),
             };
-            let decrease =
-                profile.as_ref().map_or(f64::NEG_INFINITY, |p| at.profile.deviance - p.deviance);
+            let decrease = profile
+                .as_ref()
+                .map_or(f64::NEG_INFINITY, |p| at.profile.deviance - p.deviance);
             let ratio = decrease / step.decrease;
             if ratio < 0.25 {
                 *radius = 0.3 * step.length;
@@ -185,7 +205,12 @@ impl Search<'_> {
 
     /// Moves to an exactly singular T where that costs nothing.
     fn snap(&mut self, at: &mut Minimum) -> Result<()> {
-        let Some(theta) = snapped(&self.problem.templates, &at.theta) else { return Ok(()) };
+        if self.spent() {
+            return Ok(());
+        }
+        let Some(theta) = snapped(&self.problem.templates, &at.theta) else {
+            return Ok(());
+        };
         let allowed = at.profile.deviance + self.worthwhile(at.profile.deviance);
         match self.evaluate(&theta) {
             Ok(profile) if profile.deviance <= allowed => {

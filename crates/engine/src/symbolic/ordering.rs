@@ -15,6 +15,13 @@ use super::Graph;
 /// Below this many predicted multiplications a better order cannot pay for its search.
 const WORTH_A_SEARCH: f64 = 2e7;
 
+/// Two dense crossed factors leave no better order to find, and looking for one is slow: minimum
+/// degree is tried where more than this share of the levels would end in the remainder ...
+const LARGE_REMAINDER: f64 = 0.5;
+
+/// ... of three factors or more, or where a level has fewer neighbours than this on average.
+const FEW_NEIGHBOURS: f64 = 16.0;
+
 /// An order with its elimination tree: `order[position]` is a node.
 #[derive(Debug, Clone)]
 pub struct Order {
@@ -29,26 +36,43 @@ pub fn order(graph: &Graph, widths: &[usize]) -> Order {
     let factors = by_size(graph);
     if graph.n_pairs() == 0 {
         let parent = vec![u32::MAX; graph.n()];
-        return Order { nodes: factors, parent };
+        return Order {
+            nodes: factors,
+            parent,
+        };
     }
-    let (mut tree, mut cost) = analyse(graph, &factors, widths);
+    let (mut tree, cost) = analyse(graph, &factors, widths);
     let mut best = factors;
-    if cost > WORTH_A_SEARCH && widths.len() > 1 {
+    if cost > WORTH_A_SEARCH && may_improve(graph) {
         let candidate = minimum_degree(graph);
         let (other, other_cost) = analyse(graph, &candidate, widths);
         if other_cost < 0.9 * cost {
-            (tree, cost, best) = (other, other_cost, candidate);
+            (tree, best) = (other, candidate);
         }
     }
-    debug_assert!(cost >= 0.0);
     postordered(&best, &tree)
+}
+
+fn may_improve(graph: &Graph) -> bool {
+    let n = graph.n() as f64;
+    let largest = graph
+        .first
+        .windows(2)
+        .map(|w| w[1] - w[0])
+        .max()
+        .unwrap_or(0) as f64;
+    let many = graph.first.len() > 3 && n - largest > LARGE_REMAINDER * n;
+    many || (graph.n_pairs() as f64) < FEW_NEIGHBOURS * n
 }
 
 /// Nodes of the factor with most levels first.
 fn by_size(graph: &Graph) -> Vec<u32> {
     let mut factors: Vec<usize> = (0..graph.first.len() - 1).collect();
     factors.sort_by_key(|&f| std::cmp::Reverse(graph.first[f + 1] - graph.first[f]));
-    factors.iter().flat_map(|&f| graph.first[f] as u32..graph.first[f + 1] as u32).collect()
+    factors
+        .iter()
+        .flat_map(|&f| graph.first[f] as u32..graph.first[f + 1] as u32)
+        .collect()
 }
 
 /// Upper triangle of the pattern in a given order, columns sorted.
@@ -59,7 +83,10 @@ fn upper(graph: &Graph, nodes: &[u32]) -> SymbolicSparseColMat<usize> {
     let mut indices = Vec::with_capacity(n + graph.n_pairs() / 2);
     for (j, &node) in nodes.iter().enumerate() {
         let start = indices.len();
-        let earlier = graph.of(node as usize).iter().map(|&i| position[i as usize] as usize);
+        let earlier = graph
+            .of(node as usize)
+            .iter()
+            .map(|&i| position[i as usize] as usize);
         indices.extend(earlier.filter(|&i| i < j));
         indices[start..].sort_unstable();
         indices.push(j);
@@ -71,7 +98,10 @@ fn upper(graph: &Graph, nodes: &[u32]) -> SymbolicSparseColMat<usize> {
 /// Position of each node.
 pub fn inverse(nodes: &[u32]) -> Vec<u32> {
     let mut position = vec![0u32; nodes.len()];
-    nodes.iter().enumerate().for_each(|(p, &node)| position[node as usize] = p as u32);
+    nodes
+        .iter()
+        .enumerate()
+        .for_each(|(p, &node)| position[node as usize] = p as u32);
     position
 }
 
@@ -93,8 +123,13 @@ fn analyse(graph: &Graph, nodes: &[u32], widths: &[usize]) -> (Vec<u32>, f64) {
         total as f64 / n.max(1) as f64
     };
     let width = |p: usize| widths[graph.factor[nodes[p] as usize] as usize] as f64;
-    let cost = (0..n).map(|p| width(p) * (counts[p] as f64 * mean).powi(2)).sum();
-    let parent = tree.iter().map(|&t| if t < 0 { u32::MAX } else { t as u32 }).collect();
+    let cost = (0..n)
+        .map(|p| width(p) * (counts[p] as f64 * mean).powi(2))
+        .sum();
+    let parent = tree
+        .iter()
+        .map(|&t| if t < 0 { u32::MAX } else { t as u32 })
+        .collect();
     (parent, cost)
 }
 
@@ -123,7 +158,11 @@ fn postordered(nodes: &[u32], parent: &[u32]) -> Order {
     let n = nodes.len();
     let (mut head, mut next) = (vec![u32::MAX; n + 1], vec![u32::MAX; n]);
     for v in (0..n).rev() {
-        let list = if parent[v] == u32::MAX { n } else { parent[v] as usize };
+        let list = if parent[v] == u32::MAX {
+            n
+        } else {
+            parent[v] as usize
+        };
         next[v] = head[list];
         head[list] = v as u32;
     }

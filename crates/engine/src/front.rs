@@ -256,13 +256,7 @@ impl Front<'_> {
 
     /// Puts the rows of several descendants on top of each other; returns their number. A single
     /// one stays where it is.
-    fn stack(
-        &self,
-        group: &[Descendant],
-        width: usize,
-        rows: &[f64],
-        out: &mut Vec<f64>,
-    ) -> usize {
+    fn stack(&self, group: &[Descendant], width: usize, rows: &[f64], out: &mut Vec<f64>) -> usize {
         let height =
             |d: &Descendant| self.layout.shapes[self.layout.slot[d.front as usize] as usize].n;
         let m = group.iter().map(height).sum();

@@ -35,7 +35,7 @@ const RESIDUAL: f64 = 1e-4;
 const STEPS: usize = 60;
 
 /// An exact evaluation must cost this many times an iterative one.
-const ADVANTAGE: f64 = 4.0;
+const ADVANTAGE: f64 = 2.0;
 
 /// Multiplications per second: dense kernels, and passes over sparse blocks.
 const DENSE_RATE: f64 = 8e9;

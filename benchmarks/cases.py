@@ -46,7 +46,7 @@ class Case:
     formula
         As `lme4`, `glmm`, `mixedlm` and this library read it.
     plain
-        The same with only columns on the left of a bar, for programs that read no products there.
+        The same with single columns on both sides of a bar, for programs that combine none there.
     make
         Makes the data.
     reml
@@ -188,6 +188,7 @@ def interaction_groups() -> tuple[tuple[str, ...], ...]:
 def interactions(seed: int) -> Callable[[], pd.DataFrame]:
     """Five crossed factors (varieties, sites, years, …), rows spread over the cells at random.
 
+    Every pair and triple is also a column of its own, for programs that cannot combine columns.
     The triples have 36 to 480 levels with 10 to 140 rows each, so that every term is identifiable;
     2,500 random effects in all, whose factor fills in to a quarter of a dense one.
 
@@ -199,6 +200,7 @@ def interactions(seed: int) -> Callable[[], pd.DataFrame]:
         codes = {
             name: rng.integers(0, n, INTERACTION_ROWS) for name, n in INTERACTION_SIZES.items()
         }
+        factors: dict[str, pd.Categorical] = {}
         x = rng.standard_normal(INTERACTION_ROWS)
         y = 1.0 + 0.5 * x + rng.standard_normal(INTERACTION_ROWS)
         for group in interaction_groups():
@@ -206,8 +208,11 @@ def interactions(seed: int) -> Callable[[], pd.DataFrame]:
             for name in group:
                 cell = cell * INTERACTION_SIZES[name] + codes[name]
             sd = {1: 0.8, 2: 0.5, 3: 0.4}[len(group)]
-            y += sd * rng.standard_normal(int(cell.max()) + 1)[cell]
-        factors = {name: factor(codes[name], n, name) for name, n in INTERACTION_SIZES.items()}
+            n_cells = int(cell.max()) + 1
+            y += sd * rng.standard_normal(n_cells)[cell]
+            factors["".join(group)] = factor(
+                cell, n_cells, "".join(group)
+            ).remove_unused_categories()
         return pd.DataFrame({"y": y, "x": x, **factors})
 
     return make
@@ -300,6 +305,7 @@ CASES: tuple[Case, ...] = (
         f" {INTERACTION_ROWS:,} rows",
         formula="y ~ x + "
         + " + ".join(f"(1 | {':'.join(group)})" for group in interaction_groups()),
+        plain="y ~ x + " + " + ".join(f"(1 | {''.join(group)})" for group in interaction_groups()),
         make=interactions(seed=14),
         lmer_derivatives=False,
         intercepts=interaction_groups(),

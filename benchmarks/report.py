@@ -106,7 +106,8 @@ def judged(r: Row, best: Mapping[bool, float]) -> Row:
 def table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
     """A Markdown table; the first column is text, the others are numbers."""
     rule = ["---"] + ["---:"] * (len(header) - 1)
-    return ["| " + " | ".join(line) + " |" for line in (header, rule, *lines)]
+    escaped = [[cell.replace("|", "\\|") for cell in line] for line in (header, rule, *lines)]
+    return ["| " + " | ".join(line) + " |" for line in escaped]
 
 
 def ratio(r: Row, ours: Row | None) -> str:

@@ -16,13 +16,10 @@ use crate::covariance::Templates;
 use crate::cross_products::CrossProducts;
 use crate::dense::{Square, solve_lower};
 use crate::factor::Factor;
-use crate::front::SMALL;
 use crate::layout::{Layout, piece};
 use crate::objective::Profile;
+use crate::row_major::{axpy, solve_rows, transpose_times};
 use crate::solve::{Effects, symmetric};
-
-use faer::linalg::triangular_solve;
-use faer::{MatMut, MatRef, Par};
 
 /// Pairs of neighbours times columns from which other threads are woken.
 const MANY: usize = 20_000;
@@ -176,6 +173,7 @@ fn quadratic_forms(factor: &Factor, cross: &CrossProducts, h: &Directions) -> (S
 }
 
 /// Adds h'x − Y_h'Y_h (lower triangle) and A_X'h − Y_X'Y_h for the rows of one node or front.
+#[expect(clippy::too_many_arguments, reason = "plain slices, two call sites")]
 fn add_forms(
     h: &[f64],
     x: &[f64],
@@ -258,8 +256,8 @@ fn leaf(
     add_node_product(layout, cross, h, v, x);
     y.copy_from_slice(x);
     let f = layout.symbolic.factor[v] as usize;
-    lambda_transpose(&factor.templates[f], y, m);
-    solve_rows(n, piece(&factor.factors, &layout.factor, slot), y, m);
+    transpose_times(&factor.templates[f], y, m);
+    solve_rows(piece(&factor.factors, &layout.factor, slot), y, m);
     let own = &h.values[layout.start[v] * m..][..n * m];
     let y_right = &piece(&factor.rows, &layout.rows, slot)[n * layout.shapes[slot].r..];
     add_forms(own, x, y, m, y_right, n, p, sums);
@@ -310,42 +308,6 @@ fn add_node_product(
     }
 }
 
-#[inline(always)]
-fn axpy(f: f64, x: &[f64], y: &mut [f64]) {
-    y.iter_mut().zip(x).for_each(|(y, x)| *y += f * x);
-}
-
-/// X ← T'X for row-major X with q rows of m.
-fn lambda_transpose(t: &Square, x: &mut [f64], m: usize) {
-    for i in 0..t.n {
-        let (head, tail) = x.split_at_mut((i + 1) * m);
-        let row = &mut head[i * m..];
-        row.iter_mut().for_each(|v| *v *= t[(i, i)]);
-        for s in i + 1..t.n {
-            axpy(t[(s, i)], &tail[(s - i - 1) * m..(s - i) * m], row);
-        }
-    }
-}
-
-/// X ← L⁻¹X for row-major X with n rows of m.
-fn solve_rows(n: usize, l: &[f64], x: &mut [f64], m: usize) {
-    if n > SMALL {
-        let l = MatRef::from_column_major_slice(l, n, n);
-        let x = MatMut::from_row_major_slice_mut(x, n, m);
-        triangular_solve::solve_lower_triangular_in_place(l, x, Par::Seq);
-        return;
-    }
-    for i in 0..n {
-        let (head, tail) = x.split_at_mut(i * m);
-        let row = &mut tail[..m];
-        for s in 0..i {
-            axpy(-l[i + n * s], &head[s * m..(s + 1) * m], row);
-        }
-        let d = l[i + n * i];
-        row.iter_mut().for_each(|v| *v /= d);
-    }
-}
-
 /// One front that is not a leaf.
 struct FrontRow<'a> {
     factor: &'a Factor,
@@ -386,11 +348,11 @@ impl FrontRow<'_> {
         let mut at = 0;
         for &v in &nodes {
             let t = &self.factor.templates[symbolic.factor[v] as usize];
-            lambda_transpose(t, &mut out[at * m..(at + t.n) * m], m);
+            transpose_times(t, &mut out[at * m..(at + t.n) * m], m);
             at += t.n;
         }
         let l = piece(&self.factor.factors, &layout.factor, self.slot);
-        solve_rows(shape.n, l, out, m);
+        solve_rows(l, out, m);
         let y_right = &piece(&self.factor.rows, &layout.rows, self.slot)[shape.n * shape.r..];
         let start = layout.scalar[self.slot];
         let h = &self.h.values[start * m..(start + shape.n) * m];
@@ -405,37 +367,58 @@ impl FrontRow<'_> {
     fn node(&self, v: usize, x: &mut [f64], y: &mut [f64]) {
         let layout = &*self.factor.layout;
         let symbolic = &layout.symbolic;
-        let (m, width) = (self.h.m, symbolic.width(v));
+        let width = symbolic.width(v);
         add_node_product(layout, self.cross, self.h, v, x);
         y.fill(0.0);
-        for &(p, index) in symbolic.earlier.of(v) {
-            let (p, index) = (p as usize, index as usize);
-            let block = self.cross.block(p);
-            let (q, slot) = (block.q, layout.slot_of(p));
-            let span = self.h.span[symbolic.factor[p] as usize].clone();
-            let at = self.cross.later_offsets(p)[index] as usize;
-            let start = layout.start[p];
-            for s in 0..q {
-                let h = &self.h.row(start + s)[span.clone()];
-                for i in 0..width {
-                    axpy(
-                        block.later()[q * (at + i) + s],
-                        h,
-                        &mut x[i * m..][span.clone()],
-                    );
-                }
+        if let Some(links) = self.factor.links.as_deref() {
+            for (&(p, _), link) in symbolic.earlier.of(v).iter().zip(links.of(layout, v)) {
+                let (q, start) = (link.q as usize, link.start as usize);
+                let span = self.h.span[symbolic.factor[p as usize] as usize].clone();
+                let cross = links.block(link, q * width);
+                let rows = link.is_leaf().then(|| &self.factor.rows[link.y as usize..]);
+                self.add_earlier(start, q, span, cross, rows, x, y);
             }
-            if slot < layout.n_leaves() {
-                let rows = &piece(&self.factor.rows, &layout.rows, slot)[q * at..];
-                for s in 0..q {
-                    let yh = &self.leaves[(start + s) * m..(start + s + 1) * m];
-                    for i in 0..width {
-                        axpy(-rows[q * i + s], yh, &mut y[i * m..(i + 1) * m]);
-                    }
-                }
+        } else {
+            for &(p, index) in symbolic.earlier.of(v) {
+                let (p, index) = (p as usize, index as usize);
+                let (block, slot) = (self.cross.block(p), layout.slot_of(p));
+                let at = block.q * self.cross.later_offsets(p)[index] as usize;
+                let span = self.h.span[symbolic.factor[p] as usize].clone();
+                let rows = (slot < layout.n_leaves())
+                    .then(|| &piece(&self.factor.rows, &layout.rows, slot)[at..]);
+                let cross = &block.later()[at..];
+                self.add_earlier(layout.start[p], block.q, span, cross, rows, x, y);
             }
         }
         y.iter_mut().zip(&*x).for_each(|(y, x)| *y += x);
+    }
+
+    /// One earlier neighbour p: x += A_pv' h_p and, if it is a leaf, y −= Y_p,v' Y_h,p.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "two call sites, inlined")]
+    fn add_earlier(
+        &self,
+        start: usize,
+        q: usize,
+        span: std::ops::Range<usize>,
+        cross: &[f64],
+        rows: Option<&[f64]>,
+        x: &mut [f64],
+        y: &mut [f64],
+    ) {
+        let m = self.h.m;
+        for s in 0..q {
+            let h = &self.h.row(start + s)[span.clone()];
+            for (i, x) in x.chunks_exact_mut(m).enumerate() {
+                axpy(cross[q * i + s], h, &mut x[span.clone()]);
+            }
+            if let Some(rows) = rows {
+                let yh = &self.leaves[(start + s) * m..(start + s + 1) * m];
+                for (i, y) in y.chunks_exact_mut(m).enumerate() {
+                    axpy(-rows[q * i + s], yh, y);
+                }
+            }
+        }
     }
 
     /// y −= Σ Y_d'Y_h,d over the descendants d that are not leaves.

@@ -25,6 +25,7 @@ use crate::dense::{Square, add_gram, cholesky, solve_lower, template_transpose_t
 use crate::error::{EngineError, Result};
 use crate::front::Front;
 use crate::layout::{Layout, pieces, tasks};
+use crate::links::Links;
 
 /// Multiplications below which a pass is not worth waking other threads.
 pub const PARALLEL: f64 = 2e5;
@@ -34,6 +35,8 @@ pub const PARALLEL: f64 = 2e5;
 pub struct Factor {
     /// Storage plan.
     pub layout: Arc<Layout>,
+    /// Shortcuts for a large last front.
+    pub links: Option<Arc<Links>>,
     /// T_f per factor.
     pub templates: Vec<Square>,
     /// log|M|.
@@ -56,7 +59,7 @@ struct Share {
 
 impl Factor {
     /// Reserves the memory.
-    pub fn new(layout: Arc<Layout>) -> Self {
+    pub fn new(layout: Arc<Layout>, links: Option<Arc<Links>>) -> Self {
         let last = |p: &[usize]| p[p.len() - 1];
         Self {
             templates: Vec::new(),
@@ -66,6 +69,7 @@ impl Factor {
             factors: vec![0.0; last(&layout.factor)],
             rows: vec![0.0; last(&layout.rows)],
             layout,
+            links,
         }
     }
 
@@ -157,6 +161,7 @@ impl Factor {
             .zip(pieces(current, &layout.rows, slots.clone()))
             .collect();
         let (templates, done) = (&self.templates, &*done);
+        let links = self.links.as_deref();
         type Job<'a> = (((usize, &'a mut [f64]), &'a mut [f64]), &'a mut [f64]);
         let run = |columns: &mut Vec<u32>, par: Par, (((slot, c), l), y): Job<'_>| {
             let shape = layout.shapes[slot];
@@ -166,7 +171,7 @@ impl Factor {
                 templates,
                 par,
             };
-            front.assemble(cross, done, c, columns);
+            front.assemble(cross, links, done, c, columns);
             let log_det = front.eliminate(c, l, y)?;
             let mut share = Share {
                 log_det,

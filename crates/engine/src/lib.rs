@@ -27,6 +27,7 @@ pub mod objective;
 pub mod optimise;
 pub mod pairs;
 pub mod problem;
+pub mod row_major;
 pub mod rows;
 pub mod sensitivity;
 pub mod solve;

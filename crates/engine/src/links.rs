@@ -1,5 +1,6 @@
 //! Neighbouring levels seen from the later one: where the earlier one's blocks lie. Following the
-//! indices instead costs a jump through memory for each of them.
+//! indices instead costs a jump through memory for each of them, which matters where there is a large
+//! last front: elsewhere there are no links.
 
 use crate::cross_products::CrossProducts;
 use crate::layout::Layout;
@@ -15,8 +16,14 @@ pub struct Link {
     pub a: u32,
     /// Start of Y_p,v (q × q_v) in the rows of the factorisation; none unless p is a leaf.
     pub y: u32,
-    /// Start of Y_p,v in a copy ordered by v.
+    /// Start of A_pv, and of Y_p,v, in copies ordered by v.
     pub place: u32,
+    /// The later neighbours of p in their common memory, and which of them v is.
+    pub list: u32,
+    /// See `list`.
+    pub length: u32,
+    /// See `list`.
+    pub index: u32,
 }
 
 /// Marks a link to a front that is not a leaf.
@@ -34,7 +41,8 @@ impl Link {
 #[derive(Debug, Clone)]
 pub struct Links {
     items: Vec<Link>,
-    size: usize,
+    /// A_pv ordered by v: see [`Link::place`].
+    cross: Vec<f64>,
 }
 
 impl Links {
@@ -48,12 +56,22 @@ impl Links {
             let (slot, q) = (layout.slot_of(p), symbolic.width(p));
             let (a, y) = (cross.start(p) + q * q, layout.rows[slot]);
             let leaf = slot < layout.n_leaves();
-            for (&v, &at) in symbolic.later.of(p).iter().zip(cross.later_offsets(p)) {
+            let list = symbolic.later.range(p);
+            for (index, (&v, &at)) in symbolic
+                .later
+                .of(p)
+                .iter()
+                .zip(cross.later_offsets(p))
+                .enumerate()
+            {
                 let at = q * at as usize;
                 let link = &mut items[next[v as usize]];
                 next[v as usize] += 1;
                 link.start = u32::try_from(layout.start[p]).ok()?;
                 link.q = q as u32;
+                link.list = u32::try_from(list.start).ok()?;
+                link.length = list.len() as u32;
+                link.index = index as u32;
                 link.a = u32::try_from(a + at).ok()?;
                 link.y = if leaf {
                     u32::try_from(y + at).ok()?
@@ -63,13 +81,19 @@ impl Links {
             }
         }
         let mut size = 0;
+        let mut ordered = Vec::new();
         for v in 0..n {
             for link in &mut items[symbolic.earlier.range(v)] {
                 link.place = u32::try_from(size).ok()?;
-                size += link.q as usize * symbolic.width(v);
+                let block = link.q as usize * symbolic.width(v);
+                ordered.extend_from_slice(&cross.values()[link.a as usize..][..block]);
+                size += block;
             }
         }
-        Some(Self { items, size })
+        Some(Self {
+            items,
+            cross: ordered,
+        })
     }
 
     /// Links of a position.
@@ -78,8 +102,14 @@ impl Links {
         &self.items[layout.symbolic.earlier.range(v)]
     }
 
+    /// A_pv of a link.
+    #[inline]
+    pub fn block(&self, link: &Link, size: usize) -> &[f64] {
+        &self.cross[link.place as usize..][..size]
+    }
+
     /// Total size of the blocks.
     pub fn size(&self) -> usize {
-        self.size
+        self.cross.len()
     }
 }

@@ -8,6 +8,8 @@ use rayon::prelude::*;
 
 use crate::cross_products::{CrossProducts, RowBlock};
 use crate::layout::{Layout, piece};
+use crate::links::Links;
+use crate::symbolic::Symbolic;
 
 /// A remainder with fewer rows fits in cache: gathering is as good.
 const LARGE: usize = 96;
@@ -72,6 +74,11 @@ impl Pairs {
         }
     }
 
+    /// Whether there are such leaves.
+    pub fn any(&self) -> bool {
+        self.slot.is_some()
+    }
+
     /// Number of values of U.
     pub fn size(&self) -> usize {
         self.size
@@ -83,7 +90,14 @@ impl Pairs {
     }
 
     /// U_p = C_pR Q_RR for all held leaves.
-    pub fn multiply(&self, layout: &Layout, cross: &CrossProducts, inverse: &[f64], u: &mut [f64]) {
+    pub fn multiply(
+        &self,
+        layout: &Layout,
+        cross: &CrossProducts,
+        links: Option<&Links>,
+        inverse: &[f64],
+        u: &mut [f64],
+    ) {
         let Some(slot) = self.slot else { return };
         let symbolic = &layout.symbolic;
         let (n, q) = (layout.shapes[slot].n, piece(inverse, &layout.inverse, slot));
@@ -95,6 +109,22 @@ impl Pairs {
             let (mine, after) = rest.split_at_mut(end - start);
             tasks.push((v, mine));
             rest = after;
+        }
+        let scalar = symbolic.dim() == symbolic.factor.len();
+        if let Some(links) = links.filter(|_| scalar) {
+            let (later, first) = (symbolic.later.items(), base_position(symbolic, base));
+            tasks.into_par_iter().with_min_len(4).for_each(|(v, out)| {
+                let column = &q[n * (v - first)..][..n];
+                let of_v = symbolic.earlier.of(v).iter().zip(links.of(layout, v));
+                let held = of_v.filter(|((p, _), _)| self.held[*p as usize]);
+                for (out, (_, link)) in out.iter_mut().zip(held) {
+                    let list = &later[link.list as usize..][..link.length as usize];
+                    let c = &cross.values()[(link.a - link.index) as usize..][..list.len()];
+                    let products = c.iter().zip(list);
+                    *out = products.map(|(c, &l)| c * column[l as usize - first]).sum();
+                }
+            });
+            return;
         }
         tasks
             .into_par_iter()
@@ -149,6 +179,11 @@ impl Pairs {
             }
         }
     }
+}
+
+/// Position of a scalar row.
+fn base_position(symbolic: &Symbolic, row: usize) -> usize {
+    symbolic.offset.partition_point(|&o| o < row)
 }
 
 /// One block of U: C_pR times a node's columns of Q.

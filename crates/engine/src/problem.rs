@@ -34,7 +34,9 @@ pub struct Problem {
     /// Storage plan.
     pub layout: Arc<Layout>,
     pairs: Arc<Pairs>,
-    /// Present where an iterative evaluation is far cheaper than an exact one.
+    /// Whether an iterative evaluation is far cheaper than an exact one.
+    iterative: bool,
+    /// Present where there is a large last front.
     links: Option<Arc<Links>>,
     rows: Arc<Vec<RowsByLevel>>,
     n_levels: Vec<usize>,
@@ -101,10 +103,12 @@ impl Problem {
         let layout = Layout::new(Arc::clone(&symbolic), data.p() + 1);
         let pairs = Pairs::new(&layout);
         let cross = CrossProducts::new(data, &rows, symbolic, &templates, &basis);
-        let links = worthwhile(&layout, &templates)
+        let iterative = worthwhile(&layout, &templates);
+        let links = (iterative || pairs.any())
             .then(|| Links::new(&layout, &cross))
             .flatten();
         Ok(Self {
+            iterative,
             links: links.map(Arc::new),
             n: data.n(),
             templates: Arc::new(templates),
@@ -166,7 +170,7 @@ impl Problem {
     /// Memory for evaluations.
     pub fn workspace(&self) -> Workspace {
         Workspace {
-            factor: Factor::new(Arc::clone(&self.layout)),
+            factor: Factor::new(Arc::clone(&self.layout), self.links.clone()),
             inverse: None,
         }
     }
@@ -260,7 +264,7 @@ impl Problem {
         inner: &[f64],
         reml: bool,
     ) -> Result<Option<Derivatives>> {
-        let Some(links) = self.links.as_deref() else {
+        let Some(links) = self.links.as_deref().filter(|_| self.iterative) else {
             return Ok(None);
         };
         work.factor

@@ -3,6 +3,11 @@
 mod dense;
 
 use dense::{Dense, Random, Sample};
+use std::sync::Arc;
+
+use mixedmodels_engine::factor::Factor;
+use mixedmodels_engine::iterative::Iterative;
+use mixedmodels_engine::links::Links;
 use mixedmodels_engine::optimise::{Options, Status, minimise};
 use mixedmodels_engine::{Problem, Structure};
 
@@ -324,5 +329,80 @@ fn the_minimum_is_a_stationary_point() {
             "design {d}: {} evaluations, gradient {size:e}",
             minimum.trace.len()
         );
+    }
+}
+
+/// Sums are cut into fixed parts and columns into fixed tasks.
+#[test]
+fn numbers_do_not_depend_on_the_number_of_threads() {
+    for d in [2, 5, 8, 10, 12] {
+        let sample = sample(&designs()[d], d as u64);
+        let problem = Problem::new(&sample.data()).unwrap();
+        let theta = problem.inner(&random_theta(&problem, d as u64));
+        let run = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            pool.install(|| {
+                let mut work = problem.workspace();
+                let profile = problem.evaluate(&mut work, &theta, true).unwrap();
+                let derivatives = problem.derivatives(&mut work, &profile, true, true);
+                (
+                    profile.deviance,
+                    derivatives.gradient,
+                    derivatives.hessian.data,
+                )
+            })
+        };
+        assert_eq!(run(1), run(4), "design {d}");
+    }
+}
+
+/// The traces are stochastic where a factor has many levels; everything else is exact to the
+/// residual of conjugate gradients.
+#[test]
+fn the_iterative_gradient_approaches_the_exact_one() {
+    let design = Design {
+        levels: vec![400, 150, 6],
+        nested: false,
+        terms: vec![
+            (0, 1, Structure::Unstructured),
+            (1, 2, Structure::Unstructured),
+            (2, 1, Structure::Unstructured),
+        ],
+        n: 4000,
+        weighted: false,
+    };
+    let sample = sample(&design, 1);
+    let problem = Problem::new(&sample.data()).unwrap();
+    let links = Links::new(&problem.layout, &problem.cross).unwrap();
+    let theta = problem.inner(&[0.9, 0.7, 0.2, 0.5, 1.1]);
+    for reml in [true, false] {
+        let mut work = problem.workspace();
+        let profile = problem.evaluate(&mut work, &theta, reml).unwrap();
+        let exact = problem.derivatives(&mut work, &profile, reml, true);
+        let mut factor = Factor::new(Arc::clone(&problem.layout), None);
+        factor
+            .update_leaves(&problem.cross, problem.templates.fill(&theta))
+            .unwrap();
+        let iterative = Iterative::new(&problem, &links, &factor).unwrap();
+        let approximate = iterative.derivatives(reml).unwrap();
+        for i in 0..theta.len() {
+            let curvature = exact.hessian[(i, i)];
+            // In units of a standard error of θ, which is what four probes of a few hundred levels
+            // must stay below to be a useful start.
+            let error = (exact.gradient[i] - approximate.gradient[i]) / (2.0 * curvature).sqrt();
+            assert!(error.abs() < 1.0, "entry {i}: {error} standard errors");
+            let ratio = approximate.hessian[(i, i)] / curvature;
+            assert!(
+                (ratio - 1.0).abs() < 0.1,
+                "entry {i}: curvature ratio {ratio}"
+            );
+        }
+        // One probe per level: no sampling error is left.
+        let error =
+            (exact.gradient[4] - approximate.gradient[4]) / (2.0 * exact.hessian[(4, 4)]).sqrt();
+        assert!(error.abs() < 0.05, "{error} standard errors");
     }
 }

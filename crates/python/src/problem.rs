@@ -158,7 +158,7 @@ impl Problem {
             terms,
             weights,
         };
-        let inner = arrays.with(py, &y, |data| Inner::new(data))?;
+        let inner = arrays.with(py, &y, Inner::new)?;
         Ok(Self { inner, arrays })
     }
 

@@ -101,6 +101,11 @@ impl<T: Copy> Lists<T> {
         &self.items[self.range(i)]
     }
 
+    /// All lists, one after the other.
+    pub fn items(&self) -> &[T] {
+        &self.items
+    }
+
     /// Total number of items.
     pub fn n_items(&self) -> usize {
         self.items.len()

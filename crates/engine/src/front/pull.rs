@@ -1,126 +1,21 @@
-//! A dense front: assembly from A and from earlier fronts, and its elimination.
+//! The updates a front pulls from its descendants: C −= Y_d'Y_d.
 
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::cholesky::llt;
+use faer::linalg::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
-use faer::linalg::{matmul, triangular_solve};
-use faer::{Accum, MatMut, MatRef, Par};
+use faer::{Accum, MatMut, MatRef};
 use rayon::prelude::*;
 
-use crate::cross_products::CrossProducts;
-use crate::dense::{Square, cholesky, solve_lower};
-use crate::error::Result;
-use crate::factor::failure;
-use crate::layout::{Layout, Shape, piece};
+use super::Front;
+use crate::layout::{Shape, piece};
+use crate::links::Links;
 use crate::symbolic::Descendant;
-
-/// Rows up to which the plain loops beat a call into faer.
-pub const SMALL: usize = 12;
 
 /// Multiplications up to which an update is written out element by element.
 const SMALL_UPDATE: usize = 4000;
 
-/// From this many descendant leaves on, a front without later rows pulls them column by column.
-const MANY_LEAVES: usize = 32;
-
-/// One front, with what it needs to read.
-#[derive(Clone, Copy)]
-pub struct Front<'a> {
-    /// Storage plan.
-    pub layout: &'a Layout,
-    /// Its sizes.
-    pub shape: Shape,
-    /// T_f per factor.
-    pub templates: &'a [Square],
-    /// Threads for the dense work inside the front.
-    pub par: Par,
-}
-
 impl Front<'_> {
-    /// C ← A_s − Σ Y_d'Y_d over the descendants d. C_ss is stored as its lower triangle, with full
-    /// diagonal blocks. `columns` is scratch with a place for every position.
-    pub fn assemble(
-        &self,
-        cross: &CrossProducts,
-        rows: &[f64],
-        c: &mut [f64],
-        columns: &mut [u32],
-    ) {
-        c.fill(0.0);
-        let symbolic = &self.layout.symbolic;
-        let Shape { front, n, .. } = self.shape;
-        let list = symbolic.rows.of(front);
-        for (&p, &at) in list.iter().zip(symbolic.offsets_of_rows(front)) {
-            columns[p as usize] = n as u32 + at;
-        }
-        for (v, at) in symbolic.nodes(front).zip(self.node_offsets()) {
-            columns[v] = at as u32;
-        }
-        self.add_cross_products(cross, c, columns);
-        let descendants = symbolic.descendants.of(front);
-        let leaves = descendants
-            .iter()
-            .filter(|d| self.is_sparse_leaf(d))
-            .count();
-        let by_column = self.shape.r == 0 && leaves >= MANY_LEAVES;
-        if by_column {
-            self.pull_leaves(rows, c);
-        }
-        let mut scratch = Update::default();
-        let wanted = |d: &&Descendant| !(by_column && self.is_sparse_leaf(d));
-        let same_rows = |a: &Descendant, b: &Descendant| self.same_rows(a, b);
-        let pulled: Vec<Descendant> = descendants.iter().filter(wanted).copied().collect();
-        for group in pulled.chunk_by(same_rows) {
-            self.pull(group, rows, c, columns, &mut scratch);
-        }
-        self.mirror_diagonal(c);
-    }
-
-    fn node_offsets(&self) -> impl Iterator<Item = usize> + '_ {
-        let symbolic = &self.layout.symbolic;
-        let base = symbolic.scalars(self.shape.front).start;
-        symbolic
-            .nodes(self.shape.front)
-            .map(move |v| symbolic.offset[v] - base)
-    }
-
-    fn add_cross_products(&self, cross: &CrossProducts, c: &mut [f64], columns: &[u32]) {
-        let symbolic = &self.layout.symbolic;
-        let Shape { front, n, r } = self.shape;
-        for v in symbolic.nodes(front) {
-            let (block, row) = (cross.block(v), columns[v] as usize);
-            let q = block.q;
-            for j in 0..q {
-                for i in 0..q {
-                    c[row + i + n * (row + j)] += block.own()[i + q * j];
-                }
-            }
-            for (j, column) in block.right().chunks_exact(q).enumerate() {
-                let start = row + n * (n + r + j);
-                c[start..start + q]
-                    .iter_mut()
-                    .zip(column)
-                    .for_each(|(c, a)| *c += a);
-            }
-            for (&l, &at) in symbolic.later.of(v).iter().zip(cross.later_offsets(v)) {
-                let (l, width) = (columns[l as usize] as usize, symbolic.width(l as usize));
-                let values = &block.later()[q * at as usize..q * (at as usize + width)];
-                for j in 0..width {
-                    for i in 0..q {
-                        let place = if l < n {
-                            l + j + n * (row + i)
-                        } else {
-                            row + i + n * (l + j)
-                        };
-                        c[place] += values[i + q * j];
-                    }
-                }
-            }
-        }
-    }
-
     /// A leaf whose rows in this front are better visited one by one than as a dense block.
-    fn is_sparse_leaf(&self, d: &Descendant) -> bool {
+    pub(super) fn is_sparse_leaf(&self, d: &Descendant) -> bool {
         let slot = self.layout.slot[d.front as usize] as usize;
         slot < self.layout.n_leaves() && !(self.layout.shapes[slot].n > 1 && self.contiguous(d))
     }
@@ -131,7 +26,7 @@ impl Front<'_> {
     }
 
     /// Pulls the updates of all sparse leaves, each column of C by one task.
-    fn pull_leaves(&self, rows: &[f64], c: &mut [f64]) {
+    pub(super) fn pull_leaves(&self, rows: &[f64], c: &mut [f64]) {
         let (layout, symbolic) = (self.layout, &self.layout.symbolic);
         let Shape { front, n, .. } = self.shape;
         let nodes = symbolic.nodes(front);
@@ -156,8 +51,12 @@ impl Front<'_> {
                     let list = symbolic.later.of(p as usize);
                     let inside = &list[list.partition_point(|&l| (l as usize) < nodes.start)..];
                     let wide = shape.n > 1 && consecutive(inside);
-                    (slot < layout.n_leaves() && !wide)
-                        .then(|| (p as usize, slot, shape, index as usize))
+                    (slot < layout.n_leaves() && !wide).then_some((
+                        p as usize,
+                        slot,
+                        shape,
+                        index as usize,
+                    ))
                 })
         };
         tasks
@@ -187,8 +86,48 @@ impl Front<'_> {
         });
     }
 
+    /// Whether every node here and every leaf that reaches it is one scalar.
+    pub(super) fn all_scalar(&self) -> bool {
+        self.templates.iter().all(|t| t.n == 1)
+    }
+
+    /// [`Self::pull_leaves`] for scalars, along the links.
+    pub(super) fn pull_scalar_leaves(&self, links: &Links, rows: &[f64], c: &mut [f64]) {
+        let (layout, symbolic) = (self.layout, &self.layout.symbolic);
+        let Shape { front, n, .. } = self.shape;
+        let (first, k) = (symbolic.nodes(front).start, layout.k);
+        let later = symbolic.later.items();
+        let (square, right) = c.split_at_mut(n * n);
+        let mut products = vec![0.0; n * k];
+        square
+            .par_chunks_mut(n)
+            .zip(products.par_chunks_mut(k))
+            .enumerate()
+            .with_min_len(4)
+            .for_each(|(v, (column, products))| {
+                for link in links.of(layout, first + v).iter().filter(|l| l.is_leaf()) {
+                    let reach = (link.length - link.index) as usize;
+                    let list = &later[(link.list + link.index) as usize..][..reach];
+                    let y = &rows[link.y as usize..][..reach + k];
+                    let own = y[0];
+                    for (&l, y) in list.iter().zip(y) {
+                        column[l as usize - first] -= own * y;
+                    }
+                    for (p, y) in products.iter_mut().zip(&y[reach..]) {
+                        *p += own * y;
+                    }
+                }
+            });
+        for (j, column) in right.chunks_exact_mut(n).enumerate() {
+            column
+                .iter_mut()
+                .enumerate()
+                .for_each(|(v, c)| *c -= products[v * k + j]);
+        }
+    }
+
     /// Whether two leaves reach the same rows: then their updates are one product.
-    fn same_rows(&self, a: &Descendant, b: &Descendant) -> bool {
+    pub(super) fn same_rows(&self, a: &Descendant, b: &Descendant) -> bool {
         let (layout, rows) = (self.layout, &self.layout.symbolic.rows);
         let leaf = |d: &Descendant| (layout.slot[d.front as usize] as usize) < layout.n_leaves();
         let list = |d: &Descendant| &rows.of(d.front as usize)[d.start as usize..];
@@ -196,7 +135,7 @@ impl Front<'_> {
     }
 
     /// Pulls the update of descendants with the same rows.
-    fn pull(
+    pub(super) fn pull(
         &self,
         group: &[Descendant],
         rows: &[f64],
@@ -310,119 +249,6 @@ impl Front<'_> {
             j = stop;
         }
     }
-
-    /// Fills the upper triangle of each diagonal block.
-    fn mirror_diagonal(&self, c: &mut [f64]) {
-        let n = self.shape.n;
-        let symbolic = &self.layout.symbolic;
-        for (v, at) in symbolic.nodes(self.shape.front).zip(self.node_offsets()) {
-            for j in 0..symbolic.width(v) {
-                for i in 0..j {
-                    c[at + i + n * (at + j)] = c[at + j + n * (at + i)];
-                }
-            }
-        }
-    }
-
-    /// Φ = Λ'C_ssΛ + I = LL', Y = L⁻¹Λ'[C_R | C_Xy]; returns log|Φ|.
-    pub fn eliminate(&self, c: &[f64], l: &mut [f64], y: &mut [f64]) -> Result<f64> {
-        let n = self.shape.n;
-        self.scaled(c, l);
-        y.copy_from_slice(&c[n * n..]);
-        self.lambda_transpose(y);
-        let factored = if n <= SMALL {
-            cholesky(n, l)
-        } else {
-            large_cholesky(n, l, self.par)
-        };
-        let log_det = factored.map_err(|scalar| {
-            let symbolic = &self.layout.symbolic;
-            let row = symbolic.scalars(self.shape.front).start + scalar;
-            failure(
-                self.layout,
-                symbolic.offset.partition_point(|&o| o <= row) - 1,
-            )
-        })?;
-        self.solve_lower(l, y);
-        Ok(log_det)
-    }
-
-    /// Lower triangle of Λ'C_ssΛ + I.
-    fn scaled(&self, c: &[f64], l: &mut [f64]) {
-        let n = self.shape.n;
-        let symbolic = &self.layout.symbolic;
-        for (v, at) in symbolic.nodes(self.shape.front).zip(self.node_offsets()) {
-            let (q, t) = (
-                symbolic.width(v),
-                &self.templates[symbolic.factor[v] as usize],
-            );
-            for j in 0..q {
-                let out = &mut l[n * (at + j)..n * (at + j + 1)];
-                out.fill(0.0);
-                for s in j..q {
-                    let (column, f) = (&c[n * (at + s)..n * (at + s + 1)], t[(s, j)]);
-                    out[at..]
-                        .iter_mut()
-                        .zip(&column[at..])
-                        .for_each(|(o, c)| *o += f * c);
-                }
-                self.lambda_transpose_from(v, at, out);
-                out[at + j] += 1.0;
-            }
-        }
-    }
-
-    /// x ← Λ'x on the rows from node `v` (at row `at`) on.
-    fn lambda_transpose_from(&self, v: usize, at: usize, x: &mut [f64]) {
-        let symbolic = &self.layout.symbolic;
-        let mut row = at;
-        for u in v..symbolic.nodes(self.shape.front).end {
-            let (q, t) = (
-                symbolic.width(u),
-                &self.templates[symbolic.factor[u] as usize],
-            );
-            for i in 0..q {
-                x[row + i] = (i..q).map(|s| t[(s, i)] * x[row + s]).sum();
-            }
-            row += q;
-        }
-    }
-
-    /// X ← Λ'X, n rows.
-    pub fn lambda_transpose(&self, x: &mut [f64]) {
-        let first = self.layout.symbolic.nodes(self.shape.front).start;
-        x.chunks_exact_mut(self.shape.n)
-            .for_each(|c| self.lambda_transpose_from(first, 0, c));
-    }
-
-    /// X ← ΛX, n rows.
-    pub fn lambda(&self, x: &mut [f64]) {
-        let symbolic = &self.layout.symbolic;
-        for column in x.chunks_exact_mut(self.shape.n) {
-            for (v, at) in symbolic.nodes(self.shape.front).zip(self.node_offsets()) {
-                let (q, t) = (
-                    symbolic.width(v),
-                    &self.templates[symbolic.factor[v] as usize],
-                );
-                for i in (0..q).rev() {
-                    column[at + i] = (0..=i).map(|s| t[(i, s)] * column[at + s]).sum();
-                }
-            }
-        }
-    }
-
-    /// B ← L⁻¹B, n rows.
-    pub fn solve_lower(&self, l: &[f64], b: &mut [f64]) {
-        let n = self.shape.n;
-        let columns = b.len() / n;
-        if n <= SMALL {
-            solve_lower(n, l, b, columns);
-        } else {
-            let l = MatRef::from_column_major_slice(l, n, n);
-            let b = MatMut::from_column_major_slice_mut(b, n, columns);
-            triangular_solve::solve_lower_triangular_in_place(l, b, self.par);
-        }
-    }
 }
 
 /// Whether sorted positions, at least one, follow each other without a gap.
@@ -432,7 +258,7 @@ fn consecutive(list: &[u32]) -> bool {
 
 /// Memory for the updates of one front.
 #[derive(Default)]
-struct Update {
+pub(super) struct Update {
     /// Row or column of C for each scalar row of the descendant.
     places: Vec<u32>,
     product: Vec<f64>,
@@ -441,6 +267,7 @@ struct Update {
 
 /// The columns of C that belong to one node: C −= Y_l'Y_v for the rows l from v on.
 #[inline]
+#[expect(clippy::too_many_arguments, reason = "one call site")]
 fn subtract_column(
     n: usize,
     m: usize,
@@ -496,32 +323,5 @@ fn subtract_scattered(inside: usize, places: &[u32], product: &[f64], n: usize, 
         for i in from..inside {
             c[places[i] as usize + n * column as usize] -= product[i + inside * j];
         }
-    }
-}
-
-/// Cholesky factor of a large block; returns log|A| or the pivot that failed.
-fn large_cholesky(n: usize, a: &mut [f64], par: Par) -> std::result::Result<f64, usize> {
-    let scratch = llt::factor::cholesky_in_place_scratch::<f64>(n, par, Default::default());
-    let mut memory = MemBuffer::new(scratch);
-    let view = MatMut::from_column_major_slice_mut(a, n, n);
-    match llt::factor::cholesky_in_place(
-        view,
-        Default::default(),
-        par,
-        MemStack::new(&mut memory),
-        Default::default(),
-    ) {
-        Ok(_) => {
-            let mut log_det = 0.0;
-            for j in 0..n {
-                let d = a[j + n * j];
-                if !(d > 0.0 && d.is_finite()) {
-                    return Err(j);
-                }
-                log_det += 2.0 * d.ln();
-            }
-            Ok(log_det)
-        }
-        Err(llt::factor::LltError::NonPositivePivot { index }) => Err(index),
     }
 }

@@ -29,7 +29,7 @@ use crate::solve::Effects;
 use probes::probe_columns;
 
 /// An exact evaluation must cost this many times an iterative one.
-const ADVANTAGE: f64 = 2.0;
+const ADVANTAGE: f64 = 4.0;
 
 /// Multiplications per second: dense kernels, and passes over sparse blocks.
 const DENSE_RATE: f64 = 8e9;

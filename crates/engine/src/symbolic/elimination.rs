@@ -227,6 +227,11 @@ fn later_neighbours(graph: &Graph, order: &Order, position: &[u32]) -> Lists<u32
             .iter()
             .map(|&v| position[v as usize]);
         list.extend(positions.filter(|&v| v > p as u32));
+        if order.dense_from == Some(p) {
+            // Explicit zeros in one row: elimination fills the others.
+            list.clear();
+            list.extend(p as u32 + 1..graph.n() as u32);
+        }
         list.sort_unstable();
         later.push_list(list.iter().copied());
     }
@@ -362,7 +367,12 @@ fn relax(
             leaf,
         };
         while let Some(top) = stack.last() {
-            if top.leaf || new.leaf || top.rows.first() != Some(&new.first) {
+            // All rows of a front lie among its parent and the parent's rows.
+            let child = top
+                .rows
+                .first()
+                .is_some_and(|p| (new.first..new.end).contains(p));
+            if top.leaf || new.leaf || !child {
                 break;
             }
             let n_top = offset[top.end as usize] - offset[top.first as usize];

@@ -22,6 +22,12 @@ const LARGE_REMAINDER: f64 = 0.5;
 /// ... of three factors or more, or where a level has fewer neighbours than this on average.
 const FEW_NEIGHBOURS: f64 = 16.0;
 
+/// A remainder with fewer rows is left as it is.
+const LEAST_REMAINDER: usize = 64;
+
+/// A remainder whose dense elimination costs less than this many times the sparse one is made dense.
+const DENSE_ENOUGH: f64 = 1.15;
+
 /// An order with its elimination tree: `order[position]` is a node.
 #[derive(Debug, Clone)]
 pub struct Order {
@@ -29,6 +35,8 @@ pub struct Order {
     pub nodes: Vec<u32>,
     /// Parent position in the elimination tree; `u32::MAX` at a root.
     pub parent: Vec<u32>,
+    /// Positions from here on are treated as one dense remainder.
+    pub dense_from: Option<usize>,
 }
 
 /// Chooses the order and arranges it so that every subtree is contiguous.
@@ -39,18 +47,42 @@ pub fn order(graph: &Graph, widths: &[usize]) -> Order {
         return Order {
             nodes: factors,
             parent,
+            dense_from: None,
         };
     }
-    let (mut tree, cost) = analyse(graph, &factors, widths);
-    let mut best = factors;
+    let (tree, cost) = analyse(graph, &factors, widths);
     if cost > WORTH_A_SEARCH && may_improve(graph) {
         let candidate = minimum_degree(graph);
         let (other, other_cost) = analyse(graph, &candidate, widths);
         if other_cost < 0.9 * cost {
-            (tree, best) = (other, candidate);
+            return postordered(&candidate, &other);
         }
     }
-    postordered(&best, &tree)
+    match dense_remainder(graph, widths, cost) {
+        Some(first) => {
+            let last = factors.len() - 1;
+            let chain = |v: usize| if v == last { u32::MAX } else { v as u32 + 1 };
+            let parent: Vec<u32> = (0..=last)
+                .map(|v| if v < first { tree[v] } else { chain(v) })
+                .collect();
+            Order {
+                dense_from: Some(first),
+                ..postordered(&factors, &parent)
+            }
+        }
+        None => postordered(&factors, &tree),
+    }
+}
+
+/// First position after the largest factor, if the rest is large and all but dense anyway: one front
+/// is then better than a large one with crumbs around it.
+fn dense_remainder(graph: &Graph, widths: &[usize], cost: f64) -> Option<usize> {
+    let sizes = graph.first.windows(2).map(|w| w[1] - w[0]);
+    let rest = sizes.clone().zip(widths).map(|(l, q)| l * q).sum::<usize>();
+    let (levels, width) = sizes.zip(widths).max_by_key(|(l, _)| *l)?;
+    let m = rest - levels * width;
+    let dense = (m as f64).powi(3) / 3.0;
+    (m >= LEAST_REMAINDER && dense < DENSE_ENOUGH * cost).then_some(levels)
 }
 
 fn may_improve(graph: &Graph) -> bool {
@@ -153,7 +185,8 @@ fn minimum_degree(graph: &Graph) -> Vec<u32> {
     }
 }
 
-/// Relabels positions so that children come just before their parents.
+/// Relabels positions so that children come just before their parents, childless ones first: then the
+/// larger subtrees lie next to their parent and can be merged with it.
 fn postordered(nodes: &[u32], parent: &[u32]) -> Order {
     let n = nodes.len();
     let (mut head, mut next) = (vec![u32::MAX; n + 1], vec![u32::MAX; n]);
@@ -188,5 +221,6 @@ fn postordered(nodes: &[u32], parent: &[u32]) -> Order {
     Order {
         nodes: sequence.iter().map(|&v| nodes[v as usize]).collect(),
         parent: sequence.iter().map(|&v| at(parent[v as usize])).collect(),
+        dense_from: None,
     }
 }

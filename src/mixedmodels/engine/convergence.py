@@ -26,7 +26,9 @@ class Convergence:
         Evaluations of the criterion.
     gradient_norm : float
         Largest derivative of the criterion by an element of theta, with the columns of Z scaled
-        to unit root-mean-square, so that it does not depend on units.
+        to unit root-mean-square, so that it does not depend on units. Where a gradient is dear
+        (a large dense remainder) and the last step came out as predicted, it is the estimate of
+        what that step left.
     singular : tuple of SingularTerm
         Terms whose covariance has a direction of zero variance. A singular fit is converged.
     trace : tuple of float

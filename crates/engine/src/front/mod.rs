@@ -158,9 +158,30 @@ impl Front<'_> {
         Ok(log_det)
     }
 
+    /// The templates of the nodes where each of them is one scalar.
+    pub fn scalar_templates(&self) -> Option<Vec<f64>> {
+        let symbolic = &self.layout.symbolic;
+        let nodes = symbolic.nodes(self.shape.front);
+        (nodes.len() == self.shape.n).then(|| {
+            nodes
+                .map(|v| self.templates[symbolic.factor[v] as usize][(0, 0)])
+                .collect()
+        })
+    }
+
     /// Lower triangle of Λ'C_ssΛ + I.
     fn scaled(&self, c: &[f64], l: &mut [f64]) {
         let n = self.shape.n;
+        if let Some(t) = self.scalar_templates() {
+            for j in 0..n {
+                let (out, c) = (&mut l[n * j..n * (j + 1)], &c[n * j..n * (j + 1)]);
+                for i in j..n {
+                    out[i] = t[i] * t[j] * c[i];
+                }
+                out[j] += 1.0;
+            }
+            return;
+        }
         let symbolic = &self.layout.symbolic;
         for (v, at) in symbolic.nodes(self.shape.front).zip(self.node_offsets()) {
             let (q, t) = (

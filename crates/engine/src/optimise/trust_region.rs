@@ -14,6 +14,14 @@ const FIRST_RADIUS: f64 = 1.5;
 /// Smallest radius: below it the model has nothing to say at double precision.
 const LEAST_RADIUS: f64 = 1e-9;
 
+/// How far the curvature model may be off in directions that the last step did not test. After a step
+/// whose decrease came out as promised to a share ε, the decrease still to be had is about
+/// (ε + this)² of it.
+const UNTESTED: f64 = 0.05;
+
+/// Multiplications of a factorisation from which a gradient that decides nothing is not computed.
+const DEAR: f64 = 1e8;
+
 /// Rounding error of the criterion relative to its size.
 const ROUNDING: f64 = 2e-14;
 
@@ -53,7 +61,7 @@ pub struct Minimum {
     pub theta: Vec<f64>,
     /// β, σ and the criterion there.
     pub profile: Profile,
-    /// ∂d/∂θ̃ at the last accepted step.
+    /// ∂d/∂θ̃; where it is dear, an estimate after the last step.
     pub gradient: Vec<f64>,
     /// Criterion at every evaluation.
     pub trace: Vec<f64>,
@@ -197,9 +205,29 @@ impl Search<'_> {
             if let Some(profile) = profile.filter(|_| ratio > 1e-4) {
                 at.theta = trial;
                 at.profile = profile;
-                return Ok(None);
+                let share = (ratio - 1.0).abs() + UNTESTED;
+                let inside = step.length < 0.99 * *radius;
+                let done =
+                    inside && step.decrease * share * share <= self.worthwhile(at.profile.deviance);
+                if done {
+                    self.last_gradient(at, share);
+                }
+                return Ok(done.then_some(Status::Converged));
             }
             rejected = true;
+        }
+    }
+
+    /// The gradient after a last step that left `share` of it: computed where that is cheap, else
+    /// estimated.
+    fn last_gradient(&mut self, at: &mut Minimum, share: f64) {
+        if self.problem.layout.symbolic.cost() < DEAR {
+            let derivatives = self
+                .problem
+                .derivatives(self.work, &at.profile, self.reml, false);
+            at.gradient = derivatives.gradient;
+        } else {
+            at.gradient.iter_mut().for_each(|g| *g *= share);
         }
     }
 

@@ -271,6 +271,12 @@ fn symmetric_lower(n: usize, a: &mut [f64]) {
 fn scale_both_sides(front: &Front<'_>, a: &mut [f64]) {
     let n = front.shape.n;
     let symbolic = &front.layout.symbolic;
+    if let Some(t) = front.scalar_templates() {
+        for (column, tj) in a.chunks_exact_mut(n).zip(&t) {
+            column.iter_mut().zip(&t).for_each(|(x, ti)| *x *= ti * tj);
+        }
+        return;
+    }
     front.lambda(a);
     // Right multiplication by Λ': columns of each node, from the last back.
     let mut at = 0;

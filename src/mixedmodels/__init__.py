@@ -13,14 +13,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mixedmodels import datasets, errors
     from mixedmodels.api import lmm
+    from mixedmodels.engine.settings import Control
     from mixedmodels.model import LinearMixedModel
 
-__all__ = ["LinearMixedModel", "datasets", "errors", "lmm"]
+__all__ = ["Control", "LinearMixedModel", "datasets", "errors", "lmm"]
 
 __version__ = "0.1.0"
 
 _MODULES = ("datasets", "errors")
-_HOMES = {"LinearMixedModel": "mixedmodels.model", "lmm": "mixedmodels.api"}
+_HOMES = {
+    "Control": "mixedmodels.engine.settings",
+    "LinearMixedModel": "mixedmodels.model",
+    "lmm": "mixedmodels.api",
+}
 
 if not TYPE_CHECKING:  # a type checker would take every misspelt name for an `object`
 

@@ -11,7 +11,7 @@ import mixedmodels as mm
 from mixedmodels import _native
 from tests.architecture.source import PACKAGE, PROJECT, tree
 
-PUBLIC = ["LinearMixedModel", "datasets", "errors", "lmm"]
+PUBLIC = ["Control", "LinearMixedModel", "datasets", "errors", "lmm"]
 
 MODEL = [
     "params",

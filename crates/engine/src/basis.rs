@@ -50,14 +50,8 @@ impl Basis {
         let (x_factor, log_x) = x_factor(data)?;
         let z_factors = z_factors(data, templates);
         let log_weights = data.weights.map_or(0.0, |w| w.iter().map(|w| w.ln()).sum());
-        let mut basis = Self {
-            x_factor,
-            beta0: vec![],
-            y_scale: 1.0,
-            z_factors,
-            log_weights,
-            log_x,
-        };
+        let mut basis =
+            Self { x_factor, beta0: vec![], y_scale: 1.0, z_factors, log_weights, log_x };
         basis.set_response(data)?;
         Ok(basis)
     }
@@ -92,10 +86,7 @@ impl Basis {
     }
 
     fn residual(&self, data: &Data<'_>, row: usize) -> f64 {
-        data.x
-            .iter()
-            .zip(&self.beta0)
-            .fold(data.y[row], |r, (x, b)| r - x[row] * b)
+        data.x.iter().zip(&self.beta0).fold(data.y[row], |r, (x, b)| r - x[row] * b)
     }
 
     /// Writes (x̃, ỹ) of a row.
@@ -121,10 +112,7 @@ impl Basis {
         let p = self.beta0.len();
         let mut beta = inner.to_vec();
         solve_lower_transpose(p, &self.x_factor.data, &mut beta, 1);
-        beta.iter()
-            .zip(&self.beta0)
-            .map(|(b, b0)| b0 + self.y_scale * b)
-            .collect()
+        beta.iter().zip(&self.beta0).map(|(b, b0)| b0 + self.y_scale * b).collect()
     }
 
     /// R⁻¹ C R⁻ᵀ: a covariance of β from its engine coordinates.
@@ -166,20 +154,12 @@ impl Basis {
 
     /// T̃ = R T per factor.
     pub fn inner_templates(&self, outer: &[Square]) -> Vec<Square> {
-        self.z_factors
-            .iter()
-            .zip(outer)
-            .map(|(r, t)| r.times(t))
-            .collect()
+        self.z_factors.iter().zip(outer).map(|(r, t)| r.times(t)).collect()
     }
 
     /// ∂d/∂T from ∂d/∂T̃ per factor: R' G.
     pub fn outer_gradient(&self, inner: &[Square]) -> Vec<Square> {
-        self.z_factors
-            .iter()
-            .zip(inner)
-            .map(|(r, g)| r.transpose().times(g))
-            .collect()
+        self.z_factors.iter().zip(inner).map(|(r, g)| r.transpose().times(g)).collect()
     }
 }
 
@@ -225,10 +205,7 @@ fn moments(data: &Data<'_>, left: &[&[f64]], right: &[&[f64]]) -> Vec<f64> {
                 let pairs = a[rows.clone()].iter().zip(&b[rows.clone()]);
                 sums[i + m * j] = match data.weights {
                     None => pairs.map(|(a, b)| a * b).sum(),
-                    Some(w) => pairs
-                        .zip(&w[rows.clone()])
-                        .map(|((a, b), w)| a * b * w)
-                        .sum(),
+                    Some(w) => pairs.zip(&w[rows.clone()]).map(|((a, b), w)| a * b * w).sum(),
                 };
             }
         }
@@ -238,10 +215,7 @@ fn moments(data: &Data<'_>, left: &[&[f64]], right: &[&[f64]]) -> Vec<f64> {
 /// Lower Cholesky factor of X'WX/n, factored at unit diagonal so that scale plays no part.
 fn x_factor(data: &Data<'_>) -> Result<(Square, f64)> {
     let (n, p) = (data.n() as f64, data.p());
-    let mut factor = Square {
-        n: p,
-        data: moments(data, &data.x, &data.x),
-    };
+    let mut factor = Square { n: p, data: moments(data, &data.x, &data.x) };
     factor.data.iter_mut().for_each(|v| *v /= n);
     let scale = unit_diagonal(&mut factor);
     if let Some(column) = scale.iter().position(|s| *s == 0.0) {
@@ -272,11 +246,7 @@ fn unit_diagonal(a: &mut Square) -> Vec<f64> {
 
 /// R_f per factor, block diagonal over its terms.
 fn z_factors(data: &Data<'_>, templates: &Templates) -> Vec<Square> {
-    let mut factors: Vec<Square> = templates
-        .widths
-        .iter()
-        .map(|&q| Square::identity(q))
-        .collect();
+    let mut factors: Vec<Square> = templates.widths.iter().map(|&q| Square::identity(q)).collect();
     for (term, at) in data.terms.iter().zip(&templates.places) {
         let r = term_factor(data, &term.z, term.structure);
         for j in 0..at.width {
@@ -291,15 +261,10 @@ fn z_factors(data: &Data<'_>, templates: &Templates) -> Vec<Square> {
 /// Lower-triangular R with R'R = Z'WZ/n, or its diagonal alone for independent columns.
 fn term_factor(data: &Data<'_>, z: &[&[f64]], structure: Structure) -> Square {
     let q = z.len();
-    let mut gram = Square {
-        n: q,
-        data: moments(data, z, z),
-    };
+    let mut gram = Square { n: q, data: moments(data, z, z) };
     gram.data.iter_mut().for_each(|v| *v /= data.n() as f64);
-    let scale: Vec<f64> = unit_diagonal(&mut gram)
-        .iter()
-        .map(|&s| if s > 0.0 { s } else { 1.0 })
-        .collect();
+    let scale: Vec<f64> =
+        unit_diagonal(&mut gram).iter().map(|&s| if s > 0.0 { s } else { 1.0 }).collect();
     let mut scaled = Square::zeros(q);
     (0..q).for_each(|i| scaled[(i, i)] = scale[i]);
     if structure == Structure::Diagonal {

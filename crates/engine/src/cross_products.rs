@@ -119,11 +119,7 @@ impl CrossProducts {
     pub fn block(&self, v: usize) -> RowBlock<'_> {
         let values = &self.values[self.pointers[v]..self.pointers[v + 1]];
         let q = self.symbolic.width(v);
-        RowBlock {
-            q,
-            r: values.len() / q - q - self.k,
-            values,
-        }
+        RowBlock { q, r: values.len() / q - q - self.k, values }
     }
 
     /// Where the row block of a position starts in [`Self::values`].
@@ -212,9 +208,7 @@ fn factor_columns<'a>(data: &Data<'a>, templates: &Templates) -> Vec<Vec<&'a [f6
 
 fn first_nodes(data: &Data<'_>) -> Vec<usize> {
     let mut first = vec![0];
-    data.groups
-        .iter()
-        .for_each(|g| first.push(first[first.len() - 1] + g.n_levels));
+    data.groups.iter().for_each(|g| first.push(first[first.len() - 1] + g.n_levels));
     first
 }
 
@@ -290,12 +284,7 @@ impl Packed {
         } else {
             values.par_chunks_mut(chunks).enumerate().for_each(fill);
         }
-        Self {
-            width,
-            k,
-            place,
-            values,
-        }
+        Self { width, k, place, values }
     }
 
     /// (x̃, ỹ) of a row.

@@ -37,6 +37,11 @@ pub struct Directions {
 }
 
 impl Directions {
+    /// Any vectors, m columns each, that vanish on the rows of a factor outside its `span`.
+    pub fn plain(m: usize, span: Vec<std::ops::Range<usize>>, values: Vec<f64>) -> Self {
+        Self { m, column: (0..m).collect(), span, values }
+    }
+
     /// Forms the directions at the templates `t`.
     pub fn new(layout: &Layout, templates: &Templates, t: &[Square], effects: &Effects) -> Self {
         let m = templates.parameters.len();
@@ -65,12 +70,7 @@ impl Directions {
                 }
             }
         }
-        Self {
-            m,
-            column,
-            span,
-            values,
-        }
+        Self { m, column, span, values }
     }
 
     #[inline]
@@ -119,10 +119,8 @@ pub fn assemble(
     for i in 0..m {
         for j in 0..=i {
             let (ci, cj) = (h.column[i], h.column[j]);
-            let (left, right) = (
-                &projected[p * ci..p * (ci + 1)],
-                &projected[p * cj..p * (cj + 1)],
-            );
+            let (left, right) =
+                (&projected[p * ci..p * (ci + 1)], &projected[p * cj..p * (cj + 1)]);
             let fixed: f64 = left.iter().zip(right).map(|(a, b)| a * b).sum();
             let mut value = (quadratic[(ci, cj)] - fixed) / variance
                 - first.of_r2[i] * first.of_r2[j] / (variance * variance * profile.df);
@@ -138,7 +136,11 @@ pub fn assemble(
 }
 
 /// (h'Z'V⁻¹Zh, X'V⁻¹Zh): m × m in the columns of `h`, and p × m.
-fn quadratic_forms(factor: &Factor, cross: &CrossProducts, h: &Directions) -> (Square, Vec<f64>) {
+pub fn quadratic_forms(
+    factor: &Factor,
+    cross: &CrossProducts,
+    h: &Directions,
+) -> (Square, Vec<f64>) {
     let layout = &*factor.layout;
     let (m, p) = (h.m, layout.k - 1);
     let q = layout.symbolic.dim();
@@ -154,14 +156,7 @@ fn quadratic_forms(factor: &Factor, cross: &CrossProducts, h: &Directions) -> (S
         for slot in level.clone() {
             let size = layout.shapes[slot].n * m;
             let (before, mine) = rest.split_at_mut(done);
-            let row = FrontRow {
-                factor,
-                cross,
-                h,
-                leaves,
-                before,
-                slot,
-            };
+            let row = FrontRow { factor, cross, h, leaves, before, slot };
             row.eliminate(&mut mine[..size], &mut sums);
             done += size;
         }

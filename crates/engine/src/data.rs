@@ -67,19 +67,11 @@ impl Data<'_> {
         let n = self.n();
         let columns = std::iter::once(("y", self.y))
             .chain(self.x.iter().map(|c| ("a column of X", *c)))
-            .chain(
-                self.terms
-                    .iter()
-                    .flat_map(|t| t.z.iter().map(|c| ("a column of Z", *c))),
-            )
+            .chain(self.terms.iter().flat_map(|t| t.z.iter().map(|c| ("a column of Z", *c))))
             .chain(self.weights.map(|w| ("weights", w)));
         for (what, column) in columns {
             if column.len() != n {
-                return Err(EngineError::Shape {
-                    what,
-                    expected: n,
-                    found: column.len(),
-                });
+                return Err(EngineError::Shape { what, expected: n, found: column.len() });
             }
             if !column.iter().all(|v| v.is_finite()) {
                 return Err(EngineError::NotFinite { what });
@@ -88,11 +80,7 @@ impl Data<'_> {
         for (k, group) in self.groups.iter().enumerate() {
             if group.codes.len() != n {
                 let (expected, found) = (n, group.codes.len());
-                return Err(EngineError::Shape {
-                    what: "the codes of a group",
-                    expected,
-                    found,
-                });
+                return Err(EngineError::Shape { what: "the codes of a group", expected, found });
             }
             let bad = |c: &i32| *c < 0 || *c as usize >= group.n_levels;
             if let Some(row) = group.codes.iter().position(bad) {
@@ -102,11 +90,7 @@ impl Data<'_> {
         match self.terms.iter().find(|t| t.group >= self.groups.len()) {
             Some(t) => {
                 let (expected, found) = (self.groups.len(), t.group);
-                Err(EngineError::Shape {
-                    what: "the group of a term",
-                    expected,
-                    found,
-                })
+                Err(EngineError::Shape { what: "the group of a term", expected, found })
             }
             None => Ok(()),
         }

@@ -15,10 +15,7 @@ pub struct Square {
 impl Square {
     /// The zero matrix.
     pub fn zeros(n: usize) -> Self {
-        Self {
-            n,
-            data: vec![0.0; n * n],
-        }
+        Self { n, data: vec![0.0; n * n] }
     }
 
     /// The identity.
@@ -44,10 +41,7 @@ impl Square {
 
     /// Adds `other`, element by element.
     pub fn add(&mut self, other: &Self) {
-        self.data
-            .iter_mut()
-            .zip(&other.data)
-            .for_each(|(a, b)| *a += b);
+        self.data.iter_mut().zip(&other.data).for_each(|(a, b)| *a += b);
     }
 
     /// Transpose.

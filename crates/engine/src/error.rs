@@ -47,24 +47,16 @@ pub enum EngineError {
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Shape {
-                what,
-                expected,
-                found,
-            } => {
+            Self::Shape { what, expected, found } => {
                 write!(f, "{what} has length {found}, but {expected} is needed")
             }
             Self::NotFinite { what } => write!(f, "{what} holds a value that is not finite"),
             Self::Code { group, row } => {
-                write!(
-                    f,
-                    "row {row}: the level code of grouping factor {group} is out of range"
-                )
+                write!(f, "row {row}: the level code of grouping factor {group} is out of range")
             }
-            Self::RankDeficient { column } => write!(
-                f,
-                "column {column} of X is a linear combination of the columns before it"
-            ),
+            Self::RankDeficient { column } => {
+                write!(f, "column {column} of X is a linear combination of the columns before it")
+            }
             Self::PerfectFit => write!(
                 f,
                 "the fixed effects reproduce the response exactly, so no variance is left to model"

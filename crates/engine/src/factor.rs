@@ -93,29 +93,18 @@ impl Factor {
 
     fn add(&mut self, share: &Share) {
         self.log_det += share.log_det;
-        self.right
-            .data
-            .iter_mut()
-            .zip(&share.right)
-            .for_each(|(a, b)| *a -= b);
+        self.right.data.iter_mut().zip(&share.right).for_each(|(a, b)| *a -= b);
     }
 
     fn leaves(&mut self, cross: &CrossProducts) -> Result<()> {
         let layout = Arc::clone(&self.layout);
         let n = layout.n_leaves();
         let (factors, rows) = (&mut self.factors, &mut self.rows);
-        let cuts = tasks(
-            n,
-            layout.leaves_per_task,
-            (factors, &layout.factor),
-            (rows, &layout.rows),
-        );
+        let cuts =
+            tasks(n, layout.leaves_per_task, (factors, &layout.factor), (rows, &layout.rows));
         let templates = &self.templates;
         let run = |(slots, mut l, mut y): (std::ops::Range<usize>, &mut [f64], &mut [f64])| {
-            let mut share = Share {
-                log_det: 0.0,
-                right: vec![0.0; layout.k * layout.k],
-            };
+            let mut share = Share { log_det: 0.0, right: vec![0.0; layout.k * layout.k] };
             let mut scratch = Vec::new();
             for i in slots {
                 let v = layout.symbolic.first[layout.shapes[i].front] as usize;
@@ -165,34 +154,21 @@ impl Factor {
         type Job<'a> = (((usize, &'a mut [f64]), &'a mut [f64]), &'a mut [f64]);
         let run = |columns: &mut Vec<u32>, par: Par, (((slot, c), l), y): Job<'_>| {
             let shape = layout.shapes[slot];
-            let front = Front {
-                layout: &layout,
-                shape,
-                templates,
-                par,
-            };
+            let front = Front { layout: &layout, shape, templates, par };
             front.assemble(cross, links, done, c, columns);
             let log_det = front.eliminate(c, l, y)?;
-            let mut share = Share {
-                log_det,
-                right: vec![0.0; layout.k * layout.k],
-            };
+            let mut share = Share { log_det, right: vec![0.0; layout.k * layout.k] };
             add_gram(shape.n, &y[shape.n * shape.r..], layout.k, &mut share.right);
             Ok(share)
         };
         let nodes = layout.symbolic.factor.len();
         let shares: Vec<Result<Share>> = if work.len() > 1 && cost(&layout, &slots) > PARALLEL {
             work.into_par_iter()
-                .map_init(
-                    || vec![0; nodes],
-                    |columns, job| run(columns, Par::Seq, job),
-                )
+                .map_init(|| vec![0; nodes], |columns, job| run(columns, Par::Seq, job))
                 .collect()
         } else {
             let mut columns = vec![0; nodes];
-            work.into_iter()
-                .map(|job| run(&mut columns, Par::rayon(0), job))
-                .collect()
+            work.into_iter().map(|job| run(&mut columns, Par::rayon(0), job)).collect()
         };
         for share in shares {
             self.add(&share?);

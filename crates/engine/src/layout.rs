@@ -57,24 +57,14 @@ impl Layout {
     /// Lays out the storage.
     pub fn new(symbolic: Arc<Symbolic>, k: usize) -> Self {
         let n_leaves = symbolic.leaves.len();
-        let order = symbolic
-            .leaves
-            .iter()
-            .chain(symbolic.levels.iter().flatten());
+        let order = symbolic.leaves.iter().chain(symbolic.levels.iter().flatten());
         let shape = |&s: &u32| {
             let front = s as usize;
-            Shape {
-                front,
-                n: symbolic.scalars(front).len(),
-                r: symbolic.rows_width(front),
-            }
+            Shape { front, n: symbolic.scalars(front).len(), r: symbolic.rows_width(front) }
         };
         let shapes: Vec<Shape> = order.map(shape).collect();
         let mut slot = vec![0u32; shapes.len()];
-        shapes
-            .iter()
-            .enumerate()
-            .for_each(|(i, s)| slot[s.front] = i as u32);
+        shapes.iter().enumerate().for_each(|(i, s)| slot[s.front] = i as u32);
         let mut levels = Vec::with_capacity(symbolic.levels.len());
         let mut start = n_leaves;
         for level in &symbolic.levels {

@@ -26,6 +26,7 @@ pub mod links;
 pub mod objective;
 pub mod optimise;
 pub mod pairs;
+pub mod probes;
 pub mod problem;
 pub mod row_major;
 pub mod rows;

@@ -57,12 +57,8 @@ impl Links {
             let (a, y) = (cross.start(p) + q * q, layout.rows[slot]);
             let leaf = slot < layout.n_leaves();
             let list = symbolic.later.range(p);
-            for (index, (&v, &at)) in symbolic
-                .later
-                .of(p)
-                .iter()
-                .zip(cross.later_offsets(p))
-                .enumerate()
+            for (index, (&v, &at)) in
+                symbolic.later.of(p).iter().zip(cross.later_offsets(p)).enumerate()
             {
                 let at = q * at as usize;
                 let link = &mut items[next[v as usize]];
@@ -73,11 +69,7 @@ impl Links {
                 link.length = list.len() as u32;
                 link.index = index as u32;
                 link.a = u32::try_from(a + at).ok()?;
-                link.y = if leaf {
-                    u32::try_from(y + at).ok()?
-                } else {
-                    NONE
-                };
+                link.y = if leaf { u32::try_from(y + at).ok()? } else { NONE };
             }
         }
         let mut size = 0;
@@ -90,10 +82,7 @@ impl Links {
                 size += block;
             }
         }
-        Some(Self {
-            items,
-            cross: ordered,
-        })
+        Some(Self { items, cross: ordered })
     }
 
     /// Links of a position.

@@ -63,13 +63,7 @@ impl Profile {
             // X̃ is X R⁻¹ with R'R = X'WX/n, so log|X'V⁻¹X| = log|X̃'V⁻¹X̃| + log|R'R|.
             deviance += log_x + basis.log_x;
         }
-        Ok(Self {
-            x_factor,
-            beta,
-            pwrss,
-            df,
-            deviance,
-        })
+        Ok(Self { x_factor, beta, pwrss, df, deviance })
     }
 
     /// σ̂² in the engine's coordinates.

@@ -65,13 +65,7 @@ impl Pairs {
         if size == 0 || size > u32::MAX as usize {
             return Self::default();
         }
-        Self {
-            slot: Some(slot),
-            held,
-            columns,
-            place,
-            size,
-        }
+        Self { slot: Some(slot), held, columns, place, size }
     }
 
     /// Whether there are such leaves.
@@ -126,40 +120,28 @@ impl Pairs {
             });
             return;
         }
-        tasks
-            .into_par_iter()
-            .with_min_len(4)
-            .for_each(|(v, mut out)| {
-                let width = symbolic.width(v);
-                let column = &q[n * (symbolic.offset[v] - base)..][..n * width];
-                for &(p, _) in symbolic.earlier.of(v) {
-                    let p = p as usize;
-                    if !self.held[p] {
-                        continue;
-                    }
-                    let (block, list) = (cross.block(p), symbolic.later.of(p));
-                    let (mine, after) = out.split_at_mut(block.q * width);
-                    if block.q == 1 && width == 1 && block.r == list.len() {
-                        let products = block.later().iter().zip(list);
-                        mine[0] = products
-                            .map(|(c, &l)| c * column[symbolic.offset[l as usize] - base])
-                            .sum();
-                    } else {
-                        let offsets = cross.later_offsets(p);
-                        times_column(
-                            &block,
-                            list,
-                            offsets,
-                            &symbolic.offset,
-                            base,
-                            column,
-                            n,
-                            mine,
-                        );
-                    }
-                    out = after;
+        tasks.into_par_iter().with_min_len(4).for_each(|(v, mut out)| {
+            let width = symbolic.width(v);
+            let column = &q[n * (symbolic.offset[v] - base)..][..n * width];
+            for &(p, _) in symbolic.earlier.of(v) {
+                let p = p as usize;
+                if !self.held[p] {
+                    continue;
                 }
-            });
+                let (block, list) = (cross.block(p), symbolic.later.of(p));
+                let (mine, after) = out.split_at_mut(block.q * width);
+                if block.q == 1 && width == 1 && block.r == list.len() {
+                    let products = block.later().iter().zip(list);
+                    mine[0] = products
+                        .map(|(c, &l)| c * column[symbolic.offset[l as usize] - base])
+                        .sum();
+                } else {
+                    let offsets = cross.later_offsets(p);
+                    times_column(&block, list, offsets, &symbolic.offset, base, column, n, mine);
+                }
+                out = after;
+            }
+        });
     }
 
     /// B = U_p C_pR'.

@@ -15,10 +15,14 @@ use crate::layout::Layout;
 use crate::links::Links;
 use crate::objective::Profile;
 use crate::pairs::Pairs;
+use crate::probes::probed;
 use crate::rows::RowsByLevel;
 use crate::sensitivity::{InverseMemory, Sensitivity};
 use crate::solve::Effects;
 use crate::symbolic::{Graph, Symbolic, order};
+
+/// Multiplications of a factorisation from which a gradient is dear.
+const DEAR: f64 = 1e8;
 
 /// The cross-products of one data set with everything that depends on the design alone.
 #[derive(Debug, Clone)]
@@ -84,18 +88,11 @@ impl Problem {
         let templates = Templates::new(&data.terms, data.groups.len());
         if templates.widths.contains(&0) {
             let what = "the list of terms of a group";
-            return Err(EngineError::Shape {
-                what,
-                expected: 1,
-                found: 0,
-            });
+            return Err(EngineError::Shape { what, expected: 1, found: 0 });
         }
         let basis = Basis::new(data, &templates)?;
-        let rows: Vec<RowsByLevel> = data
-            .groups
-            .iter()
-            .map(|g| RowsByLevel::new(g.codes, g.n_levels))
-            .collect();
+        let rows: Vec<RowsByLevel> =
+            data.groups.iter().map(|g| RowsByLevel::new(g.codes, g.n_levels)).collect();
         let graph = Graph::new(&data.groups, &rows);
         let plan = order(&graph, &templates.widths);
         let symbolic = Arc::new(Symbolic::new(&graph, &plan, &templates.widths));
@@ -104,9 +101,7 @@ impl Problem {
         let pairs = Pairs::new(&layout);
         let cross = CrossProducts::new(data, &rows, symbolic, &templates, &basis);
         let iterative = worthwhile(&layout, &templates);
-        let links = (iterative || pairs.any())
-            .then(|| Links::new(&layout, &cross))
-            .flatten();
+        let links = (iterative || pairs.any()).then(|| Links::new(&layout, &cross)).flatten();
         Ok(Self {
             iterative,
             links: links.map(Arc::new),
@@ -125,14 +120,8 @@ impl Problem {
     pub fn with_response(&self, data: &Data<'_>) -> Result<Self> {
         data.check()?;
         let basis = self.basis.with_response(data)?;
-        let cross = self
-            .cross
-            .with_response(data, &self.rows, &self.templates, &basis);
-        Ok(Self {
-            basis,
-            cross,
-            ..self.clone()
-        })
+        let cross = self.cross.with_response(data, &self.rows, &self.templates, &basis);
+        Ok(Self { basis, cross, ..self.clone() })
     }
 
     /// Length of θ.
@@ -148,9 +137,7 @@ impl Problem {
             (0..r.n).map(|i| r[(i, j)].powi(2)).sum::<f64>().sqrt()
         };
         let scales = |at: &crate::covariance::Place| {
-            (at.start..at.start + at.width)
-                .map(|j| length(at.factor, j))
-                .collect()
+            (at.start..at.start + at.width).map(|j| length(at.factor, j)).collect()
         };
         self.templates.places.iter().map(scales).collect()
     }
@@ -177,8 +164,7 @@ impl Problem {
 
     /// Factorises at θ̃ and profiles β and σ out.
     pub fn evaluate(&self, work: &mut Workspace, inner: &[f64], reml: bool) -> Result<Profile> {
-        work.factor
-            .update(&self.cross, self.templates.fill(inner))?;
+        work.factor.update(&self.cross, self.templates.fill(inner))?;
         Profile::new(&work.factor, &self.basis, self.n, reml)
     }
 
@@ -191,25 +177,44 @@ impl Problem {
         curved: bool,
     ) -> Derivatives {
         let effects = Effects::new(&work.factor, &self.cross, profile);
-        let memory = work
-            .inverse
-            .get_or_insert_with(|| InverseMemory::new(&self.layout, &self.pairs));
+        let memory =
+            work.inverse.get_or_insert_with(|| InverseMemory::new(&self.layout, &self.pairs));
         let inverse = Sensitivity::new(&work.factor, &self.cross, &self.pairs, memory, false);
         let (gradient, first) =
             self.first_order(&work.factor.templates, profile, &effects, inverse, reml);
         let hessian = if curved {
-            curvature(
-                &work.factor,
-                &self.cross,
-                &self.templates,
-                &effects,
-                profile,
-                &first,
-            )
+            curvature(&work.factor, &self.cross, &self.templates, &effects, profile, &first)
         } else {
             Square::zeros(0)
         };
         Derivatives { gradient, hessian }
+    }
+
+    /// [`Self::derivatives`] with probed traces: for steps far from the minimum.
+    pub fn rough_derivatives(
+        &self,
+        work: &Workspace,
+        profile: &Profile,
+        reml: bool,
+    ) -> Derivatives {
+        let (factor, cross) = (&work.factor, &self.cross);
+        let effects = Effects::new(factor, cross, profile);
+        let inverse = probed(factor, cross);
+        let (gradient, first) =
+            self.first_order(&factor.templates, profile, &effects, inverse, reml);
+        let hessian = curvature(factor, cross, &self.templates, &effects, profile, &first);
+        Derivatives { gradient, hessian }
+    }
+
+    /// Whether an exact gradient costs much more than the criterion, so that it is worth avoiding
+    /// where it decides nothing.
+    pub fn gradient_is_dear(&self) -> bool {
+        self.layout.symbolic.cost() > DEAR
+    }
+
+    /// Whether the search should start with rough derivatives.
+    pub fn prefers_rough_start(&self) -> bool {
+        self.gradient_is_dear() && !self.iterative
     }
 
     /// The gradient from Z'V⁻¹Z and a: S_f = Σ_j (Z_j'PZ_j − a_j a_j'/σ̂²), ∂d/∂T_f = 2 S_f T_f.
@@ -223,22 +228,14 @@ impl Problem {
     ) -> (Vec<f64>, FirstOrder) {
         let (widths, p) = (&self.templates.widths, self.layout.k - 1);
         let modes = effects.gram(&self.layout, widths, p..p + 1);
-        let fixed = if reml {
-            effects.gram(&self.layout, widths, 0..p)
-        } else {
-            vec![]
-        };
+        let fixed = if reml { effects.gram(&self.layout, widths, 0..p) } else { vec![] };
         let variance = profile.variance();
         let mut of_r2: Vec<Square> = Vec::with_capacity(t.len());
         for f in 0..t.len() {
             let mut minus = modes[f].clone();
             minus.data.iter_mut().for_each(|v| *v /= -variance);
             if let Some(fixed) = fixed.get(f) {
-                minus
-                    .data
-                    .iter_mut()
-                    .zip(&fixed.data)
-                    .for_each(|(a, b)| *a -= b);
+                minus.data.iter_mut().zip(&fixed.data).for_each(|(a, b)| *a -= b);
             }
             total.s[f].add(&minus);
             total.g[f].add(&minus.times(&t[f]));
@@ -247,13 +244,7 @@ impl Problem {
         let gradient = |g: &[Square]| -> Vec<f64> {
             self.templates.theta(g).iter().map(|v| 2.0 * v).collect()
         };
-        (
-            gradient(&total.g),
-            FirstOrder {
-                s: total.s,
-                of_r2: gradient(&of_r2),
-            },
-        )
+        (gradient(&total.g), FirstOrder { s: total.s, of_r2: gradient(&of_r2) })
     }
 
     /// Gradient and curvature at θ̃ by conjugate gradients and fixed probes, without a
@@ -267,11 +258,8 @@ impl Problem {
         let Some(links) = self.links.as_deref().filter(|_| self.iterative) else {
             return Ok(None);
         };
-        work.factor
-            .update_leaves(&self.cross, self.templates.fill(inner))?;
-        Iterative::new(self, links, &work.factor)?
-            .derivatives(reml)
-            .map(Some)
+        work.factor.update_leaves(&self.cross, self.templates.fill(inner))?;
+        Iterative::new(self, links, &work.factor)?.derivatives(reml).map(Some)
     }
 
     /// ∂d/∂θ in the user's units from ∂d/∂θ̃.
@@ -324,10 +312,8 @@ impl Problem {
 
     fn effects_by_term(&self, effects: &Effects) -> Vec<Vec<f64>> {
         let places = &self.templates.places;
-        let mut out: Vec<Vec<f64>> = places
-            .iter()
-            .map(|at| vec![0.0; self.n_levels[at.factor] * at.width])
-            .collect();
+        let mut out: Vec<Vec<f64>> =
+            places.iter().map(|at| vec![0.0; self.n_levels[at.factor] * at.width]).collect();
         let symbolic = &self.layout.symbolic;
         let (k, last) = (effects.k, effects.k - 1);
         let mut b = Vec::new();
@@ -348,26 +334,18 @@ impl Problem {
     /// evaluation (β taken as known, as lme4's `condVar`).
     pub fn conditional_covariance(&self, work: &mut Workspace, term: usize) -> Vec<f64> {
         let at = self.templates.places[term];
-        let memory = work
-            .inverse
-            .get_or_insert_with(|| InverseMemory::new(&self.layout, &self.pairs));
+        let memory =
+            work.inverse.get_or_insert_with(|| InverseMemory::new(&self.layout, &self.pairs));
         let total = Sensitivity::new(&work.factor, &self.cross, &self.pairs, memory, true);
         let symbolic = &self.layout.symbolic;
         let mut out = vec![0.0; self.n_levels[at.factor] * at.width * at.width];
         let mut start = 0;
-        let slots = self
-            .layout
-            .shapes
-            .iter()
-            .flat_map(|s| symbolic.nodes(s.front));
+        let slots = self.layout.shapes.iter().flat_map(|s| symbolic.nodes(s.front));
         for v in slots {
             let (f, level) = (symbolic.factor[v] as usize, symbolic.level[v] as usize);
             let q = symbolic.width(v);
             if f == at.factor {
-                let inner = Square {
-                    n: q,
-                    data: total.conditional[start..start + q * q].to_vec(),
-                };
+                let inner = Square { n: q, data: total.conditional[start..start + q * q].to_vec() };
                 let outer = self.basis.effects_covariance(f, &inner);
                 let block = &mut out[level * at.width * at.width..][..at.width * at.width];
                 for i in 0..at.width {

@@ -17,10 +17,7 @@ pub struct Columns {
 impl Columns {
     /// All zero.
     pub fn zeros(rows: usize, m: usize) -> Self {
-        Self {
-            m,
-            values: vec![0.0; rows * m],
-        }
+        Self { m, values: vec![0.0; rows * m] }
     }
 
     #[inline]
@@ -40,9 +37,7 @@ pub fn axpy(f: f64, x: &[f64], y: &mut [f64]) {
 #[inline(always)]
 pub fn add_block(rows: usize, a: &[f64], b: &[f64], m: usize, out: &mut [f64]) {
     if rows == 1 {
-        a.iter()
-            .zip(b.chunks_exact(m))
-            .for_each(|(f, b)| axpy(*f, b, out));
+        a.iter().zip(b.chunks_exact(m)).for_each(|(f, b)| axpy(*f, b, out));
         return;
     }
     for (column, b) in a.chunks_exact(rows).zip(b.chunks_exact(m)) {

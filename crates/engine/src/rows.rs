@@ -15,10 +15,7 @@ impl RowsByLevel {
         codes.iter().for_each(|&c| pointers[c as usize + 1] += 1);
         (0..n_levels).for_each(|j| pointers[j + 1] += pointers[j]);
         if codes.is_sorted() {
-            return Self {
-                pointers,
-                rows: None,
-            };
+            return Self { pointers, rows: None };
         }
         let mut next = pointers.clone();
         let mut rows = vec![0u32; codes.len()];
@@ -27,10 +24,7 @@ impl RowsByLevel {
             rows[*at] = row as u32;
             *at += 1;
         }
-        Self {
-            pointers,
-            rows: Some(rows),
-        }
+        Self { pointers, rows: Some(rows) }
     }
 
     /// Number of rows of a level.

@@ -73,11 +73,7 @@ impl Effects {
         let layout = &*factor.layout;
         let k = layout.k;
         let q = layout.symbolic.dim();
-        let mut out = Self {
-            k,
-            b: vec![0.0; q * k],
-            a: vec![0.0; q * k],
-        };
+        let mut out = Self { k, b: vec![0.0; q * k], a: vec![0.0; q * k] };
         for level in layout.levels.iter().rev() {
             out.level(factor, level.clone());
         }
@@ -95,24 +91,12 @@ impl Effects {
             let (mine, above) = self.b.split_at_mut(to * k);
             let c = piece(&factor.fronts, &layout.front, slot);
             let y = piece(&factor.rows, &layout.rows, slot);
-            let row = Row {
-                layout,
-                shape,
-                y,
-                c: &c[n * n..],
-                above,
-                from: to,
-            };
+            let row = Row { layout, shape, y, c: &c[n * n..], above, from: to };
             let (mut u, a) = (vec![0.0; n * k], &mut self.a[from * k..to * k]);
             row.subtract_later(n, &mut u, a);
             let l = piece(&factor.factors, &layout.factor, slot);
             solve_lower_transpose(n, l, &mut u, k);
-            let front = Front {
-                layout,
-                shape,
-                templates: &factor.templates,
-                par: faer::Par::Seq,
-            };
+            let front = Front { layout, shape, templates: &factor.templates, par: faer::Par::Seq };
             front.lambda(&mut u);
             let b = &mut mine[from * k..];
             for i in 0..n {
@@ -196,10 +180,7 @@ pub fn symmetric(a: &mut Square) {
 }
 
 #[inline(always)]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one call site, inlined per block width"
-)]
+#[expect(clippy::too_many_arguments, reason = "one call site, inlined per block width")]
 fn leaf(
     n: usize,
     slot: usize,
@@ -216,14 +197,7 @@ fn leaf(
     let block = cross.block(v);
     let from = layout.scalar[layout.n_leaves()];
     let y = piece(&factor.rows, &layout.rows, slot);
-    let row = Row {
-        layout,
-        shape,
-        y,
-        c: &block.values[n * n..],
-        above,
-        from,
-    };
+    let row = Row { layout, shape, y, c: &block.values[n * n..], above, from };
     u.resize(n * k, 0.0);
     row.subtract_later(n, u, a);
     solve_lower_transpose(n, piece(&factor.factors, &layout.factor, slot), u, k);

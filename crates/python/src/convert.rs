@@ -53,16 +53,10 @@ pub fn columns<'a>(array: &'a PyReadonlyArray2<'_, f64>, what: &str) -> PyResult
         return Ok(vec![&[]; p]);
     }
     if !array.is_fortran_contiguous() {
-        return Err(PyTypeError::new_err(format!(
-            "{what} must be in Fortran order"
-        )));
+        return Err(PyTypeError::new_err(format!("{what} must be in Fortran order")));
     }
     let error = || PyTypeError::new_err(format!("{what} must be contiguous"));
-    Ok(array
-        .as_slice()
-        .map_err(|_| error())?
-        .chunks_exact(n)
-        .collect())
+    Ok(array.as_slice().map_err(|_| error())?.chunks_exact(n).collect())
 }
 
 /// A new numpy vector.
@@ -77,9 +71,7 @@ pub fn to_matrix(
     rows: usize,
     columns: usize,
 ) -> PyResult<Py<PyArray2<f64>>> {
-    Ok(PyArray1::from_vec(py, values)
-        .reshape([rows, columns])?
-        .unbind())
+    Ok(PyArray1::from_vec(py, values).reshape([rows, columns])?.unbind())
 }
 
 /// A symmetric matrix as a numpy matrix.

@@ -54,16 +54,9 @@ impl Arrays {
         run: impl FnOnce(&Data<'_>) -> Result<T, EngineError> + Send,
     ) -> PyResult<T> {
         let x = self.x.bind(py).readonly();
-        let groups: Vec<_> = self
-            .groups
-            .iter()
-            .map(|g| (g.0.bind(py).readonly(), g.1))
-            .collect();
-        let terms: Vec<_> = self
-            .terms
-            .iter()
-            .map(|t| (t.0, t.1.bind(py).readonly(), t.2))
-            .collect();
+        let groups: Vec<_> = self.groups.iter().map(|g| (g.0.bind(py).readonly(), g.1)).collect();
+        let terms: Vec<_> =
+            self.terms.iter().map(|t| (t.0, t.1.bind(py).readonly(), t.2)).collect();
         let weights = self.weights.as_ref().map(|w| w.bind(py).readonly());
         let data = Data {
             y: vector(y, "y")?,
@@ -71,20 +64,13 @@ impl Arrays {
             groups: groups
                 .iter()
                 .map(|(codes, n_levels)| {
-                    Ok(Group {
-                        codes: vector(codes, "codes")?,
-                        n_levels: *n_levels,
-                    })
+                    Ok(Group { codes: vector(codes, "codes")?, n_levels: *n_levels })
                 })
                 .collect::<PyResult<_>>()?,
             terms: terms
                 .iter()
                 .map(|(group, z, structure)| {
-                    Ok(Term {
-                        group: *group,
-                        z: columns(z, "Z")?,
-                        structure: *structure,
-                    })
+                    Ok(Term { group: *group, z: columns(z, "Z")?, structure: *structure })
                 })
                 .collect::<PyResult<_>>()?,
             weights: weights.as_ref().map(|w| vector(w, "weights")).transpose()?,
@@ -95,16 +81,8 @@ impl Arrays {
     fn clone_ref(&self, py: Python<'_>) -> Self {
         Self {
             x: self.x.clone_ref(py),
-            groups: self
-                .groups
-                .iter()
-                .map(|g| (g.0.clone_ref(py), g.1))
-                .collect(),
-            terms: self
-                .terms
-                .iter()
-                .map(|t| (t.0, t.1.clone_ref(py), t.2))
-                .collect(),
+            groups: self.groups.iter().map(|g| (g.0.clone_ref(py), g.1)).collect(),
+            terms: self.terms.iter().map(|t| (t.0, t.1.clone_ref(py), t.2)).collect(),
             weights: self.weights.as_ref().map(|w| w.clone_ref(py)),
         }
     }
@@ -114,9 +92,7 @@ fn structure(name: &str) -> PyResult<Structure> {
     match name {
         "unstructured" => Ok(Structure::Unstructured),
         "diagonal" => Ok(Structure::Diagonal),
-        _ => Err(PyValueError::new_err(format!(
-            "unknown covariance structure {name:?}"
-        ))),
+        _ => Err(PyValueError::new_err(format!("unknown covariance structure {name:?}"))),
     }
 }
 
@@ -152,12 +128,7 @@ impl Problem {
             .into_iter()
             .map(|(group, z, name)| Ok((group, z, structure(&name)?)))
             .collect::<PyResult<_>>()?;
-        let arrays = Arrays {
-            x: X,
-            groups,
-            terms,
-            weights,
-        };
+        let arrays = Arrays { x: X, groups, terms, weights };
         let inner = arrays.with(py, &y, Inner::new)?;
         Ok(Self { inner, arrays })
     }
@@ -192,9 +163,7 @@ impl Problem {
         let theta = self.inner.inner(self.theta(&theta)?);
         let run = || {
             let mut work = self.inner.workspace();
-            self.inner
-                .evaluate(&mut work, &theta, reml)
-                .map(|p| p.deviance)
+            self.inner.evaluate(&mut work, &theta, reml).map(|p| p.deviance)
         };
         py.detach(run).map_err(|e| exception(&e))
     }
@@ -210,10 +179,7 @@ impl Problem {
             let mut work = self.inner.workspace();
             let profile = self.inner.evaluate(&mut work, &theta, reml)?;
             let derivatives = self.inner.derivatives(&mut work, &profile, reml, false);
-            Ok((
-                profile.deviance,
-                self.inner.outer_gradient(&derivatives.gradient),
-            ))
+            Ok((profile.deviance, self.inner.outer_gradient(&derivatives.gradient)))
         };
         let (deviance, gradient) = py.detach(run).map_err(|e: EngineError| exception(&e))?;
         Ok((deviance, to_vector(py, gradient)))
@@ -232,10 +198,7 @@ impl Problem {
             Some(theta) => self.inner.inner(self.theta(&theta)?),
             None => self.inner.templates.identity(),
         };
-        let options = Options {
-            max_evaluations,
-            tolerance,
-        };
+        let options = Options { max_evaluations, tolerance };
         let signal: Mutex<Option<PyErr>> = Mutex::new(None);
         let interrupted = || {
             let raised = Python::attach(|py| py.check_signals()).err();
@@ -305,19 +268,12 @@ impl Problem {
         let values = py.detach(run).map_err(|e: EngineError| exception(&e))?;
         let q = place.width;
         let levels = values.len() / (q * q);
-        Ok(PyArray1::from_vec(py, values)
-            .reshape([levels, q, q])?
-            .unbind())
+        Ok(PyArray1::from_vec(py, values).reshape([levels, q, q])?.unbind())
     }
 
     fn with_response(&self, py: Python<'_>, y: PyReadonlyArray1<'_, f64>) -> PyResult<Self> {
-        let inner = self
-            .arrays
-            .with(py, &y, |data| self.inner.with_response(data))?;
-        Ok(Self {
-            inner,
-            arrays: self.arrays.clone_ref(py),
-        })
+        let inner = self.arrays.with(py, &y, |data| self.inner.with_response(data))?;
+        Ok(Self { inner, arrays: self.arrays.clone_ref(py) })
     }
 }
 
@@ -332,12 +288,7 @@ impl Problem {
     }
 
     fn solution(&self, py: Python<'_>, found: Found, reml: bool) -> PyResult<Solution> {
-        let Found {
-            estimates,
-            gradient,
-            trace,
-            status,
-        } = found;
+        let Found { estimates, gradient, trace, status } = found;
         let widths = self.inner.templates.places.iter().map(|at| at.width);
         let b = (estimates.effects.into_iter().zip(widths))
             .map(|(values, q)| {

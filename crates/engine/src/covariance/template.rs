@@ -49,11 +49,7 @@ impl Templates {
             let (factor, width) = (term.group, term.z.len());
             let start = widths[factor];
             widths[factor] += width;
-            places.push(Place {
-                factor,
-                start,
-                width,
-            });
+            places.push(Place { factor, start, width });
             for column in 0..width {
                 let last = match term.structure {
                     Structure::Unstructured => width,
@@ -67,11 +63,7 @@ impl Templates {
                 }));
             }
         }
-        Self {
-            parameters,
-            places,
-            widths,
-        }
+        Self { parameters, places, widths }
     }
 
     /// T_f for every factor.
@@ -85,17 +77,11 @@ impl Templates {
 
     /// θ of given templates: the inverse of [`Self::fill`].
     pub fn theta(&self, templates: &[Square]) -> Vec<f64> {
-        self.parameters
-            .iter()
-            .map(|at| templates[at.factor][(at.row, at.column)])
-            .collect()
+        self.parameters.iter().map(|at| templates[at.factor][(at.row, at.column)]).collect()
     }
 
     /// θ of T = I.
     pub fn identity(&self) -> Vec<f64> {
-        self.parameters
-            .iter()
-            .map(|at| f64::from(u8::from(at.row == at.column)))
-            .collect()
+        self.parameters.iter().map(|at| f64::from(u8::from(at.row == at.column))).collect()
     }
 }

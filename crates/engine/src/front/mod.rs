@@ -58,10 +58,7 @@ impl Front<'_> {
         }
         self.add_cross_products(cross, c, columns);
         let descendants = symbolic.descendants.of(front);
-        let leaves = descendants
-            .iter()
-            .filter(|d| self.is_sparse_leaf(d))
-            .count();
+        let leaves = descendants.iter().filter(|d| self.is_sparse_leaf(d)).count();
         let by_column = self.shape.r == 0 && leaves >= MANY_LEAVES;
         if by_column {
             match links.filter(|_| self.all_scalar()) {
@@ -82,9 +79,7 @@ impl Front<'_> {
     fn node_offsets(&self) -> impl Iterator<Item = usize> + '_ {
         let symbolic = &self.layout.symbolic;
         let base = symbolic.scalars(self.shape.front).start;
-        symbolic
-            .nodes(self.shape.front)
-            .map(move |v| symbolic.offset[v] - base)
+        symbolic.nodes(self.shape.front).map(move |v| symbolic.offset[v] - base)
     }
 
     fn add_cross_products(&self, cross: &CrossProducts, c: &mut [f64], columns: &[u32]) {
@@ -100,21 +95,15 @@ impl Front<'_> {
             }
             for (j, column) in block.right().chunks_exact(q).enumerate() {
                 let start = row + n * (n + r + j);
-                c[start..start + q]
-                    .iter_mut()
-                    .zip(column)
-                    .for_each(|(c, a)| *c += a);
+                c[start..start + q].iter_mut().zip(column).for_each(|(c, a)| *c += a);
             }
             for (&l, &at) in symbolic.later.of(v).iter().zip(cross.later_offsets(v)) {
                 let (l, width) = (columns[l as usize] as usize, symbolic.width(l as usize));
                 let values = &block.later()[q * at as usize..q * (at as usize + width)];
                 for j in 0..width {
                     for i in 0..q {
-                        let place = if l < n {
-                            l + j + n * (row + i)
-                        } else {
-                            row + i + n * (l + j)
-                        };
+                        let place =
+                            if l < n { l + j + n * (row + i) } else { row + i + n * (l + j) };
                         c[place] += values[i + q * j];
                     }
                 }
@@ -141,18 +130,11 @@ impl Front<'_> {
         self.scaled(c, l);
         y.copy_from_slice(&c[n * n..]);
         self.lambda_transpose(y);
-        let factored = if n <= SMALL {
-            cholesky(n, l)
-        } else {
-            large_cholesky(n, l, self.par)
-        };
+        let factored = if n <= SMALL { cholesky(n, l) } else { large_cholesky(n, l, self.par) };
         let log_det = factored.map_err(|scalar| {
             let symbolic = &self.layout.symbolic;
             let row = symbolic.scalars(self.shape.front).start + scalar;
-            failure(
-                self.layout,
-                symbolic.offset.partition_point(|&o| o <= row) - 1,
-            )
+            failure(self.layout, symbolic.offset.partition_point(|&o| o <= row) - 1)
         })?;
         self.solve_lower(l, y);
         Ok(log_det)
@@ -162,11 +144,8 @@ impl Front<'_> {
     pub fn scalar_templates(&self) -> Option<Vec<f64>> {
         let symbolic = &self.layout.symbolic;
         let nodes = symbolic.nodes(self.shape.front);
-        (nodes.len() == self.shape.n).then(|| {
-            nodes
-                .map(|v| self.templates[symbolic.factor[v] as usize][(0, 0)])
-                .collect()
-        })
+        (nodes.len() == self.shape.n)
+            .then(|| nodes.map(|v| self.templates[symbolic.factor[v] as usize][(0, 0)]).collect())
     }
 
     /// Lower triangle of Λ'C_ssΛ + I.
@@ -184,19 +163,13 @@ impl Front<'_> {
         }
         let symbolic = &self.layout.symbolic;
         for (v, at) in symbolic.nodes(self.shape.front).zip(self.node_offsets()) {
-            let (q, t) = (
-                symbolic.width(v),
-                &self.templates[symbolic.factor[v] as usize],
-            );
+            let (q, t) = (symbolic.width(v), &self.templates[symbolic.factor[v] as usize]);
             for j in 0..q {
                 let out = &mut l[n * (at + j)..n * (at + j + 1)];
                 out.fill(0.0);
                 for s in j..q {
                     let (column, f) = (&c[n * (at + s)..n * (at + s + 1)], t[(s, j)]);
-                    out[at..]
-                        .iter_mut()
-                        .zip(&column[at..])
-                        .for_each(|(o, c)| *o += f * c);
+                    out[at..].iter_mut().zip(&column[at..]).for_each(|(o, c)| *o += f * c);
                 }
                 self.lambda_transpose_from(v, at, out);
                 out[at + j] += 1.0;
@@ -209,10 +182,7 @@ impl Front<'_> {
         let symbolic = &self.layout.symbolic;
         let mut row = at;
         for u in v..symbolic.nodes(self.shape.front).end {
-            let (q, t) = (
-                symbolic.width(u),
-                &self.templates[symbolic.factor[u] as usize],
-            );
+            let (q, t) = (symbolic.width(u), &self.templates[symbolic.factor[u] as usize]);
             for i in 0..q {
                 x[row + i] = (i..q).map(|s| t[(s, i)] * x[row + s]).sum();
             }
@@ -223,8 +193,7 @@ impl Front<'_> {
     /// X ← Λ'X, n rows.
     pub fn lambda_transpose(&self, x: &mut [f64]) {
         let first = self.layout.symbolic.nodes(self.shape.front).start;
-        x.chunks_exact_mut(self.shape.n)
-            .for_each(|c| self.lambda_transpose_from(first, 0, c));
+        x.chunks_exact_mut(self.shape.n).for_each(|c| self.lambda_transpose_from(first, 0, c));
     }
 
     /// X ← ΛX, n rows.
@@ -232,10 +201,7 @@ impl Front<'_> {
         let symbolic = &self.layout.symbolic;
         for column in x.chunks_exact_mut(self.shape.n) {
             for (v, at) in symbolic.nodes(self.shape.front).zip(self.node_offsets()) {
-                let (q, t) = (
-                    symbolic.width(v),
-                    &self.templates[symbolic.factor[v] as usize],
-                );
+                let (q, t) = (symbolic.width(v), &self.templates[symbolic.factor[v] as usize]);
                 for i in (0..q).rev() {
                     column[at + i] = (0..=i).map(|s| t[(i, s)] * column[at + s]).sum();
                 }

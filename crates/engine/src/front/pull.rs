@@ -41,35 +41,28 @@ impl Front<'_> {
         }
         let nodes = &nodes;
         let leaves_of = |v: usize| {
-            symbolic
-                .earlier
-                .of(v)
-                .iter()
-                .filter_map(move |&(p, index)| {
-                    let slot = layout.slot_of(p as usize);
-                    let shape = layout.shapes[slot];
-                    let list = symbolic.later.of(p as usize);
-                    let inside = &list[list.partition_point(|&l| (l as usize) < nodes.start)..];
-                    let wide = shape.n > 1 && consecutive(inside);
-                    (slot < layout.n_leaves() && !wide).then_some((
-                        p as usize,
-                        slot,
-                        shape,
-                        index as usize,
-                    ))
-                })
+            symbolic.earlier.of(v).iter().filter_map(move |&(p, index)| {
+                let slot = layout.slot_of(p as usize);
+                let shape = layout.shapes[slot];
+                let list = symbolic.later.of(p as usize);
+                let inside = &list[list.partition_point(|&l| (l as usize) < nodes.start)..];
+                let wide = shape.n > 1 && consecutive(inside);
+                (slot < layout.n_leaves() && !wide).then_some((
+                    p as usize,
+                    slot,
+                    shape,
+                    index as usize,
+                ))
+            })
         };
-        tasks
-            .into_par_iter()
-            .with_min_len(4)
-            .for_each(|(v, column)| {
-                for (p, slot, shape, index) in leaves_of(v) {
-                    let y = piece(rows, &layout.rows, slot);
-                    let list = &symbolic.later.of(p)[index..];
-                    let offsets = &symbolic.offsets_of_rows(shape.front)[index..];
-                    subtract_column(n, shape.n, y, list, offsets, column, &symbolic.offset, base);
-                }
-            });
+        tasks.into_par_iter().with_min_len(4).for_each(|(v, column)| {
+            for (p, slot, shape, index) in leaves_of(v) {
+                let y = piece(rows, &layout.rows, slot);
+                let list = &symbolic.later.of(p)[index..];
+                let offsets = &symbolic.offsets_of_rows(shape.front)[index..];
+                subtract_column(n, shape.n, y, list, offsets, column, &symbolic.offset, base);
+            }
+        });
         right.par_chunks_mut(n).enumerate().for_each(|(j, column)| {
             for v in nodes.clone() {
                 let at = symbolic.offset[v] - base;
@@ -119,10 +112,7 @@ impl Front<'_> {
                 }
             });
         for (j, column) in right.chunks_exact_mut(n).enumerate() {
-            column
-                .iter_mut()
-                .enumerate()
-                .for_each(|(v, c)| *c -= products[v * k + j]);
+            column.iter_mut().enumerate().for_each(|(v, c)| *c -= products[v * k + j]);
         }
     }
 
@@ -148,17 +138,10 @@ impl Front<'_> {
         let d = &group[0];
         scratch.places.clear();
         let mut inside = 0;
-        for (i, &p) in symbolic
-            .rows
-            .of(d.front as usize)
-            .iter()
-            .enumerate()
-            .skip(d.start as usize)
+        for (i, &p) in symbolic.rows.of(d.front as usize).iter().enumerate().skip(d.start as usize)
         {
             let place = columns[p as usize];
-            scratch
-                .places
-                .extend((0..symbolic.width(p as usize) as u32).map(|s| place + s));
+            scratch.places.extend((0..symbolic.width(p as usize) as u32).map(|s| place + s));
             if i + 1 == d.stop as usize {
                 inside = scratch.places.len();
             }
@@ -241,9 +224,7 @@ impl Front<'_> {
             while stop < width && places[stop] == places[stop - 1] + 1 {
                 stop += 1;
             }
-            let target = c
-                .as_mut()
-                .submatrix_mut(at, places[j] as usize, inside, stop - j);
+            let target = c.as_mut().submatrix_mut(at, places[j] as usize, inside, stop - j);
             let run = all.subcols(j, stop - j);
             matmul::matmul(target, Accum::Add, own.transpose(), run, -1.0, self.par);
             j = stop;

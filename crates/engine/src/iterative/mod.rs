@@ -88,8 +88,7 @@ impl<'a> Iterative<'a> {
         for v in layout.inner_positions() {
             let q = symbolic.width(v);
             let target = &mut preconditioner[out.block[v]..out.block[v] + q * q];
-            out.diagonal_block(v, target)
-                .map_err(|_| failure(layout, v))?;
+            out.diagonal_block(v, target).map_err(|_| failure(layout, v))?;
         }
         out.preconditioner = preconditioner;
         Ok(out)
@@ -115,12 +114,8 @@ impl<'a> Iterative<'a> {
         let mut tasks = Vec::new();
         let mut rest = out.as_mut_slice();
         for chunk in positions.chunks(PER_TASK) {
-            let links = chunk
-                .iter()
-                .map(|&v| (symbolic.width(v), self.links.of(layout, v)));
-            let size = links
-                .map(|(w, l)| l.iter().map(|l| l.q as usize * w).sum::<usize>())
-                .sum();
+            let links = chunk.iter().map(|&v| (symbolic.width(v), self.links.of(layout, v)));
+            let size = links.map(|(w, l)| l.iter().map(|l| l.q as usize * w).sum::<usize>()).sum();
             let (mine, after) = rest.split_at_mut(size);
             tasks.push((chunk, mine));
             rest = after;
@@ -143,27 +138,15 @@ impl<'a> Iterative<'a> {
     /// Leaves next to a position: (link, its Y block for this position).
     fn leaves_of(&self, v: usize) -> impl Iterator<Item = (&'a Link, &[f64])> + '_ {
         let width = self.layout().symbolic.width(v);
-        let links = self
-            .links
-            .of(self.layout(), v)
-            .iter()
-            .filter(|l| l.is_leaf());
-        links.map(move |l| {
-            (
-                l,
-                &self.transposed[l.place as usize..][..l.q as usize * width],
-            )
-        })
+        let links = self.links.of(self.layout(), v).iter().filter(|l| l.is_leaf());
+        links.map(move |l| (l, &self.transposed[l.place as usize..][..l.q as usize * width]))
     }
 
     /// Cholesky factor of T'(A_vv − Σ Y_p'Y_p)T + I.
     fn diagonal_block(&self, v: usize, out: &mut [f64]) -> std::result::Result<(), usize> {
         let (own, t) = (self.cross().block(v).own(), self.template(v));
         let q = t.n;
-        let mut c = Square {
-            n: q,
-            data: own.to_vec(),
-        };
+        let mut c = Square { n: q, data: own.to_vec() };
         for (_, y) in self.leaves_of(v) {
             let m = y.len() / q;
             for j in 0..q {
@@ -187,47 +170,25 @@ impl<'a> Iterative<'a> {
         let mut right = self.multiply(&probes, Some(k));
         self.load_right(&mut right);
         let (b, a) = self.solve(right);
-        let mut schur = Square {
-            n: k,
-            data: self.cross().total.clone(),
-        };
+        let mut schur = Square { n: k, data: self.cross().total.clone() };
         self.subtract_explained(&b, k, &mut schur);
         let profile = Profile::from_parts(&schur, 0.0, &self.problem.basis, self.problem.n, reml)?;
-        let take = |x: &Columns| {
-            x.values
-                .chunks_exact(m)
-                .flat_map(|r| &r[..k])
-                .copied()
-                .collect()
-        };
-        let mut effects = Effects {
-            k,
-            b: take(&b),
-            a: take(&a),
-        };
+        let take = |x: &Columns| x.values.chunks_exact(m).flat_map(|r| &r[..k]).copied().collect();
+        let mut effects = Effects { k, b: take(&b), a: take(&a) };
         let raw: Vec<f64> = effects.a.clone();
         effects.project(&profile);
         let inverse = self.traces(&probes, &a);
         let t = &self.factor.templates;
-        let (gradient, first) = self
-            .problem
-            .first_order(t, &profile, &effects, inverse, reml);
+        let (gradient, first) = self.problem.first_order(t, &profile, &effects, inverse, reml);
         let templates = &self.problem.templates;
         let h = Directions::new(layout, templates, t, &effects);
-        let columns = Columns {
-            m: h.m,
-            values: h.values.clone(),
-        };
+        let columns = Columns { m: h.m, values: h.values.clone() };
         let right = self.multiply(&columns, None);
         let (_, a_h) = self.solve(right);
         let (mut quadratic, mut mixed) = (Square::zeros(h.m), vec![0.0; (k - 1) * h.m]);
         for (row, h_row) in columns.values.chunks_exact(h.m).enumerate() {
             for (j, hj) in h_row.iter().enumerate().filter(|(_, h)| **h != 0.0) {
-                axpy(
-                    *hj,
-                    a_h.rows(row, 1),
-                    &mut quadratic.data[h.m * j..h.m * (j + 1)],
-                );
+                axpy(*hj, a_h.rows(row, 1), &mut quadratic.data[h.m * j..h.m * (j + 1)]);
                 axpy(
                     *hj,
                     &raw[row * k..row * k + k - 1],
@@ -236,11 +197,7 @@ impl<'a> Iterative<'a> {
             }
         }
         let other = quadratic.transpose();
-        quadratic
-            .data
-            .iter_mut()
-            .zip(&other.data)
-            .for_each(|(a, b)| *a = 0.5 * (*a + b));
+        quadratic.data.iter_mut().zip(&other.data).for_each(|(a, b)| *a = 0.5 * (*a + b));
         let hessian = assemble(templates, &profile, &first, &h, &quadratic, mixed);
         Ok(Derivatives { gradient, hessian })
     }
@@ -252,9 +209,7 @@ impl<'a> Iterative<'a> {
             let block = self.cross().block(v);
             for i in 0..block.q {
                 let row = &mut out.values[(layout.start[v] + i) * out.m..][..layout.k];
-                row.iter_mut()
-                    .enumerate()
-                    .for_each(|(j, x)| *x = block.right()[block.q * j + i]);
+                row.iter_mut().enumerate().for_each(|(j, x)| *x = block.right()[block.q * j + i]);
             }
         }
     }
@@ -274,10 +229,6 @@ impl<'a> Iterative<'a> {
             }
         }
         let other = schur.transpose();
-        schur
-            .data
-            .iter_mut()
-            .zip(&other.data)
-            .for_each(|(a, b)| *a = 0.5 * (*a + b));
+        schur.data.iter_mut().zip(&other.data).for_each(|(a, b)| *a = 0.5 * (*a + b));
     }
 }

@@ -15,11 +15,7 @@ const FEW: usize = 40;
 
 fn rows_of_factor(layout: &Layout, templates: &Templates) -> Vec<usize> {
     let mut rows = vec![0; templates.widths.len()];
-    layout
-        .symbolic
-        .factor
-        .iter()
-        .for_each(|&f| rows[f as usize] += templates.widths[f as usize]);
+    layout.symbolic.factor.iter().for_each(|&f| rows[f as usize] += templates.widths[f as usize]);
     rows
 }
 
@@ -83,10 +79,6 @@ impl Iterative<'_> {
             }
         }
         let g = s.iter().zip(t).map(|(s, t)| s.times(t)).collect();
-        Sensitivity {
-            s,
-            g,
-            conditional: Vec::new(),
-        }
+        Sensitivity { s, g, conditional: Vec::new() }
     }
 }

@@ -25,11 +25,7 @@ impl Iterative<'_> {
         let layout = self.layout();
         let symbolic = &layout.symbolic;
         let positions: Vec<usize> = if leaves {
-            symbolic
-                .leaves
-                .iter()
-                .map(|&s| symbolic.first[s as usize] as usize)
-                .collect()
+            symbolic.leaves.iter().map(|&s| symbolic.first[s as usize] as usize).collect()
         } else {
             layout.inner_positions().collect()
         };
@@ -56,34 +52,15 @@ impl Iterative<'_> {
         let (m, shift) = (x.m, shift.unwrap_or(0));
         let total = m + shift;
         let mut out = Columns::zeros(symbolic.dim(), total);
-        let (leaves, inner) = out
-            .values
-            .split_at_mut(layout.scalar[layout.n_leaves()] * total);
+        let (leaves, inner) = out.values.split_at_mut(layout.scalar[layout.n_leaves()] * total);
         let node = |v: usize, out: &mut [f64]| {
             let block = self.cross().block(v);
             let mut sum = vec![0.0; block.q * m];
-            add_block(
-                block.q,
-                block.own(),
-                x.rows(layout.start[v], block.q),
-                m,
-                &mut sum,
-            );
-            for (&l, &at) in symbolic
-                .later
-                .of(v)
-                .iter()
-                .zip(self.cross().later_offsets(v))
-            {
+            add_block(block.q, block.own(), x.rows(layout.start[v], block.q), m, &mut sum);
+            for (&l, &at) in symbolic.later.of(v).iter().zip(self.cross().later_offsets(v)) {
                 let width = symbolic.width(l as usize);
                 let values = &block.later()[block.q * at as usize..][..block.q * width];
-                add_block(
-                    block.q,
-                    values,
-                    x.rows(layout.start[l as usize], width),
-                    m,
-                    &mut sum,
-                );
+                add_block(block.q, values, x.rows(layout.start[l as usize], width), m, &mut sum);
             }
             for link in self.links.of(layout, v) {
                 let q = link.q as usize;
@@ -120,13 +97,8 @@ impl Iterative<'_> {
             transpose_times(self.template(v), d, m);
         });
         let mut inner = self.conjugate_gradients(d, m);
-        self.each(false, m, &mut inner, |v, x| {
-            template_times(self.template(v), x, m)
-        });
-        let mut b = Columns {
-            m,
-            values: u.values,
-        };
+        self.each(false, m, &mut inner, |v, x| template_times(self.template(v), x, m));
+        let mut b = Columns { m, values: u.values };
         b.values.extend_from_slice(&inner);
         let (leaves, inner) = b.values.split_at_mut(first * m);
         let inner = &*inner;
@@ -134,18 +106,12 @@ impl Iterative<'_> {
             let slot = layout.slot_of(v);
             let q = symbolic.width(v);
             let rows = piece(&self.factor.rows, &layout.rows, slot);
-            for (&l, &at) in symbolic
-                .later
-                .of(v)
-                .iter()
-                .zip(self.cross().later_offsets(v))
-            {
+            for (&l, &at) in symbolic.later.of(v).iter().zip(self.cross().later_offsets(v)) {
                 let width = symbolic.width(l as usize);
                 let start = (layout.start[l as usize] - first) * m;
                 let y = &rows[q * at as usize..q * (at as usize + width)];
-                for (column, b) in y
-                    .chunks_exact(q)
-                    .zip(inner[start..start + width * m].chunks_exact(m))
+                for (column, b) in
+                    y.chunks_exact(q).zip(inner[start..start + width * m].chunks_exact(m))
                 {
                     for (f, u) in column.iter().zip(u.chunks_exact_mut(m)) {
                         axpy(-f, b, u);
@@ -156,10 +122,7 @@ impl Iterative<'_> {
             template_times(self.template(v), u, m);
         });
         let mut a = self.multiply(&b, None);
-        a.values
-            .iter_mut()
-            .zip(&c.values)
-            .for_each(|(a, c)| *a = c - *a);
+        a.values.iter_mut().zip(&c.values).for_each(|(a, c)| *a = c - *a);
         (b, a)
     }
 
@@ -168,9 +131,7 @@ impl Iterative<'_> {
         let (layout, symbolic) = (self.layout(), &self.layout().symbolic);
         let first = layout.scalar[layout.n_leaves()];
         let mut scaled = x.to_vec();
-        self.each(false, m, &mut scaled, |v, x| {
-            template_times(self.template(v), x, m)
-        });
+        self.each(false, m, &mut scaled, |v, x| template_times(self.template(v), x, m));
         let rows = |v: usize, n: usize| {
             let start = (layout.start[v] - first) * m;
             &scaled[start..start + n * m]
@@ -180,12 +141,7 @@ impl Iterative<'_> {
             let slot = layout.slot_of(v);
             let q = symbolic.width(v);
             let y = piece(&self.factor.rows, &layout.rows, slot);
-            for (&l, &at) in symbolic
-                .later
-                .of(v)
-                .iter()
-                .zip(self.cross().later_offsets(v))
-            {
+            for (&l, &at) in symbolic.later.of(v).iter().zip(self.cross().later_offsets(v)) {
                 let width = symbolic.width(l as usize);
                 let y = &y[q * at as usize..q * (at as usize + width)];
                 add_block(q, y, rows(l as usize, width), m, s);
@@ -196,12 +152,7 @@ impl Iterative<'_> {
         self.each(false, m, &mut out, |v, out| {
             let block = self.cross().block(v);
             add_block(block.q, block.own(), rows(v, block.q), m, out);
-            for (&l, &at) in symbolic
-                .later
-                .of(v)
-                .iter()
-                .zip(self.cross().later_offsets(v))
-            {
+            for (&l, &at) in symbolic.later.of(v).iter().zip(self.cross().later_offsets(v)) {
                 let width = symbolic.width(l as usize);
                 let values = &block.later()[block.q * at as usize..][..block.q * width];
                 add_block(block.q, values, rows(l as usize, width), m, out);
@@ -248,11 +199,7 @@ impl Iterative<'_> {
             let sp = self.apply(&p, m);
             let curvature = dots(&p, &sp, m);
             let ratio = |a: f64, b: f64| if b > 0.0 { a / b } else { 0.0 };
-            let alpha: Vec<f64> = rz
-                .iter()
-                .zip(&curvature)
-                .map(|(a, b)| ratio(*a, *b))
-                .collect();
+            let alpha: Vec<f64> = rz.iter().zip(&curvature).map(|(a, b)| ratio(*a, *b)).collect();
             add_scaled(&alpha, 1.0, &p, &mut x);
             add_scaled(&alpha, -1.0, &sp, &mut r);
             z = precondition(&r);

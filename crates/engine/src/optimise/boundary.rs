@@ -44,9 +44,8 @@ fn without_small_directions(t: &Square, start: usize, q: usize) -> Option<Square
     for i in 0..q {
         for j in 0..q {
             let terms = 0..=i.min(j);
-            product[(i, j)] = terms
-                .map(|s| t[(start + i, start + s)] * t[(start + j, start + s)])
-                .sum();
+            product[(i, j)] =
+                terms.map(|s| t[(start + i, start + s)] * t[(start + j, start + s)]).sum();
         }
     }
     let exact = (0..q).any(|j| t[(start + j, start + j)] == 0.0);

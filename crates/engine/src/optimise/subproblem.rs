@@ -40,11 +40,7 @@ impl Model {
         }
         let rotate = |j: usize| (0..m).map(|i| vectors[(i, j)] * gradient[i]).sum();
         let gradient = (0..m).map(rotate).collect();
-        Some(Self {
-            values,
-            vectors,
-            gradient,
-        })
+        Some(Self { values, vectors, gradient })
     }
 
     /// The minimiser within radius Δ.
@@ -76,14 +72,8 @@ impl Model {
         let decrease = -(0..m)
             .map(|j| self.gradient[j] * s[j] + 0.5 * self.values[j] * s[j] * s[j])
             .sum::<f64>();
-        let step = (0..m)
-            .map(|i| (0..m).map(|j| self.vectors[(i, j)] * s[j]).sum())
-            .collect();
-        Step {
-            step,
-            decrease,
-            length: norm(&s),
-        }
+        let step = (0..m).map(|i| (0..m).map(|j| self.vectors[(i, j)] * s[j]).sum()).collect();
+        Step { step, decrease, length: norm(&s) }
     }
 
     /// Whether the step grows without bound as the shift comes down to `least`.
@@ -115,11 +105,7 @@ impl Model {
                 high = shift
             }
             let newton = shift + (length - radius) / radius * sum / slope;
-            shift = if newton > low && newton < high {
-                newton
-            } else {
-                0.5 * (low + high)
-            };
+            shift = if newton > low && newton < high { newton } else { 0.5 * (low + high) };
         }
         shift
     }

@@ -6,7 +6,7 @@ use super::boundary::snapped;
 use super::subproblem::Model;
 use crate::error::{EngineError, Result};
 use crate::objective::Profile;
-use crate::problem::{Derivatives, Problem, Workspace};
+use crate::problem::{Problem, Workspace};
 
 /// Radius of the first step; T̃ = I means random effects as variable as the residual.
 const FIRST_RADIUS: f64 = 1.5;
@@ -19,8 +19,8 @@ const LEAST_RADIUS: f64 = 1e-9;
 /// (ε + this)² of it.
 const UNTESTED: f64 = 0.05;
 
-/// Multiplications of a factorisation from which a gradient that decides nothing is not computed.
-const DEAR: f64 = 1e8;
+/// Expected decrease of the criterion from which probed traces are good enough for a step.
+const ROUGH: f64 = 1.0;
 
 /// Rounding error of the criterion relative to its size.
 const ROUNDING: f64 = 2e-14;
@@ -36,10 +36,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            max_evaluations: 500,
-            tolerance: 1e-9,
-        }
+        Self { max_evaluations: 500, tolerance: 1e-9 }
     }
 }
 
@@ -79,14 +76,7 @@ pub fn minimise(
     options: Options,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Minimum> {
-    let mut search = Search {
-        problem,
-        work,
-        reml,
-        options,
-        interrupted,
-        trace: Vec::new(),
-    };
+    let mut search = Search { problem, work, reml, options, interrupted, trace: Vec::new() };
     let start = approach(problem, search.work, start, reml, interrupted)?;
     let profile = search.evaluate(&start)?;
     let mut at = Minimum {
@@ -119,14 +109,8 @@ impl Search<'_> {
             return Err(EngineError::Interrupted);
         }
         let profile = self.problem.evaluate(self.work, theta, self.reml);
-        self.trace
-            .push(profile.as_ref().map_or(f64::NAN, |p| p.deviance));
+        self.trace.push(profile.as_ref().map_or(f64::NAN, |p| p.deviance));
         profile
-    }
-
-    fn derivatives(&mut self, profile: &Profile) -> Derivatives {
-        self.problem
-            .derivatives(self.work, profile, self.reml, true)
     }
 
     fn spent(&self) -> bool {
@@ -140,15 +124,26 @@ impl Search<'_> {
 
     fn descend(&mut self, at: &mut Minimum) -> Result<()> {
         let mut radius = FIRST_RADIUS;
+        let mut rough = self.problem.prefers_rough_start();
         loop {
-            let derivatives = self.derivatives(&at.profile);
+            let derivatives = if rough {
+                self.problem.rough_derivatives(self.work, &at.profile, self.reml)
+            } else {
+                self.problem.derivatives(self.work, &at.profile, self.reml, true)
+            };
             at.gradient = derivatives.gradient;
             let Some(model) = Model::new(&at.gradient, &derivatives.hessian) else {
                 at.status = Status::Stalled;
                 return Ok(());
             };
+            if rough && model.step(radius).decrease < ROUGH {
+                rough = false;
+                continue;
+            }
             match self.step(at, &model, &mut radius)? {
                 None => {}
+                // Rough derivatives are not believed when they see nothing left to gain.
+                Some(Status::Converged | Status::Stalled) if rough => rough = false,
                 Some(status) => {
                     at.status = status;
                     return Ok(());
@@ -183,19 +178,13 @@ impl Search<'_> {
                 }
                 return Ok(status);
             }
-            let trial: Vec<f64> = at
-                .theta
-                .iter()
-                .zip(&step.step)
-                .map(|(t, s)| t + s)
-                .collect();
+            let trial: Vec<f64> = at.theta.iter().zip(&step.step).map(|(t, s)| t + s).collect();
             let profile = match self.evaluate(&trial) {
                 Err(EngineError::Interrupted) => return Err(EngineError::Interrupted),
                 other => other.ok(),
             };
-            let decrease = profile
-                .as_ref()
-                .map_or(f64::NEG_INFINITY, |p| at.profile.deviance - p.deviance);
+            let decrease =
+                profile.as_ref().map_or(f64::NEG_INFINITY, |p| at.profile.deviance - p.deviance);
             let ratio = decrease / step.decrease;
             if ratio < 0.25 {
                 *radius = 0.3 * step.length;
@@ -221,10 +210,8 @@ impl Search<'_> {
     /// The gradient after a last step that left `share` of it: computed where that is cheap, else
     /// estimated.
     fn last_gradient(&mut self, at: &mut Minimum, share: f64) {
-        if self.problem.layout.symbolic.cost() < DEAR {
-            let derivatives = self
-                .problem
-                .derivatives(self.work, &at.profile, self.reml, false);
+        if !self.problem.gradient_is_dear() {
+            let derivatives = self.problem.derivatives(self.work, &at.profile, self.reml, false);
             at.gradient = derivatives.gradient;
         } else {
             at.gradient.iter_mut().for_each(|g| *g *= share);

@@ -112,16 +112,10 @@ impl Inner<'_> {
         let symbolic = &self.front.layout.symbolic;
         let factor = |v: usize| symbolic.factor[v] as usize;
         let nodes = symbolic.nodes(self.front.shape.front);
-        let t: Vec<f64> = nodes
-            .clone()
-            .map(|v| self.front.templates[factor(v)][(0, 0)])
-            .collect();
+        let t: Vec<f64> = nodes.clone().map(|v| self.front.templates[factor(v)][(0, 0)]).collect();
         let mut row = vec![0.0; n];
         for j in 0..n {
-            let (c, phi) = (
-                &self.c[n * j..n * (j + 1)],
-                &phi_inverse[n * j..n * (j + 1)],
-            );
+            let (c, phi) = (&self.c[n * j..n * (j + 1)], &phi_inverse[n * j..n * (j + 1)]);
             let mut own = c[j] * phi[j] * t[j];
             for i in j + 1..n {
                 let product = c[i] * phi[i];
@@ -130,9 +124,7 @@ impl Inner<'_> {
             }
             row[j] += own;
         }
-        nodes
-            .zip(&row)
-            .for_each(|(v, value)| out.g[factor(v)][(0, 0)] += value);
+        nodes.zip(&row).for_each(|(v, value)| out.g[factor(v)][(0, 0)] += value);
     }
 
     fn full_c(&self) -> Vec<f64> {
@@ -188,10 +180,7 @@ impl Inner<'_> {
         );
         subtract_diagonal_blocks(front, &v, &h, &|_| true, &mut out.g);
         let symbolic = &front.layout.symbolic;
-        if symbolic
-            .nodes(front.shape.front)
-            .any(|u| want_s(symbolic.factor[u] as usize))
-        {
+        if symbolic.nodes(front.shape.front).any(|u| want_s(symbolic.factor[u] as usize)) {
             let mut vq = vec![0.0; n * r];
             matmul::matmul(
                 MatMut::from_column_major_slice_mut(&mut vq, n, r),
@@ -281,10 +270,7 @@ fn scale_both_sides(front: &Front<'_>, a: &mut [f64]) {
     // Right multiplication by Λ': columns of each node, from the last back.
     let mut at = 0;
     for v in symbolic.nodes(front.shape.front) {
-        let (q, t) = (
-            symbolic.width(v),
-            &front.templates[symbolic.factor[v] as usize],
-        );
+        let (q, t) = (symbolic.width(v), &front.templates[symbolic.factor[v] as usize]);
         for j in (0..q).rev() {
             let (before, from) = a.split_at_mut(n * (at + j));
             let column = &mut from[..n];

@@ -94,15 +94,10 @@ impl Leaves<'_> {
         let layout = &*self.factor.layout;
         let front = layout.shapes[slot].front;
         if self.pairs.holds(v) {
-            self.pairs
-                .leaf(layout, v, block, self.values, &mut scratch.b);
+            self.pairs.leaf(layout, v, block, self.values, &mut scratch.b);
             return;
         }
-        let above = Above {
-            layout,
-            values: self.inverse,
-            from: 0,
-        };
+        let above = Above { layout, values: self.inverse, from: 0 };
         scratch.product.resize(q * r, 0.0);
         match self.window(front, r) {
             Some((t, row)) => {
@@ -116,21 +111,12 @@ impl Leaves<'_> {
             None => {
                 above.gather(front, r, &mut scratch.gathered);
                 scratch.product.fill(0.0);
-                multiply_add(
-                    q,
-                    r,
-                    r,
-                    block.later(),
-                    &scratch.gathered,
-                    &mut scratch.product,
-                );
+                multiply_add(q, r, r, block.later(), &scratch.gathered, &mut scratch.product);
             }
         }
         for c in 0..r {
-            let (left, right) = (
-                &scratch.product[q * c..q * (c + 1)],
-                &block.later()[q * c..q * (c + 1)],
-            );
+            let (left, right) =
+                (&scratch.product[q * c..q * (c + 1)], &block.later()[q * c..q * (c + 1)]);
             for j in 0..q {
                 (0..q).for_each(|i| scratch.b[i + q * j] += left[i] * right[j]);
             }
@@ -169,10 +155,7 @@ fn multiply_add(m: usize, n: usize, columns: usize, a: &[f64], b: &[f64], c: &mu
 
 /// Adds a leaf's Z_j'V⁻¹Z_j to `s_sum` and Z_j'V⁻¹Z_jT to `g_sum`; leaves Q_jj in `small`.
 #[inline(always)]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one call site, inlined per block width"
-)]
+#[expect(clippy::too_many_arguments, reason = "one call site, inlined per block width")]
 fn leaf(
     q: usize,
     c: &[f64],

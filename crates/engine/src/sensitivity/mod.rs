@@ -65,21 +65,14 @@ impl InverseMemory {
     /// Reserves it.
     pub fn new(layout: &Layout, pairs: &Pairs) -> Self {
         let inverse = vec![0.0; layout.inverse[layout.inverse.len() - 1]];
-        Self {
-            inverse,
-            pairs: vec![0.0; pairs.size()],
-        }
+        Self { inverse, pairs: vec![0.0; pairs.size()] }
     }
 }
 
 impl Sensitivity {
     fn zeros(widths: &[usize]) -> Self {
         let zeros: Vec<Square> = widths.iter().map(|&q| Square::zeros(q)).collect();
-        Self {
-            s: zeros.clone(),
-            g: zeros,
-            conditional: Vec::new(),
-        }
+        Self { s: zeros.clone(), g: zeros, conditional: Vec::new() }
     }
 
     fn add(&mut self, other: &Self) {
@@ -113,20 +106,9 @@ impl Sensitivity {
             }
         }
         out.add(&divided);
-        pairs.multiply(
-            layout,
-            cross,
-            factor.links.as_deref(),
-            &memory.inverse,
-            &mut memory.pairs,
-        );
-        let leaves = Leaves {
-            factor,
-            cross,
-            pairs,
-            inverse: &memory.inverse,
-            values: &memory.pairs,
-        };
+        pairs.multiply(layout, cross, factor.links.as_deref(), &memory.inverse, &mut memory.pairs);
+        let leaves =
+            Leaves { factor, cross, pairs, inverse: &memory.inverse, values: &memory.pairs };
         leaves.add_to(&mut out, conditional);
         if conditional {
             copy_conditional(layout, &memory.inverse, &mut out.conditional);
@@ -154,10 +136,7 @@ fn divide(g: &Square, t: &Square) -> Square {
     let mut s = g.transpose();
     solve_lower_transpose(t.n, &t.data, &mut s.data, t.n);
     let other = s.transpose();
-    s.data
-        .iter_mut()
-        .zip(&other.data)
-        .for_each(|(a, b)| *a = 0.5 * (*a + b));
+    s.data.iter_mut().zip(&other.data).for_each(|(a, b)| *a = 0.5 * (*a + b));
     s
 }
 
@@ -192,45 +171,21 @@ fn fronts(
     let layout = &*factor.layout;
     let (below, above) = inverse.split_at_mut(layout.inverse[slots.end]);
     let current = &mut below[layout.inverse[slots.start]..];
-    let work: Vec<_> = slots
-        .clone()
-        .zip(pieces(current, &layout.inverse, slots.clone()))
-        .collect();
-    let above = Above {
-        layout,
-        values: above,
-        from: layout.inverse[slots.end],
-    };
+    let work: Vec<_> = slots.clone().zip(pieces(current, &layout.inverse, slots.clone())).collect();
+    let above = Above { layout, values: above, from: layout.inverse[slots.end] };
     let run = |par: Par, (slot, q): (usize, &mut [f64])| {
         let shape = layout.shapes[slot];
-        let front = Front {
-            layout,
-            shape,
-            templates: &factor.templates,
-            par,
-        };
+        let front = Front { layout, shape, templates: &factor.templates, par };
         let c = piece(&factor.fronts, &layout.front, slot);
         let l = piece(&factor.factors, &layout.factor, slot);
         let y = piece(&factor.rows, &layout.rows, slot);
         let direct = shape.n <= CHEAP;
         let want = |f: usize| direct || exact[f];
-        (
-            Inner {
-                front,
-                c,
-                l,
-                y,
-                above: &above,
-            }
-            .run(q, &want),
-            direct,
-        )
+        (Inner { front, c, l, y, above: &above }.run(q, &want), direct)
     };
     if work.len() > 1 && cost(layout, &slots) > PARALLEL {
         work.into_par_iter().map(|job| run(Par::Seq, job)).collect()
     } else {
-        work.into_iter()
-            .map(|job| run(Par::rayon(0), job))
-            .collect()
+        work.into_iter().map(|job| run(Par::rayon(0), job)).collect()
     }
 }

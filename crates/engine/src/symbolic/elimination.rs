@@ -64,10 +64,7 @@ impl<T: Copy> Lists<T> {
     fn with_capacity(n: usize) -> Self {
         let mut pointers = Vec::with_capacity(n + 1);
         pointers.push(0);
-        Self {
-            pointers,
-            items: Vec::new(),
-        }
+        Self { pointers, items: Vec::new() }
     }
 
     fn push_list(&mut self, list: impl Iterator<Item = T>) {
@@ -122,11 +119,7 @@ impl Symbolic {
     pub fn new(graph: &Graph, order: &Order, widths: &[usize]) -> Self {
         let n = graph.n();
         let position = inverse(&order.nodes);
-        let factor: Vec<u16> = order
-            .nodes
-            .iter()
-            .map(|&v| graph.factor[v as usize])
-            .collect();
+        let factor: Vec<u16> = order.nodes.iter().map(|&v| graph.factor[v as usize]).collect();
         let level = (order.nodes.iter().zip(&factor))
             .map(|(&v, &f)| v - graph.first[f as usize] as u32)
             .collect();
@@ -222,10 +215,7 @@ fn later_neighbours(graph: &Graph, order: &Order, position: &[u32]) -> Lists<u32
     let mut list = Vec::new();
     for (p, &node) in order.nodes.iter().enumerate() {
         list.clear();
-        let positions = graph
-            .of(node as usize)
-            .iter()
-            .map(|&v| position[v as usize]);
+        let positions = graph.of(node as usize).iter().map(|&v| position[v as usize]);
         list.extend(positions.filter(|&v| v > p as u32));
         if order.dense_from == Some(p) {
             // Explicit zeros in one row: elimination fills the others.
@@ -296,12 +286,8 @@ fn fronts(later: &Lists<u32>) -> Vec<(u32, Vec<u32>)> {
             continue;
         }
         let skip = joined.map_or(0, |(_, start)| start);
-        let mut rows: Vec<u32> = out[base].1[skip..]
-            .iter()
-            .copied()
-            .filter(|&u| u as usize != v)
-            .chain(added)
-            .collect();
+        let mut rows: Vec<u32> =
+            out[base].1[skip..].iter().copied().filter(|&u| u as usize != v).chain(added).collect();
         rows.sort_unstable();
         if let Some((s, start)) = joined {
             close(&mut out, &mut children, s, start);
@@ -346,9 +332,7 @@ fn relax(
     let n = later.n_lists() as u32;
     let ends: Vec<u32> = fronts.iter().skip(1).map(|f| f.0).chain([n]).collect();
     let width = |rows: &[u32]| -> usize {
-        rows.iter()
-            .map(|&p| offset[p as usize + 1] - offset[p as usize])
-            .sum()
+        rows.iter().map(|&p| offset[p as usize + 1] - offset[p as usize]).sum()
     };
     let mut has_child = vec![false; n as usize];
     for (_, rows) in &fronts {
@@ -359,19 +343,10 @@ fn relax(
     let mut stack: Vec<Merged> = Vec::with_capacity(fronts.len());
     for ((first, rows), end) in fronts.into_iter().zip(ends) {
         let leaf = end == first + 1 && !has_child[first as usize];
-        let mut new = Merged {
-            first,
-            end,
-            rows,
-            zeros: 0.0,
-            leaf,
-        };
+        let mut new = Merged { first, end, rows, zeros: 0.0, leaf };
         while let Some(top) = stack.last() {
             // All rows of a front lie among its parent and the parent's rows.
-            let child = top
-                .rows
-                .first()
-                .is_some_and(|p| (new.first..new.end).contains(p));
+            let child = top.rows.first().is_some_and(|p| (new.first..new.end).contains(p));
             if top.leaf || new.leaf || !child {
                 break;
             }
@@ -385,11 +360,7 @@ fn relax(
             if zeros > allowed.map_or(ZEROS_ALLOWED_LARGE, |(_, share)| *share) * total {
                 break;
             }
-            new = Merged {
-                first: top.first,
-                zeros,
-                ..new
-            };
+            new = Merged { first: top.first, zeros, ..new };
             stack.pop();
         }
         stack.push(new);
@@ -397,9 +368,7 @@ fn relax(
     let mut first: Vec<u32> = stack.iter().map(|f| f.first).collect();
     first.push(n);
     let mut rows = Lists::with_capacity(stack.len());
-    stack
-        .into_iter()
-        .for_each(|f| rows.push_list(f.rows.into_iter()));
+    stack.into_iter().for_each(|f| rows.push_list(f.rows.into_iter()));
     (first, rows)
 }
 
@@ -422,25 +391,13 @@ fn descendants(rows: &Lists<u32>, front: &[u32]) -> Lists<Descendant> {
             let mut start = 0;
             for run in list.chunk_by(|&a, &b| front[a as usize] == front[b as usize]) {
                 let stop = start + run.len();
-                let part = Descendant {
-                    front: s as u32,
-                    start: start as u32,
-                    stop: stop as u32,
-                };
+                let part = Descendant { front: s as u32, start: start as u32, stop: stop as u32 };
                 each(front[run[0] as usize] as usize, part);
                 start = stop;
             }
         }
     };
-    Lists::gathered(
-        rows.n_lists(),
-        visit,
-        Descendant {
-            front: 0,
-            start: 0,
-            stop: 0,
-        },
-    )
+    Lists::gathered(rows.n_lists(), visit, Descendant { front: 0, start: 0, stop: 0 })
 }
 
 /// Leaves, and the other fronts by height.

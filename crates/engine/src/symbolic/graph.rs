@@ -42,12 +42,7 @@ impl Graph {
             }
             pointers[node + 1] = neighbours.len();
         }
-        Self {
-            first,
-            factor,
-            pointers,
-            neighbours,
-        }
+        Self { first, factor, pointers, neighbours }
     }
 
     /// Number of nodes.

@@ -44,11 +44,7 @@ pub fn order(graph: &Graph, widths: &[usize]) -> Order {
     let factors = by_size(graph);
     if graph.n_pairs() == 0 {
         let parent = vec![u32::MAX; graph.n()];
-        return Order {
-            nodes: factors,
-            parent,
-            dense_from: None,
-        };
+        return Order { nodes: factors, parent, dense_from: None };
     }
     let (tree, cost) = analyse(graph, &factors, widths);
     if cost > WORTH_A_SEARCH && may_improve(graph) {
@@ -62,13 +58,9 @@ pub fn order(graph: &Graph, widths: &[usize]) -> Order {
         Some(first) => {
             let last = factors.len() - 1;
             let chain = |v: usize| if v == last { u32::MAX } else { v as u32 + 1 };
-            let parent: Vec<u32> = (0..=last)
-                .map(|v| if v < first { tree[v] } else { chain(v) })
-                .collect();
-            Order {
-                dense_from: Some(first),
-                ..postordered(&factors, &parent)
-            }
+            let parent: Vec<u32> =
+                (0..=last).map(|v| if v < first { tree[v] } else { chain(v) }).collect();
+            Order { dense_from: Some(first), ..postordered(&factors, &parent) }
         }
         None => postordered(&factors, &tree),
     }
@@ -87,12 +79,7 @@ fn dense_remainder(graph: &Graph, widths: &[usize], cost: f64) -> Option<usize> 
 
 fn may_improve(graph: &Graph) -> bool {
     let n = graph.n() as f64;
-    let largest = graph
-        .first
-        .windows(2)
-        .map(|w| w[1] - w[0])
-        .max()
-        .unwrap_or(0) as f64;
+    let largest = graph.first.windows(2).map(|w| w[1] - w[0]).max().unwrap_or(0) as f64;
     let many = graph.first.len() > 3 && n - largest > LARGE_REMAINDER * n;
     many || (graph.n_pairs() as f64) < FEW_NEIGHBOURS * n
 }
@@ -101,10 +88,7 @@ fn may_improve(graph: &Graph) -> bool {
 fn by_size(graph: &Graph) -> Vec<u32> {
     let mut factors: Vec<usize> = (0..graph.first.len() - 1).collect();
     factors.sort_by_key(|&f| std::cmp::Reverse(graph.first[f + 1] - graph.first[f]));
-    factors
-        .iter()
-        .flat_map(|&f| graph.first[f] as u32..graph.first[f + 1] as u32)
-        .collect()
+    factors.iter().flat_map(|&f| graph.first[f] as u32..graph.first[f + 1] as u32).collect()
 }
 
 /// Upper triangle of the pattern in a given order, columns sorted.
@@ -115,10 +99,7 @@ fn upper(graph: &Graph, nodes: &[u32]) -> SymbolicSparseColMat<usize> {
     let mut indices = Vec::with_capacity(n + graph.n_pairs() / 2);
     for (j, &node) in nodes.iter().enumerate() {
         let start = indices.len();
-        let earlier = graph
-            .of(node as usize)
-            .iter()
-            .map(|&i| position[i as usize] as usize);
+        let earlier = graph.of(node as usize).iter().map(|&i| position[i as usize] as usize);
         indices.extend(earlier.filter(|&i| i < j));
         indices[start..].sort_unstable();
         indices.push(j);
@@ -130,10 +111,7 @@ fn upper(graph: &Graph, nodes: &[u32]) -> SymbolicSparseColMat<usize> {
 /// Position of each node.
 pub fn inverse(nodes: &[u32]) -> Vec<u32> {
     let mut position = vec![0u32; nodes.len()];
-    nodes
-        .iter()
-        .enumerate()
-        .for_each(|(p, &node)| position[node as usize] = p as u32);
+    nodes.iter().enumerate().for_each(|(p, &node)| position[node as usize] = p as u32);
     position
 }
 
@@ -155,13 +133,8 @@ fn analyse(graph: &Graph, nodes: &[u32], widths: &[usize]) -> (Vec<u32>, f64) {
         total as f64 / n.max(1) as f64
     };
     let width = |p: usize| widths[graph.factor[nodes[p] as usize] as usize] as f64;
-    let cost = (0..n)
-        .map(|p| width(p) * (counts[p] as f64 * mean).powi(2))
-        .sum();
-    let parent = tree
-        .iter()
-        .map(|&t| if t < 0 { u32::MAX } else { t as u32 })
-        .collect();
+    let cost = (0..n).map(|p| width(p) * (counts[p] as f64 * mean).powi(2)).sum();
+    let parent = tree.iter().map(|&t| if t < 0 { u32::MAX } else { t as u32 }).collect();
     (parent, cost)
 }
 
@@ -191,11 +164,7 @@ fn postordered(nodes: &[u32], parent: &[u32]) -> Order {
     let n = nodes.len();
     let (mut head, mut next) = (vec![u32::MAX; n + 1], vec![u32::MAX; n]);
     for v in (0..n).rev() {
-        let list = if parent[v] == u32::MAX {
-            n
-        } else {
-            parent[v] as usize
-        };
+        let list = if parent[v] == u32::MAX { n } else { parent[v] as usize };
         next[v] = head[list];
         head[list] = v as u32;
     }

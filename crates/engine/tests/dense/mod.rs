@@ -43,10 +43,7 @@ impl Sample {
             groups: self
                 .codes
                 .iter()
-                .map(|(codes, n_levels)| Group {
-                    codes,
-                    n_levels: *n_levels,
-                })
+                .map(|(codes, n_levels)| Group { codes, n_levels: *n_levels })
                 .collect(),
             terms: self
                 .terms
@@ -80,11 +77,7 @@ impl Sample {
                 }
             }
             let zt: Vec<Vec<f64>> = (0..n)
-                .map(|i| {
-                    (0..q)
-                        .map(|c| (0..q).map(|r| z[r][i] * t[r][c]).sum())
-                        .collect()
-                })
+                .map(|i| (0..q).map(|c| (0..q).map(|r| z[r][i] * t[r][c]).sum()).collect())
                 .collect();
             let codes = &self.codes[*group].0;
             for i in 0..n {
@@ -110,16 +103,14 @@ pub struct Dense {
 impl Dense {
     pub fn new(sample: &Sample, theta: &[f64], reml: bool) -> Self {
         let (n, p) = (sample.y.len(), sample.x.len());
-        let mut right: Vec<Vec<f64>> = (0..n)
-            .map(|i| sample.x.iter().map(|x| x[i]).chain([sample.y[i]]).collect())
-            .collect();
+        let mut right: Vec<Vec<f64>> =
+            (0..n).map(|i| sample.x.iter().map(|x| x[i]).chain([sample.y[i]]).collect()).collect();
         let original = right.clone();
         let log_v = gauss(&mut sample.v(theta), &mut right);
         let product =
             |a: usize, b: usize| -> f64 { (0..n).map(|i| original[i][a] * right[i][b]).sum() };
-        let mut xvx: Vec<Vec<f64>> = (0..p)
-            .map(|a| (0..p).map(|b| product(a, b)).collect())
-            .collect();
+        let mut xvx: Vec<Vec<f64>> =
+            (0..p).map(|a| (0..p).map(|b| product(a, b)).collect()).collect();
         let mut solved: Vec<Vec<f64>> = (0..p)
             .map(|a| {
                 let mut row = vec![0.0; p + 1];
@@ -137,12 +128,7 @@ impl Dense {
             deviance += log_x;
         }
         let covariance = solved.iter().map(|row| row[..p].to_vec()).collect();
-        Self {
-            beta,
-            deviance,
-            covariance,
-            pwrss,
-        }
+        Self { beta, deviance, covariance, pwrss }
     }
 }
 

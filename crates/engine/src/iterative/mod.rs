@@ -31,8 +31,9 @@ use probes::probe_columns;
 /// An exact evaluation must cost this many times an iterative one.
 const ADVANTAGE: f64 = 4.0;
 
-/// Multiplications per second: dense kernels, and passes over sparse blocks.
-const DENSE_RATE: f64 = 8e9;
+/// Multiplications per second, of which only the ratio matters much: dense kernels, and passes over
+/// sparse blocks.
+const DENSE_RATE: f64 = 2e10;
 const SPARSE_RATE: f64 = 1e9;
 
 /// Typical number of steps of conjugate gradients.
@@ -45,7 +46,8 @@ const PER_TASK: usize = 256;
 pub fn worthwhile(layout: &Layout, templates: &Templates) -> bool {
     let symbolic = &layout.symbolic;
     let columns = layout.k + probe_columns(layout, templates) + templates.parameters.len();
-    let exact = 3.0 * symbolic.cost() / DENSE_RATE;
+    // A factorisation, and rough derivatives from it.
+    let exact = 1.3 * symbolic.cost() / DENSE_RATE;
     let pass = 2.0 * symbolic.later.n_items() as f64 * (columns as f64) / SPARSE_RATE;
     exact > 0.03 && exact > ADVANTAGE * TYPICAL_STEPS * pass
 }

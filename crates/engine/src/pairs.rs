@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use crate::cross_products::{CrossProducts, RowBlock};
 use crate::layout::{Layout, piece};
 use crate::links::Links;
-use crate::symbolic::Symbolic;
+use crate::symbolic::{Symbolic, consecutive};
 
 /// A remainder with fewer rows fits in cache: gathering is as good.
 const LARGE: usize = 96;
@@ -44,12 +44,9 @@ impl Pairs {
         for &leaf in &symbolic.leaves {
             let v = symbolic.first[leaf as usize] as usize;
             let list = symbolic.rows.of(leaf as usize);
-            let (Some(&first), Some(&last)) = (list.first(), list.last()) else {
-                continue;
-            };
-            let consecutive = (last - first) as usize + 1 == list.len();
+            let Some(&first) = list.first() else { continue };
             let inside = symbolic.front[first as usize] as usize == shape.front;
-            held[v] = inside && !(consecutive && list.len() >= 16);
+            held[v] = inside && !(consecutive(list) && list.len() >= 16);
         }
         let mut place = vec![0u32; symbolic.later.n_items()];
         let (mut size, mut columns) = (0usize, Vec::new());

@@ -13,10 +13,10 @@ use crate::factor::Factor;
 use crate::sensitivity::Sensitivity;
 
 /// Stochastic probes of a factor with many levels.
-const PROBES: usize = 4;
+pub const PROBES: usize = 4;
 
 /// A factor with at most this many levels is probed level by level.
-const FEW: usize = 40;
+pub const FEW: usize = 40;
 
 /// The probes of one factor.
 struct Probes {
@@ -42,14 +42,14 @@ pub fn probed(factor: &Factor, cross: &CrossProducts) -> Sensitivity {
         m += count * t.n;
     }
     let mut values = vec![0.0; symbolic.dim() * m];
-    let mut state = 0x2545_F491_4F6C_DD1D_u64;
+    let mut signs = Signs::new();
     for (v, (&f, &level)) in symbolic.factor.iter().zip(&symbolic.level).enumerate() {
         let (probes, q) = (&plan[f as usize], symbolic.width(v));
         for r in 0..probes.count {
             let value = if probes.exact {
                 f64::from(u8::from(r == level as usize))
             } else {
-                sign(&mut state)
+                signs.next_sign()
             };
             for a in 0..q {
                 values[(layout.start[v] + a) * m + probes.start + r * q + a] = value;
@@ -80,10 +80,21 @@ fn sums(factor: &Factor, plan: &[Probes], quadratic: &Square) -> Sensitivity {
     Sensitivity { s, g, conditional: Vec::new() }
 }
 
-/// ±1 by Marsaglia's xorshift.
-fn sign(state: &mut u64) -> f64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    if *state >> 63 == 0 { 1.0 } else { -1.0 }
+/// Signs ±1 by Marsaglia's xorshift, always the same sequence.
+pub struct Signs(u64);
+
+impl Signs {
+    /// The start of the sequence.
+    #[expect(clippy::new_without_default, reason = "there is one sequence, not a default one")]
+    pub fn new() -> Self {
+        Self(0x2545_F491_4F6C_DD1D)
+    }
+
+    /// The next sign.
+    pub fn next_sign(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        if self.0 >> 63 == 0 { 1.0 } else { -1.0 }
+    }
 }

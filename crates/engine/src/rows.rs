@@ -27,11 +27,6 @@ impl RowsByLevel {
         Self { pointers, rows: Some(rows) }
     }
 
-    /// Number of rows of a level.
-    pub fn count(&self, level: usize) -> usize {
-        self.pointers[level + 1] - self.pointers[level]
-    }
-
     /// Rows of a level.
     #[inline]
     pub fn of(&self, level: usize) -> impl Iterator<Item = usize> + '_ {

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::Front;
 use crate::layout::{Shape, piece};
 use crate::links::Links;
-use crate::symbolic::Descendant;
+use crate::symbolic::{Descendant, consecutive};
 
 /// Multiplications up to which an update is written out element by element.
 const SMALL_UPDATE: usize = 4000;
@@ -230,11 +230,6 @@ impl Front<'_> {
             j = stop;
         }
     }
-}
-
-/// Whether sorted positions, at least one, follow each other without a gap.
-fn consecutive(list: &[u32]) -> bool {
-    (list[list.len() - 1] - list[0]) as usize + 1 == list.len()
 }
 
 /// Memory for the updates of one front.

@@ -4,14 +4,9 @@ use super::Iterative;
 use crate::covariance::Templates;
 use crate::dense::Square;
 use crate::layout::Layout;
+use crate::probes::{FEW, PROBES, Signs};
 use crate::row_major::Columns;
 use crate::sensitivity::Sensitivity;
-
-/// Stochastic probes for the factors with many levels.
-const PROBES: usize = 4;
-
-/// Factors with at most this many scalar rows are probed one by one.
-const FEW: usize = 40;
 
 fn rows_of_factor(layout: &Layout, templates: &Templates) -> Vec<usize> {
     let mut rows = vec![0; templates.widths.len()];
@@ -33,7 +28,7 @@ impl Iterative<'_> {
         let m = probe_columns(layout, templates);
         let mut out = Columns::zeros(layout.symbolic.dim(), m);
         let mut next = PROBES;
-        let mut state = 0x2545_F491_4F6C_DD1D_u64;
+        let mut signs = Signs::new();
         for (v, &f) in layout.symbolic.factor.iter().enumerate() {
             for i in 0..layout.symbolic.width(v) {
                 let row = &mut out.values[(layout.start[v] + i) * m..][..m];
@@ -41,12 +36,7 @@ impl Iterative<'_> {
                     row[next] = 1.0;
                     next += 1;
                 } else {
-                    for value in &mut row[..PROBES] {
-                        state ^= state << 13;
-                        state ^= state >> 7;
-                        state ^= state << 17;
-                        *value = if state >> 63 == 0 { 1.0 } else { -1.0 };
-                    }
+                    row[..PROBES].iter_mut().for_each(|v| *v = signs.next_sign());
                 }
             }
         }

@@ -11,6 +11,7 @@ use crate::dense::{solve_lower, solve_lower_transpose};
 use crate::factor::Factor;
 use crate::layout::piece;
 use crate::pairs::Pairs;
+use crate::symbolic::consecutive;
 
 /// All leaves on the way down.
 pub struct Leaves<'a> {
@@ -132,8 +133,7 @@ impl Leaves<'_> {
         let list = symbolic.rows.of(front);
         let (first, last) = (*list.first()?, *list.last()?);
         let t = symbolic.front[first as usize];
-        let consecutive = (last - first) as usize + 1 == list.len();
-        (r >= WIDE && consecutive && symbolic.front[last as usize] == t).then(|| {
+        (r >= WIDE && consecutive(list) && symbolic.front[last as usize] == t).then(|| {
             let row = symbolic.offset[first as usize] - symbolic.scalars(t as usize).start;
             (layout.slot[t as usize] as usize, row)
         })

@@ -8,3 +8,8 @@ mod ordering;
 pub use elimination::{Descendant, Lists, Symbolic};
 pub use graph::Graph;
 pub use ordering::order;
+
+/// Whether sorted positions, at least one, follow each other without a gap.
+pub fn consecutive(list: &[u32]) -> bool {
+    (list[list.len() - 1] - list[0]) as usize + 1 == list.len()
+}

@@ -1,0 +1,1 @@
+"""Tests, intervals and their degrees of freedom: functions of a fit."""

@@ -1,0 +1,179 @@
+"""The one path of every test of fixed effects: L beta = c, by t for one row and by F for several.
+
+A method of degrees of freedom gives the covariance of beta-hat that a test uses, the degrees of
+freedom of single rows, and those and a scale of the joint F. Coefficients, rows of analysis of
+variance and contrasts all come through here, so that they cannot disagree.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.degrees_of_freedom import method_of
+from mixedmodels.vocabulary import DegreesOfFreedom
+
+Vector = NDArray[np.float64]
+
+RANK = 1e-10
+"""Eigenvalues of L Cov L', with rows scaled to unit variance, below which a row repeats others."""
+
+
+@dataclass(frozen=True, slots=True)
+class FTest:
+    """One joint test.
+
+    Attributes
+    ----------
+    statistic : float
+        F, scaled where the method scales it (Kenward and Roger).
+    num_df : int
+        Rank of the hypothesis.
+    den_df : float
+        Denominator degrees of freedom, infinite where the reference is chi-square.
+    p_value : float
+        Upper tail.
+    """
+
+    statistic: float
+    num_df: int
+    den_df: float
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class TTests:
+    """One test per row of L; every attribute is an array (k,).
+
+    Attributes
+    ----------
+    estimate
+        L beta - c.
+    std_error
+        From the covariance that the method of degrees of freedom uses.
+    df
+        Infinite for the normal reference.
+    statistic
+        The estimate over its standard error.
+    p_value
+        Two-sided.
+    conf_low, conf_high
+        Limits of L beta - c.
+    """
+
+    estimate: Vector
+    std_error: Vector
+    df: Vector
+    statistic: Vector
+    p_value: Vector
+    conf_low: Vector
+    conf_high: Vector
+
+
+def t_tests(
+    fit: Fit,
+    L: Vector,
+    *,
+    ddf: DegreesOfFreedom,
+    rhs: Vector | None = None,
+    level: float = 0.95,
+) -> TTests:
+    """Test every row of `L` (k, p) on its own against `rhs` (k,), by default zero.
+
+    Raises
+    ------
+    DataError
+        If `level` is not between 0 and 1, or the method cannot be used with this fit.
+    """
+    require_level(level)
+    method = method_of(fit, ddf)
+    estimate = L @ fit.beta - (0.0 if rhs is None else rhs)
+    std_error = np.sqrt(np.einsum("ki,ij,kj->k", L, method.covariance, L))
+    df = method.single(L)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = estimate / std_error
+    half = student_quantile(df, 0.5 + level / 2) * std_error
+    return TTests(
+        estimate=estimate,
+        std_error=std_error,
+        df=df,
+        statistic=statistic,
+        p_value=2 * student_tail(df, np.abs(statistic)),
+        conf_low=estimate - half,
+        conf_high=estimate + half,
+    )
+
+
+def f_test(fit: Fit, L: Vector, *, ddf: DegreesOfFreedom, rhs: Vector | None = None) -> FTest:
+    """Test L beta = rhs jointly; rows of `L` (k, p) that repeat others do not count.
+
+    Raises
+    ------
+    DataError
+        If `L` is zero, the constraints contradict each other, or the method cannot be used with
+        this fit.
+    """
+    method = method_of(fit, ddf)
+    L, rhs = _independent_rows(L, np.zeros(len(L)) if rhs is None else rhs, fit)
+    difference = L @ fit.beta - rhs
+    variance = L @ method.covariance @ L.T
+    wald = float(difference @ np.linalg.solve(variance, difference))
+    scale, den_df = method.joint(L)
+    statistic = scale * wald / len(L)
+    return FTest(statistic, len(L), den_df, _upper_tail(statistic, len(L), den_df))
+
+
+def require_level(level: float) -> None:
+    """Refuse a coverage that is not strictly between 0 and 1."""
+    if not 0 < level < 1:
+        raise DataError(
+            f"level = {level} is not a probability.\nDo:   give a number between 0 and 1, as 0.95."
+        )
+
+
+def student_tail(df: Vector, t: Vector) -> Vector:
+    """P(T > t) for t >= 0; normal where df is infinite."""
+    finite = np.isfinite(df)
+    inner = special.stdtr(np.where(finite, df, 1.0), -t)
+    return np.where(finite, inner, special.ndtr(-t))
+
+
+def student_quantile(df: Vector, probability: float) -> Vector:
+    """Quantile of Student's t; normal where df is infinite."""
+    finite = np.isfinite(df)
+    inner = special.stdtrit(np.where(finite, df, 1.0), probability)
+    return np.where(finite, inner, special.ndtri(probability))
+
+
+def _upper_tail(statistic: float, num_df: int, den_df: float) -> float:
+    if not np.isfinite(den_df):
+        return float(special.chdtrc(num_df, num_df * statistic))
+    return float(special.fdtrc(num_df, den_df, statistic)) if den_df > 0 else float("nan")
+
+
+def _independent_rows(L: Vector, rhs: Vector, fit: Fit) -> tuple[Vector, Vector]:
+    """Orthogonal rows, in the metric of the covariance, that span the rows of `L`."""
+    cov = fit.cov_beta_unscaled
+    length = np.sqrt(np.einsum("ki,ij,kj->k", L, cov, L))
+    if not np.any(length > 0):
+        raise DataError(
+            "The hypothesis has no coefficient with a nonzero factor: there is nothing to test.\n"
+            "Do:   give at least one row of L that is not zero."
+        )
+    keep = length > 0
+    unit, target = L[keep] / length[keep, None], rhs[keep] / length[keep]
+    values, vectors = np.linalg.eigh(unit @ cov @ unit.T)
+    rank = values > RANK * values[-1]
+    contradiction = np.abs(vectors[:, ~rank].T @ target)
+    if np.any(rhs[~keep] != 0) or np.any(contradiction > RANK**0.5 * (1 + np.abs(target).max())):
+        raise DataError(
+            "The constraints of the hypothesis contradict each other: no coefficients satisfy "
+            "them all.\nDo:   remove the constraints that repeat others with another value."
+        )
+    if rank.all() and keep.all():
+        return L, rhs
+    rotation = vectors[:, rank].T
+    return rotation @ unit, rotation @ target

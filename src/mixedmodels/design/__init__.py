@@ -11,6 +11,12 @@ from mixedmodels.design.matrices import (
     NewTerm,
     TermMatrix,
 )
+from mixedmodels.design.reduce import (
+    droppable_terms,
+    is_intercept,
+    reduced_fixed_part,
+    term_label,
+)
 from mixedmodels.design.spec import ModelSpec, TermSpec, rebuild
 
 __all__ = [
@@ -22,5 +28,9 @@ __all__ = [
     "TermMatrix",
     "TermSpec",
     "build",
+    "droppable_terms",
+    "is_intercept",
     "rebuild",
+    "reduced_fixed_part",
+    "term_label",
 ]

@@ -102,8 +102,7 @@ def rebuild(
         If a column is missing from the data, has another type, or a categorical column of the
         fixed part has a level that the fit has not seen.
     """
-    columns = {name: _matched(variable, frame) for name, variable in spec.variables.items()}
-    complete, variables = _complete(columns, frame.nrows, spec.codings)
+    complete, variables = _complete(matched_columns(spec, frame), frame.nrows, spec.codings)
     fixed = _filled(spec.fixed, variables, complete)
     return NewMatrices(
         X=np.asfortranarray(fixed[:, list(spec.x_columns)]),
@@ -116,6 +115,31 @@ def rebuild(
         index=frame.index,
         complete=complete,
     )
+
+
+def matched_columns(
+    spec: ModelSpec, frame: Frame, *, rows: Mask | None = None
+) -> dict[str, Column]:
+    """The columns of the fixed part and of the left sides of the bars, with the fit's levels.
+
+    Parameters
+    ----------
+    spec
+        From `build`.
+    frame
+        The data.
+    rows
+        The rows wanted; None for all.
+
+    Raises
+    ------
+    DataError
+        If one is not there, has another type, or has a level that the fit has not seen.
+    """
+    columns = {name: read_column(name, frame) for name in spec.variables}
+    if rows is not None:
+        columns = {name: column.take(rows) for name, column in columns.items()}
+    return {name: _matched(spec.variables[name], column) for name, column in columns.items()}
 
 
 def read_column(name: str, frame: Frame) -> Column:
@@ -168,9 +192,8 @@ def _response(spec: ModelSpec, frame: Frame) -> Vector:
     return y
 
 
-def _matched(variable: Variable, frame: Frame) -> Column:
+def _matched(variable: Variable, column: Column) -> Column:
     """A column of new data in the form that it had in the fit."""
-    column = read_column(variable.name, frame)
     if variable.kind == "category":
         return _with_levels(variable, column)
     if column.numbers is None:

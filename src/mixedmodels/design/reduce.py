@@ -1,0 +1,62 @@
+"""Smaller fixed parts and random terms of a model, on the rows that its fit uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from formulaic import ModelSpec as Recipe
+from formulaic import SimpleFormula
+from formulaic.parser.types import Term
+
+from mixedmodels.data import Frame
+from mixedmodels.design.expand import expand
+from mixedmodels.design.matrices import Mask, Matrix
+from mixedmodels.design.names import readable
+from mixedmodels.design.rank import independent_columns
+from mixedmodels.design.spec import ModelSpec, matched_columns
+from mixedmodels.design.variables import Variables
+
+
+def term_label(term: Term) -> str:
+    """A term as tables name it: its factors joined by colons."""
+    return ":".join(readable(factor.expr) for factor in term.factors)
+
+
+def is_intercept(term: Term) -> bool:
+    """Whether the term is the constant."""
+    return [factor.expr for factor in term.factors] == ["1"]
+
+
+def droppable_terms(terms: Sequence[Term]) -> list[Term]:
+    """The terms that are in no higher term: `a:b` of `a * b`. The intercept always stays.
+
+    A term is in another one if all its factors are among the other's; a covariate and a function
+    of it (`x` and `I(x**2)`) are different factors.
+    """
+    factors = [frozenset(factor.expr for factor in term.factors) for term in terms]
+    return [
+        term
+        for term, mine in zip(terms, factors, strict=True)
+        if not is_intercept(term) and not any(mine < other for other in factors)
+    ]
+
+
+def reduced_fixed_part(
+    spec: ModelSpec, frame: Frame, *, terms: Sequence[Term], kept: Mask
+) -> Matrix:
+    """Independent columns (n, p_0) of some terms of the fixed part, coded afresh.
+
+    The same as the fixed part of a fit with these terms alone, on the rows `kept` of `frame`,
+    which are those of the fit even where fewer terms would let more rows in.
+    """
+    columns = matched_columns(spec, frame, rows=None if kept.all() else kept)
+    variables = Variables(columns, int(np.count_nonzero(kept)), spec.codings)
+    recipe = Recipe(
+        formula=SimpleFormula(list(terms)),
+        materializer="pandas",
+        output="numpy",
+        na_action="ignore",
+    )
+    X = expand(recipe, variables).matrix
+    return np.asfortranarray(X[:, independent_columns(X)])

@@ -34,5 +34,8 @@ Which = Literal["fixed", "variance", "all"]
 
 SumOfSquares = Literal[1, 2, 3]
 
+DropTest = Literal["lrt", "f"]
+"""How dropping a fixed term is tested: by a likelihood ratio or an F test."""
+
 Backend = Literal["pandas", "polars", "pyarrow"]
 """Frame libraries that a bundled data set can be given in."""

@@ -1,0 +1,151 @@
+"""`drop1`: is each term of the fixed part needed, given all the others?"""
+
+from dataclasses import dataclass, replace
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixedmodels.design import droppable_terms, reduced_fixed_part, term_label
+from mixedmodels.engine.problem import Problem
+from mixedmodels.errors import DataError
+from mixedmodels.fit.criteria import aic, n_parameters
+from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.contrast import FTest, f_test
+from mixedmodels.inference.likelihood_ratio import NAN
+from mixedmodels.inference.maximum import Maximum, caveats, maximum_of, search
+from mixedmodels.inference.mixture import NOTHING, chi_square_tail
+from mixedmodels.inference.nested import column_space, outside
+from mixedmodels.vocabulary import DegreesOfFreedom, DropTest
+
+Vector = NDArray[np.float64]
+
+SPANNED = "the other terms span its columns: nothing to test"
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A model without one term: the term's name and the columns (n, p_0) that stay."""
+
+    label: str
+    X: Vector
+
+
+def drop1(fit: Fit, test: DropTest = "lrt", *, ddf: DegreesOfFreedom = "satterthwaite") -> object:
+    """Test every term of the fixed part that is in no interaction by leaving it out.
+
+    Parameters
+    ----------
+    fit : Fit
+        The model. Under REML the likelihood ratios are of ML fits, as REML criteria with
+        different fixed effects cannot be compared; the note says so.
+    test : {"lrt", "f"}
+        Likelihood ratios, for which the model is fitted again without each term, on the same rows
+        even where the term alone had missing values; or F tests of the same hypothesis, that the
+        mean is in the column space of the other terms, at the fit as it is.
+    ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        Denominator degrees of freedom of the F tests.
+
+    Returns
+    -------
+    table
+        ``"lrt"``: `term, npar, aic, statistic, df, p_value, note`, the model itself first, as
+        ``<none>``; `npar` and `aic` are those of the model without the term. ``"f"``: `term,
+        num_df, den_df, statistic, p_value, note`.
+
+    Raises
+    ------
+    DataError
+        If `test` or `ddf` is not known.
+    """
+    if test not in get_args(DropTest):
+        raise DataError(
+            f"test = {test!r} is not known.\n"
+            'Do:   write "lrt" for likelihood ratios or "f" for F tests.'
+        )
+    return _ratios(fit) if test == "lrt" else _f_tests(fit, ddf)
+
+
+def hypothesis_of_columns(X: Vector, X_0: Vector) -> Vector:
+    """L (p - p_0, p), such that L beta = 0 if and only if X beta is in the space of `X_0`.
+
+    X_0 (n, p_0) spans a part of the space of X (n, p), both of full rank. With M the projection
+    onto what is orthogonal to X_0, the condition is M X beta = 0; L is a basis of the rows of M X,
+    which has rank p - p_0.
+    """
+    scale = np.linalg.norm(X, axis=0)
+    rest = np.linalg.qr(outside(column_space(X_0), X / scale), mode="r")
+    rows = np.linalg.svd(rest)[2][: X.shape[1] - X_0.shape[1]]
+    L: Vector = rows * scale
+    return L
+
+
+def _drops(fit: Fit) -> list[Drop]:
+    terms = list(fit.spec.fixed.formula)
+    return [
+        Drop(
+            term_label(term),
+            reduced_fixed_part(
+                fit.spec,
+                fit.frame,
+                terms=[other for other in terms if other is not term],
+                kept=fit.matrices.kept,
+            ),
+        )
+        for term in droppable_terms(terms)
+    ]
+
+
+def _ratios(fit: Fit) -> object:
+    full = maximum_of(fit, reml=False)
+    drops = _drops(fit)
+    maxima = [_without(fit, drop, full) for drop in drops]
+    rows = [full, *maxima]
+    changes = [max(row.objective - full.objective, 0.0) for row in rows]
+    statistics = [change if change > NOTHING else 0.0 for change in changes]
+    df = [n_parameters(full) - n_parameters(row) for row in rows]
+    first = ["refitted by ML"] if fit.reml else []
+    notes = [[*first, *caveats(full)]]
+    notes += [caveats(row) if d else [SPANNED] for row, d in zip(maxima, df[1:], strict=True)]
+    return fit.frame.table(
+        {
+            "term": ["<none>", *(drop.label for drop in drops)],
+            "npar": [n_parameters(row) for row in rows],
+            "aic": np.array([aic(row) for row in rows]),
+            "statistic": np.array([NAN, *statistics[1:]]),
+            "df": np.array([NAN, *df[1:]], dtype=np.float64),
+            "p_value": np.array(
+                [chi_square_tail(s, d) if d else NAN for s, d in zip(statistics, df, strict=True)]
+            ),
+            "note": ["; ".join(parts) for parts in notes],
+        }
+    )
+
+
+def _without(fit: Fit, drop: Drop, full: Maximum) -> Maximum:
+    if drop.X.shape[1] == len(fit.beta):
+        return full
+    names = tuple(f"column {j}" for j in range(drop.X.shape[1]))
+    matrices = replace(fit.matrices, X=drop.X, x_names=names)
+    return search(Problem(matrices), reml=False, control=fit.request.control)
+
+
+def _f_tests(fit: Fit, ddf: DegreesOfFreedom) -> object:
+    drops = _drops(fit)
+    tests = [_f_of(fit, drop, ddf) for drop in drops]
+    return fit.frame.table(
+        {
+            "term": [drop.label for drop in drops],
+            "num_df": np.array([test.num_df for test in tests], dtype=np.int64),
+            "den_df": np.array([test.den_df for test in tests], dtype=np.float64),
+            "statistic": np.array([test.statistic for test in tests], dtype=np.float64),
+            "p_value": np.array([test.p_value for test in tests], dtype=np.float64),
+            "note": ["" if test.num_df else SPANNED for test in tests],
+        }
+    )
+
+
+def _f_of(fit: Fit, drop: Drop, ddf: DegreesOfFreedom) -> FTest:
+    if drop.X.shape[1] == len(fit.beta):
+        return FTest(NAN, 0, NAN, NAN)
+    return f_test(fit, hypothesis_of_columns(fit.matrices.X, drop.X), ddf=ddf)

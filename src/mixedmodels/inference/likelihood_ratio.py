@@ -1,0 +1,233 @@
+"""Likelihood-ratio tests of nested models, and the table that compares several."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mixedmodels.design import ModelMatrices
+from mixedmodels.errors import DataError
+from mixedmodels.fit.criteria import aic, aicc, bic, log_likelihood, n_parameters
+from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.maximum import Maximum, caveats, maximum_of
+from mixedmodels.inference.mixture import NOTHING, chi_square_tail, mixture
+from mixedmodels.inference.nested import (
+    change_of_basis,
+    column_space,
+    is_inside,
+    lost_directions,
+)
+
+NAN = float("nan")
+
+SAME_BASIS = 1e-9
+"""|log det| of a change of basis below which REML criteria are on one scale."""
+
+WORSE = 1e-5
+"""A larger model whose criterion is worse by more than this has not been searched to the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class LikelihoodRatio:
+    """A smaller model against a larger one.
+
+    Attributes
+    ----------
+    statistic : float
+        Difference of the criteria, never negative; nan where there is no test.
+    df : float
+        Difference of the numbers of parameters; nan where there is no test.
+    p_value : float
+        From chi-square with `df` degrees of freedom.
+    p_value_boundary : float
+        From the mixture of chi-squares that holds where a variance is tested at zero, or an upper
+        bound; nan where no variance is. See `mixedmodels.inference.mixture`.
+    notes : tuple of str
+        Why there is no test, which mixture was used, what is doubtful.
+    """
+
+    statistic: float
+    df: float
+    p_value: float
+    p_value_boundary: float
+    notes: tuple[str, ...]
+
+
+def likelihood_ratio(small: Maximum, large: Maximum) -> LikelihoodRatio:
+    """Test `small`, fitted to the same rows by the same criterion, against `large`.
+
+    Without a test if `small` is no special case of `large`.
+    """
+    df = n_parameters(large) - n_parameters(small)
+    lost = lost_directions(small.matrices, large.matrices)
+    if not _fixed_part_is_nested(small.matrices, large.matrices):
+        return _no_test("no test: not nested (fixed effects)")
+    if lost is None:
+        return _no_test("no test: not nested (random effects)")
+    if df <= 0:
+        return _no_test("no test: the same model in other words")
+    change = small.objective - large.objective
+    statistic = change if change > NOTHING else 0.0
+    weights = mixture(df, lost)
+    notes = [] if weights is None else [weights.note]
+    if change < -WORSE:
+        notes.append("the larger model fits worse: its search ended early")
+    return LikelihoodRatio(
+        statistic=statistic,
+        df=float(df),
+        p_value=chi_square_tail(statistic, df),
+        p_value_boundary=NAN if weights is None else weights.tail(statistic),
+        notes=tuple(notes),
+    )
+
+
+def compare(fits: Sequence[Fit], names: Sequence[str] | None = None) -> object:
+    """Table of models of the same data, from the fewest parameters to the most.
+
+    Every model is tested against the one in the row above, of which it must be an extension.
+    Models that were fitted by REML and have the same columns of fixed effects are compared by
+    REML; all others by maximum likelihood, and the notes say so.
+
+    Parameters
+    ----------
+    fits : sequence of Fit
+        Two or more.
+    names : sequence of str, optional
+        What to call them; by default their formulas.
+
+    Returns
+    -------
+    table
+        `model, npar, aic, aicc, bic, weight, llf, deviance, statistic, df, p_value,
+        p_value_boundary, note`, in the frame library of the first fit's data. `weight` is
+        Akaike's: the relative likelihood of the models, exp(-AIC/2), scaled to sum to 1.
+        `p_value_boundary` is given where a variance is tested at zero (see
+        `mixedmodels.inference.mixture`). `note` is empty where there is nothing to say.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two models, or they differ in rows, response or weights.
+    """
+    labels = _labels(fits, names)
+    for position, fit in enumerate(fits[1:], 1):
+        _require_same_data(fits[0], fit, labels[0], labels[position])
+    by_reml, reason = _criterion(fits)
+    maxima = [maximum_of(fit, reml=by_reml) for fit in fits]
+    order = sorted(range(len(fits)), key=lambda i: n_parameters(maxima[i]))
+    rows = [maxima[i] for i in order]
+    tests = [
+        LikelihoodRatio(NAN, NAN, NAN, NAN, ()),
+        *(likelihood_ratio(rows[i], rows[i + 1]) for i in range(len(rows) - 1)),
+    ]
+    refitted = [[reason] if fits[i].reml != by_reml or (by_reml and reason) else [] for i in order]
+    notes = [
+        [*first, *test.notes, *caveats(row)]
+        for first, test, row in zip(refitted, tests, rows, strict=True)
+    ]
+    akaike = np.array([aic(row) for row in rows])
+    relative = np.exp(-(akaike - akaike.min()) / 2)
+    return fits[0].frame.table(
+        {
+            "model": [labels[i] for i in order],
+            "npar": [n_parameters(row) for row in rows],
+            "aic": akaike,
+            "aicc": np.array([aicc(row) for row in rows]),
+            "bic": np.array([bic(row) for row in rows]),
+            "weight": relative / relative.sum(),
+            "llf": np.array([log_likelihood(row) for row in rows]),
+            "deviance": np.array([row.objective for row in rows]),
+            **ratio_columns(tests),
+            "note": ["; ".join(parts) for parts in notes],
+        }
+    )
+
+
+def ratio_columns(tests: Sequence[LikelihoodRatio]) -> dict[str, object]:
+    """The columns `statistic, df, p_value, p_value_boundary` of a table of tests."""
+    names = ("statistic", "df", "p_value", "p_value_boundary")
+    return {name: np.array([getattr(test, name) for test in tests]) for name in names}
+
+
+def _no_test(note: str) -> LikelihoodRatio:
+    return LikelihoodRatio(NAN, NAN, NAN, NAN, (note,))
+
+
+def _labels(fits: Sequence[Fit], names: Sequence[str] | None) -> list[str]:
+    if len(fits) < 2:
+        raise DataError(
+            f"{len(fits)} models were given, and a comparison needs at least two.\n"
+            "Do:   pass all models at once, as compare(first, second)."
+        )
+    if names is None:
+        return [str(fit.spec.formula) for fit in fits]
+    if isinstance(names, str) or len(names) != len(fits):
+        raise DataError(
+            f"names = {names!r} does not name the {len(fits)} models.\n"
+            "Do:   give a list with one name per model, or leave it out for their formulas."
+        )
+    return [str(name) for name in names]
+
+
+def _require_same_data(first: Fit, other: Fit, first_name: str, other_name: str) -> None:
+    """Refuse models of which the likelihoods are of different data."""
+    a, b = first.matrices, other.matrices
+    which = f"      {first_name}\n      {other_name}\n"
+    if len(a.y) != len(b.y) or (len(a.kept) == len(b.kept) and np.any(a.kept != b.kept)):
+        missing = "" if a.n_missing == b.n_missing else " after those with missing values are out"
+        raise DataError(
+            f"The models use different rows, {len(a.y)} and {len(b.y)}{missing}:\n{which}"
+            "Do:   fit all of them to one table without missing values in any column they use.\n"
+            "Why:  likelihoods of different data cannot be compared."
+        )
+    if not np.array_equal(a.y, b.y):
+        texts = (first.spec.formula.response, other.spec.formula.response)
+        what = (
+            "values of the response" if texts[0] == texts[1] else f"responses {' and '.join(texts)}"
+        )
+        raise DataError(
+            f"The models have different {what}:\n{which}"
+            "Do:   fit all of them to the same response, with the rows in the same order.\n"
+            "Why:  likelihoods of different data, or on different scales, cannot be compared."
+        )
+    if not _same_weights(a, b):
+        raise DataError(
+            f"The models have different weights:\n{which}"
+            "Do:   give all of them the same weights.\n"
+            "Why:  the weights are part of the data."
+        )
+
+
+def _same_weights(a: ModelMatrices, b: ModelMatrices) -> bool:
+    first, second = (np.ones(len(m.y)) if m.weights is None else m.weights for m in (a, b))
+    return np.array_equal(first, second)
+
+
+def _criterion(fits: Sequence[Fit]) -> tuple[bool, str]:
+    """Whether to compare by REML, and what to say in the rows that are concerned."""
+    if not any(fit.reml for fit in fits):
+        return False, ""
+    if not all(fit.reml for fit in fits):
+        return False, "refitted by ML: other models of the comparison are ML fits"
+    first = fits[0].matrices.X
+    basis = column_space(first)
+    for fit in fits[1:]:
+        X = fit.matrices.X
+        if X.shape != first.shape or not is_inside(basis, X):
+            return False, (
+                "refitted by ML: REML fits with different fixed effects cannot be compared"
+            )
+        if abs(change_of_basis(first, X)) > SAME_BASIS:
+            return False, (
+                "refitted by ML: REML fits with different codings of the fixed effects cannot be "
+                "compared"
+            )
+    return True, "compared by REML"
+
+
+def _fixed_part_is_nested(small: ModelMatrices, large: ModelMatrices) -> bool:
+    """Whether the larger model has every mean that the smaller one can have."""
+    offsets = [np.zeros(len(m.y)) if m.offset is None else m.offset for m in (small, large)]
+    shift = (offsets[0] - offsets[1])[:, None]
+    columns = small.X if not shift.any() else np.hstack([small.X, shift])
+    return is_inside(column_space(large.X), columns)

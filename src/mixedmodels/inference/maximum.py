@@ -1,0 +1,83 @@
+"""`Maximum`: as much of a fit as a likelihood ratio needs, found without a word to the user.
+
+Comparisons search for many optima of models made from one another. These are no `Fit`s: nobody
+predicts from them, and what is unusual about them belongs in a table, not in a warning.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixedmodels.design import ModelMatrices
+from mixedmodels.engine.convergence import Convergence, convergence_of
+from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.settings import Control
+from mixedmodels.engine.singularity import TermFacts
+from mixedmodels.fit.fit import Fit
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Maximum:
+    """A model at its optimum.
+
+    Attributes
+    ----------
+    matrices : ModelMatrices
+        The model.
+    reml : bool
+        Whether `objective` is the REML criterion.
+    theta : array (m,)
+        Relative covariance parameters.
+    beta : array (p,)
+        Fixed effects.
+    objective : float
+        Minus twice the log-likelihood, restricted under REML.
+    convergence : Convergence
+        How the search ended.
+    """
+
+    matrices: ModelMatrices
+    reml: bool
+    theta: Vector
+    beta: Vector
+    objective: float
+    convergence: Convergence
+
+
+def maximum_of(fit: Fit, *, reml: bool | None = None) -> Maximum:
+    """The optimum of a fit; under the other criterion it is searched for."""
+    if reml is not None and reml != fit.reml:
+        return search(fit.problem, reml=reml, control=fit.request.control)
+    return Maximum(fit.matrices, fit.reml, fit.theta, fit.beta, fit.objective, fit.convergence)
+
+
+def search(problem: Problem, *, reml: bool, control: Control) -> Maximum:
+    """Search from the default start, whatever start the control names: theta may be another."""
+    solution = problem.minimise(reml=reml, control=replace(control, start=None))
+    m = problem.matrices
+    facts = tuple(
+        TermFacts(
+            lhs=" + ".join(term.names),
+            group=m.groupings[term.group].name,
+            columns=term.names,
+            structure=term.structure,
+            n_levels=len(m.groupings[term.group].levels),
+        )
+        for term in m.terms
+    )
+    convergence = convergence_of(problem, solution, facts)
+    return Maximum(m, reml, solution.theta, solution.beta, solution.deviance, convergence)
+
+
+def caveats(maximum: Maximum) -> list[str]:
+    """What a row of a table must say of the fit behind it."""
+    notes = []
+    if not maximum.convergence.converged:
+        notes.append("its search did not converge")
+    if maximum.convergence.singular:
+        labels = (term.label for term in maximum.convergence.singular)
+        notes.append(f"singular fit: {', '.join(labels)}")
+    return notes

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mixedmodels import datasets, errors
-    from mixedmodels.api import lmm
+    from mixedmodels.api import compare, lmm
     from mixedmodels.engine.settings import Control
     from mixedmodels.model import LinearMixedModel
 
-__all__ = ["Control", "LinearMixedModel", "datasets", "errors", "lmm"]
+__all__ = ["Control", "LinearMixedModel", "compare", "datasets", "errors", "lmm"]
 
 __version__ = "0.1.0"
 
@@ -24,6 +24,7 @@ _MODULES = ("datasets", "errors")
 _HOMES = {
     "Control": "mixedmodels.engine.settings",
     "LinearMixedModel": "mixedmodels.model",
+    "compare": "mixedmodels.api",
     "lmm": "mixedmodels.api",
 }
 

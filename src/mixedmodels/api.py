@@ -1,4 +1,6 @@
-"""`lmm`: one call from a formula and a data frame to a fitted model."""
+"""`lmm`, one call from a formula and a data frame to a fitted model, and `compare` for several."""
+
+from collections.abc import Sequence
 
 from numpy.typing import ArrayLike
 
@@ -8,6 +10,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import fit_model
 from mixedmodels.fit.request import Request
 from mixedmodels.formula import parse
+from mixedmodels.inference import likelihood_ratio
 from mixedmodels.model import LinearMixedModel
 from mixedmodels.vocabulary import Contrasts, Missing
 
@@ -88,3 +91,52 @@ def lmm(
         control=Control() if control is None else control,
     )
     return LinearMixedModel(fit_model(request))
+
+
+def compare(*models: LinearMixedModel, names: Sequence[str] | None = None) -> object:
+    """Compare models of the same data by likelihood ratios and information criteria.
+
+    The rows go from the fewest parameters to the most, and each model is tested against the one in
+    the row above. REML fits with the same fixed effects are compared by REML; otherwise models
+    that were fitted by REML are fitted again by maximum likelihood, and their note says so.
+
+    Parameters
+    ----------
+    *models : LinearMixedModel
+        Two or more, fitted to the same rows and the same response.
+    names : sequence of str, optional
+        What to call them in the table; by default their formulas.
+
+    Returns
+    -------
+    table
+        `model, npar, aic, aicc, bic, weight, llf, deviance, statistic, df, p_value,
+        p_value_boundary, note`. `weight` is Akaike's. There is no test where a model is not a
+        special case of the next. Where a variance is tested at zero, its boundary, `p_value`
+        is too large; `p_value_boundary` is from the mixture of chi-squares that holds there, as
+        the note tells.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two models, or they differ in rows, response or weights.
+
+    Examples
+    --------
+    >>> import mixedmodels as mm
+    >>> data = mm.datasets.load("sleepstudy")
+    >>> slopes = mm.lmm("Reaction ~ Days + (Days | Subject)", data)
+    >>> same = mm.lmm("Reaction ~ Days + (1 | Subject)", data)
+    >>> table = mm.compare(slopes, same, names=["random slopes", "one slope"])
+    >>> table[["model", "npar", "aic", "statistic", "df"]].round(2)
+               model  npar      aic  statistic   df
+    0      one slope     4  1794.47        NaN  NaN
+    1  random slopes     6  1755.63      42.84  2.0
+    """
+    strange = next((m for m in models if not isinstance(m, LinearMixedModel)), None)
+    if strange is not None:
+        raise DataError(
+            f"compare() was given an object of type {type(strange).__name__}.\n"
+            "Do:   pass fitted models, one by one: compare(first, second)."
+        )
+    return likelihood_ratio.compare([model.fit for model in models], names)

@@ -48,7 +48,14 @@ def test_readme() -> None:
 
 @pytest.mark.parametrize(
     "entry",
-    [mm.lmm, mm.LinearMixedModel, mm.datasets.load, mm.datasets.names, mm.datasets.describe],
+    [
+        mm.lmm,
+        mm.compare,
+        mm.LinearMixedModel,
+        mm.datasets.load,
+        mm.datasets.names,
+        mm.datasets.describe,
+    ],
     ids=lambda entry: entry.__name__,
 )
 def test_public_entry_has_an_example(entry: object) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -20,8 +21,9 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.drop1 import drop1
 from mixedmodels.inference.ranova import ranova
 from mixedmodels.prediction.predict import predict
+from mixedmodels.prediction.streams import Seed
 from mixedmodels.report.summary import Summary, summarise
-from mixedmodels.vocabulary import DegreesOfFreedom, DropTest, NewLevels, ResidualKind
+from mixedmodels.vocabulary import DegreesOfFreedom, DropTest, Interval, NewLevels, ResidualKind
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -215,8 +217,12 @@ class LinearMixedModel:
         *,
         re: str | Sequence[str] = "all",
         new_levels: NewLevels = "population",
-    ) -> pd.Series:
-        """Predicted means.
+        se: bool = False,
+        interval: Interval | None = None,
+        level: float = 0.95,
+        seed: Seed = None,
+    ) -> Any:
+        """Predicted means, with standard errors and limits if asked for.
 
         Parameters
         ----------
@@ -225,14 +231,25 @@ class LinearMixedModel:
         re : {"all", "none"} or sequence of str
             Random effects to include: every group's, none (the population mean), or those of the
             groups named.
-        new_levels : {"population", "error"}
-            A level that the fit has not seen, or a missing one, has random effects of zero, or is
-            an error.
+        new_levels : {"population", "error", "sampled"}
+            A level that the fit has not seen, or a missing one, has random effects of zero, is
+            an error, or gets random effects drawn from their estimated distribution.
+        se : bool
+            Standard errors from the joint covariance of the fixed and the random effects; an
+            unseen level adds the variance of its random effects.
+        interval : {"confidence", "prediction"}, optional
+            Limits of the mean, or of one new observation: these add the residual variance and
+            that of the random effects left out.
+        level : float
+            Coverage of the limits; quantiles of t with n - p degrees of freedom.
+        seed : int or Generator, optional
+            For sampled levels.
 
         Returns
         -------
-        Series
-            On the index of `newdata`; nan where a value of a covariate is missing.
+        Series or table
+            A Series on the index of `newdata`; with `se` or `interval` a table `estimate,
+            std_error, conf_low, conf_high`. nan where a value of a covariate is missing.
 
         Examples
         --------
@@ -242,56 +259,22 @@ class LinearMixedModel:
         [253.7, 450.3]
         >>> model.predict({"Days": [0, 10]}, re="none").round(1).tolist()
         [251.4, 356.1]
+        >>> new = {"Days": [10, 10], "Subject": ["308", "somebody new"]}
+        >>> model.predict(new, interval="prediction").round(1)
+           estimate  std_error  conf_low  conf_high
+        0     450.3       15.9     390.9      509.7
+        1     356.1       67.6     213.5      498.7
         """
-        return predict(self.fit, newdata, re=re, new_levels=new_levels)
-
-    def ranova(self) -> object:
-        """Likelihood-ratio tests of the random terms, each left out or reduced in turn.
-
-        Returns
-        -------
-        table
-            `term, npar, llf, aic, statistic, df, p_value, p_value_boundary, note`. A variance
-            cannot be negative, which `p_value` ignores and `p_value_boundary` does not.
-
-        Examples
-        --------
-        >>> import mixedmodels as mm
-        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
-        >>> model.ranova()[["term", "npar", "statistic", "df"]].round(3)
-                               term  npar  statistic   df
-        0                    <none>     6        NaN  NaN
-        1  Days in (Days | Subject)     4     42.837  2.0
-        """
-        return ranova(self.fit)
-
-    def drop1(self, test: DropTest = "lrt", *, ddf: DegreesOfFreedom = "satterthwaite") -> object:
-        """Tests of the fixed terms that are in no interaction, each left out in turn.
-
-        Parameters
-        ----------
-        test : {"lrt", "f"}
-            Likelihood ratios of ML fits, or F tests at this fit.
-        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
-            Denominator degrees of freedom of the F tests.
-
-        Returns
-        -------
-        table
-            `term, npar, aic, statistic, df, p_value, note`, or `term, num_df, den_df, statistic,
-            p_value, note`.
-
-        Examples
-        --------
-        >>> import mixedmodels as mm
-        >>> model = mm.lmm("yield ~ nitro + Variety + (1 | Block)", mm.datasets.load("oats"))
-        >>> model.drop1()[["term", "npar", "statistic", "df"]].round(3)
-              term  npar  statistic   df
-        0   <none>     6        NaN  NaN
-        1    nitro     5     55.575  1.0
-        2  Variety     4      7.527  2.0
-        """
-        return drop1(self.fit, test, ddf=ddf)
+        return predict(
+            self.fit,
+            newdata,
+            re=re,
+            new_levels=new_levels,
+            se=se,
+            interval=interval,
+            level=level,
+            seed=seed,
+        )
 
     def refit(self, y: str | ArrayLike) -> "LinearMixedModel":
         """The same model for another response.

@@ -21,7 +21,7 @@ Contrasts = Mapping[str, ContrastName | ArrayLike]
 
 ResidualKind = Literal["response", "pearson", "standardized", "marginal"]
 
-NewLevels = Literal["population", "error"]
+NewLevels = Literal["population", "error", "sampled"]
 """What prediction does with grouping levels that the fit has not seen."""
 
 DegreesOfFreedom = Literal["satterthwaite", "kenward-roger", "residual", "normal"]

@@ -93,7 +93,9 @@ def test_levels_are_matched_across_types():
 def test_a_group_that_is_not_wanted_need_not_be_there():
     spec, _ = build(parse("y ~ x + (1 | g) + (1 | f)"), Frame.of(DATA))
     new = rebuild(spec, Frame.of(DATA.drop(columns="g")), groups=["f"])
-    assert [term.group for term in new.terms] == [1]
+    assert [term.group for term in new.terms] == [0, 1]
+    assert (new.terms[0].codes == -1).all()
+    assert (new.terms[1].codes >= 0).all()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -93,8 +93,8 @@ def rebuild(
     need_response
         Also evaluate the response.
     groups
-        Names of the grouping factors whose terms are wanted; None for all. The data need not
-        have the columns of the others.
+        Names of the grouping factors whose levels are wanted; None for all. The data need not
+        have the columns of the others, whose terms get the code -1 in every row.
 
     Raises
     ------
@@ -108,8 +108,9 @@ def rebuild(
         X=np.asfortranarray(fixed[:, list(spec.x_columns)]),
         terms=tuple(
             _new_term(spec, term, frame, variables, complete)
-            for term in spec.terms
             if groups is None or term.term.name in groups
+            else _term_without_levels(term, frame.nrows, variables, complete)
+            for term in spec.terms
         ),
         y=_response(spec, frame) if need_response else None,
         index=frame.index,
@@ -157,7 +158,14 @@ def _new_term(
 ) -> NewTerm:
     levels = spec.level_maps[term.group]
     codes = codes_for(levels, {name: read_column(name, frame) for name in levels.columns})
+    return replace(_term_without_levels(term, frame.nrows, variables, complete), codes=codes)
+
+
+def _term_without_levels(
+    term: TermSpec, nrows: int, variables: Variables, complete: Mask
+) -> NewTerm:
     names = tuple(readable(name) for name in term.recipe.column_names)
+    codes = np.full(nrows, -1, dtype=np.int32)
     return NewTerm(term.group, codes, names, _filled(term.recipe, variables, complete))
 
 

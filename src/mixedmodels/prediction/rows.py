@@ -1,0 +1,143 @@
+"""The rows to predict: those of a fit, or new ones with the same columns."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mixedmodels.data import Codes, Frame, encode, interaction
+from mixedmodels.design import NewTerm, rebuild
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+
+Vector = NDArray[np.float64]
+Int32 = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a prediction needs of n rows.
+
+    Attributes
+    ----------
+    X
+        Shape (n, p).
+    terms
+        The random terms in formula order; a code is -1 for a level that the fit has not seen.
+    offset, weights
+        Shape (n,), or None.
+    index
+        Row labels.
+    frame
+        Where tables go back to, and where the labels of unseen levels are.
+    is_new
+        Whether these are other rows than those of the fit.
+    """
+
+    X: Vector
+    terms: tuple[NewTerm, ...]
+    offset: Vector | None
+    weights: Vector | None
+    index: pd.Index
+    frame: Frame
+    is_new: bool
+
+
+def fitted_rows(fit: Fit) -> Rows:
+    """The rows that the fit used."""
+    m = fit.matrices
+    terms = tuple(NewTerm(t.group, m.groupings[t.group].codes, t.names, t.Z) for t in m.terms)
+    return Rows(m.X, terms, m.offset, m.weights, m.index, fit.frame, is_new=False)
+
+
+def new_rows(fit: Fit, newdata: object, groups: Collection[int]) -> Rows:
+    """Rows of other data; only the columns of the groupings in `groups` need be there.
+
+    Raises
+    ------
+    DataError
+        If a column is missing or unsuitable, or the model has an offset that is not a column.
+    """
+    frame = Frame.of(newdata)
+    names = [fit.matrices.groupings[g].name for g in sorted(groups)]
+    made = rebuild(fit.spec, frame, groups=names)
+    return Rows(
+        X=made.X,
+        terms=made.terms,
+        offset=_new_offset(fit, frame),
+        weights=_new_weights(fit, frame),
+        index=made.index,
+        frame=frame,
+        is_new=True,
+    )
+
+
+def group_levels(fit: Fit, frame: Frame, group: int) -> Codes:
+    """The levels of a grouping factor as the new data have them."""
+    columns = fit.matrices.groupings[group].columns
+    codes = [encode(frame.column(name)) for name in columns]
+    return codes[0] if len(codes) == 1 else interaction(*codes)
+
+
+def refuse_new_levels(fit: Fit, rows: Rows, groups: Collection[int]) -> None:
+    """Raise a DataError that names the first unseen level of the groupings in `groups`."""
+    for term in rows.terms:
+        unknown = np.flatnonzero(term.codes < 0)
+        if term.group in groups and len(unknown):
+            grouping = fit.matrices.groupings[term.group]
+            row = int(unknown[0])
+            level = ":".join(_label(rows.frame, name, row) for name in grouping.columns)
+            raise DataError(
+                f"{len(unknown)} rows of the new data have a level of {grouping.name} that the fit "
+                f"has not seen; the first is {level!r}, row label {rows.index[row]!r}.\n"
+                'Do:   write new_levels="population" to predict them with random effects of zero.'
+            )
+
+
+def _label(frame: Frame, name: str, row: int) -> str:
+    codes = encode(frame.column(name))
+    code = int(codes.codes[row])
+    return codes.levels[code] if code >= 0 else "missing"
+
+
+def _new_offset(fit: Fit, frame: Frame) -> Vector | None:
+    offset = fit.request.offset
+    if offset is None:
+        return None
+    if not isinstance(offset, str):
+        raise DataError(
+            "The model was fitted with an offset given as an array, which new rows do not have.\n"
+            "Do:   put the offset into a column of the data and fit with its name."
+        )
+    if offset not in frame.columns:
+        raise DataError(
+            f"The new data have no column {offset!r}, the offset of the model.\n"
+            "Do:   add it; a column of zeros predicts without an offset."
+        )
+    return _numbers(frame, offset, "offset")
+
+
+def _new_weights(fit: Fit, frame: Frame) -> Vector | None:
+    """The weights of new rows: only prediction intervals use them, so that they may be absent."""
+    weights = fit.request.weights
+    if not isinstance(weights, str) or weights not in frame.columns:
+        return None
+    values = _numbers(frame, weights, "weights")
+    if np.any(values <= 0):
+        raise DataError(
+            f"Column {weights!r}, the weights of the model, has values that are not positive.\n"
+            "Do:   give positive weights, or leave the column out for weights of one."
+        )
+    return values
+
+
+def _numbers(frame: Frame, name: str, what: str) -> Vector:
+    column = frame.column(name)
+    if column.numbers is None:
+        raise DataError(f"Column {name!r}, the {what} of the model, is not numeric.")
+    values = column.numbers.astype(np.float64)
+    if column.missing is not None:
+        values[column.missing] = np.nan
+    return values

@@ -2,6 +2,7 @@
 
 import datetime
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -189,3 +190,14 @@ def test_columns_without_a_text_name_are_left_out():
     assert Frame.of(pd.DataFrame({"x": [1, 2], 1: [3, 4]})).columns == ("x",)
     with pytest.raises(DataError, match="0 columns"):
         Frame.of(pd.DataFrame(np.ones((2, 2))))
+
+
+@pytest.mark.parametrize("data", [pl.DataFrame({"x": [1]}), pa.table({"x": [1]})])
+def test_a_column_without_values_keeps_its_type(data):
+    missing = Frame.of(data).table({"number": np.array([np.nan]), "text": [None], "n": [1]})
+    empty = Frame.of(data).table({"number": np.zeros(0), "text": np.array([], dtype=object)})
+    for made in (missing, empty):
+        frame = nw.from_native(made)
+        assert frame.schema["number"] == nw.Float64
+        assert frame.schema["text"] == nw.String
+    assert nw.from_native(missing)["number"].to_list() == [None]

@@ -89,20 +89,28 @@ class Frame:
 def table(columns: Mapping[str, Any], backend: Backend) -> Any:
     """A frame of the given library with these columns, in this order.
 
-    NaN and None become the library's missing value.
+    NaN and None become the library's missing value. A column keeps its type where all of it is
+    missing or there are no rows: numbers and text stay numbers and text.
     """
     plain: Mapping[str, Any] = columns
     if not backend.is_pandas_like():
-        plain = {name: _with_nulls(values) for name, values in columns.items()}
+        plain = {name: _with_nulls(values, backend) for name, values in columns.items()}
     made: nw.DataFrame[Any] = nw.from_dict(dict(plain), backend=backend)  # type: ignore[arg-type]
     return made.to_native()
 
 
-def _with_nulls(values: Any) -> Any:
+def _with_nulls(values: Any, backend: Backend) -> Any:
     array = np.asarray(values)
     if array.dtype.kind == "f" and np.isnan(array).any():
-        return [None if np.isnan(value) else value for value in array.tolist()]
-    return array.tolist() if array.dtype.kind in "OU" else array
+        cells = [None if np.isnan(value) else value for value in array.tolist()]
+    elif array.dtype.kind in "OU":
+        cells = array.tolist()
+    else:
+        return array
+    if all(cell is None for cell in cells):
+        dtype = nw.Float64 if array.dtype.kind == "f" else nw.String
+        return nw.new_series("", cells, dtype, backend=backend)  # type: ignore[arg-type]
+    return cells
 
 
 def _table_of_mapping(data: Mapping[Any, Any]) -> pd.DataFrame:

@@ -12,7 +12,10 @@ from mixedmodels.design.matrices import (
     TermMatrix,
 )
 from mixedmodels.design.reduce import (
+    columns_of,
+    complete_rows,
     droppable_terms,
+    is_categorical,
     is_intercept,
     reduced_fixed_part,
     term_label,
@@ -28,7 +31,10 @@ __all__ = [
     "TermMatrix",
     "TermSpec",
     "build",
+    "columns_of",
+    "complete_rows",
     "droppable_terms",
+    "is_categorical",
     "is_intercept",
     "rebuild",
     "reduced_fixed_part",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from formulaic import ModelSpec as Recipe
 from formulaic import SimpleFormula
-from formulaic.parser.types import Term
+from formulaic.parser.types import Factor, Term
+from numpy.typing import ArrayLike
 
-from mixedmodels.data import Frame
+from mixedmodels.data import Frame, completeness
+from mixedmodels.design.arguments import read_argument
 from mixedmodels.design.expand import expand
 from mixedmodels.design.matrices import Mask, Matrix
-from mixedmodels.design.names import readable
+from mixedmodels.design.names import readable, used_columns
 from mixedmodels.design.rank import independent_columns
 from mixedmodels.design.spec import ModelSpec, matched_columns
 from mixedmodels.design.variables import Variables
@@ -26,6 +28,12 @@ def term_label(term: Term) -> str:
 def is_intercept(term: Term) -> bool:
     """Whether the term is the constant."""
     return [factor.expr for factor in term.factors] == ["1"]
+
+
+def is_categorical(term: Term, recipe: Recipe) -> bool:
+    """Whether a categorical factor takes part in the term of a complete recipe."""
+    kinds = {expr: kind for expr, (kind, _) in recipe.encoder_state.items()}
+    return any(kinds.get(f.expr) is Factor.Kind.CATEGORICAL for f in term.factors)
 
 
 def droppable_terms(terms: Sequence[Term]) -> list[Term]:
@@ -60,3 +68,17 @@ def reduced_fixed_part(
     )
     X = expand(recipe, variables).matrix
     return np.asfortranarray(X[:, independent_columns(X)])
+
+
+def columns_of(terms: Iterable[Term], spec: ModelSpec) -> set[str]:
+    """The columns of the data that some terms of a fit use."""
+    texts = {readable(factor.expr) for term in terms for factor in term.factors}
+    plain = {text for text in texts if text in spec.variables}
+    return plain.union(*(used_columns(text, spec.variables) for text in texts - plain))
+
+
+def complete_rows(frame: Frame, columns: Collection[str], *, offset: str | ArrayLike | None) -> int:
+    """How many rows of the data have no missing value in `columns` and the offset."""
+    found = [frame.column(name) for name in columns]
+    column = read_argument("offset", offset, frame)
+    return frame.nrows - completeness(found if column is None else [*found, column]).n_missing

@@ -1,19 +1,21 @@
 """`drop1`: is each term of the fixed part needed, given all the others?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
+from formulaic.parser.types import Term
 from numpy.typing import NDArray
 
-from mixedmodels.design import droppable_terms, reduced_fixed_part, term_label
+from mixedmodels.design import columns_of, droppable_terms, reduced_fixed_part, term_label
 from mixedmodels.engine.problem import Problem
 from mixedmodels.errors import DataError
 from mixedmodels.fit.criteria import aic, n_parameters
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.contrast import FTest, f_test
 from mixedmodels.inference.likelihood_ratio import NAN
-from mixedmodels.inference.maximum import Maximum, caveats, maximum_of, search
+from mixedmodels.inference.maximum import Maximum, caveats, maximum_of, rows_held_back, search
 from mixedmodels.inference.mixture import NOTHING, chi_square_tail
 from mixedmodels.inference.nested import column_space, outside
 from mixedmodels.vocabulary import DegreesOfFreedom, DropTest
@@ -25,10 +27,11 @@ SPANNED = "the other terms span its columns: nothing to test"
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A model without one term: the term's name and the columns (n, p_0) that stay."""
+    """A model without one term: its name, the columns (n, p_0) that stay, what is to be said."""
 
     label: str
     X: Vector
+    notes: tuple[str, ...]
 
 
 def drop1(fit: Fit, test: DropTest = "lrt", *, ddf: DegreesOfFreedom = "satterthwaite") -> object:
@@ -83,17 +86,24 @@ def hypothesis_of_columns(X: Vector, X_0: Vector) -> Vector:
 def _drops(fit: Fit) -> list[Drop]:
     terms = list(fit.spec.fixed.formula)
     return [
-        Drop(
-            term_label(term),
-            reduced_fixed_part(
-                fit.spec,
-                fit.frame,
-                terms=[other for other in terms if other is not term],
-                kept=fit.matrices.kept,
-            ),
-        )
+        _drop(fit, term, [other for other in terms if other is not term])
         for term in droppable_terms(terms)
     ]
+
+
+def _drop(fit: Fit, term: Term, others: Sequence[Term]) -> Drop:
+    """The model of the other terms, on the rows of the fit."""
+    spec, kept = fit.spec, fit.matrices.kept
+    X = reduced_fixed_part(spec, fit.frame, terms=others, kept=kept)
+    columns = columns_of(others, spec).union(
+        spec.response_columns,
+        *(columns_of(random.recipe.formula, spec) for random in spec.terms),
+        *(level_map.columns for level_map in spec.level_maps),
+    )
+    notes = rows_held_back(fit, columns)
+    if X.shape[1] == len(fit.beta):
+        notes.append(SPANNED)
+    return Drop(term_label(term), X, tuple(notes))
 
 
 def _ratios(fit: Fit) -> object:
@@ -106,7 +116,7 @@ def _ratios(fit: Fit) -> object:
     df = [n_parameters(full) - n_parameters(row) for row in rows]
     first = ["refitted by ML"] if fit.reml else []
     notes = [[*first, *caveats(full)]]
-    notes += [caveats(row) if d else [SPANNED] for row, d in zip(maxima, df[1:], strict=True)]
+    notes += [[*drop.notes, *caveats(row)] for drop, row in zip(drops, maxima, strict=True)]
     return fit.frame.table(
         {
             "term": ["<none>", *(drop.label for drop in drops)],
@@ -135,12 +145,12 @@ def _f_tests(fit: Fit, ddf: DegreesOfFreedom) -> object:
     tests = [_f_of(fit, drop, ddf) for drop in drops]
     return fit.frame.table(
         {
-            "term": [drop.label for drop in drops],
+            "term": np.array([drop.label for drop in drops], dtype=object),
             "num_df": np.array([test.num_df for test in tests], dtype=np.int64),
             "den_df": np.array([test.den_df for test in tests], dtype=np.float64),
             "statistic": np.array([test.statistic for test in tests], dtype=np.float64),
             "p_value": np.array([test.p_value for test in tests], dtype=np.float64),
-            "note": ["" if test.num_df else SPANNED for test in tests],
+            "note": np.array(["; ".join(drop.notes) for drop in drops], dtype=object),
         }
     )
 

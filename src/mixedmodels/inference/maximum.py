@@ -4,12 +4,13 @@ Comparisons search for many optima of models made from one another. These are no
 predicts from them, and what is unusual about them belongs in a table, not in a warning.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.design import ModelMatrices
+from mixedmodels.design import ModelMatrices, complete_rows
 from mixedmodels.engine.convergence import Convergence, convergence_of
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.settings import Control
@@ -81,3 +82,11 @@ def caveats(maximum: Maximum) -> list[str]:
         labels = (term.label for term in maximum.convergence.singular)
         notes.append(f"singular fit: {', '.join(labels)}")
     return notes
+
+
+def rows_held_back(fit: Fit, columns: Collection[str]) -> list[str]:
+    """The note on rows that a model with only these columns could use, and that `fit` does not."""
+    if not fit.matrices.n_missing:
+        return []
+    more = complete_rows(fit.frame, columns, offset=fit.request.offset) - len(fit.matrices.y)
+    return [f"on the rows of the full model: {more} more would be complete"] if more > 0 else []

@@ -5,13 +5,21 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from formulaic.parser.types import Term
+from numpy.typing import NDArray
 
-from mixedmodels.design import ModelMatrices, TermMatrix, droppable_terms, is_intercept, term_label
+from mixedmodels.design import (
+    ModelMatrices,
+    TermSpec,
+    columns_of,
+    droppable_terms,
+    is_categorical,
+    is_intercept,
+    term_label,
+)
 from mixedmodels.engine.problem import Problem
 from mixedmodels.errors import DataError
 from mixedmodels.fit.criteria import aic, log_likelihood, n_parameters
 from mixedmodels.fit.fit import Fit
-from mixedmodels.formula import RandomTerm
 from mixedmodels.formula.tokens import quote
 from mixedmodels.inference.likelihood_ratio import (
     NAN,
@@ -19,8 +27,10 @@ from mixedmodels.inference.likelihood_ratio import (
     likelihood_ratio,
     ratio_columns,
 )
-from mixedmodels.inference.maximum import caveats, maximum_of, search
+from mixedmodels.inference.maximum import caveats, maximum_of, rows_held_back, search
 from mixedmodels.inference.nested import column_space, is_inside
+
+Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +47,15 @@ class Reduction:
         Of its columns, those that stay.
     adds_intercept
         Whether a constant takes the place of a factor that stood for it.
+    others
+        The terms on the left of the bar that stay.
     """
 
     label: str
     term: int
     columns: tuple[int, ...]
     adds_intercept: bool
+    others: tuple[Term, ...]
 
 
 def ranova(fit: Fit) -> object:
@@ -83,7 +96,8 @@ def ranova(fit: Fit) -> object:
     tests = [likelihood_ratio(maximum, full) for maximum in maxima]
     rows = [full, *maxima]
     notes = [caveats(full)] + [
-        [*test.notes, *caveats(maximum)] for test, maximum in zip(tests, maxima, strict=True)
+        [*test.notes, *_held_back(fit, reduction), *caveats(maximum)]
+        for reduction, test, maximum in zip(chosen, tests, maxima, strict=True)
     ]
     return fit.frame.table(
         {
@@ -98,59 +112,67 @@ def ranova(fit: Fit) -> object:
 
 
 def _reductions(fit: Fit) -> Iterator[Reduction]:
-    for k, (spec, matrix) in enumerate(zip(fit.spec.terms, fit.matrices.terms, strict=True)):
-        columns = _columns_of_terms(spec.recipe.structure)
+    for k, spec in enumerate(fit.spec.terms):
+        matrix = fit.matrices.terms[k]
         terms = [row.term for row in spec.recipe.structure]
-        whole = tuple(range(len(matrix.names)))
         if matrix.structure == "diagonal":
-            yield from _independent(k, spec.term, matrix, list(zip(terms, columns, strict=True)))
+            yield from _of_independent(k, spec, terms)
         elif not (droppable := droppable_terms(terms)):
-            yield Reduction(str(spec.term), k, (), False)
+            yield Reduction(str(spec.term), k, (), adds_intercept=False, others=())
         else:
-            for term, dropped in zip(terms, columns, strict=True):
-                if term in droppable:
-                    kept = tuple(j for j in whole if j not in dropped)
-                    label = f"{term_label(term)} in {spec.term}"
-                    yield Reduction(label, k, kept, _loses_constant(matrix, kept))
+            for term in droppable:
+                label = f"{term_label(term)} in {spec.term}"
+                yield _without(k, spec, term, label, Z=matrix.Z)
 
 
-def _independent(
-    k: int,
-    written: RandomTerm,
-    matrix: TermMatrix,
-    terms: Sequence[tuple[Term, Sequence[int]]],
-) -> Iterator[Reduction]:
-    """Effects with a variance each: all can go, unless a factor's coding rests on them."""
-    group = ":".join(quote(name) for name in written.group)
-    each_is_one_column = all(len(columns) == 1 for _, columns in terms)
-    droppable = (
-        [t for t, _ in terms] if each_is_one_column else droppable_terms([t for t, _ in terms])
-    )
-    for term, dropped in terms:
-        if term not in droppable:
-            continue
-        kept = tuple(j for j in range(len(matrix.names)) if j not in dropped)
-        label, bar = term_label(term), "|" if len(dropped) == 1 else "||"
-        name = f"(1 | {group})" if is_intercept(term) else f"{label} in (0 + {label} {bar} {group})"
-        yield Reduction(name, k, kept, False)
+def _of_independent(k: int, spec: TermSpec, terms: Sequence[Term]) -> Iterator[Reduction]:
+    """Effects with a variance each: all can go, unless the coding of a factor rests on them."""
+    coded = any(is_categorical(term, spec.recipe) for term in terms)
+    group = ":".join(quote(name) for name in spec.term.group)
+    for term in droppable_terms(terms) if coded and len(terms) > 1 else terms:
+        if is_intercept(term):
+            label = f"(1 | {group})"
+        else:
+            name, bar = term_label(term), "||" if is_categorical(term, spec.recipe) else "|"
+            label = f"{name} in (0 + {name} {bar} {group})"
+        yield _without(k, spec, term, label)
 
 
-def _columns_of_terms(structure: Sequence[object]) -> list[list[int]]:
-    """Per term of a recipe, the places of its columns."""
-    places = []
+def _without(
+    k: int, spec: TermSpec, term: Term, label: str, *, Z: Vector | None = None
+) -> Reduction:
+    """Leave out one effect; with the columns `Z` of a correlated term the constant stays inside."""
+    kept: list[int] = []
     start = 0
-    for row in structure:
-        stop = start + len(row.columns)  # type: ignore[attr-defined]  # formulaic is untyped
-        places.append(list(range(start, stop)))
+    for row in spec.recipe.structure:
+        stop = start + len(row.columns)
+        kept += [] if row.term is term else range(start, stop)
         start = stop
-    return places
+    return Reduction(
+        label,
+        k,
+        tuple(kept),
+        adds_intercept=Z is not None and _loses_constant(Z, kept),
+        others=tuple(row.term for row in spec.recipe.structure if row.term is not term),
+    )
 
 
-def _loses_constant(matrix: TermMatrix, kept: Sequence[int]) -> bool:
+def _loses_constant(Z: Vector, kept: Sequence[int]) -> bool:
     """Whether all columns have the constant among their combinations, and those kept do not."""
-    ones = np.ones((len(matrix.Z), 1))
-    inside = [is_inside(column_space(Z), ones) for Z in (matrix.Z, matrix.Z[:, list(kept)])]
-    return inside[0] and not inside[1]
+    ones = np.ones((len(Z), 1))
+    return is_inside(column_space(Z), ones) and not is_inside(column_space(Z[:, kept]), ones)
+
+
+def _held_back(fit: Fit, reduction: Reduction) -> list[str]:
+    """The note on rows that only the part left out keeps from being used."""
+    spec = fit.spec
+    columns = columns_of(spec.fixed.formula, spec).union(spec.response_columns)
+    for k, term in enumerate(spec.terms):
+        is_reduced = k == reduction.term
+        columns |= columns_of(reduction.others if is_reduced else term.recipe.formula, spec)
+        if not is_reduced or reduction.columns or reduction.adds_intercept:
+            columns |= set(term.term.group)
+    return rows_held_back(fit, columns)
 
 
 def _reduced(matrices: ModelMatrices, reduction: Reduction) -> ModelMatrices:

@@ -276,6 +276,54 @@ class LinearMixedModel:
             seed=seed,
         )
 
+    def ranova(self) -> object:
+        """Likelihood-ratio tests of the random terms, each left out or reduced in turn.
+
+        Returns
+        -------
+        table
+            `term, npar, llf, aic, statistic, df, p_value, p_value_boundary, note`. A variance
+            cannot be negative, which `p_value` ignores and `p_value_boundary` does not.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> model.ranova()[["term", "npar", "statistic", "df"]].round(3)
+                               term  npar  statistic   df
+        0                    <none>     6        NaN  NaN
+        1  Days in (Days | Subject)     4     42.837  2.0
+        """
+        return ranova(self.fit)
+
+    def drop1(self, test: DropTest = "lrt", *, ddf: DegreesOfFreedom = "satterthwaite") -> object:
+        """Tests of the fixed terms that are in no interaction, each left out in turn.
+
+        Parameters
+        ----------
+        test : {"lrt", "f"}
+            Likelihood ratios of ML fits, or F tests at this fit.
+        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+            Denominator degrees of freedom of the F tests.
+
+        Returns
+        -------
+        table
+            `term, npar, aic, statistic, df, p_value, note`, or `term, num_df, den_df, statistic,
+            p_value, note`.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("yield ~ nitro + Variety + (1 | Block)", mm.datasets.load("oats"))
+        >>> model.drop1()[["term", "npar", "statistic", "df"]].round(3)
+              term  npar  statistic   df
+        0   <none>     6        NaN  NaN
+        1    nitro     5     55.575  1.0
+        2  Variety     4      7.527  2.0
+        """
+        return drop1(self.fit, test, ddf=ddf)
+
     def refit(self, y: str | ArrayLike) -> "LinearMixedModel":
         """The same model for another response.
 

@@ -19,7 +19,10 @@ ContrastName = Literal["treatment", "sum", "helmert", "poly", "diff"]
 Contrasts = Mapping[str, ContrastName | ArrayLike]
 """Coding of categorical columns by name; a matrix has one row per level."""
 
-ResidualKind = Literal["response", "pearson", "standardized", "marginal"]
+ResidualKind = Literal["response", "pearson", "standardized", "marginal", "studentized", "scaled"]
+
+ThetaStep = Literal["fixed", "one-step"]
+"""Whether the covariance parameters move when a level is left out."""
 
 NewLevels = Literal["population", "error", "sampled"]
 """What prediction does with grouping levels that the fit has not seen."""

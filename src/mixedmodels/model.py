@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels.engine.convergence import Convergence
 from mixedmodels.fit import (
@@ -21,9 +22,18 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.drop1 import drop1
 from mixedmodels.inference.ranova import ranova
 from mixedmodels.prediction.predict import predict
+from mixedmodels.prediction.simulate import simulate
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.report.summary import Summary, summarise
-from mixedmodels.vocabulary import DegreesOfFreedom, DropTest, Interval, NewLevels, ResidualKind
+from mixedmodels.vocabulary import (
+    DegreesOfFreedom,
+    DropTest,
+    Interval,
+    NewLevels,
+    ResidualKind,
+    Shape,
+    SimulatedEffects,
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -275,6 +285,38 @@ class LinearMixedModel:
             level=level,
             seed=seed,
         )
+
+    def simulate(
+        self,
+        n: int = 1,
+        *,
+        seed: Seed = None,
+        re: SimulatedEffects = "new",
+        effects: Shape = "normal",
+        residuals: Shape = "normal",
+    ) -> NDArray[np.float64]:
+        """Responses drawn from the model at its estimates.
+
+        Parameters
+        ----------
+        n : int
+            Number of replicates, the columns of the array (nobs, n).
+        seed : int or Generator, optional
+            Replicate i is the same for one seed whatever `n` is.
+        re : {"new", "fitted"}
+            Draw new random effects for every replicate, or keep the conditional modes.
+        effects, residuals : {"normal", "t", "skewed"}
+            Shapes, all of mean 0 and the fit's variance: normal, Student's t with 5 degrees of
+            freedom, or a gamma of skewness 1.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> model.simulate(1000, seed=1).shape
+        (180, 1000)
+        """
+        return simulate(self.fit, n, seed=seed, re=re, effects=effects, residuals=residuals)
 
     def ranova(self) -> object:
         """Likelihood-ratio tests of the random terms, each left out or reduced in turn.

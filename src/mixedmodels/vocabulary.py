@@ -27,6 +27,12 @@ ThetaStep = Literal["fixed", "one-step"]
 NewLevels = Literal["population", "error", "sampled"]
 """What prediction does with grouping levels that the fit has not seen."""
 
+SimulatedEffects = Literal["new", "fitted"]
+"""Random effects of a simulated response: drawn anew, or those of the fit."""
+
+Shape = Literal["normal", "t", "skewed"]
+"""Distribution of simulated random effects or residuals, always of mean 0."""
+
 DegreesOfFreedom = Literal["satterthwaite", "kenward-roger", "residual", "normal"]
 
 IntervalMethod = Literal["wald", "profile", "bootstrap"]
@@ -34,6 +40,9 @@ IntervalMethod = Literal["wald", "profile", "bootstrap"]
 Interval = Literal["confidence", "prediction"]
 
 Which = Literal["fixed", "variance", "all"]
+
+VarianceScale = Literal["sd", "var", "theta"]
+"""Scale of variance parameters: sd and correlation, variance and covariance, or relative."""
 
 SumOfSquares = Literal[1, 2, 3]
 

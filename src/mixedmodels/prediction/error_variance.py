@@ -34,7 +34,7 @@ LARGEST_REMAINDER = 8000
 BLOCK = 4_000_000
 """Numbers in a dense temporary of a block of rows."""
 
-SPARSE = 0.02
+SPARSE = 0.05
 """Density below which a sparse product is faster than a dense one."""
 
 
@@ -135,7 +135,7 @@ class ErrorCovariance:
         spread = _spread(n, self.factors[:1], codes[:1], [v])
         others = _spread(n, self.factors[1:], codes[1:], Z[1:])
         rest = sparse.csr_array(others - spread @ self.border)
-        out = np.einsum("ni,ni->n", v, v)
+        out: Vector = np.einsum("ni,ni->n", v, v)
         step = max(1, BLOCK // max(1, rest.shape[1], rows.X.shape[1]))
         for start in range(0, n, step):
             part = slice(start, start + step)
@@ -153,7 +153,7 @@ class ErrorCovariance:
             solved = c @ self.remainder
             return solved, np.asarray(c.multiply(solved).sum(axis=1)).ravel()
         dense = c.toarray()
-        solved = dense @ self.remainder
+        solved = np.asarray(dense @ self.remainder)
         return solved, np.einsum("ni,ni->n", dense, solved)
 
 

@@ -200,7 +200,7 @@ def _with_errors(
 def _known_variance(fit: Fit, rows: Rows, groups: frozenset[int], T: Sequence[Vector]) -> Vector:
     """The variance over sigma^2 that beta-hat and the known levels bring."""
     if not groups:
-        return np.einsum("ni,ni->n", rows.X @ fit.cov_beta_unscaled, rows.X)
+        return np.asarray(np.einsum("ni,ni->n", rows.X @ fit.cov_beta_unscaled, rows.X))
     nowhere = np.full(len(rows.X), -1, dtype=np.int32)
     terms = tuple(t if t.group in groups else replace(t, codes=nowhere) for t in rows.terms)
     errors = ErrorCovariance.of(fit.matrices, T, fit.cov_beta_unscaled)

@@ -1,7 +1,5 @@
 """Random streams: one per replicate, keyed by the seed, so that no replicate depends on others."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,8 +28,8 @@ def key_of(seed: Seed) -> Key:
             f"seed = {seed!r} cannot start a random stream.\n"
             "Do:   give a whole number of zero or more, a numpy Generator, or None."
         )
-    entropy: int | Sequence[int] | None = None if seed is None else int(seed)
-    return np.random.SeedSequence(entropy).generate_state(2, np.uint64)
+    entropy = None if seed is None else int(seed)
+    return np.random.SeedSequence(entropy).generate_state(2, np.uint64).astype(np.uint64)
 
 
 def stream(key: Key, replicate: int) -> np.random.Generator:

@@ -20,7 +20,10 @@ from mixedmodels.fit import (
 )
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.drop1 import drop1
+from mixedmodels.inference.icc import icc
+from mixedmodels.inference.r2 import r2
 from mixedmodels.inference.ranova import ranova
+from mixedmodels.inference.rotation import re_pca
 from mixedmodels.prediction.predict import predict
 from mixedmodels.prediction.simulate import simulate
 from mixedmodels.prediction.streams import Seed
@@ -365,6 +368,50 @@ class LinearMixedModel:
         2  Variety     4      7.527  2.0
         """
         return drop1(self.fit, test, ddf=ddf)
+
+    def r2(self) -> dict[str, float]:
+        """Nakagawa's R^2: ``marginal`` of the fixed effects, ``conditional`` of all effects.
+
+        Random slopes count with their mean variance over the rows (Johnson 2014).
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> {name: round(share, 3) for name, share in model.r2().items()}
+        {'marginal': 0.279, 'conditional': 0.799}
+        """
+        return r2(self.fit)
+
+    def icc(self) -> dict[str, float]:
+        """Intraclass correlation: the random effects' share of the variance.
+
+        ``adjusted``: of the variance that the fixed effects leave; ``unadjusted``: of all of it.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Yield ~ 1 + (1 | Batch)", mm.datasets.load("dyestuff"))
+        >>> round(model.icc()["adjusted"], 3)
+        0.418
+        """
+        return icc(self.fit)
+
+    def re_pca(self) -> dict[str, pd.DataFrame]:
+        """Per group, the principal components of its random effects, the largest first.
+
+        Columns `sd` (relative to `sigma`), `proportion`, and one `loading(x)` per effect x.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> model.re_pca()["Subject"].round(3)
+                sd  proportion  loading(Intercept)  loading(Days)
+        PC1  0.967       0.946               1.000          0.017
+        PC2  0.231       0.054              -0.017          1.000
+        """
+        return re_pca(self.fit)
 
     def refit(self, y: str | ArrayLike) -> "LinearMixedModel":
         """The same model for another response.

@@ -1,0 +1,56 @@
+"""Principal components of the random effects: how many directions their variance has."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mixedmodels.engine.templates import templates
+from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
+
+Vector = NDArray[np.float64]
+
+
+def re_pca(fit: Fit) -> dict[str, pd.DataFrame]:
+    """Per group, the principal components of the covariance of its random effects.
+
+    One row per component, the largest first: its standard deviation relative to the residual's
+    (``sd``), its share of the variance (``proportion``), and its direction, one column
+    ``loading(x)`` per effect x, of unit length and with its largest entry positive. A standard
+    deviation of zero is a direction that the effects do not vary in. Components depend on the
+    units of the covariates, since effects of different covariates are compared as they are.
+    """
+    labels = column_labels(fit.matrices)
+    sizes = [len(names) for names in labels]
+    T = templates(fit.theta, fit.problem.theta_index, sizes)
+    out = {}
+    for g, group in enumerate(group_names(fit.matrices)):
+        terms = terms_of_group(fit.matrices, g)
+        names = [name for k in terms for name in labels[k]]
+        out[group] = _components(_block_diagonal([T[k] for k in terms]), names)
+    return out
+
+
+def _components(T: Vector, names: list[str]) -> pd.DataFrame:
+    """The components of T T', from the singular values of T."""
+    directions, sd, _ = np.linalg.svd(T)
+    largest = np.argmax(np.abs(directions), axis=0)
+    directions = directions * np.sign(directions[largest, np.arange(len(sd))])
+    total = float(sd @ sd)
+    columns = {
+        "sd": sd,
+        "proportion": sd**2 / total if total > 0 else np.full(len(sd), np.nan),
+        **{f"loading({name})": directions[j] for j, name in enumerate(names)},
+    }
+    return pd.DataFrame(columns, index=[f"PC{i}" for i in range(1, len(sd) + 1)])
+
+
+def _block_diagonal(blocks: list[Vector]) -> Vector:
+    size = sum(len(block) for block in blocks)
+    whole = np.zeros((size, size))
+    start = 0
+    for block in blocks:
+        stop = start + len(block)
+        whole[start:stop, start:stop] = block
+        start = stop
+    return whole

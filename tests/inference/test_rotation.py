@@ -11,7 +11,7 @@ from tests.reference.load import models, reference
 ENDS = 1e-4  # of the largest: components follow theta, where the reference's own search ended
 EXACT = 1e-10
 
-# Every subject of fhch2010 did one task: the variance of its effect over subjects is not identified.
+# Every subject of fhch2010 did one task: the variance of its effect is not identified.
 NOT_IDENTIFIED = {("fhch2010", "id")}
 LARGE = {"fhch2010", "insteval", "insteval_fixed", "star_math", "verbagg"}
 

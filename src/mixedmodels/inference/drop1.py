@@ -14,7 +14,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.criteria import aic, n_parameters
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.contrast import FTest, f_test
-from mixedmodels.inference.likelihood_ratio import NAN
+from mixedmodels.inference.likelihood_ratio import LARGER_IS_WORSE, NAN, WORSE
 from mixedmodels.inference.maximum import Maximum, caveats, maximum_of, rows_held_back, search
 from mixedmodels.inference.mixture import NOTHING, chi_square_tail
 from mixedmodels.inference.nested import column_space, outside
@@ -111,12 +111,15 @@ def _ratios(fit: Fit) -> object:
     drops = _drops(fit)
     maxima = [_without(fit, drop, full) for drop in drops]
     rows = [full, *maxima]
-    changes = [max(row.objective - full.objective, 0.0) for row in rows]
+    changes = [row.objective - full.objective for row in rows]
     statistics = [change if change > NOTHING else 0.0 for change in changes]
     df = [n_parameters(full) - n_parameters(row) for row in rows]
     first = ["refitted by ML"] if fit.reml else []
     notes = [[*first, *caveats(full)]]
-    notes += [[*drop.notes, *caveats(row)] for drop, row in zip(drops, maxima, strict=True)]
+    notes += [
+        [*drop.notes, *([LARGER_IS_WORSE] if change < -WORSE else []), *caveats(row)]
+        for drop, change, row in zip(drops, changes[1:], maxima, strict=True)
+    ]
     return fit.frame.table(
         {
             "term": ["<none>", *(drop.label for drop in drops)],

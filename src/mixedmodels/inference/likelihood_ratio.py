@@ -26,6 +26,8 @@ SAME_BASIS = 1e-9
 WORSE = 1e-5
 """A larger model whose criterion is worse by more than this has not been searched to the end."""
 
+LARGER_IS_WORSE = "the larger model fits worse: its search ended early"
+
 
 @dataclass(frozen=True, slots=True)
 class LikelihoodRatio:
@@ -71,7 +73,7 @@ def likelihood_ratio(small: Maximum, large: Maximum) -> LikelihoodRatio:
     weights = mixture(df, lost)
     notes = [] if weights is None else [weights.note]
     if change < -WORSE:
-        notes.append("the larger model fits worse: its search ended early")
+        notes.append(LARGER_IS_WORSE)
     return LikelihoodRatio(
         statistic=statistic,
         df=float(df),

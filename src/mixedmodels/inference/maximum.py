@@ -61,7 +61,7 @@ def search(problem: Problem, *, reml: bool, control: Control) -> Maximum:
     m = problem.matrices
     facts = tuple(
         TermFacts(
-            lhs=" + ".join(term.names),
+            lhs=" + ".join("1" if name == "Intercept" else name for name in term.names),
             group=m.groupings[term.group].name,
             columns=term.names,
             structure=term.structure,

@@ -1,17 +1,18 @@
 """Is one model a special case of another? And if so, is it one at the boundary?
 
 Fixed effects are compared as column spaces. Random effects are compared as families of
-covariances: a *piece* is a correlated term with its columns Z, or one column of an independent
-term, on one grouping factor h, and stands for all covariances
+covariances: a term with columns Z on a grouping factor h stands for all
 
-    V(Sigma)_ij = [h_i = h_j] z_i' Sigma z_j,    Sigma positive semidefinite.
+    V(Sigma)_ij = [h_i = h_j] z_i' Sigma z_j,    Sigma positive semidefinite,
 
-A piece is contained in another one (Z', Sigma', g) if every V(Sigma) is a V'(Sigma'). That needs
-h to refine g, and for every column z of Z, and every sum of two, a Sigma' with
-z_i z_j [h_i = h_j] = z'_i Sigma' z'_j wherever g_i = g_j: a linear system of which least squares
-asks for cross-products per level only. It finds (1 | g) in (x | g), (1 | g) + (x | g) of
-independent terms in (x | g), groups that are the same under two names, and compound symmetry,
-(1 | g) + (1 | g:f), in the covariance (0 + f | g) of a factor f without a structure.
+Sigma diagonal for an independent term. The smaller model is taken apart into unstructured pieces: a
+correlated term, or one column of an independent one. A piece is contained in a term (Z', g) of the
+larger model if every V(Sigma) of it is a V'(Sigma') of the term. That needs h to refine g, and for
+every column z of Z, and every sum of two, a Sigma' with z_i z_j [h_i = h_j] = z'_i Sigma' z'_j
+wherever g_i = g_j: a linear system of which least squares asks for cross-products per level only.
+It finds (1 | g) in (x | g), (1 | g) + (0 + x | g) in (x | g), groups that are the same under two
+names, and compound symmetry, (1 | g) + (1 | g:f), in the covariance (0 + f | g) of a factor f
+without a structure. A piece that only several terms together contain is not found.
 """
 
 from collections.abc import Sequence
@@ -37,8 +38,8 @@ VANISHING = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """One unstructured covariance on one grouping factor.
+class Family:
+    """The covariances of one term, or of one piece of it.
 
     Attributes
     ----------
@@ -47,12 +48,15 @@ class Piece:
     n_levels
         Number of levels.
     basis
-        An orthonormal basis (n, q) of the columns of Z.
+        Columns (n, q) with the span of Z, of length one; orthogonal if unstructured.
+    is_diagonal
+        Whether Sigma is diagonal in this basis.
     """
 
     codes: Int32
     n_levels: int
     basis: Vector
+    is_diagonal: bool
 
 
 def column_space(X: Vector) -> Vector:
@@ -92,65 +96,93 @@ def change_of_basis(X_0: Vector, X: Vector) -> float:
 
 
 def lost_directions(small: ModelMatrices, large: ModelMatrices) -> tuple[int, ...] | None:
-    """Per piece of the larger random part, the variances that the smaller one sets to zero.
+    """The directions of the larger random part that have no variance in the smaller one.
 
     The smaller random part, at a typical value of its parameters, is a covariance of rank r in a
-    piece of q columns; q - r directions have zero variance there, and lie on the boundary of the
-    parameter space of the larger model. None if the smaller part is no special case.
+    term of q columns; q - r directions have zero variance there, and lie on the boundary of the
+    parameter space of the larger model. One count per correlated term and per column of an
+    independent term of the larger part; None if the smaller part is no special case.
     """
-    large_pieces = sorted(pieces(large), key=lambda piece: piece.basis.shape[1])
-    typical = [np.zeros((p.basis.shape[1],) * 2) for p in large_pieces]
+    terms = sorted(families(large), key=lambda family: family.basis.shape[1])
+    typical = [np.zeros((term.basis.shape[1],) * 2) for term in terms]
     for piece in pieces(small):
         found = (
             (k, Sigma)
-            for k, candidate in enumerate(large_pieces)
-            if (Sigma := embedding(piece, candidate)) is not None
+            for k, term in enumerate(terms)
+            if (Sigma := embedding(piece, term)) is not None
         )
         place = next(found, None)
         if place is None:
             return None
         typical[place[0]] += place[1]
-    return tuple(len(Sigma) - _rank(Sigma) for Sigma in typical)
+    counts: list[int] = []
+    for term, Sigma in zip(terms, typical, strict=True):
+        if term.is_diagonal:
+            variances = np.diag(Sigma)
+            counts += (variances <= VANISHING * variances.max()).astype(int).tolist()
+        else:
+            counts.append(len(Sigma) - _rank(Sigma))
+    return tuple(counts)
 
 
-def pieces(matrices: ModelMatrices) -> list[Piece]:
-    """The correlated terms, and the single columns of the independent ones."""
+def families(matrices: ModelMatrices) -> list[Family]:
+    """The terms."""
     found = []
     for term in matrices.terms:
         grouping = matrices.groupings[term.group]
-        q = term.Z.shape[1]
-        blocks = [slice(j, j + 1) for j in range(q)]
-        for block in blocks if term.structure == "diagonal" else [slice(0, q)]:
-            basis = column_space(term.Z[:, block])
-            found.append(Piece(grouping.codes, len(grouping.levels), basis))
+        is_diagonal = term.structure == "diagonal"
+        basis = _unit_columns(term.Z) if is_diagonal else column_space(term.Z)
+        found.append(Family(grouping.codes, len(grouping.levels), basis, is_diagonal))
     return found
 
 
-def embedding(small: Piece, large: Piece) -> Vector | None:
-    """Sigma' (q, q) of the larger piece that gives V(I) of the smaller one, if it contains it.
+def pieces(matrices: ModelMatrices) -> list[Family]:
+    """The correlated terms, and the single columns of the independent ones."""
+    found = []
+    for family in families(matrices):
+        q = family.basis.shape[1]
+        blocks = [[j] for j in range(q)] if family.is_diagonal else [list(range(q))]
+        found += [
+            Family(family.codes, family.n_levels, family.basis[:, block], is_diagonal=False)
+            for block in blocks
+        ]
+    return found
 
-    In the coordinates of the bases. None if some covariance of the smaller piece has no Sigma'.
+
+def embedding(piece: Family, term: Family) -> Vector | None:
+    """Sigma' (q, q) of the term that gives V(I) of the piece, if the term contains it.
+
+    In the coordinates of the bases. None if some covariance of the piece has no Sigma'.
     """
-    if not _refines(small, large):
+    if not _refines(piece, term):
         return None
-    q, s = large.basis.shape[1], small.basis.shape[1]
-    C = _level_sums(large, large.basis, large.basis).reshape(-1, q * q)
+    q, s = term.basis.shape[1], piece.basis.shape[1]
+    C = _level_sums(term, term.basis, term.basis).reshape(-1, q * q)
     products = C.T @ C  # sum over levels of C_g (x) C_g, its indices in another order
     normal = products.reshape(q, q, q, q).transpose(0, 2, 1, 3).reshape(q * q, q * q)
-    cross = _level_sums(small, large.basis, small.basis)  # (levels of h, q, s)
-    own = _level_sums(small, small.basis, small.basis)  # (levels of h, s, s)
+    free = np.arange(0, q * q, q + 1) if term.is_diagonal else np.arange(q * q)
+    normal = normal[np.ix_(free, free)]
+    cross = _level_sums(piece, term.basis, piece.basis)  # (levels of h, q, s)
+    own = _level_sums(piece, piece.basis, piece.basis)  # (levels of h, s, s)
     total = np.zeros((q, q))
     for a in _generators(s):
         direction = cross @ a
-        target = (direction.T @ direction).ravel()
-        Sigma = np.asarray(np.linalg.lstsq(normal, target, rcond=None)[0], dtype=np.float64)
+        target = (direction.T @ direction).ravel()[free]
+        solution = np.asarray(np.linalg.lstsq(normal, target, rcond=None)[0], dtype=np.float64)
         squares = float(((own @ a @ a) ** 2).sum())
-        left = squares - 2 * Sigma @ target + Sigma @ normal @ Sigma
+        left = squares - 2 * solution @ target + solution @ normal @ solution
+        Sigma = np.zeros(q * q)
+        Sigma[free] = solution
         if left > UNEXPLAINED * squares or not _is_semidefinite(Sigma.reshape(q, q)):
             return None
         if np.count_nonzero(a) == 1:
             total += Sigma.reshape(q, q)
     return total
+
+
+def _unit_columns(Z: Vector) -> Vector:
+    units: Vector = Z / np.linalg.norm(Z, axis=0)
+    return units
 
 
 def _generators(s: int) -> Sequence[Vector]:
@@ -160,20 +192,20 @@ def _generators(s: int) -> Sequence[Vector]:
     return [*unit, *sums]
 
 
-def _refines(small: Piece, large: Piece) -> bool:
-    """Whether rows of one level in the smaller piece are of one level in the larger."""
-    level = np.empty(small.n_levels, dtype=np.int32)
-    level[small.codes] = large.codes
-    return bool(np.array_equal(level[small.codes], large.codes))
+def _refines(piece: Family, term: Family) -> bool:
+    """Whether rows of one level in the piece are of one level in the term."""
+    level = np.empty(piece.n_levels, dtype=np.int32)
+    level[piece.codes] = term.codes
+    return bool(np.array_equal(level[piece.codes], term.codes))
 
 
-def _level_sums(piece: Piece, A: Vector, B: Vector) -> Vector:
+def _level_sums(family: Family, A: Vector, B: Vector) -> Vector:
     """Sum over the rows of each level of a_i b_i', (levels, columns of A, columns of B)."""
-    sums = np.empty((piece.n_levels, A.shape[1], B.shape[1]))
+    sums = np.empty((family.n_levels, A.shape[1], B.shape[1]))
     for i in range(A.shape[1]):
         for j in range(B.shape[1]):
             weights = A[:, i] * B[:, j]
-            sums[:, i, j] = np.bincount(piece.codes, weights, minlength=piece.n_levels)
+            sums[:, i, j] = np.bincount(family.codes, weights, minlength=family.n_levels)
     return sums
 
 

@@ -42,6 +42,57 @@ class Solution:
     @property
     def trace(self) -> list[float]: ...
 
+class Information:
+    """Second-order facts at one theta, in the user's units.
+
+    `hessian` (m + 1, m + 1) of the criterion in (theta, sigma); `covariance` is 2 H^+, in which
+    flat directions do not count; `jacobian` (m, p, p) is d(X'V^-1 X)^-1 / d theta.
+    """
+
+    @property
+    def hessian(self) -> NDArray[np.float64]: ...
+    @property
+    def covariance(self) -> NDArray[np.float64]: ...
+    @property
+    def jacobian(self) -> NDArray[np.float64]: ...
+
+class KenwardRoger:
+    """The pieces of Kenward and Roger's method, over the R components of V.
+
+    The components are the entries of T_k T_k' that theta reaches, relative to sigma^2 and in
+    coordinates of the engine's choice, then the residual. `information` (R, R) holds
+    tr(P G_r P G_s); `slopes` (R, p, p) C X'V^-1 G_r V^-1 X C; `bends` (R (R + 1) / 2, p, p)
+    C X'V^-1 G_r P G_s V^-1 X C for r >= s, ordered (0, 0), (1, 0), (1, 1), ...
+    """
+
+    @property
+    def information(self) -> NDArray[np.float64]: ...
+    @property
+    def slopes(self) -> NDArray[np.float64]: ...
+    @property
+    def bends(self) -> NDArray[np.float64]: ...
+
+class Slopes:
+    """The parts of the criterion at one theta with their derivatives, in the user's units.
+
+    At (theta, sigma) the ML deviance is log_det + n log(2 pi sigma^2) + pwrss / sigma^2. Per term
+    `traces` (q_k, q_k) holds sum_j Z_j'V^-1 Z_j, the derivative of log_det in T_k T_k', and `grams`
+    (q_k, q_k, p + 1, p + 1) sum_j A_j[a, c] A_j[b, d] with A_j = Z_j'V^-1 [X, y - X beta].
+    """
+
+    @property
+    def log_det(self) -> float: ...
+    @property
+    def pwrss(self) -> float: ...
+    @property
+    def beta(self) -> NDArray[np.float64]: ...
+    @property
+    def cov_beta_unscaled(self) -> NDArray[np.float64]: ...
+    @property
+    def traces(self) -> list[NDArray[np.float64]]: ...
+    @property
+    def grams(self) -> list[NDArray[np.float64]]: ...
+
 class Problem:
     """Cross-products of one data set.
 
@@ -78,4 +129,7 @@ class Problem:
     def conditional_covariance(
         self, theta: NDArray[np.float64], term: int
     ) -> NDArray[np.float64]: ...
+    def information(self, theta: NDArray[np.float64], reml: bool) -> Information: ...
+    def kenward_roger(self, theta: NDArray[np.float64]) -> KenwardRoger: ...
+    def slopes(self, theta: NDArray[np.float64]) -> Slopes: ...
     def with_response(self, y: NDArray[np.float64]) -> Problem: ...

@@ -40,6 +40,11 @@ pub enum EngineError {
         /// Its level.
         level: usize,
     },
+    /// Dense matrices would take more memory than is allowed.
+    Memory {
+        /// Bytes.
+        needed: usize,
+    },
     /// The caller asked to stop.
     Interrupted,
 }
@@ -65,6 +70,7 @@ impl fmt::Display for EngineError {
                 f,
                 "the system for level {level} of grouping factor {group} is not positive definite"
             ),
+            Self::Memory { needed } => write!(f, "{needed} bytes of dense matrices are needed"),
             Self::Interrupted => write!(f, "interrupted"),
         }
     }

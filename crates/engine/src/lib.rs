@@ -20,6 +20,7 @@ pub mod dense;
 pub mod error;
 pub mod factor;
 pub mod front;
+pub mod inference;
 pub mod iterative;
 pub mod layout;
 pub mod links;

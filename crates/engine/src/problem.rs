@@ -37,7 +37,7 @@ pub struct Problem {
     pub cross: CrossProducts,
     /// Storage plan.
     pub layout: Arc<Layout>,
-    pairs: Arc<Pairs>,
+    pub(crate) pairs: Arc<Pairs>,
     /// Whether an iterative evaluation is far cheaper than an exact one.
     iterative: bool,
     /// Present where there is a large last front.
@@ -49,8 +49,8 @@ pub struct Problem {
 /// Memory of one chain of evaluations.
 #[derive(Debug, Clone)]
 pub struct Workspace {
-    factor: Factor,
-    inverse: Option<InverseMemory>,
+    pub(crate) factor: Factor,
+    pub(crate) inverse: Option<InverseMemory>,
 }
 
 /// Criterion, gradient and curvature in the engine's coordinates of θ.
@@ -127,6 +127,11 @@ impl Problem {
     /// Length of θ.
     pub fn n_theta(&self) -> usize {
         self.templates.parameters.len()
+    }
+
+    /// Number of fixed effects.
+    pub fn p(&self) -> usize {
+        self.layout.k - 1
     }
 
     /// Root-mean-square of the columns of Z_k, per term.

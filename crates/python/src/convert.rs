@@ -31,6 +31,7 @@ pub fn exception(failure: &Failure) -> PyErr {
         Failure::Code { group, row } => {
             EngineError::new_err(("code", message, Some((*group, *row))))
         }
+        Failure::Memory { .. } => EngineError::new_err(("memory", message, None::<(usize, usize)>)),
         Failure::Shape { .. } | Failure::NotFinite { .. } | Failure::Interrupted => {
             EngineError::new_err(("input", message, None::<(usize, usize)>))
         }

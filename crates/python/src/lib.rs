@@ -2,6 +2,7 @@
 //! converts back. No mathematics here.
 
 mod convert;
+mod inference;
 mod problem;
 
 use pyo3::prelude::*;
@@ -11,6 +12,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use super::convert::EngineError;
+    #[pymodule_export]
+    use super::inference::{Information, KenwardRoger, Slopes};
     #[pymodule_export]
     use super::problem::{Problem, Solution};
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use mixedmodels_engine::objective::Profile;
 use mixedmodels_engine::optimise::{Options, Status, minimise};
 use mixedmodels_engine::problem::{Problem as Inner, Workspace};
 use mixedmodels_engine::{Data, EngineError, Group, Structure, Term};
@@ -12,6 +13,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::convert::{columns, exception, to_matrix, to_square, to_vector, vector};
+use crate::inference::{Information, KenwardRoger, Slopes};
 
 /// The arrays of a design, kept alive so that another response can use them.
 struct Arrays {
@@ -271,6 +273,31 @@ impl Problem {
         Ok(PyArray1::from_vec(py, values).reshape([levels, q, q])?.unbind())
     }
 
+    fn information(
+        &self,
+        py: Python<'_>,
+        theta: PyReadonlyArray1<'_, f64>,
+        reml: bool,
+    ) -> PyResult<Information> {
+        let run =
+            |work: &mut Workspace, profile: &Profile| self.inner.information(work, profile, reml);
+        Information::new(py, self.at(py, &theta, reml, run)?, self.inner.p())
+    }
+
+    fn kenward_roger(
+        &self,
+        py: Python<'_>,
+        theta: PyReadonlyArray1<'_, f64>,
+    ) -> PyResult<KenwardRoger> {
+        let run = |work: &mut Workspace, profile: &Profile| self.inner.kenward_roger(work, profile);
+        KenwardRoger::new(py, self.at(py, &theta, true, run)?, self.inner.p())
+    }
+
+    fn slopes(&self, py: Python<'_>, theta: PyReadonlyArray1<'_, f64>) -> PyResult<Slopes> {
+        let run = |work: &mut Workspace, profile: &Profile| Ok(self.inner.slopes(work, profile));
+        Slopes::new(py, self.at(py, &theta, false, run)?)
+    }
+
     fn with_response(&self, py: Python<'_>, y: PyReadonlyArray1<'_, f64>) -> PyResult<Self> {
         let inner = self.arrays.with(py, &y, |data| self.inner.with_response(data))?;
         Ok(Self { inner, arrays: self.arrays.clone_ref(py) })
@@ -278,6 +305,23 @@ impl Problem {
 }
 
 impl Problem {
+    /// Evaluates at θ and calls `run` there, without the interpreter lock.
+    fn at<T: Send>(
+        &self,
+        py: Python<'_>,
+        theta: &PyReadonlyArray1<'_, f64>,
+        reml: bool,
+        run: impl FnOnce(&mut Workspace, &Profile) -> Result<T, EngineError> + Send,
+    ) -> PyResult<T> {
+        let theta = self.inner.inner(self.theta(theta)?);
+        let job = || {
+            let mut work = self.inner.workspace();
+            let profile = self.inner.evaluate(&mut work, &theta, reml)?;
+            run(&mut work, &profile)
+        };
+        py.detach(job).map_err(|e| exception(&e))
+    }
+
     fn theta<'a>(&self, theta: &'a PyReadonlyArray1<'_, f64>) -> PyResult<&'a [f64]> {
         let (found, expected) = (theta.len(), self.inner.n_theta());
         if found != expected {

@@ -42,6 +42,14 @@ def describe(
             "Do:   centre and rescale the covariates and the weights.\n"
             "Why:  their values are too far apart."
         )
+    if kind == "memory":
+        return (
+            f"The variances of the variance parameters need too much memory: {message}.\n"
+            "Do:   use ddf=\"residual\" or ddf=\"normal\", which is good enough with this many "
+            "levels.\n"
+            "Why:  for crossed factors the work grows with the square of the levels of the smaller "
+            "one, and 2 GiB are allowed."
+        )
     return (
         f"The numbers cannot be used: {message}.\n"
         "Do:   rescale the response, the covariates or the weights.\n"

@@ -93,6 +93,21 @@ class Problem:
         with engine_errors(self.matrices):
             return self.native.conditional_covariance(self.checked(theta), term)
 
+    def information(self, theta: Vector, *, reml: bool) -> _native.Information:
+        """Hessian in (theta, sigma), and derivatives of (X'V^-1 X)^-1, at the optimum `theta`."""
+        with engine_errors(self.matrices):
+            return self.native.information(self.checked(theta), reml)
+
+    def kenward_roger(self, theta: Vector) -> _native.KenwardRoger:
+        """The pieces of Kenward and Roger's method at `theta`."""
+        with engine_errors(self.matrices):
+            return self.native.kenward_roger(self.checked(theta))
+
+    def slopes(self, theta: Vector) -> _native.Slopes:
+        """The parts of the ML criterion at `theta` with their derivatives in T_k T_k'."""
+        with engine_errors(self.matrices):
+            return self.native.slopes(self.checked(theta))
+
     def with_response(self, y: Vector) -> "Problem":
         """The same problem with another response (kept rows, offset not yet subtracted)."""
         problem = Problem(replace(self.matrices, y=y))

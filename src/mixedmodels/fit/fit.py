@@ -27,7 +27,7 @@ EXACT = 4 * float(np.sqrt(np.finfo(np.float64).eps))
 """Residual sd relative to that of the response below which a residual is rounding error."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Fit:
     """Estimates at the optimum, with the problem and the recipe that they came from.
 

@@ -138,14 +138,16 @@ def student_tail(df: Vector, t: Vector) -> Vector:
     """P(T > t) for t >= 0; normal where df is infinite."""
     finite = np.isfinite(df)
     inner = special.stdtr(np.where(finite, df, 1.0), -t)
-    return np.where(finite, inner, special.ndtr(-t))
+    tail: Vector = np.where(finite, inner, special.ndtr(-t))
+    return tail
 
 
 def student_quantile(df: Vector, probability: float) -> Vector:
     """Quantile of Student's t; normal where df is infinite."""
     finite = np.isfinite(df)
     inner = special.stdtrit(np.where(finite, df, 1.0), probability)
-    return np.where(finite, inner, special.ndtri(probability))
+    quantile: Vector = np.where(finite, inner, special.ndtri(probability))
+    return quantile
 
 
 def _upper_tail(statistic: float, num_df: int, den_df: float) -> float:

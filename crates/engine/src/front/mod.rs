@@ -8,7 +8,7 @@ use faer::linalg::triangular_solve;
 use faer::{MatMut, MatRef, Par};
 
 use crate::cross_products::CrossProducts;
-use crate::dense::{Square, cholesky, solve_lower};
+use crate::dense::{Square, cholesky, solve_lower, solve_lower_transpose};
 use crate::error::Result;
 use crate::factor::failure;
 use crate::layout::{Layout, Shape};
@@ -224,7 +224,7 @@ impl Front<'_> {
 }
 
 /// Cholesky factor of a large block; returns log|A| or the pivot that failed.
-fn large_cholesky(n: usize, a: &mut [f64], par: Par) -> std::result::Result<f64, usize> {
+pub fn large_cholesky(n: usize, a: &mut [f64], par: Par) -> std::result::Result<f64, usize> {
     let scratch = llt::factor::cholesky_in_place_scratch::<f64>(n, par, Default::default());
     let mut memory = MemBuffer::new(scratch);
     let view = MatMut::from_column_major_slice_mut(a, n, n);
@@ -248,4 +248,22 @@ fn large_cholesky(n: usize, a: &mut [f64], par: Par) -> std::result::Result<f64,
         }
         Err(llt::factor::LltError::NonPositivePivot { index }) => Err(index),
     }
+}
+
+/// Lower triangle of (LL')⁻¹.
+pub fn inverse_from_factor(n: usize, l: &[f64], out: &mut [f64], par: Par) {
+    if n <= SMALL {
+        out.fill(0.0);
+        (0..n).for_each(|i| out[i + n * i] = 1.0);
+        solve_lower(n, l, out, n);
+        solve_lower_transpose(n, l, out, n);
+        return;
+    }
+    let mut memory = MemBuffer::new(llt::inverse::inverse_scratch::<f64>(n, par));
+    llt::inverse::inverse(
+        MatMut::from_column_major_slice_mut(out, n, n),
+        MatRef::from_column_major_slice(l, n, n),
+        par,
+        MemStack::new(&mut memory),
+    );
 }

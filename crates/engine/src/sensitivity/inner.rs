@@ -1,15 +1,13 @@
 //! One front that is not a leaf on the way down.
 
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::cholesky::llt;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::{matmul, triangular_solve};
-use faer::{Accum, MatMut, MatRef, Par};
+use faer::{Accum, MatMut, MatRef};
 
 use super::Sensitivity;
 use super::above::Above;
-use crate::dense::{Square, solve_lower, solve_lower_transpose};
-use crate::front::{Front, SMALL};
+use crate::dense::Square;
+use crate::front::{Front, inverse_from_factor};
 use crate::layout::Shape;
 
 /// One front on the way down.
@@ -222,24 +220,6 @@ fn subtract_diagonal_blocks(
             at += q;
         }
     }
-}
-
-/// Lower triangle of (LL')⁻¹.
-fn inverse_from_factor(n: usize, l: &[f64], out: &mut [f64], par: Par) {
-    if n <= SMALL {
-        out.fill(0.0);
-        (0..n).for_each(|i| out[i + n * i] = 1.0);
-        solve_lower(n, l, out, n);
-        solve_lower_transpose(n, l, out, n);
-        return;
-    }
-    let mut memory = MemBuffer::new(llt::inverse::inverse_scratch::<f64>(n, par));
-    llt::inverse::inverse(
-        MatMut::from_column_major_slice_mut(out, n, n),
-        MatRef::from_column_major_slice(l, n, n),
-        par,
-        MemStack::new(&mut memory),
-    );
 }
 
 /// Copies the lower triangle to the upper, tile by tile.

@@ -6,10 +6,14 @@ from typing import get_args
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.degrees_of_freedom.constant import normal, residual
+from mixedmodels.inference.degrees_of_freedom.kenward_roger import kenward_roger
 from mixedmodels.inference.degrees_of_freedom.method import Method
+from mixedmodels.inference.degrees_of_freedom.satterthwaite import satterthwaite
 from mixedmodels.vocabulary import DegreesOfFreedom
 
 METHODS: dict[str, Callable[[Fit], Method]] = {
+    "satterthwaite": satterthwaite,
+    "kenward-roger": kenward_roger,
     "residual": residual,
     "normal": normal,
 }

@@ -1,0 +1,99 @@
+//! What tests of fixed effects need of the variance parameters, at one θ, from blocks on the side of
+//! the random effects.
+//!
+//! With V = W⁻¹ + Σ_r γ_r G_r, G_r = Z E_r Z' and γ the entries of Σ_f = T_f T_f' that θ reaches
+//! (E_r symmetric: one for a variance, two ones for a covariance), everything follows from the
+//! [`traces`] tr(V⁻¹G_r) and tr(V⁻¹G_rV⁻¹G_s), and from quadratic forms of Z'V⁻¹X and
+//! a = Z'V⁻¹(y − Xβ̂). No matrix of the size of the data is formed.
+
+mod kenward_roger;
+mod moments;
+mod remainder;
+mod satterthwaite;
+mod slopes;
+mod traces;
+
+pub use kenward_roger::KenwardRoger;
+pub use satterthwaite::Information;
+pub use slopes::Slopes;
+pub use traces::{MEMORY, Traces};
+
+use crate::dense::Square;
+use crate::error::Result;
+use crate::objective::Profile;
+use crate::problem::{Problem, Workspace};
+use crate::sensitivity::{InverseMemory, Sensitivity};
+use crate::solve::Effects;
+use moments::Point;
+
+impl Problem {
+    /// Hessian of the criterion in (θ, σ) and derivatives of (X'V⁻¹X)⁻¹, in the user's units, at the
+    /// θ̃ of the last evaluation, which must be the minimum over σ.
+    pub fn information(
+        &self,
+        work: &Workspace,
+        profile: &Profile,
+        reml: bool,
+    ) -> Result<Information> {
+        let traces = Traces::new(&work.factor, &self.cross, &self.templates)?;
+        let effects = Effects::new(&work.factor, &self.cross, profile);
+        let inner = Information::inner(&self.point(work, profile, &effects), &traces, reml);
+        Ok(self.outer_information(&inner))
+    }
+
+    /// The pieces of Kenward and Roger's method at the θ̃ of the last evaluation; γ is in the
+    /// engine's coordinates, on which the method does not depend.
+    pub fn kenward_roger(&self, work: &Workspace, profile: &Profile) -> Result<KenwardRoger> {
+        let traces = Traces::new(&work.factor, &self.cross, &self.templates)?;
+        let effects = Effects::new(&work.factor, &self.cross, profile);
+        let mut out = KenwardRoger::inner(&self.point(work, profile, &effects), &traces, self.n);
+        for matrix in out.slopes.iter_mut().chain(&mut out.bends) {
+            *matrix = self.basis.beta_covariance(matrix);
+        }
+        Ok(out)
+    }
+
+    /// The parts of the criterion with their derivatives at the θ̃ of the last evaluation.
+    pub fn slopes(&self, work: &mut Workspace, profile: &Profile) -> Slopes {
+        let effects = Effects::new(&work.factor, &self.cross, profile);
+        let memory =
+            work.inverse.get_or_insert_with(|| InverseMemory::new(&self.layout, &self.pairs));
+        let inverse = Sensitivity::new(&work.factor, &self.cross, &self.pairs, memory, false);
+        Slopes::new(self, &self.point(work, profile, &effects), &inverse)
+    }
+
+    fn point<'a>(
+        &'a self,
+        work: &'a Workspace,
+        profile: &'a Profile,
+        effects: &'a Effects,
+    ) -> Point<'a> {
+        let (factor, cross, templates) = (&work.factor, &self.cross, &*self.templates);
+        Point { factor, cross, templates, profile, effects }
+    }
+
+    /// θ̃ = Jθ is linear, and so are σ̃ = σ/s and the coordinates of β.
+    fn outer_information(&self, inner: &Information) -> Information {
+        let (m, s) = (self.n_theta(), self.basis.y_scale);
+        let mut map = Square::zeros(m + 1);
+        let mut unit = vec![0.0; m];
+        for j in 0..m {
+            unit[j] = 1.0;
+            self.inner(&unit).iter().enumerate().for_each(|(i, v)| map[(i, j)] = *v);
+            unit[j] = 0.0;
+        }
+        map[(m, m)] = s.recip();
+        let hessian = map.transpose().times(&inner.hessian).times(&map);
+        let jacobian = (0..m)
+            .map(|j| {
+                let mut sum = Square::zeros(self.layout.k - 1);
+                for (i, d) in inner.jacobian.iter().enumerate() {
+                    let f = map[(i, j)];
+                    sum.data.iter_mut().zip(&d.data).for_each(|(a, b)| *a += f * b);
+                }
+                self.basis.beta_covariance(&sum)
+            })
+            .collect();
+        Information { hessian, jacobian }
+    }
+}

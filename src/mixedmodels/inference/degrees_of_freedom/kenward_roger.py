@@ -1,0 +1,114 @@
+"""Kenward and Roger's method: a covariance of beta-hat that counts the estimation of the variances,
+and the F that fits the Wald statistic under it.
+
+Kenward & Roger (1997), Biometrics 53, 983-997; letters and equations are theirs. V is linear in its
+components, so that their R_ij vanishes.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.information import kenward_roger_pieces
+
+Vector = NDArray[np.float64]
+
+SINGULAR = 1e-12
+"""Eigenvalue of the information, at unit diagonal, below which a component is not identified."""
+
+
+@dataclass(frozen=True, slots=True)
+class KenwardRogerMethod:
+    """Adjusted covariance, scale and degrees of freedom.
+
+    Attributes
+    ----------
+    covariance : array (p, p)
+        Phi_A, the adjusted covariance of beta-hat.
+    unadjusted : array (p, p)
+        C = (X'V^-1 X)^-1, relative to sigma^2 like what follows.
+    slopes : array (R, p, p)
+        C X'V^-1 G_r V^-1 X C per component of V.
+    W : array (R, R)
+        Covariance of the components' estimates.
+    """
+
+    covariance: Vector
+    unadjusted: Vector
+    slopes: Vector
+    W: Vector
+
+    def single(self, L: Vector) -> Vector:
+        """Degrees of freedom of every row; the scale of a single row is one."""
+        variance = np.einsum("ki,ij,kj->k", L, self.unadjusted, L)
+        half = np.tensordot(L, self.slopes, axes=(1, 1))  # (k, R, p)
+        slope = np.einsum("krj,kj->kr", half, L) / variance[:, None]
+        spread = np.einsum("kr,rs,ks->k", slope, self.W, slope)
+        with np.errstate(divide="ignore"):
+            return np.where(spread > 0, 2 / spread, np.inf)
+
+    def joint(self, L: Vector) -> tuple[float, float]:
+        """Scale lambda and degrees of freedom m of the F statistic."""
+        k = len(L)
+        if k == 1:
+            return 1.0, float(self.single(L)[0])
+        whitened = np.linalg.solve(np.linalg.cholesky(L @ self.unadjusted @ L.T), L)
+        slopes = np.einsum("ai,rij,bj->rab", whitened, self.slopes, whitened)
+        traces = np.trace(slopes, axis1=1, axis2=2)
+        flat = slopes.reshape(len(slopes), -1)
+        A1 = float(traces @ self.W @ traces)
+        A2 = float(np.sum(self.W * (flat @ flat.T)))
+        return _scale_and_df(k, A1, A2)
+
+
+def _scale_and_df(k: int, A1: float, A2: float) -> tuple[float, float]:
+    """Match mean and variance of the statistic to an F: section 4 of the paper."""
+    if A2 <= 0:
+        return 1.0, float(np.inf)
+    B = (A1 + 6 * A2) / (2 * k)
+    g = ((k + 1) * A1 - (k + 4) * A2) / ((k + 2) * A2)
+    d = 3 * k + 2 * (1 - g)
+    c1, c2, c3 = g / d, (k - g) / d, (k + 2 - g) / d
+    mean = 1 / (1 - A2 / k)
+    variance = 2 / k * (1 + c1 * B) / ((1 - c2 * B) ** 2 * (1 - c3 * B))
+    rho = variance / (2 * mean**2)
+    m = 4 + (k + 2) / (k * rho - 1)
+    return m / (mean * (m - 2)), m
+
+
+def kenward_roger(fit: Fit) -> KenwardRogerMethod:
+    """Kenward and Roger's method at a REML fit.
+
+    Raises
+    ------
+    DataError
+        For a fit by ML, for which the method is not derived.
+    """
+    if not fit.reml:
+        raise DataError(
+            "Kenward and Roger's method needs a REML fit, and this one is by ML.\n"
+            'Do:   use model.update(reml=True), or ddf="satterthwaite".\n'
+            "Why:  the method rests on the information of the restricted likelihood."
+        )
+    pieces = kenward_roger_pieces(fit)
+    W = 2 * _inverse(pieces.information)
+    C = fit.cov_beta_unscaled
+    count = len(W)
+    rows, columns = np.tril_indices(count)
+    weights = W[rows, columns] * np.where(rows == columns, 1.0, 2.0)
+    bias = np.tensordot(weights, pieces.bends, axes=1)
+    return KenwardRogerMethod(fit.sigma**2 * (C + 2 * bias), C, pieces.slopes, W)
+
+
+def _inverse(information: Vector) -> Vector:
+    """Inverse of the information, without the components that the data say nothing about."""
+    diagonal = np.diag(information)
+    scale = np.where(diagonal > 0, 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 0.0)
+    values, vectors = np.linalg.eigh(information * np.outer(scale, scale))
+    keep = values > SINGULAR * len(values)
+    half = scale[:, None] * vectors[:, keep]
+    inverse: Vector = (half / values[keep]) @ half.T
+    return inverse

@@ -35,7 +35,7 @@ class Constant:
 
 
 def residual(fit: Fit) -> Constant:
-    """Rows less fixed effects: exact without random effects, too many for effects between groups."""
+    """Rows less fixed effects: exact without random effects, else too many between groups."""
     return Constant(
         fit.sigma**2 * fit.cov_beta_unscaled, float(len(fit.matrices.y) - len(fit.beta))
     )

@@ -1,0 +1,136 @@
+"""Confidence intervals of all parameters, by one method or another, in one table."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.coefficients import coefficient_tests
+from mixedmodels.inference.contrast import require_level
+from mixedmodels.inference.variance_information import variance_parameters
+from mixedmodels.vocabulary import DegreesOfFreedom, IntervalMethod, Which
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """One interval per parameter, r of them; see `conf_int` for the names."""
+
+    groups: tuple[str | None, ...]
+    terms: tuple[str, ...]
+    estimate: Vector
+    conf_low: Vector
+    conf_high: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The request: coverage, which parameters, and the degrees of freedom of t intervals."""
+
+    level: float
+    which: Which
+    ddf: DegreesOfFreedom
+
+
+def conf_int(
+    fit: Fit,
+    level: float = 0.95,
+    *,
+    method: IntervalMethod = "wald",
+    which: Which = "fixed",
+    ddf: DegreesOfFreedom = "satterthwaite",
+) -> object:
+    """Table `group, term, estimate, conf_low, conf_high`.
+
+    Random terms come in formula order: standard deviations, named as the columns, then
+    correlations, ``cor(a, b)``; then the residual standard deviation, group ``Residual``, term
+    ``sd``; then the fixed effects, whose group is null.
+
+    Parameters
+    ----------
+    fit : Fit
+    level : float
+        Coverage.
+    method : {"wald"}
+        Fixed effects: t intervals. Standard deviations: normal on the log scale; correlations:
+        normal on Fisher's z scale; both with delta-method standard errors, and null where the
+        covariance of the term is singular, as a parameter is on its boundary there.
+    which : {"fixed", "variance", "all"}
+        The parameters.
+    ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        Degrees of freedom of the t intervals.
+
+    Raises
+    ------
+    DataError
+        If an argument is not one of these, or the method cannot be used with this fit.
+    """
+    require_level(level)
+    if which not in get_args(Which):
+        known = ", ".join(map(repr, get_args(Which)))
+        raise DataError(f"which = {which!r} is not known.\nDo:   give one of {known}.")
+    if method not in METHODS:
+        known = ", ".join(map(repr, METHODS))
+        raise DataError(f"method = {method!r} is not available.\nDo:   give one of {known}.")
+    found = METHODS[method](fit, Wanted(level, which, ddf))
+    return fit.frame.table(
+        {
+            "group": list(found.groups),
+            "term": list(found.terms),
+            "estimate": found.estimate,
+            "conf_low": found.conf_low,
+            "conf_high": found.conf_high,
+        }
+    )
+
+
+def wald(fit: Fit, wanted: Wanted) -> Intervals:
+    """Intervals from standard errors at the estimates."""
+    if wanted.which == "fixed":
+        return _wald_fixed(fit, wanted)
+    variance = _wald_variance(fit, wanted.level)
+    return variance if wanted.which == "variance" else _joined(variance, _wald_fixed(fit, wanted))
+
+
+def _wald_fixed(fit: Fit, wanted: Wanted) -> Intervals:
+    tests = coefficient_tests(fit, wanted.ddf, level=wanted.level)
+    names = fit.matrices.x_names
+    groups = (None,) * len(names)
+    return Intervals(groups, names, tests.estimate, tests.conf_low, tests.conf_high)
+
+
+def _wald_variance(fit: Fit, level: float) -> Intervals:
+    """Normal on log sd and on atanh of a correlation, whose derivatives are 1/sd and 1/(1-r^2)."""
+    found = variance_parameters(fit, "sd")
+    half = special.ndtri(0.5 + level / 2) * np.sqrt(np.diag(found.covariance))
+    inside = np.where(np.isfinite(half), found.estimate, np.nan)  # on the boundary: no interval
+    r = np.where(found.is_correlation, inside, 0.0)
+    sd = np.where(found.is_correlation, 1.0, inside)
+    low, high = (
+        np.where(
+            found.is_correlation,
+            np.tanh(np.arctanh(r) + side * half / (1 - r**2)),
+            sd * np.exp(side * half / sd),
+        )
+        for side in (-1, 1)
+    )
+    return Intervals(found.groups, found.terms, found.estimate, low, high)
+
+
+def _joined(first: Intervals, second: Intervals) -> Intervals:
+    return Intervals(
+        groups=first.groups + second.groups,
+        terms=first.terms + second.terms,
+        estimate=np.append(first.estimate, second.estimate),
+        conf_low=np.append(first.conf_low, second.conf_low),
+        conf_high=np.append(first.conf_high, second.conf_high),
+    )
+
+
+METHODS: dict[IntervalMethod, Callable[[Fit, Wanted], Intervals]] = {"wald": wald}

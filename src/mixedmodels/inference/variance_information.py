@@ -1,0 +1,213 @@
+"""What is known of the variance parameters: their covariance, on a stated scale.
+
+The information is the Hessian of the criterion in (theta, sigma), the residual standard deviation
+being a parameter like the others. Its inverse is carried to other scales by their derivatives (the
+delta method), with Sigma = sigma^2 T T':
+
+    dSigma / dT_rc = sigma^2 (E_rc T' + T E_rc'),        dSigma / dsigma = 2 sigma T T'
+    dsd_i  = dSigma_ii / (2 sd_i)
+    dcor_ij = dSigma_ij / (sd_i sd_j) - cor_ij (dSigma_ii / sd_i^2 + dSigma_jj / sd_j^2) / 2
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mixedmodels.engine.singularity import NEGLIGIBLE
+from mixedmodels.engine.templates import templates
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.labels import column_labels, group_names
+from mixedmodels.inference.information import information
+from mixedmodels.vocabulary import VarianceScale
+
+Vector = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class VarianceParameters:
+    """The variance parameters on one scale: r of them, the residual's last.
+
+    Attributes
+    ----------
+    groups, terms : tuple of str
+        What each one is of; see `variance_parameters`.
+    is_correlation : bool array (r,)
+        On the scale ``"sd"``, which are correlations.
+    estimate : array (r,)
+        nan for a correlation with an effect of zero variance.
+    covariance : array (r, r)
+        Of the estimates. nan where a parameter is on the boundary: there is no normal
+        approximation.
+    """
+
+    groups: tuple[str, ...]
+    terms: tuple[str, ...]
+    is_correlation: Mask
+    estimate: Vector
+    covariance: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    """One parameter of a term: a standard deviation or variance (i == j), or of a pair."""
+
+    term: int
+    i: int
+    j: int
+
+
+def cov_variance(fit: Fit, scale: VarianceScale = "sd") -> pd.DataFrame:
+    """Covariance of the estimates of the variance parameters, labelled by `group` and `term`.
+
+    Parameters
+    ----------
+    fit : Fit
+    scale : {"sd", "var", "theta"}
+        ``"sd"``: standard deviations and correlations; ``"var"``: variances and covariances;
+        ``"theta"``: the relative covariance parameters. The last parameter is the residual's: its
+        variance on the scale ``"var"``, otherwise its standard deviation.
+
+    Returns
+    -------
+    DataFrame
+        The square root of its diagonal are standard errors. nan for the parameters of a singular
+        term, which are on the boundary; the others' are given those as known.
+    """
+    found = variance_parameters(fit, scale)
+    labels = pd.MultiIndex.from_arrays([found.groups, found.terms], names=["group", "term"])
+    return pd.DataFrame(found.covariance, index=labels, columns=labels)
+
+
+def variance_parameters(fit: Fit, scale: VarianceScale) -> VarianceParameters:
+    """Estimates, names and covariance of the variance parameters on one scale.
+
+    Within each random term the standard deviations (variances) come first, named as the columns,
+    then the correlations, ``cor(a, b)``, or covariances, ``cov(a, b)``. On the scale ``"theta"``
+    the order is that of theta, and an entry off the diagonal is ``row.column``.
+
+    Raises
+    ------
+    DataError
+        If there is no such scale.
+    """
+    if scale not in get_args(VarianceScale):
+        known = ", ".join(map(repr, get_args(VarianceScale)))
+        raise DataError(f"scale = {scale!r} is not known.\nDo:   give one of {known}.")
+    parameters = _in_order_of_theta(fit) if scale == "theta" else list(_in_order_of_report(fit))
+    estimate, jacobian = _transformed(fit, parameters, scale)
+    covariance = jacobian @ information(fit).covariance @ jacobian.T
+    fixed = np.append(_on_boundary(fit, parameters), False)
+    covariance[fixed, :] = covariance[:, fixed] = np.nan
+    groups, labels = group_names(fit.matrices), column_labels(fit.matrices)
+    return VarianceParameters(
+        groups=(*(groups[fit.matrices.terms[p.term].group] for p in parameters), "Residual"),
+        terms=(*(_name(p, labels[p.term], scale) for p in parameters), _residual_name(scale)),
+        is_correlation=np.array([scale == "sd" and p.i != p.j for p in parameters] + [False]),
+        estimate=estimate,
+        covariance=covariance,
+    )
+
+
+def _in_order_of_theta(fit: Fit) -> list[_Parameter]:
+    return [_Parameter(k, row, column) for k, row, column in fit.problem.theta_index]
+
+
+def _in_order_of_report(fit: Fit) -> Iterator[_Parameter]:
+    for k, term in enumerate(fit.matrices.terms):
+        q = len(term.names)
+        yield from (_Parameter(k, i, i) for i in range(q))
+        if term.structure != "diagonal":
+            yield from (_Parameter(k, i, j) for i in range(q) for j in range(i + 1, q))
+
+
+def _name(parameter: _Parameter, labels: tuple[str, ...], scale: VarianceScale) -> str:
+    first, second = labels[parameter.i], labels[parameter.j]
+    if parameter.i == parameter.j:
+        return first
+    pair = {"theta": f"{first}.{second}", "var": f"cov({first}, {second})"}
+    return pair.get(scale, f"cor({first}, {second})")
+
+
+def _residual_name(scale: VarianceScale) -> str:
+    return "variance" if scale == "var" else "sd"
+
+
+def _transformed(
+    fit: Fit, parameters: list[_Parameter], scale: VarianceScale
+) -> tuple[Vector, Vector]:
+    """Estimates (r,) on `scale`, and their derivatives (r, m + 1) in (theta, sigma)."""
+    m, sigma = len(fit.theta), fit.sigma
+    if scale == "theta":
+        return np.append(fit.theta, sigma), np.eye(m + 1)
+    T = templates(
+        fit.theta, fit.problem.theta_index, [len(term.names) for term in fit.matrices.terms]
+    )
+    slopes = [_covariance_slopes(fit, k, T_k) for k, T_k in enumerate(T)]
+    estimate, jacobian = np.zeros(len(parameters) + 1), np.zeros((len(parameters) + 1, m + 1))
+    for row, p in enumerate(parameters):
+        S, dS = sigma**2 * T[p.term] @ T[p.term].T, slopes[p.term]
+        transform = _entry if scale == "var" else _sd if p.i == p.j else _correlation
+        estimate[row], jacobian[row] = transform(S, dS, p.i, p.j)
+    estimate[-1] = sigma**2 if scale == "var" else sigma
+    jacobian[-1, -1] = 2 * sigma if scale == "var" else 1.0
+    return estimate, jacobian
+
+
+def _covariance_slopes(fit: Fit, term: int, T: Vector) -> Vector:
+    """dSigma_k / d(theta, sigma), (m + 1, q_k, q_k)."""
+    slopes = np.zeros((len(fit.theta) + 1, *T.shape))
+    for position, (k, row, column) in enumerate(fit.problem.theta_index):
+        if k == term:
+            slopes[position, row, :] += fit.sigma**2 * T[:, column]
+            slopes[position, :, row] += fit.sigma**2 * T[:, column]
+    slopes[-1] = 2 * fit.sigma * T @ T.T
+    return slopes
+
+
+def _entry(S: Vector, dS: Vector, i: int, j: int) -> tuple[float, Vector]:
+    return S[i, j], dS[:, i, j]
+
+
+def _sd(S: Vector, dS: Vector, i: int, _: int) -> tuple[float, Vector]:
+    sd = float(np.sqrt(S[i, i]))
+    return sd, dS[:, i, i] / (2 * sd) if sd > 0 else np.full(len(dS), np.nan)
+
+
+def _correlation(S: Vector, dS: Vector, i: int, j: int) -> tuple[float, Vector]:
+    product = float(np.sqrt(S[i, i] * S[j, j]))
+    if product == 0:
+        return float("nan"), np.full(len(dS), np.nan)
+    correlation = float(np.clip(S[i, j] / product, -1.0, 1.0))
+    relative = dS[:, i, i] / S[i, i] + dS[:, j, j] / S[j, j]
+    return correlation, dS[:, i, j] / product - correlation * relative / 2
+
+
+def _on_boundary(fit: Fit, parameters: list[_Parameter]) -> Mask:
+    """Which parameters belong to a covariance, or to an independent effect, that is singular."""
+    singular = {term.term for term in fit.convergence.singular}
+    independent = {k for k in singular if fit.matrices.terms[k].structure == "diagonal"}
+    zero = {
+        (k, row)
+        for value, (k, row, _) in zip(fit.theta, fit.problem.theta_index, strict=True)
+        if k in independent and value * _unit(fit, k, row) < NEGLIGIBLE
+    }
+    return np.array(
+        [
+            (p.term, p.i) in zero if p.term in independent else p.term in singular
+            for p in parameters
+        ],
+        dtype=np.bool_,
+    )
+
+
+def _unit(fit: Fit, term: int, column: int) -> float:
+    """Root-mean-square of a column of Z, weights included."""
+    weights = fit.matrices.weights
+    precision = 1.0 if weights is None else float(np.sqrt(weights.mean()))
+    return precision * float(fit.problem.column_scales[term][column])

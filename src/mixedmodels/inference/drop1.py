@@ -74,12 +74,14 @@ def hypothesis_of_columns(X: Vector, X_0: Vector) -> Vector:
 
     X_0 (n, p_0) spans a part of the space of X (n, p), both of full rank. With M the projection
     onto what is orthogonal to X_0, the condition is M X beta = 0; L is a basis of the rows of M X,
-    which has rank p - p_0.
+    which has rank p - p_0. It is orthonormal, since Satterthwaite's joint degrees of freedom depend
+    on the basis that a hypothesis is written in: this one gives for a factor what the rows of its
+    own coefficients give.
     """
     scale = np.linalg.norm(X, axis=0)
     rest = np.linalg.qr(outside(column_space(X_0), X / scale), mode="r")
     rows = np.linalg.svd(rest)[2][: X.shape[1] - X_0.shape[1]]
-    L: Vector = rows * scale
+    L: Vector = np.linalg.qr((rows * scale).T)[0].T
     return L
 
 

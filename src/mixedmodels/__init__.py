@@ -11,16 +11,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mixedmodels import datasets, errors
+    from mixedmodels import datasets, errors, planning
     from mixedmodels.api import compare, lmm
     from mixedmodels.engine.settings import Control
     from mixedmodels.model import LinearMixedModel
 
-__all__ = ["Control", "LinearMixedModel", "compare", "datasets", "errors", "lmm"]
+__all__ = ["Control", "LinearMixedModel", "compare", "datasets", "errors", "lmm", "planning"]
 
 __version__ = "0.1.0"
 
-_MODULES = ("datasets", "errors")
+_MODULES = ("datasets", "errors", "planning")
 _HOMES = {
     "Control": "mixedmodels.engine.settings",
     "LinearMixedModel": "mixedmodels.model",

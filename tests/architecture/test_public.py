@@ -11,7 +11,7 @@ import mixedmodels as mm
 from mixedmodels import _native
 from tests.architecture.source import PACKAGE, PROJECT, tree
 
-PUBLIC = ["Control", "LinearMixedModel", "compare", "datasets", "errors", "lmm"]
+PUBLIC = ["Control", "LinearMixedModel", "compare", "datasets", "errors", "lmm", "planning"]
 
 MODEL = [
     "params",

@@ -81,6 +81,13 @@ class Frame:
             return Column.of_numbers(name, _widened(series.to_numpy()))
         return _read(name, self._data[name])
 
+    def with_column(self, name: str, values: NDArray[np.float64]) -> Frame:
+        """The same table with a column of numbers, added or replaced."""
+        series = nw.new_series(name, values, backend=self.backend)  # type: ignore[arg-type]
+        columns = self.columns if name in self.columns else (*self.columns, name)
+        data = self._data.with_columns(series)
+        return Frame(data, columns, self.nrows, self.index, self.backend)
+
     def table(self, columns: Mapping[str, Any]) -> Any:
         """A table in the library that the data came in; see `table`."""
         return table(columns, self.backend)

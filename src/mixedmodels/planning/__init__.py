@@ -1,0 +1,7 @@
+"""Planning studies: designs, effect sizes, power."""
+
+from mixedmodels.planning.design import design, resized
+from mixedmodels.planning.layout import Design
+from mixedmodels.planning.parameters import Plan, plan
+
+__all__ = ["Design", "Plan", "design", "plan", "resized"]

@@ -1,0 +1,107 @@
+"""What a design may be, each refusal with its way out."""
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from mixedmodels.errors import DataError
+from mixedmodels.planning.layout import ROW, Design, Sizes
+
+
+def check_design(design: Design) -> None:
+    """Refuse a design that makes no sense, with one DataError."""
+    if not design.units:
+        raise DataError(
+            "The design has no groups: nothing is sampled.\n"
+            'Do:   name at least one unit with its number, as {"subject": 30}.'
+        )
+    for unit, size in design.units.items():
+        check_size(unit, size, design.nested)
+    _check_nesting(design)
+    _check_factors(design)
+    for name, unit in design.covariates.items():
+        if unit != ROW:
+            require_unit(unit, design.units, f"covariates: {name}")
+    for unit, (factor, rate) in design.dropout.items():
+        require_unit(unit, design.units, "dropout")
+        if factor not in design.within:
+            raise DataError(
+                f"dropout of {unit} is along {factor!r}, which is not a factor of `within`.\n"
+                f"Do:   name one of {_listed(design.within)}."
+            )
+        _check_fraction(f"dropout of {unit}", rate)
+    _check_fraction("missing", design.missing)
+    if not _is_count(design.repeats):
+        raise DataError(f"repeats = {design.repeats!r}: give a whole number of one or more.")
+
+
+def require_unit(unit: str, units: Collection[str], where: str) -> None:
+    """Refuse the name of a unit that the design does not have."""
+    if unit not in units:
+        raise DataError(
+            f"{where} names the unit {unit!r}, which the design does not have.\n"
+            f"Do:   name one of {_listed(units)}."
+        )
+
+
+def check_size(unit: str, size: Sizes, nested: Mapping[str, str]) -> None:
+    """Refuse a size that is not a positive whole number, or a list where nothing is nested."""
+    sizes = size if isinstance(size, tuple) else (size,)
+    if not sizes or not all(_is_count(value) for value in sizes):
+        raise DataError(
+            f"The size of {unit!r} is {list(sizes) if isinstance(size, tuple) else size!r}.\n"
+            "Do:   give whole numbers of one or more."
+        )
+    if isinstance(size, tuple) and unit not in nested:
+        raise DataError(
+            f"The size of {unit!r} is a list, but {unit!r} is in no other unit.\n"
+            f'Do:   give one number, or say where it is nested, as nested={{"{unit}": "class"}}.'
+        )
+
+
+def _check_nesting(design: Design) -> None:
+    order = list(design.units)
+    for unit, parent in design.nested.items():
+        require_unit(unit, order, "nested")
+        require_unit(parent, order, f"nested: {unit}")
+        if order.index(parent) >= order.index(unit):
+            raise DataError(
+                f"{unit!r} is nested in {parent!r}, which comes later in the units.\n"
+                "Do:   write units from the outermost to the innermost."
+            )
+
+
+def _check_factors(design: Design) -> None:
+    named = [("within", design.within), ("counterbalanced", design.counterbalanced)]
+    for unit, factors in design.between.items():
+        require_unit(unit, design.units, "between")
+        named.append((f"between {unit}", factors))
+    seen = {*design.units}
+    for where, factors in named:
+        for name, levels in factors.items():
+            if len({str(level) for level in levels}) < 2:
+                raise DataError(
+                    f"The factor {name!r} ({where}) has {len(levels)} levels: {list(levels)}.\n"
+                    "Do:   give at least two different ones."
+                )
+    for where, names in [*named, ("covariates", design.covariates)]:
+        for name in names:
+            if name in seen:
+                raise DataError(
+                    f"The design has two columns {name!r}; the second is in {where}.\n"
+                    "Do:   give every unit, factor and covariate a name of its own."
+                )
+            seen.add(name)
+
+
+def _check_fraction(what: str, value: float) -> None:
+    if not (isinstance(value, (int, float, np.number)) and 0 <= value < 1):
+        raise DataError(f"{what} is {value!r}: give a fraction of at least 0 and below 1.")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(map(repr, names)) or "none: there is none"

@@ -1,0 +1,127 @@
+"""Making designs: in one call, and from another one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mixedmodels.planning.checks import check_design, check_size, require_unit
+from mixedmodels.planning.layout import Design, Levels, Sizes
+from mixedmodels.prediction.streams import Seed, key_of
+
+
+def design(
+    units: Mapping[str, int | Sequence[int]],
+    *,
+    nested: Mapping[str, str] | None = None,
+    within: Mapping[str, Iterable[Any]] | None = None,
+    counterbalanced: Mapping[str, Iterable[Any]] | None = None,
+    between: Mapping[str, Mapping[str, Iterable[Any]]] | None = None,
+    covariates: Mapping[str, str] | None = None,
+    dropout: Mapping[str, tuple[str, float]] | None = None,
+    repeats: int = 1,
+    missing: float = 0.0,
+    seed: Seed = 0,
+) -> Design:
+    """Lay out a study.
+
+    Parameters
+    ----------
+    units : mapping
+        What is sampled, and how many: ``{"subject": 30, "item": 20}``. Units are crossed, every
+        subject with every item, unless `nested` says otherwise. The size of a nested unit is
+        per parent; a list of sizes is taken in turn, for groups of unequal size.
+    nested : mapping, optional
+        Unit to its parent, which comes earlier in `units`: ``{"pupil": "class"}``. Its levels
+        have names of their own in every parent.
+    within : mapping, optional
+        Factors of which every combination of units sees every level: ``{"day": range(10)}``.
+    counterbalanced : mapping, optional
+        Factors whose levels rotate over the units (a Latin square): every combination of units
+        sees one level, every subject all of them on different items.
+    between : mapping, optional
+        Per unit, factors that differ between its levels: ``{"subject": {"group": ["a", "b"]}}``.
+        They are assigned in turn; a level that is written twice gets twice as many.
+    covariates : mapping, optional
+        Standard normal covariates: name to the unit that has them, or ``"row"``.
+    dropout : mapping, optional
+        ``{"subject": ("day", 0.05)}``: before every day but the first, each subject that is
+        still there leaves for good with probability 0.05.
+    repeats : int
+        Rows per cell.
+    missing : float
+        Fraction of the rows that are lost at random.
+    seed : int or Generator, optional
+        For covariates, dropout and lost rows. By default 0: a design is one layout, the same
+        whenever its frame is made.
+
+    Returns
+    -------
+    Design
+        `frame()` gives its rows; `mixedmodels.planning.plan` adds a model with effect sizes.
+
+    Raises
+    ------
+    DataError
+        If there are no units, a size is not positive, or a name or number makes no sense.
+
+    Examples
+    --------
+    >>> import mixedmodels as mm
+    >>> study = mm.planning.design(
+    ...     {"subject": 4, "item": 2},
+    ...     counterbalanced={"cond": ["short", "long"]},
+    ...     between={"subject": {"group": ["control", "treated"]}},
+    ... )
+    >>> study.frame().head(4)
+        subject   item   cond    group
+    0  subject1  item1  short  control
+    1  subject1  item2   long  control
+    2  subject2  item1   long  treated
+    3  subject2  item2  short  treated
+    """
+    first, second = key_of(seed).tolist()
+    made = Design(
+        units={name: _frozen_sizes(size) for name, size in units.items()},
+        nested=dict(nested or {}),
+        within=_frozen_levels(within),
+        counterbalanced=_frozen_levels(counterbalanced),
+        between={u: _frozen_levels(f) for u, f in (between or {}.items()}),
+        covariates=dict(covariates or {}),
+        dropout=dict(dropout or {}),
+        repeats=repeats,
+        missing=missing,
+        key=(first, second),
+    )
+    check_design(made)
+    return made
+
+
+def resized(design: Design, unit: str, size: int | Sequence[int]) -> Design:
+    """The same design with another number of one unit.
+
+    Raises
+    ------
+    DataError
+        If there is no such unit, or the size is not a positive whole number.
+
+    Examples
+    --------
+    >>> import mixedmodels as mm
+    >>> small = mm.planning.design({"subject": 10, "item": 4})
+    >>> len(mm.planning.resized(small, "subject", 25).frame())
+    100
+    """
+    require_unit(unit, design.units, "resized")
+    sizes = _frozen_sizes(size)
+    check_size(unit, sizes, design.nested)
+    return replace(design, units={**design.units, unit: sizes})
+
+
+def _frozen_sizes(size: int | Sequence[int]) -> Sizes:
+    return tuple(size) if isinstance(size, (Sequence, np.ndarray)) else size
+
+
+def _frozen_levels(factors: Mapping[str, Iterable[Any]] | None) -> Mapping[str, Levels]:
+    return {name: tuple(levels) for name, levels in (factors or {}.items()})

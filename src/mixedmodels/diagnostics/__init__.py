@@ -1,0 +1,1 @@
+"""What a fit hides: residuals of every kind, leverage, influence, and checks of the assumptions."""

@@ -1,0 +1,73 @@
+"""Autocorrelation of the residuals within the levels of a group, in the order of the rows.
+
+Residuals of one level are correlated even if the errors are not, since the fitted mean follows
+them. Under the model Cov(e) is known, so its lag-one correlation is subtracted.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixedmodels.diagnostics.facts import Facts
+
+Vector = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+PAIRS = 20_000
+"""Pairs from which the model's own correlation is computed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LagOne:
+    """Lag-one correlation: `observed`, what the model itself `expected`, and its `error`."""
+
+    group: str
+    observed: float
+    expected: float
+    error: float
+    n_pairs: int
+
+    @property
+    def excess(self) -> float:
+        """What the model does not explain."""
+        return self.observed - self.expected
+
+
+def lag_one(facts: Facts) -> LagOne | None:
+    """The correlation of neighbouring residuals in the group with the most effects; None without
+    leverage, or with fewer than 20 pairs.
+    """
+    if facts.leverage is None or facts.leverage.equations.group is None:
+        return None
+    i, k = pairs(facts.leverage.equations.codes, lag=1)
+    if len(i) < 20:
+        return None
+    r = facts.r
+    norm = np.sqrt(np.sum(r[i] ** 2) * np.sum(r[k] ** 2))
+    observed = float(r[i] @ r[k] / norm) if norm > 0 else 0.0
+    step = max(1, len(i) // PAIRS)
+    expected = _expected(facts, i[::step], k[::step])
+    group = facts.fit.matrices.groupings[facts.leverage.equations.group].name
+    return LagOne(group, observed, expected, 1 / np.sqrt(len(i)), len(i))
+
+
+def pairs(codes: NDArray[np.int32], *, lag: int) -> tuple[Int, Int]:
+    """Rows `lag` places apart among the rows of one level."""
+    order = np.argsort(codes, kind="stable")
+    first, second = order[:-lag], order[lag:]
+    same = codes[first] == codes[second]
+    return first[same], second[same]
+
+
+def _expected(facts: Facts, i: Int, k: Int) -> float:
+    found = facts.leverage
+    if found is None:
+        return 0.0
+    C = facts.fit.cov_beta_unscaled
+    hat = found.equations.neighbours(i, k)
+    hat += np.einsum("ra,ab,rb->r", found.X[i], C, found.X[k], optimize=True)
+    left = 1 - found.values
+    scale = np.sqrt(left[i] * left[k])
+    use = scale > 0
+    return float(np.mean(-hat[use] / scale[use])) if use.any() else 0.0

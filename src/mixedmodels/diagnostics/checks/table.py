@@ -1,0 +1,118 @@
+"""One check, and the table of all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
+from textwrap import wrap
+from typing import Any, Literal
+
+Grade = Literal["good", "look", "problem", "unclear"]
+"""How a check came out: no sign of trouble, worth a look, change something, cannot be told."""
+
+MARKS = {"good": "+", "look": "?", "problem": "!", "unclear": "-"}
+
+WIDTH = 88
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check.
+
+    Attributes
+    ----------
+    check : str
+        What was checked.
+    about : str
+        The column, group, level or row that it is about.
+    effect : str
+        Name of the size.
+    value : float
+        The size, nan where it cannot be told.
+    grade : {"good", "look", "problem", "unclear"}
+        How it came out.
+    verdict : str
+        The same in words.
+    advice : str
+        What to do.
+    """
+
+    check: str
+    about: str
+    effect: str
+    value: float
+    grade: Grade
+    verdict: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Checks:
+    """All checks of one fit; prints as text, shows as HTML in a notebook.
+
+    Attributes
+    ----------
+    rows : tuple of Check
+        In the order of the table.
+    """
+
+    rows: tuple[Check, ...]
+    _table: Callable[[dict[str, Any]], Any]
+
+    def table(self) -> Any:
+        """Columns `check, about, effect, value, grade, verdict, advice`, in the frame library of
+        the data.
+        """
+        names = ("check", "about", "effect", "value", "grade", "verdict", "advice")
+        return self._table({name: [getattr(row, name) for row in self.rows] for name in names})
+
+    @property
+    def concerns(self) -> tuple[Check, ...]:
+        """The checks that ask for a look or a change, problems first."""
+        found = [row for row in self.rows if row.grade in ("look", "problem")]
+        return tuple(sorted(found, key=lambda row: row.grade != "problem"))
+
+    def __str__(self) -> str:
+        lines = [self._headline(), ""]
+        for row in self.rows:
+            title = f"{row.check} ({row.about})" if row.about else row.check
+            lines.append(f"{MARKS[row.grade]} {title}: {row.effect} {_number(row.value)}")
+            lines += [f"    {line}" for line in wrap(row.verdict, WIDTH - 4)]
+            if row.grade != "good":
+                lines += [
+                    f"    Do: {line}" if not i else f"        {line}"
+                    for i, line in enumerate(wrap(row.advice, WIDTH - 8))
+                ]
+        return "\n".join([*lines, "", "+ good   ? worth a look   ! a problem   - cannot be told"])
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in ("check", "size", "verdict", "what to do"))
+        body = "".join(
+            f"<tr><td>{MARKS[row.grade]} {escape(row.check)}<br>{escape(row.about)}</td>"
+            f"<td>{escape(row.effect)} {_number(row.value)}</td><td>{escape(row.verdict)}</td>"
+            f"<td>{escape(row.advice if row.grade != 'good' else '')}</td></tr>"
+            for row in self.rows
+        )
+        return f"<p>{escape(self._headline())}</p><table><tr>{head}</tr>{body}</table>"
+
+    def _headline(self) -> str:
+        problems = sum(row.grade == "problem" for row in self.rows)
+        looks = sum(row.grade == "look" for row in self.rows)
+        if not problems and not looks:
+            return f"{len(self.rows)} checks, none of which found anything of concern."
+        counts = [f"{problems} found a problem"] if problems else []
+        counts += [f"{looks} {'is' if looks == 1 else 'are'} worth a look"] if looks else []
+        return f"{len(self.rows)} checks: {', '.join(counts)}."
+
+
+def graded(size: float, *, look: float, problem: float, noise: float = 0.0) -> Grade:
+    """The grade of a size; below `noise`, what chance gives, it is good whatever it is."""
+    if size < look or size <= noise:
+        return "good"
+    return "look" if size < problem else "problem"
+
+
+def _number(value: float) -> str:
+    return "not available" if value != value else f"{value:.3g}"

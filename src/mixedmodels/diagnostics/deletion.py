@@ -1,0 +1,196 @@
+"""Generalised least squares without some rows, at the same theta.
+
+To leave out the rows S is to give each its own column, so with P = V^-1 - V^-1 X C X'V^-1
+
+    beta - beta_(S) = C X'V^-1 E_S (E_S'P E_S)^-1 E_S'P y        (Haslett 1999, JRSS B 61, 603).
+
+In units where every row has weight one, E'PE = I - U_S M^-1 U_S' - X_S C X_S' and E'Py is the
+Pearson residual. Three ways lead there; the cheapest that applies is taken:
+
+- **nested**: no effect of another factor spans two levels. V falls into blocks, one per level, so
+  that X'V^-1 X and X'V^-1 y are sums over levels, of which one is left out. Linear in the rows.
+- **rows**: solve for the rows of the level. Cubic in their number.
+- **again**: solve the equations of the remaining rows. For few, large levels.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+from mixedmodels.design import ModelMatrices
+from mixedmodels.diagnostics.equations import Equations, equations, equations_at
+from mixedmodels.diagnostics.leverage import NO_FREEDOM, Leverage
+from mixedmodels.engine.templates import templates
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.fitted import residuals
+
+Vector = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+LOST = 1e-8
+"""Share of the information on some combination of coefficients that must remain."""
+
+AFFORDABLE = 2e11
+"""Operations, some ten to twenty seconds."""
+
+
+def without_rows(fit: Fit, found: Leverage) -> tuple[Vector, Vector]:
+    """Coefficients (n, p) without each row, and Cook's distance (n,) of all effects."""
+    e = residuals(fit, "pearson").to_numpy()
+    left = np.where(1 - found.values > NO_FREEDOM, 1 - found.values, np.nan)
+    e = e / left
+    change = (found.X @ fit.cov_beta_unscaled) * e[:, None]
+    return fit.beta - change, e**2 * found.values / (fit.sigma**2 * len(fit.beta))
+
+
+def without_levels(fit: Fit, group: int) -> Vector:
+    """Coefficients (levels, p) without the rows of each level of a grouping factor; nan where the
+    other rows do not determine them.
+    """
+    cost = _costs(fit, group)
+    way = min(cost, key=cost.__getitem__)
+    if cost[way] > AFFORDABLE:
+        name = fit.matrices.groupings[group].name
+        raise DataError(
+            f"Leaving out the levels of {name} one by one would take too long: the factors are "
+            f"crossed, and the levels have up to {int(_sizes(fit, group).max())} rows.\n"
+            "Do:   use a sample of the rows, or the influence by another group."
+        )
+    if way == "again":
+        return _again(fit, group)
+    eq = equations(fit)
+    X = eq.project(eq.root_weights[:, None] * fit.matrices.X)
+    return _nested(fit, group, eq, X) if way == "nested" else _by_rows(fit, group, eq, X)
+
+
+def is_nested(matrices: ModelMatrices, group: int) -> bool:
+    """Whether every level of every other factor lies within one level of `group`."""
+    outer = matrices.groupings[group]
+    for g in {term.group for term in matrices.terms} - {group}:
+        inner = matrices.groupings[g]
+        first = np.zeros(len(inner.levels), dtype=np.int32)
+        first[inner.codes] = outer.codes
+        if not np.array_equal(first[inner.codes], outer.codes):
+            return False
+    return True
+
+
+def influence_is_cheap(fit: Fit, group: int) -> bool:
+    """Whether the influence by `group` is a matter of a few seconds."""
+    return min(_costs(fit, group).values()) <= AFFORDABLE / 4
+
+
+def _sizes(fit: Fit, group: int) -> NDArray[np.float64]:
+    grouping = fit.matrices.groupings[group]
+    return np.bincount(grouping.codes, minlength=len(grouping.levels)).astype(np.float64)
+
+
+def _costs(fit: Fit, group: int) -> dict[str, float]:
+    """Rough operations of the three ways; the equations themselves are charged to none."""
+    m = fit.matrices
+    if is_nested(m, group):
+        return {"nested": float(len(m.y))}
+    sizes = _sizes(fit, group)
+    widths = [sum(len(t.names) for t in m.terms if t.group == g) for g in range(len(m.groupings))]
+    effects = sorted(w * len(g.levels) for w, g in zip(widths, m.groupings, strict=True))
+    rest = float(sum(effects[:-1]))
+    one = 200 * len(m.y) * sum(widths) + 2 * rest**3
+    return {"rows": float((sizes**3).sum() + 50 * rest * sizes.sum()), "again": len(sizes) * one}
+
+
+def _nested(fit: Fit, group: int, eq: Equations, X: Vector) -> Vector:
+    """Take the level's own sums out of X'V^-1 X and X'V^-1 (y - X beta)."""
+    m = fit.matrices
+    codes, levels = m.groupings[group].codes, len(m.groupings[group].levels)
+    p = X.shape[1]
+    scaled = eq.root_weights[:, None] * m.X
+    score = _sums(codes, scaled * residuals(fit, "pearson").to_numpy()[:, None], levels)
+    information = np.empty((levels, p, p))
+    for j in range(p):
+        information[:, :, j] = _sums(codes, scaled * X[:, [j]], levels)
+    C = fit.cov_beta_unscaled
+    root = np.linalg.cholesky(C)
+    share = np.eye(p) - root.T @ information @ root
+    values, vectors = np.linalg.eigh((share + share.transpose(0, 2, 1)) / 2)
+    values = np.where(values > LOST, values, np.nan)
+    turned = np.einsum("lij,li->lj", vectors, score @ root) / values
+    return np.asarray(fit.beta - np.einsum("ab,lbj,lj->la", root, vectors, turned))
+
+
+def _by_rows(fit: Fit, group: int, eq: Equations, X: Vector) -> Vector:
+    grouping = fit.matrices.groupings[group]
+    C = fit.cov_beta_unscaled
+    e = residuals(fit, "pearson").to_numpy()
+    out = np.empty((len(grouping.levels), X.shape[1]))
+    by_level = rows_of_levels(grouping.codes, len(grouping.levels))
+    reduced = eq.reduced_rows(np.concatenate(by_level))
+    stop = 0
+    for level, rows in enumerate(by_level):
+        start, stop = stop, stop + len(rows)
+        N = np.eye(len(rows)) - eq.block(rows, reduced[start:stop])
+        N -= X[rows] @ C @ X[rows].T
+        out[level] = fit.beta - C @ (X[rows].T @ _solved(N, e[rows]))
+    return out
+
+
+def _solved(N: Vector, e: Vector) -> Vector:
+    try:
+        factor = cho_factor(N, lower=True)
+    except LinAlgError:
+        return np.full_like(e, np.nan)
+    enough = np.diag(factor[0]).min(initial=1.0) ** 2 > LOST
+    return np.asarray(cho_solve(factor, e)) if enough else np.full_like(e, np.nan)
+
+
+def _again(fit: Fit, group: int) -> Vector:
+    m = fit.matrices
+    grouping = m.groupings[group]
+    T = templates(fit.theta, fit.problem.theta_index, [len(term.names) for term in m.terms])
+    return np.array(
+        [
+            _least_squares(matrices_of(m, grouping.codes != level), T)
+            for level in range(len(grouping.levels))
+        ]
+    )
+
+
+def _least_squares(m: ModelMatrices, T: tuple[Vector, ...]) -> Vector:
+    eq = equations_at(m, T)
+    y = m.y if m.offset is None else m.y - m.offset
+    X = eq.root_weights[:, None] * m.X
+    reduced = eq.project(X)
+    information = X.T @ reduced
+    scale = np.sqrt(np.diag(X.T @ X))
+    if not scale.all():
+        return np.full(X.shape[1], np.nan)
+    unit = information / np.outer(scale, scale)
+    if np.linalg.eigvalsh(unit)[0] < LOST**2:
+        return np.full(X.shape[1], np.nan)
+    return np.asarray(np.linalg.solve(unit, reduced.T @ (eq.root_weights * y) / scale) / scale)
+
+
+def matrices_of(m: ModelMatrices, rows: NDArray[np.bool_]) -> ModelMatrices:
+    """The matrices on some of their rows; levels and columns stay as they are."""
+    return replace(
+        m,
+        y=m.y[rows],
+        X=np.asfortranarray(m.X[rows]),
+        groupings=tuple(replace(g, codes=g.codes[rows]) for g in m.groupings),
+        terms=tuple(replace(t, Z=np.asfortranarray(t.Z[rows])) for t in m.terms),
+        weights=None if m.weights is None else m.weights[rows],
+        offset=None if m.offset is None else m.offset[rows],
+        index=m.index[rows],
+    )
+
+
+def rows_of_levels(codes: NDArray[np.int32], levels: int) -> list[Int]:
+    """The rows of every level, in row order."""
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.searchsorted(codes[order], np.arange(1, levels)))
+
+
+def _sums(codes: NDArray[np.int32], columns: Vector, levels: int) -> Vector:
+    return np.column_stack([np.bincount(codes, c, minlength=levels) for c in columns.T])

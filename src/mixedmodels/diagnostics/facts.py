@@ -1,0 +1,69 @@
+"""What several checks and plots need of a fit, computed once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixedmodels.design import columns_of, is_intercept
+from mixedmodels.diagnostics.leverage import Leverage, leverage, studentized
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.fitted import fitted_array, residuals
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Residuals and leverage of a fit.
+
+    Attributes
+    ----------
+    fit : Fit
+        The fit.
+    fitted : array (n,)
+        Fitted values.
+    r : array (n,)
+        Studentized residuals; standardized ones where the leverage is out of reach. Rows without
+        any freedom have zero.
+    leverage : Leverage or None
+        None if the factors are too large; `refusal` says so.
+    refusal : str
+        Why there is no leverage.
+    """
+
+    fit: Fit
+    fitted: Vector
+    r: Vector
+    leverage: Leverage | None
+    refusal: str
+
+    @property
+    def kind(self) -> str:
+        """What `r` is called."""
+        return "standardized" if self.leverage is None else "studentized"
+
+
+def facts(fit: Fit) -> Facts:
+    """The facts of a fit."""
+    fitted = fitted_array(fit)
+    try:
+        found = leverage(fit)
+    except DataError as error:
+        r = residuals(fit, "standardized").to_numpy()
+        return Facts(fit, fitted, r, None, str(error).splitlines()[0])
+    return Facts(fit, fitted, np.nan_to_num(studentized(fit, found), nan=0.0), found, "")
+
+
+def covariates(fit: Fit) -> dict[str, Vector]:
+    """The numeric columns of the data that the fixed part uses, on the rows used."""
+    terms = [term for term in fit.spec.fixed.term_slices if not is_intercept(term)]
+    used = columns_of(terms, fit.spec)
+    found = {}
+    for name, variable in fit.spec.variables.items():
+        if name in used and variable.kind == "number":
+            numbers = fit.frame.column(name).numbers
+            if numbers is not None:
+                found[name] = numbers[fit.matrices.kept].astype(np.float64)
+    return found

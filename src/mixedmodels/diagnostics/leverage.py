@@ -1,0 +1,67 @@
+"""Leverage: the diagonal of H = d fitted / d y at the estimated variances, random effects included.
+
+With t_i = (x_i, z_i) and the inverse C of the mixed-model equations, h_i = w_i t_i'C t_i (Nobre &
+Singer 2011, *Journal of Applied Statistics* 38, 1063). Its sum is the effective number of
+parameters of the mean (Hodges & Sargent 2001, *Biometrika* 88, 367).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mixedmodels.diagnostics.equations import Equations, equations
+from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.fitted import residuals
+
+Vector = NDArray[np.float64]
+
+NO_FREEDOM = 1e-10
+"""1 - h below which a row determines its own fitted value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leverage:
+    """The leverage of every row and what it was made of.
+
+    Attributes
+    ----------
+    equations : Equations
+        The random effects' equations.
+    X : array (n, p)
+        W^-1/2 V^-1 X: the fixed effects' columns after the random effects have adapted to them.
+    values : array (n,)
+        h_i.
+    """
+
+    equations: Equations
+    X: Vector
+    values: Vector
+
+
+def leverage(fit: Fit) -> Leverage:
+    """Leverage of the rows of a fit; one factorisation and no refit.
+
+    Raises
+    ------
+    DataError
+        If several grouping factors are too large; see `equations`.
+    """
+    eq = equations(fit)
+    X = eq.project(eq.root_weights[:, None] * fit.matrices.X)
+    fixed = np.einsum("ia,ab,ib->i", X, fit.cov_beta_unscaled, X, optimize=True)
+    return Leverage(eq, X, np.clip(eq.row_variances() + fixed, 0.0, 1.0))
+
+
+def hat_values(fit: Fit) -> pd.Series:
+    """Leverage of each row used, between 0 and 1, on the index of the rows used."""
+    return pd.Series(leverage(fit).values, index=fit.matrices.index, name="leverage")
+
+
+def studentized(fit: Fit, found: Leverage) -> Vector:
+    """Pearson residuals over sigma sqrt(1 - h) (n,); nan where a row has no freedom left."""
+    pearson = residuals(fit, "pearson").to_numpy()
+    left = 1 - found.values
+    scale = np.sqrt(np.where(left > NO_FREEDOM, left, np.nan))
+    return np.asarray(pearson / (fit.sigma * scale))

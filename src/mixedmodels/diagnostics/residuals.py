@@ -1,0 +1,45 @@
+"""Residuals of every kind."""
+
+import pandas as pd
+
+from mixedmodels.diagnostics.leverage import leverage, studentized
+from mixedmodels.diagnostics.scaled import scaled_residuals
+from mixedmodels.errors import DataError
+from mixedmodels.fit import fitted
+from mixedmodels.fit.fit import Fit
+from mixedmodels.prediction.streams import Seed
+from mixedmodels.vocabulary import ResidualKind
+
+
+def residuals(fit: Fit, kind: ResidualKind = "response", *, seed: Seed = None) -> pd.Series:
+    """Residuals of one kind, on the index of the rows used.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fitted model.
+    kind : {"response", "pearson", "standardized", "marginal", "studentized", "scaled"}
+        y minus the fitted value; the same times the square root of the weight; that divided by
+        sigma; y minus the population mean; the standardized residual divided by sqrt(1 -
+        leverage), which has variance one; the share of 250 responses simulated with new random
+        effects that lie below y, between 0 and 1.
+    seed : int or Generator, optional
+        For ``"scaled"``, the only kind that is random.
+
+    Raises
+    ------
+    DataError
+        For an unknown kind, or several grouping factors too large for the leverage.
+    """
+    if kind == "studentized":
+        values = studentized(fit, leverage(fit))
+        return pd.Series(values, index=fit.matrices.index, name="resid")
+    if kind == "scaled":
+        return scaled_residuals(fit, seed=seed).rename("resid")
+    if kind not in ("response", "pearson", "standardized", "marginal"):
+        raise DataError(
+            f"residuals of kind {kind!r} are not known.\n"
+            'Do:   write "response", "pearson", "standardized", "marginal", "studentized" or '
+            '"scaled".'
+        )
+    return fitted.residuals(fit, kind)

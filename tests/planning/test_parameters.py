@@ -1,5 +1,7 @@
 """Plans: effect sizes by name become the parameters of the model, or one clear error."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -99,6 +101,12 @@ def test_without_random_effects():
     made = plan(pd.DataFrame({"x": [0.0, 1, 2, 3]}), "y ~ x", fixed={"x": 1}, sigma=1)
     assert made.theta.shape == (0,)
     assert made.simulate(5, seed=1).shape == (4, 5)
+
+
+def test_a_plan_can_be_sent_to_another_process():
+    made = plan(STUDY, FORMULA, **SIZES)
+    sent = pickle.loads(pickle.dumps(made))
+    assert (sent.simulate(seed=1) == made.simulate(seed=1)).all()
 
 
 def test_replan():

@@ -100,7 +100,9 @@ def _check_fraction(what: str, value: float) -> None:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        return False
+    return bool(value >= 1)
 
 
 def _listed(names: Collection[str]) -> str:

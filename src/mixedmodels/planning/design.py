@@ -87,7 +87,7 @@ def design(
         nested=dict(nested or {}),
         within=_frozen_levels(within),
         counterbalanced=_frozen_levels(counterbalanced),
-        between={u: _frozen_levels(f) for u, f in (between or {}.items()}),
+        between={u: _frozen_levels(f) for u, f in (between or {}).items()},
         covariates=dict(covariates or {}),
         dropout=dict(dropout or {}),
         repeats=repeats,
@@ -124,4 +124,4 @@ def _frozen_sizes(size: int | Sequence[int]) -> Sizes:
 
 
 def _frozen_levels(factors: Mapping[str, Iterable[Any]] | None) -> Mapping[str, Levels]:
-    return {name: tuple(levels) for name, levels in (factors or {}.items()})
+    return {name: tuple(levels) for name, levels in (factors or {}).items()}

@@ -8,6 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from mixedmodels.diagnostics.checks import Checks, check
+from mixedmodels.diagnostics.influence import Influence, influence
+from mixedmodels.diagnostics.leverage import hat_values
+from mixedmodels.diagnostics.residuals import residuals
 from mixedmodels.engine.convergence import Convergence
 from mixedmodels.fit import (
     change,
@@ -19,11 +23,14 @@ from mixedmodels.fit import (
     variance_components,
 )
 from mixedmodels.fit.fit import Fit
+from mixedmodels.inference import coefficients
 from mixedmodels.inference.drop1 import drop1
 from mixedmodels.inference.icc import icc
+from mixedmodels.inference.intervals import conf_int
 from mixedmodels.inference.r2 import r2
 from mixedmodels.inference.ranova import ranova
 from mixedmodels.inference.rotation import re_pca
+from mixedmodels.inference.variance_information import cov_variance
 from mixedmodels.prediction.predict import predict
 from mixedmodels.prediction.simulate import simulate
 from mixedmodels.prediction.streams import Seed
@@ -32,10 +39,14 @@ from mixedmodels.vocabulary import (
     DegreesOfFreedom,
     DropTest,
     Interval,
+    IntervalMethod,
     NewLevels,
     ResidualKind,
     Shape,
     SimulatedEffects,
+    ThetaStep,
+    VarianceScale,
+    Which,
 )
 
 
@@ -84,9 +95,85 @@ class LinearMixedModel:
         """Covariance of the fixed effects' estimates."""
         return fixed_effects.cov_params(self.fit)
 
-    def coef_table(self) -> object:
-        """Table `term, estimate, std_error, statistic`."""
-        return fixed_effects.coef_table(self.fit)
+    @property
+    def pvalues(self) -> pd.Series:
+        """Two-sided p-values of the fixed effects, with Satterthwaite's degrees of freedom."""
+        return coefficients.pvalues(self.fit)
+
+    def coef_table(self, ddf: DegreesOfFreedom = "satterthwaite", *, level: float = 0.95) -> object:
+        """Table `term, estimate, std_error, df, statistic, p_value, conf_low, conf_high`.
+
+        Parameters
+        ----------
+        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+            Degrees of freedom; Kenward and Roger's method adjusts the standard errors too.
+        level : float
+            Coverage of the limits.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> model.coef_table()[["term", "estimate", "std_error", "df", "p_value"]].round(3)
+                term  estimate  std_error    df  p_value
+        0  Intercept   251.405      6.825  17.0      0.0
+        1       Days    10.467      1.546  17.0      0.0
+        """
+        return coefficients.coef_table(self.fit, ddf, level=level)
+
+    def conf_int(
+        self,
+        level: float = 0.95,
+        *,
+        method: IntervalMethod = "wald",
+        which: Which = "fixed",
+        ddf: DegreesOfFreedom = "satterthwaite",
+    ) -> object:
+        """Table `group, term, estimate, conf_low, conf_high`; the group of a fixed effect is null.
+
+        Parameters
+        ----------
+        level : float
+            Coverage.
+        method : {"wald"}
+            t intervals of fixed effects; of standard deviations normal on the log scale and of
+            correlations on Fisher's z scale, null where a covariance is singular.
+        which : {"fixed", "variance", "all"}
+            The parameters; standard deviations and correlations for the variance part.
+        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+            Degrees of freedom of t intervals.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> model.conf_int(which="variance").round(2)
+              group                  term  estimate  conf_low  conf_high
+        0   Subject             Intercept     24.74     15.58      39.28
+        1   Subject                  Days      5.92      3.92       8.95
+        2   Subject  cor(Intercept, Days)      0.07     -0.52       0.61
+        3  Residual                    sd     25.59     22.80      28.72
+        """
+        return conf_int(self.fit, level, method=method, which=which, ddf=ddf)
+
+    def cov_variance(self, scale: VarianceScale = "sd") -> pd.DataFrame:
+        """Covariance of the estimated variance parameters, labelled by `group` and `term`.
+
+        Parameters
+        ----------
+        scale : {"sd", "var", "theta"}
+            Standard deviations and correlations, variances and covariances, or relative
+            parameters. Parameters on a boundary have nan.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Yield ~ 1 + (1 | Batch)", mm.datasets.load("dyestuff"))
+        >>> errors = model.cov_variance().to_numpy().diagonal() ** 0.5
+        >>> errors.round(2).tolist()
+        [17.06, 7.15]
+        """
+        return cov_variance(self.fit, scale)
 
     @property
     def sigma(self) -> float:
@@ -198,17 +285,73 @@ class LinearMixedModel:
         """Response minus fitted value, on the index of the rows used."""
         return fitted.residuals(self.fit, "response")
 
-    def residuals(self, kind: ResidualKind = "response") -> pd.Series:
+    def residuals(self, kind: ResidualKind = "response", *, seed: Seed = None) -> pd.Series:
         """Residuals of one kind, on the index of the rows used.
 
         Parameters
         ----------
-        kind : {"response", "pearson", "standardized", "marginal"}
+        kind : {"response", "pearson", "standardized", "marginal", "studentized", "scaled"}
             y minus the fitted value; the same times the square root of the weight (lme4's
-            ``pearson``); that divided by sigma (lme4's ``scaled``; leverage is not accounted
-            for); or y minus the population mean X beta + offset.
+            ``pearson``); that divided by sigma (lme4's ``scaled``); y minus the population mean;
+            the standardized residual divided by sqrt(1 - leverage); or the share of 250 responses
+            simulated with new random effects that lie below y, uniform if the model is right.
+        seed : int or Generator, optional
+            For ``"scaled"``, the only kind that is random.
         """
-        return fitted.residuals(self.fit, kind)
+        return residuals(self.fit, kind, seed=seed)
+
+    def hat_values(self) -> pd.Series:
+        """Leverage of each row: the change of its fitted value per unit of its response.
+
+        Random effects included, at the estimated variances. Their sum is the effective number of
+        parameters of the mean.
+        """
+        return hat_values(self.fit)
+
+    def influence(self, by: str | None = None, *, theta: ThetaStep = "fixed") -> Influence:
+        """What the fixed effects become without each row, or each level of a group.
+
+        Parameters
+        ----------
+        by : str, optional
+            A grouping factor; by default single rows.
+        theta : {"fixed", "one-step"}
+            Keep the variances of the fit, for which the result is exact without any refit, or
+            let them move by one Newton step (by group alone).
+
+        Returns
+        -------
+        Influence
+            With `cooks_distance`, `dfbeta`, `dfbetas`, `params_without` and `table()`.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> model.influence("Subject").dfbetas["Days"].round(2).head(3).to_dict()
+        {'308': 0.43, '309': -0.31, '310': -0.17}
+        """
+        return influence(self.fit, by, theta=theta)
+
+    def check(self, *, seed: Seed = 0) -> Checks:
+        """Check the assumptions: sizes of what was found, a verdict in words, what to do.
+
+        Prints as text and has a `table()`; `plot.check()` shows the same as pictures.
+
+        Parameters
+        ----------
+        seed : int or Generator, optional
+            For the responses that are simulated; fixed, so that a check repeats.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("diameter ~ 1 + (1 | plate) + (1 | sample)",
+        ...                mm.datasets.load("penicillin"))
+        >>> [row.check for row in model.check().concerns]
+        ['Likeness of neighbouring rows']
+        """
+        return check(self.fit, seed=seed)
 
     @property
     def is_singular(self) -> bool:
@@ -220,9 +363,15 @@ class LinearMixedModel:
         """How the search ended; its `message` names the zero-variance directions."""
         return self.fit.convergence
 
-    def summary(self) -> Summary:
-        """What was fitted, to what, how well, and what to beware of; prints, and shows as HTML."""
-        return summarise(self.fit)
+    def summary(self, ddf: DegreesOfFreedom = "satterthwaite") -> Summary:
+        """What was fitted, to what, how well, and what to beware of; prints, and shows as HTML.
+
+        Parameters
+        ----------
+        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+            Degrees of freedom of the tests of the fixed effects.
+        """
+        return summarise(self.fit, ddf=ddf)
 
     def predict(
         self,

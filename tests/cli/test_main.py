@@ -42,6 +42,24 @@ def test_parquet_and_maximum_likelihood(frame, tmp_path, capsys):
     assert "maximum likelihood" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("ddf", ["kenward-roger", "normal"])
+def test_degrees_of_freedom(csv, tmp_path, capsys, ddf):
+    out = tmp_path / "out.json"
+    assert main(["fit", str(csv), FORMULA, "--ddf", ddf, "--json", str(out)]) == 0
+    model = lmm(FORMULA, pd.read_csv(csv))
+    assert capsys.readouterr().out.strip() == str(model.summary(ddf))
+    found, row = json.loads(out.read_text()), model.coef_table(ddf).iloc[1]
+    assert found["ddf"] == ddf
+    assert found["coefficients"][1]["p_value"] == row["p_value"]
+    assert found["coefficients"][1]["df"] == (None if ddf == "normal" else row["df"])
+
+
+def test_an_unknown_method_is_wrong_usage(csv):
+    with pytest.raises(SystemExit) as stopped:
+        main(["fit", str(csv), FORMULA, "--ddf", "foo"])
+    assert stopped.value.code == 2
+
+
 def test_json(csv, tmp_path):
     out = tmp_path / "out.json"
     assert main(["fit", str(csv), FORMULA, "--json", str(out)]) == 0

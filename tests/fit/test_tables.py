@@ -83,16 +83,6 @@ def test_tables_come_in_the_library_of_the_data(frame, convert, library):
     assert isinstance(model.params, pd.Series)
 
 
-def test_coefficient_table_agrees_with_the_vectors(frame):
-    model = lmm("y ~ x + (x | g)", frame)
-    table = model.coef_table()
-    assert list(table.columns) == ["term", "estimate", "std_error", "statistic"]
-    assert table["term"].tolist() == model.params.index.tolist() == ["Intercept", "x"]
-    assert table["estimate"].to_numpy() == pytest.approx(model.params.to_numpy())
-    assert table["std_error"].to_numpy() == pytest.approx(model.bse.to_numpy())
-    assert table["statistic"].to_numpy() == pytest.approx(model.tvalues.to_numpy())
-
-
 def test_least_squares_has_no_random_part(frame):
     model = lmm("y ~ x + w", frame)
     X = np.column_stack([np.ones(len(frame)), frame["x"], frame["w"]])

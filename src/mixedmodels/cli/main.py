@@ -9,12 +9,14 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
 from mixedmodels import datasets
 from mixedmodels.api import lmm
 from mixedmodels.cli.files import read_table, write_json
 from mixedmodels.cli.results import results
 from mixedmodels.errors import MixedModelsError, MixedModelsWarning
+from mixedmodels.vocabulary import DegreesOfFreedom
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,6 +46,12 @@ def _parser() -> argparse.ArgumentParser:
     fit.add_argument("data", type=Path, metavar="DATA", help="a CSV or Parquet file")
     fit.add_argument("formula", metavar="FORMULA", help='such as "y ~ x + (1 | g)"')
     fit.add_argument("--ml", action="store_true", help="maximum likelihood instead of REML")
+    fit.add_argument(
+        "--ddf",
+        choices=get_args(DegreesOfFreedom),
+        default="satterthwaite",
+        help="degrees of freedom of the tests of fixed effects (default: %(default)s)",
+    )
     fit.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
     commands.add_parser("datasets", help="list the bundled data sets")
     return parser
@@ -52,8 +60,8 @@ def _parser() -> argparse.ArgumentParser:
 def _fit(options: argparse.Namespace) -> str:
     model = lmm(options.formula, read_table(options.data), reml=not options.ml)
     if options.json is not None:
-        write_json(options.json, results(model))
-    return str(model.summary())
+        write_json(options.json, results(model, ddf=options.ddf))
+    return str(model.summary(options.ddf))
 
 
 def _list_datasets() -> str:

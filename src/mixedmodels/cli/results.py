@@ -4,12 +4,13 @@ import math
 from typing import Any
 
 from mixedmodels.model import LinearMixedModel
+from mixedmodels.vocabulary import DegreesOfFreedom
 
 Plain = dict[str, Any]
 
 
-def results(model: LinearMixedModel) -> Plain:
-    """Everything that the summary shows, at full precision; what is undefined is None."""
+def results(model: LinearMixedModel, *, ddf: DegreesOfFreedom = "satterthwaite") -> Plain:
+    """Everything that the summary shows, at full precision; undefined and infinite are None."""
     report = model.convergence
     return {
         "formula": model.formula,
@@ -25,7 +26,8 @@ def results(model: LinearMixedModel) -> Plain:
         "sigma": model.sigma,
         "theta": model.theta.to_dict(),
         "ngroups": model.ngroups,
-        "coefficients": records(model.coef_table()),
+        "ddf": ddf,
+        "coefficients": records(model.coef_table(ddf)),
         "variance_components": records(model.variance_components),
         "aliased": list(model.aliased),
         "is_singular": model.is_singular,
@@ -40,11 +42,11 @@ def results(model: LinearMixedModel) -> Plain:
 
 
 def records(table: Any) -> list[Plain]:
-    """The rows of a pandas table, missing values as None."""
+    """The rows of a pandas table, missing and infinite values as None."""
     return [
         {name: _plain(value) for name, value in row.items()} for row in table.to_dict("records")
     ]
 
 
 def _plain(value: Any) -> Any:
-    return None if value is None or (isinstance(value, float) and math.isnan(value)) else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

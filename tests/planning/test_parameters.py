@@ -10,7 +10,6 @@ import pytest
 from mixedmodels.api import lmm
 from mixedmodels.errors import DataError, MixedModelsError
 from mixedmodels.planning import design, plan, resized
-from mixedmodels.planning.parameters import replan
 from tests import dense
 
 EXACT = 1e-12
@@ -103,16 +102,16 @@ def test_without_random_effects():
     assert made.simulate(5, seed=1).shape == (4, 5)
 
 
+def test_codings():
+    sizes = {"fixed": {"cond[S.a]": 1}, "sd": {"item": 1}, "sigma": 1}
+    made = plan(STUDY, "y ~ cond + (1 | item)", contrasts={"cond": "sum"}, **sizes)
+    assert made.params.to_dict() == {"Intercept": 0, "cond[S.a]": 1}
+
+
 def test_a_plan_can_be_sent_to_another_process():
     made = plan(STUDY, FORMULA, **SIZES)
     sent = pickle.loads(pickle.dumps(made))
     assert (sent.simulate(seed=1) == made.simulate(seed=1)).all()
-
-
-def test_replan():
-    made = replan(plan(STUDY, FORMULA, **SIZES), resized(STUDY, "subject", 5))
-    assert len(made.problem.matrices.y) == 100
-    assert made.theta == pytest.approx(plan(STUDY, FORMULA, **SIZES).theta)
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,14 @@ class Frame:
             return Column.of_numbers(name, _widened(series.to_numpy()))
         return _read(name, self._data[name])
 
-    def with_column(self, name: str, values: NDArray[np.float64]) -> Frame:
-        """The same table with a column of numbers, added or replaced."""
+    def rows(self, positions: NDArray[np.intp]) -> Frame:
+        """A table of some rows, which may repeat, in the order given; its index starts at 0."""
+        native = self._data[positions.tolist()].to_native()
+        plain = native.reset_index(drop=True) if isinstance(native, pd.DataFrame) else native
+        return Frame.of(plain)
+
+    def with_column(self, name: str, values: NDArray[np.float64] | Sequence[str]) -> Frame:
+        """The same table with a column of numbers or text, added or replaced."""
         series = nw.new_series(name, values, backend=self.backend)  # type: ignore[arg-type]
         columns = self.columns if name in self.columns else (*self.columns, name)
         data = self._data.with_columns(series)

@@ -2,6 +2,6 @@
 
 from mixedmodels.planning.design import design, resized
 from mixedmodels.planning.layout import Design
-from mixedmodels.planning.parameters import Plan, plan
+from mixedmodels.planning.plan import Plan, plan
 
 __all__ = ["Design", "Plan", "design", "plan", "resized"]

@@ -206,7 +206,7 @@ def equations_at(matrices: ModelMatrices, T: tuple[Vector, ...]) -> Equations:
     codes = np.zeros(n, dtype=np.int32) if group is None else matrices.groupings[group].codes
     U1, U2 = first.matrix(), rest.matrix()
     levels = 1 if group is None else len(matrices.groupings[group].levels)
-    D_inverse: Vector = np.linalg.inv(_blocks(first.values, codes, levels))
+    D_inverse = np.asarray(np.linalg.inv(_blocks(first.values, codes, levels)), dtype=np.float64)
     B = sparse.csr_array(U2.T @ U1)
     K = _block_product(B, D_inverse)
     S: Vector = np.eye(rest.size) + (U2.T @ U2).toarray() - _product(K, B)

@@ -2,17 +2,22 @@
 
 At the optimum of all rows the criterion without level j has the gradient g_j, and
 
-    theta_(j) = theta - H^-1 g_j,        H the Hessian with all rows
+    step = -H^-1 g_j,        H the Hessian with all rows
 
-(Pregibon 1981, *Annals of Statistics* 9, 705, for the one-step idea). The coefficients are then
-exact at theta_(j). A diagonal of T that would turn negative becomes zero.
+(Pregibon 1981, *Annals of Statistics* 9, 705, for the one-step idea). The step is taken in the
+covariances T T', to first order: near a variance of zero the criterion is straight in the variance
+where it is flat in its root. What would be negative becomes zero. The coefficients are then exact
+at the new theta.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.diagnostics.deletion import LOST, matrices_of
 from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.templates import templates
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 
@@ -31,17 +36,33 @@ def without_levels_one_step(fit: Fit, group: int) -> Vector:
     _require_affordable(len(m.y), len(grouping.levels), grouping.name)
     half = fit.problem.information(fit.theta, reml=fit.reml).covariance / 2
     inverse = half[: len(fit.theta), : len(fit.theta)]
-    diagonal = np.array([row == column for _, row, column in fit.problem.theta_index])
     out = np.full((len(grouping.levels), len(fit.beta)), np.nan)
     for level in range(len(out)):
         left = matrices_of(m, grouping.codes != level)
         if _determined(left.X):
             problem = Problem(left)
             _, gradient = problem.gradient(fit.theta, reml=fit.reml)
-            theta = fit.theta - inverse @ gradient
-            theta = np.where(diagonal, np.maximum(theta, 0.0), theta)
+            theta = moved(fit.theta, -inverse @ gradient, fit.problem.theta_index)
             out[level] = problem.estimates(theta, reml=fit.reml).beta
     return out
+
+
+def moved(theta: Vector, step: Vector, index: Sequence[tuple[int, int, int]]) -> Vector:
+    """The parameters (m,) after `step`, taken to first order in every T T'."""
+    sizes = [0] * (1 + max((k for k, _, _ in index), default=-1))
+    for k, row, _ in index:
+        sizes[k] = max(sizes[k], row + 1)
+    pairs = zip(templates(theta, index, sizes), templates(step, index, sizes), strict=True)
+    T = [_root(T_k @ T_k.T + D_k @ T_k.T + T_k @ D_k.T) for T_k, D_k in pairs]
+    return np.array([T[k][row, column] for k, row, column in index])
+
+
+def _root(G: Vector) -> Vector:
+    """The lower triangle T with T T' the nearest matrix to `G` without negative directions."""
+    values, vectors = np.linalg.eigh(G)
+    upper = np.asarray(np.linalg.qr((vectors * np.sqrt(np.maximum(values, 0.0))).T, mode="r"))
+    signs = np.where(np.diag(upper) < 0, -1.0, 1.0)
+    return np.asarray((upper * signs[:, None]).T)
 
 
 def _determined(X: Vector) -> bool:

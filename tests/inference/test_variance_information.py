@@ -1,16 +1,19 @@
 """Covariance of the variance parameters: dense Hessians, closed forms, and what must hold."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mixedmodels as mm
 from mixedmodels.errors import DataError
+from mixedmodels.inference.intervals import conf_int
 from mixedmodels.inference.variance_information import cov_variance, variance_parameters
 from tests.inference.dense_hessian import deviance, hessian, relative
 from tests.inference.exact import fit
 
 DIFFERENCES = 1e-4  # relative: extrapolated second differences of a deviance of some 1e3
 EXACT = 1e-5  # of standard errors: closed forms, at a search carried to the end
+FLAT = 1e2  # variance of a standard deviation of about 1: nothing is known of it
 
 CASES = [
     ("sleepstudy_slope", True),
@@ -91,6 +94,29 @@ def test_a_singular_covariance_has_none_at_all():
     table = cov_variance(fit("igf_boundary").fit)
     known = table.notna().to_numpy()
     assert known.sum() == 1 and known[-1, -1]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_not_identified_has_no_small_standard_error(seed):
+    """Two factors with the same groups: only the sum of their variances can be known.
+
+    Where the search ended, the criterion is flat up to rounding: convex, or not.
+    """
+    random = np.random.default_rng(seed)
+    g = np.repeat(np.arange(30), 6)
+    y = random.normal(size=30)[g] + random.normal(size=180)
+    twice = mm.lmm("y ~ 1 + (1 | g) + (1 | h)", pd.DataFrame({"y": y, "g": g, "h": 50 - g}))
+    table = cov_variance(twice.fit)
+    for group in twice.groups:
+        variance = table.loc[(group, "Intercept"), (group, "Intercept")]
+        assert np.isnan(variance) or variance > FLAT
+    once = mm.lmm("y ~ 1 + (1 | g)", pd.DataFrame({"y": y, "g": g}))
+    residual = ("Residual", "sd")
+    assert table.loc[residual, residual] == pytest.approx(
+        cov_variance(once.fit).loc[residual, residual], rel=1e-4
+    )
+    limits = conf_int(twice.fit, which="variance")
+    assert ((limits["conf_low"] >= 0) | limits["conf_low"].isna()).all()
 
 
 def test_standard_errors_follow_the_units_of_the_response(sleepstudy):

@@ -60,7 +60,8 @@ def conf_int(
     method : {"wald"}
         Fixed effects: t intervals. Standard deviations: normal on the log scale; correlations:
         normal on Fisher's z scale; both with delta-method standard errors, and null where the
-        covariance of the term is singular, as a parameter is on its boundary there.
+        covariance of the term is singular, as a parameter is on its boundary there, or where the
+        data do not identify the parameter.
     which : {"fixed", "variance", "all"}
         The parameters.
     ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
@@ -112,14 +113,15 @@ def _wald_variance(fit: Fit, level: float) -> Intervals:
     inside = np.where(np.isfinite(half), found.estimate, np.nan)  # on the boundary: no interval
     r = np.where(found.is_correlation, inside, 0.0)
     sd = np.where(found.is_correlation, 1.0, inside)
-    low, high = (
-        np.where(
-            found.is_correlation,
-            np.tanh(np.arctanh(r) + side * half / (1 - r**2)),
-            sd * np.exp(side * half / sd),
+    with np.errstate(over="ignore"):  # an infinite limit says that there is none
+        low, high = (
+            np.where(
+                found.is_correlation,
+                np.tanh(np.arctanh(r) + side * half / (1 - r**2)),
+                sd * np.exp(side * half / sd),
+            )
+            for side in (-1, 1)
         )
-        for side in (-1, 1)
-    )
     return Intervals(found.groups, found.terms, found.estimate, low, high)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mixedmodels.engine.problem import Information
 from mixedmodels.engine.singularity import NEGLIGIBLE
 from mixedmodels.engine.templates import templates
 from mixedmodels.errors import DataError
@@ -27,6 +28,10 @@ from mixedmodels.vocabulary import VarianceScale
 
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+
+LOST = 1e-6
+"""Share of a parameter's change above which it is not within the identified directions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,8 @@ class VarianceParameters:
     estimate : array (r,)
         nan for a correlation with an effect of zero variance.
     covariance : array (r, r)
-        Of the estimates. nan where a parameter is on the boundary: there is no normal
-        approximation.
+        Of the estimates. nan where a parameter is on the boundary, as there is no normal
+        approximation, and where the criterion is flat or not convex in it.
     """
 
     groups: tuple[str, ...]
@@ -76,8 +81,9 @@ def cov_variance(fit: Fit, scale: VarianceScale = "sd") -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The square root of its diagonal are standard errors. nan for the parameters of a singular
-        term, which are on the boundary; the others' are given those as known.
+        The square roots of its diagonal are standard errors. nan for the parameters of a singular
+        term, which are on the boundary, and for those that the data do not identify; the others'
+        are given those as known.
     """
     found = variance_parameters(fit, scale)
     labels = pd.MultiIndex.from_arrays([found.groups, found.terms], names=["group", "term"])
@@ -101,9 +107,10 @@ def variance_parameters(fit: Fit, scale: VarianceScale) -> VarianceParameters:
         raise DataError(f"scale = {scale!r} is not known.\nDo:   give one of {known}.")
     parameters = _in_order_of_theta(fit) if scale == "theta" else list(_in_order_of_report(fit))
     estimate, jacobian = _transformed(fit, parameters, scale)
-    covariance = jacobian @ information(fit).covariance @ jacobian.T
-    fixed = np.append(_on_boundary(fit, parameters), False)
-    covariance[fixed, :] = covariance[:, fixed] = np.nan
+    facts = information(fit)
+    covariance = jacobian @ facts.covariance @ jacobian.T
+    unknown = _not_identified(jacobian, facts) | np.append(_on_boundary(fit, parameters), False)
+    covariance[unknown, :] = covariance[:, unknown] = np.nan
     groups, labels = group_names(fit.matrices), column_labels(fit.matrices)
     return VarianceParameters(
         groups=(*(groups[fit.matrices.terms[p.term].group] for p in parameters), "Residual"),
@@ -186,6 +193,18 @@ def _correlation(S: Vector, dS: Vector, i: int, j: int) -> tuple[float, Vector]:
     correlation = float(np.clip(S[i, j] / product, -1.0, 1.0))
     relative = dS[:, i, i] / S[i, i] + dS[:, j, j] / S[j, j]
     return correlation, dS[:, i, j] / product - correlation * relative / 2
+
+
+def _not_identified(jacobian: Vector, facts: Information) -> Mask:
+    """Which parameters (r,) change along a direction that the covariance 2 H^+ leaves out.
+
+    H^+ H is the projection on the directions that it does not.
+    """
+    unit = np.sqrt(np.abs(np.diag(facts.hessian)))
+    unit[unit == 0] = 1.0
+    lost = np.abs(jacobian - jacobian @ facts.covariance @ facts.hessian / 2) / unit
+    mask: Mask = lost.max(axis=1) > LOST * (np.abs(jacobian) / unit).max(axis=1)
+    return mask
 
 
 def _on_boundary(fit: Fit, parameters: list[_Parameter]) -> Mask:

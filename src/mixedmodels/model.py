@@ -23,7 +23,8 @@ from mixedmodels.fit import (
     variance_components,
 )
 from mixedmodels.fit.fit import Fit
-from mixedmodels.inference import coefficients
+from mixedmodels.inference import coefficients, tests_of_coefficients
+from mixedmodels.inference.anova import anova
 from mixedmodels.inference.drop1 import drop1
 from mixedmodels.inference.icc import icc
 from mixedmodels.inference.intervals import conf_int
@@ -31,6 +32,7 @@ from mixedmodels.inference.r2 import r2
 from mixedmodels.inference.ranova import ranova
 from mixedmodels.inference.rotation import re_pca
 from mixedmodels.inference.variance_information import cov_variance
+from mixedmodels.plots import Plots
 from mixedmodels.prediction.predict import predict
 from mixedmodels.prediction.simulate import simulate
 from mixedmodels.prediction.streams import Seed
@@ -44,6 +46,7 @@ from mixedmodels.vocabulary import (
     ResidualKind,
     Shape,
     SimulatedEffects,
+    SumOfSquares,
     ThetaStep,
     VarianceScale,
     Which,
@@ -354,6 +357,11 @@ class LinearMixedModel:
         return check(self.fit, seed=seed)
 
     @property
+    def plot(self) -> Plots:
+        """Every plot by name: `plot.check()`, `plot.qq()`, …; see `Plots`."""
+        return Plots(self.fit)
+
+    @property
     def is_singular(self) -> bool:
         """Whether a covariance of the random effects has a direction of zero variance."""
         return bool(self.fit.convergence.singular)
@@ -469,6 +477,100 @@ class LinearMixedModel:
         (180, 1000)
         """
         return simulate(self.fit, n, seed=seed, re=re, effects=effects, residuals=residuals)
+
+    def anova(self, type: SumOfSquares = 3, *, ddf: DegreesOfFreedom = "satterthwaite") -> object:
+        """Joint F tests of the terms of the fixed part.
+
+        Parameters
+        ----------
+        type : {1, 2, 3}
+            1, sequential: each term after those before it. 2: each term after all that do not
+            contain it. 3, the default: marginal, over equally weighted levels. No type depends on
+            the coding of the data.
+        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+            Denominator degrees of freedom.
+
+        Returns
+        -------
+        table
+            `term, sum_sq, mean_sq, num_df, den_df, statistic, p_value, hypothesis`.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> data = mm.datasets.load("cake")
+        >>> model = mm.lmm("angle ~ recipe + temp + (1 | recipe:replicate)", data)
+        >>> model.anova()[["term", "num_df", "den_df", "statistic"]].round(2)
+             term  num_df  den_df  statistic
+        0  recipe       2    42.0       0.25
+        1    temp       1   224.0      94.99
+        """
+        return anova(self.fit, type, ddf=ddf)
+
+    def contrast(
+        self,
+        L: str | Sequence[str] | ArrayLike,
+        *,
+        ddf: DegreesOfFreedom = "satterthwaite",
+        level: float = 0.95,
+    ) -> object:
+        """One row of `L`: its estimate and t test, as `t_test`; several: as `wald_test`."""
+        return tests_of_coefficients.contrast(self.fit, L, ddf=ddf, level=level)
+
+    def t_test(
+        self,
+        h: str | Sequence[str] | ArrayLike,
+        *,
+        ddf: DegreesOfFreedom = "satterthwaite",
+        level: float = 0.95,
+    ) -> object:
+        """Test every row of a linear hypothesis on its own.
+
+        Parameters
+        ----------
+        h : str, list of str, or matrix (k, p)
+            ``"Days = 0"``, ``"recipe[T.B] = recipe[T.C], temp = 1"``; a matrix is compared with 0.
+        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+            Degrees of freedom.
+        level : float
+            Coverage of the limits.
+
+        Returns
+        -------
+        table
+            `contrast, estimate, std_error, df, statistic, p_value, conf_low, conf_high`.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> model.t_test("Days = 10")[["contrast", "estimate", "df", "p_value"]].round(3)
+            contrast  estimate    df  p_value
+        0  Days = 10     0.467  17.0    0.766
+        """
+        return tests_of_coefficients.t_test(self.fit, h, ddf=ddf, level=level)
+
+    def wald_test(
+        self,
+        h: str | Sequence[str] | ArrayLike,
+        *,
+        ddf: DegreesOfFreedom = "satterthwaite",
+    ) -> object:
+        """Test all rows of a linear hypothesis jointly, by F.
+
+        Parameters
+        ----------
+        h : str, list of str, or matrix (k, p)
+            As in `t_test`.
+        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+            Denominator degrees of freedom; ``"normal"`` is the chi-square test.
+
+        Returns
+        -------
+        table
+            One row `contrast, num_df, den_df, statistic, p_value`.
+        """
+        return tests_of_coefficients.wald_test(self.fit, h, ddf=ddf)
 
     def ranova(self) -> object:
         """Likelihood-ratio tests of the random terms, each left out or reduced in turn.

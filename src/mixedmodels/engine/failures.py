@@ -45,7 +45,7 @@ def describe(
     if kind == "memory":
         return (
             f"The variances of the variance parameters need too much memory: {message}.\n"
-            "Do:   use ddf=\"residual\" or ddf=\"normal\", which is good enough with this many "
+            'Do:   use ddf="residual" or ddf="normal", which is good enough with this many '
             "levels.\n"
             "Why:  for crossed factors the work grows with the square of the levels of the smaller "
             "one, and 2 GiB are allowed."

@@ -36,12 +36,19 @@ class FTest:
         Denominator degrees of freedom, infinite where the reference is chi-square.
     p_value : float
         Upper tail.
+    unscaled : float
+        The Wald statistic over its rank: F where the method does not scale it.
     """
 
     statistic: float
     num_df: int
     den_df: float
     p_value: float
+    unscaled: float
+
+
+NOTHING_TO_TEST = FTest(np.nan, 0, np.nan, np.nan, np.nan)
+"""The test of a term that the others determine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +129,9 @@ def f_test(fit: Fit, L: Vector, *, ddf: DegreesOfFreedom, rhs: Vector | None = N
     variance = L @ method.covariance @ L.T
     wald = float(difference @ np.linalg.solve(variance, difference))
     scale, den_df = method.joint(L)
-    statistic = scale * wald / len(L)
-    return FTest(statistic, len(L), den_df, _upper_tail(statistic, len(L), den_df))
+    k, unscaled = len(L), wald / len(L)
+    p_value = _upper_tail(scale * unscaled, k, den_df)
+    return FTest(scale * unscaled, k, den_df, p_value, unscaled)
 
 
 def require_level(level: float) -> None:

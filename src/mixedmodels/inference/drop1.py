@@ -13,7 +13,7 @@ from mixedmodels.engine.problem import Problem
 from mixedmodels.errors import DataError
 from mixedmodels.fit.criteria import aic, n_parameters
 from mixedmodels.fit.fit import Fit
-from mixedmodels.inference.contrast import FTest, f_test
+from mixedmodels.inference.contrast import NOTHING_TO_TEST, FTest, f_test
 from mixedmodels.inference.likelihood_ratio import LARGER_IS_WORSE, NAN, WORSE
 from mixedmodels.inference.maximum import Maximum, caveats, maximum_of, rows_held_back, search
 from mixedmodels.inference.mixture import NOTHING, chi_square_tail
@@ -162,5 +162,5 @@ def _f_tests(fit: Fit, ddf: DegreesOfFreedom) -> object:
 
 def _f_of(fit: Fit, drop: Drop, ddf: DegreesOfFreedom) -> FTest:
     if drop.X.shape[1] == len(fit.beta):
-        return FTest(NAN, 0, NAN, NAN)
+        return NOTHING_TO_TEST
     return f_test(fit, hypothesis_of_columns(fit.matrices.X, drop.X), ddf=ddf)

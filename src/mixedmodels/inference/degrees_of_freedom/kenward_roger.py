@@ -19,6 +19,9 @@ Vector = NDArray[np.float64]
 SINGULAR = 1e-12
 """Eigenvalue of the information, at unit diagonal, below which a component is not identified."""
 
+VANISHES = 1e-6
+"""Size of a difference of numbers of order one that counts as none."""
+
 
 @dataclass(frozen=True, slots=True)
 class KenwardRogerMethod:
@@ -72,11 +75,17 @@ def _scale_and_df(k: int, A1: float, A2: float) -> tuple[float, float]:
     g = ((k + 1) * A1 - (k + 4) * A2) / ((k + 2) * A2)
     d = 3 * k + 2 * (1 - g)
     c1, c2, c3 = g / d, (k - g) / d, (k + 2 - g) / d
-    mean = 1 / (1 - A2 / k)
-    variance = 2 / k * (1 + c1 * B) / ((1 - c2 * B) ** 2 * (1 - c3 * B))
-    rho = variance / (2 * mean**2)
+    # In the exact case F(k, m) the three differences are (m - 2)/m, (m - 2)/m and (m - 4)/m: for
+    # m = 2, where F has no mean, their ratios keep the values of the exact case.
+    inverse_mean = 1 - A2 / k
+    rho = (1 + c1 * B) / (k * (1 - c3 * B)) * _ratio(inverse_mean, 1 - c2 * B) ** 2
     m = 4 + (k + 2) / (k * rho - 1)
-    return m / (mean * (m - 2)), m
+    return m * _ratio(inverse_mean, m - 2, exact=1 / m), m
+
+
+def _ratio(a: float, b: float, *, exact: float = 1.0) -> float:
+    """A / b, and the limit `exact` where both vanish."""
+    return exact if abs(a) < VANISHES and abs(b) < VANISHES else a / b
 
 
 def kenward_roger(fit: Fit) -> KenwardRogerMethod:

@@ -1,0 +1,84 @@
+"""Analysis of variance: one joint F test per term of the fixed part."""
+
+from typing import get_args
+
+import numpy as np
+
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.contrast import NOTHING_TO_TEST, FTest, f_test
+from mixedmodels.inference.marginality import Hypothesis, hypotheses
+from mixedmodels.vocabulary import DegreesOfFreedom, SumOfSquares
+
+HYPOTHESES = {
+    1: "Type 1 (sequential): each term adds nothing to the terms before it.",
+    2: "Type 2: each term adds nothing to the terms that do not contain it.",
+    3: "Type 3 (marginal): means over equally weighted levels of the other factors do not differ.",
+}
+"""What each type tests, for headings and notes."""
+
+METHODS = {
+    "satterthwaite": "Denominator degrees of freedom by Satterthwaite's method.",
+    "kenward-roger": "F scaled and denominator degrees of freedom by Kenward and Roger's method.",
+    "residual": "Denominator degrees of freedom: rows less fixed effects.",
+    "normal": "Chi-square tests: the variances are taken as known.",
+}
+
+
+def anova(fit: Fit, kind: SumOfSquares = 3, *, ddf: DegreesOfFreedom = "satterthwaite") -> object:
+    """Joint F tests of the terms of the fixed part, in the order of the formula.
+
+    Parameters
+    ----------
+    fit : Fit
+        The model.
+    kind : {1, 2, 3}
+        Which hypotheses; see `HYPOTHESES`. Types 2 and 3 respect marginality, and no type depends
+        on the coding of factors. Covariates are taken at zero where they interact: centre them if
+        that is not a value of interest.
+    ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        Denominator degrees of freedom.
+
+    Returns
+    -------
+    table
+        `term, sum_sq, mean_sq, num_df, den_df, statistic, p_value, hypothesis`. The mean square is
+        F, before Kenward and Roger's scale, times sigma^2, as if the model had one error term. A
+        term that the others determine has `num_df` 0 and no test.
+
+    Raises
+    ------
+    DataError
+        If `kind` or `ddf` is not known.
+    """
+    if kind not in get_args(SumOfSquares) or isinstance(kind, bool):
+        raise DataError(
+            f"type = {kind!r} is not known.\nDo:   give 1 (sequential), 2 or 3 (marginal)."
+        )
+    rows = hypotheses(fit, kind)
+    tests = [_test(fit, row, ddf) for row in rows]
+    num_df = np.array([test.num_df for test in tests], dtype=np.int64)
+    mean_sq = np.array([test.unscaled for test in tests], dtype=np.float64) * fit.sigma**2
+    return fit.frame.table(
+        {
+            "term": [row.term for row in rows],
+            "sum_sq": mean_sq * num_df,
+            "mean_sq": mean_sq,
+            "num_df": num_df,
+            "den_df": np.array([test.den_df for test in tests], dtype=np.float64),
+            "statistic": np.array([test.statistic for test in tests], dtype=np.float64),
+            "p_value": np.array([test.p_value for test in tests], dtype=np.float64),
+            "hypothesis": [f"type {kind}"] * len(rows),
+        }
+    )
+
+
+def heading(kind: SumOfSquares, ddf: DegreesOfFreedom) -> str:
+    """What a table of this kind tests, in a sentence or two."""
+    return f"{HYPOTHESES[kind]} {METHODS[ddf]}"
+
+
+def _test(fit: Fit, row: Hypothesis, ddf: DegreesOfFreedom) -> FTest:
+    if not len(row.L):
+        return NOTHING_TO_TEST
+    return f_test(fit, row.L, ddf=ddf)

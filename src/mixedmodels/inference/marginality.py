@@ -1,0 +1,224 @@
+"""Which hypotheses the rows of an analysis of variance test, written in the columns of X.
+
+Everything is derived from the model with indicators for every level of every factor, X_o, which
+spans the same space as X. With X = QR and X_o = Q B the functions that the data can estimate are
+w'B for w in R^p, and w'B beta_o = w'R beta: a hypothesis is a set of directions w, and does not
+depend on the coding of the data. Satterthwaite's joint degrees of freedom also depend on the rows
+that a hypothesis is written in. They are those of treatment coding, whatever the coding of the
+data: what each column adds to those before it (the rows of Doolittle's elimination) for type 1,
+and for type 2 of a term that others contain; the differences from the first level otherwise. These
+are the rows that lmerTest's published values rest on.
+
+A term is contained in another one if both have the same covariates and the other has all its
+factors and more (Goodnight 1978, SAS Technical Report R-101; SAS/STAT, "The Four Types of Estimable
+Functions").
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from formulaic import ModelSpec as Recipe
+from formulaic import SimpleFormula
+from formulaic.parser.types import Factor, Term
+from numpy.typing import NDArray
+
+from mixedmodels.design import is_intercept, term_label
+from mixedmodels.design.expand import expand
+from mixedmodels.design.spec import matched_columns
+from mixedmodels.design.variables import Variables
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.vocabulary import SumOfSquares
+
+Vector = NDArray[np.float64]
+
+RANK = 1e-8
+"""Singular value, relative to the largest, below which a direction is spanned by the others."""
+
+SAME = 1e-7
+"""Part of an indicator column, relative to its length, that X may leave unexplained."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One row of the table: the term, and L (k, p) with k = 0 if nothing can be tested."""
+
+    term: str
+    L: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Indicators:
+    """The overparametrised model in the coordinates of X.
+
+    Attributes
+    ----------
+    terms
+        The terms of the fixed part, the intercept included.
+    blocks
+        B of every term, (p, columns of the term).
+    covariates, factors
+        Per term, the numeric and the categorical parts.
+    treatment
+        The same blocks with the columns of treatment coding alone.
+    R : array (p, p)
+        Takes a direction w to the row w'R of L.
+    """
+
+    terms: tuple[Term, ...]
+    blocks: tuple[Vector, ...]
+    treatment: tuple[Vector, ...]
+    covariates: tuple[frozenset[str], ...]
+    factors: tuple[frozenset[str], ...]
+    R: Vector
+
+    def contains(self, outer: int, inner: int) -> bool:
+        """Whether term `inner` is contained in term `outer`."""
+        same = self.covariates[outer] == self.covariates[inner]
+        return same and self.factors[inner] < self.factors[outer]
+
+    def stacked(self, which: Sequence[int]) -> Vector:
+        """B of several terms, side by side."""
+        return np.hstack([np.zeros((len(self.R), 0)), *(self.blocks[i] for i in which)])
+
+
+def hypotheses(fit: Fit, kind: SumOfSquares) -> list[Hypothesis]:
+    """L of every term but the intercept, for an analysis of variance of type 1, 2 or 3."""
+    if not len(fit.beta):
+        return []
+    model = indicators(fit)
+    # The types differ only where there are other terms.
+    alone = sum(not is_intercept(term) for term in model.terms) == 1
+    directions = sequential if alone else {1: sequential, 2: partial, 3: marginal}[kind]
+    return [
+        Hypothesis(term_label(term), directions(model, i).T @ model.R)
+        for i, term in enumerate(model.terms)
+        if not is_intercept(term)
+    ]
+
+
+def sequential(model: Indicators, term: int) -> Vector:
+    """Type 1: what the term adds to those before it."""
+    return added(model.stacked(range(term)), model.treatment[term])
+
+
+def partial(model: Indicators, term: int) -> Vector:
+    """Type 2: what the term adds to all that do not contain it."""
+    others = [i for i in range(len(model.terms)) if i != term and not model.contains(i, term)]
+    directions = added(model.stacked(others), model.treatment[term])
+    if any(model.contains(i, term) for i in range(len(model.terms))):
+        return directions
+    return _as_differences(directions, model.treatment[term])
+
+
+def marginal(model: Indicators, term: int) -> Vector:
+    """Type 3: functions of the term and those that contain it, orthogonal to the latter's own."""
+    own = _free(model, term)
+    above = [i for i in range(len(model.terms)) if model.contains(i, term)]
+    if not above:
+        return _as_differences(own, model.treatment[term])
+    B = model.stacked(range(len(model.terms)))
+    inner = np.hstack([_free(model, i) for i in above])
+    taken = own.T @ B @ B.T @ inner
+    left, values, _ = np.linalg.svd(taken)
+    rank = int(np.sum(values > RANK * max(values[:1].sum(), 1e-300)))
+    return _as_differences(own @ left[:, rank:], model.treatment[term])
+
+
+def _as_differences(directions: Vector, columns: Vector) -> Vector:
+    """The same space by rows that have a one at one column of treatment coding, zero at the rest.
+
+    Where cells are empty there are fewer directions than columns, and they stay as they are.
+    """
+    own = directions.T @ columns
+    if own.shape[0] != own.shape[1] or np.linalg.cond(own) > 1 / RANK:
+        return directions
+    rows: Vector = np.linalg.solve(own, directions.T)
+    return rows.T
+
+
+def _free(model: Indicators, term: int) -> Vector:
+    """Directions whose functions have no coefficient outside the term and those containing it."""
+    others = [i for i in range(len(model.terms)) if i != term and not model.contains(i, term)]
+    left, rank = _basis(model.stacked(others))
+    return left[:, rank:]
+
+
+def added(before: Vector, block: Vector) -> Vector:
+    """Directions (p, k) in which the columns of `block`, one by one, leave the span before them.
+
+    Orthogonal; each has a product of one with its own column.
+    """
+    left, rank = _basis(before)
+    known: Vector = left[:, :rank]
+    directions = [np.zeros((len(block), 0))]
+    for column in block.T:
+        rest: Vector = column - known @ (known.T @ column)
+        rest = rest - known @ (known.T @ rest)
+        length = float(np.linalg.norm(rest))
+        if length > RANK * np.linalg.norm(column):
+            unit: Vector = rest[:, None] / length
+            known = np.concatenate([known, unit], axis=1)
+            directions.append(rest[:, None] / length**2)
+    return np.hstack(directions)
+
+
+def _basis(columns: Vector) -> tuple[Vector, int]:
+    """An orthonormal basis of the whole space whose first `rank` vectors span the columns."""
+    length = np.linalg.norm(columns, axis=0)
+    columns = columns[:, length > 0] / length[length > 0]
+    if not columns.shape[1]:
+        return np.eye(len(columns)), 0
+    left, values, _ = np.linalg.svd(columns, full_matrices=True)
+    return left, int(np.sum(values > RANK * values[0]))
+
+
+def indicators(fit: Fit) -> Indicators:
+    """The overparametrised model of a fit.
+
+    Raises
+    ------
+    DataError
+        If the coding of a factor leaves out contrasts between its levels.
+    """
+    spec, kept, X = fit.spec, fit.matrices.kept, fit.matrices.X
+    columns = matched_columns(spec, fit.frame, rows=None if kept.all() else kept)
+    variables = Variables(columns, int(np.count_nonzero(kept)), spec.codings)
+    terms = tuple(spec.fixed.formula)
+    expansion = expand(_recipe(terms, full_rank=False), variables)
+    reduced = expand(_recipe(terms, full_rank=True), Variables(columns, variables.nrows, {}))
+    scale = np.linalg.norm(X, axis=0)
+    Q, R = np.linalg.qr(X / scale)
+    whole = expansion.matrix
+    B = Q.T @ whole
+    unexplained = np.linalg.norm(whole - Q @ B, axis=0)
+    if np.any(unexplained > SAME * np.maximum(np.linalg.norm(whole, axis=0), 1e-300)):
+        raise DataError(
+            "A coding of the fixed part leaves out contrasts between levels, so that the terms "
+            "have no hypotheses of their own.\n"
+            "Do:   test the coefficients with wald_test, or use a complete coding."
+        )
+    slices, few = expansion.recipe.term_slices, reduced.recipe.term_slices
+    T = Q.T @ reduced.matrix
+    kinds = {expr: kind for expr, (kind, _) in spec.fixed.encoder_state.items()}
+    parts = [[f.expr for f in term.factors if f.expr != "1"] for term in terms]
+    categorical = {e for e, kind in kinds.items() if kind is Factor.Kind.CATEGORICAL}
+    return Indicators(
+        terms=terms,
+        blocks=tuple(B[:, slices[term]] for term in terms),
+        treatment=tuple(T[:, few[term]] for term in terms),
+        covariates=tuple(frozenset(p) - categorical for p in parts),
+        factors=tuple(frozenset(p) & categorical for p in parts),
+        R=R * scale,
+    )
+
+
+def _recipe(terms: Sequence[Term], *, full_rank: bool) -> Recipe:
+    return Recipe(
+        formula=SimpleFormula(list(terms)),
+        materializer="pandas",
+        output="numpy",
+        na_action="ignore",
+        ensure_full_rank=full_rank,
+    )

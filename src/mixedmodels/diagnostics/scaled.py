@@ -86,20 +86,24 @@ class ScaledTests:
         ]
 
 
-def scaled_residuals(fit: Fit, n: int = REPLICATES, *, seed: Seed = None) -> pd.Series:
+def scaled_residuals(
+    fit: Fit, n: int = REPLICATES, *, seed: Seed = None, rows: int | None = None
+) -> pd.Series:
     """Share of `n` simulated responses below each observation, between 0 and 1 (n_rows,).
 
-    Half a step is added at random, so that a true model gives exactly uniform values.
+    Part of a step is added at random, so that a true model gives exactly uniform values. With
+    `rows`, at most so many rows, chosen at random, are looked at.
     """
     require_count("n", n)
     key = key_of(seed)
-    simulator = _simulator(fit, np.ones(len(fit.matrices.y), dtype=np.bool_), key)
-    y = fit.matrices.y
+    chosen = _some_rows(len(fit.matrices.y), rows or len(fit.matrices.y), key)
+    simulator = _simulator(fit, chosen, key)
+    y = fit.matrices.y[chosen]
     below = np.zeros(len(y))
     for replicate in range(n):
         below += simulator.responses([replicate])[:, 0] < y
     values = (below + stream(key, ROWS_STREAM).random(len(y))) / (n + 1)
-    return pd.Series(values, index=fit.matrices.index, name="scaled")
+    return pd.Series(values, index=fit.matrices.index[chosen], name="scaled")
 
 
 def scaled_tests(

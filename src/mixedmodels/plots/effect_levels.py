@@ -1,0 +1,193 @@
+"""Random effects level by level: caterpillar and shrinkage."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from scipy import special
+
+from mixedmodels.diagnostics.deletion import rows_of_levels
+from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.fitted import add_random_effects, residuals
+from mixedmodels.fit.labels import column_labels, terms_of_group
+from mixedmodels.fit.random_effects import conditional_sd
+from mixedmodels.plots import style
+from mixedmodels.plots.choice import group_index
+
+Vector = NDArray[np.float64]
+Data = dict[str, NDArray[np.generic]]
+
+RANK = 1e-7
+"""Relative size of a singular value of the columns of a level that still counts."""
+
+
+def caterpillar(fit: Fit, group: str | None = None, *, level: float = 0.95) -> Figure:
+    """Random effects in order, with intervals: a panel per column of one group."""
+    g = group_index(fit, group)
+    columns = [(k, j) for k in terms_of_group(fit.matrices, g) for j in range(fit.b[k].shape[1])]
+    n = len(fit.matrices.groupings[g].levels)
+    height = float(np.clip(0.8 + 0.19 * n, 3.2, 9.0))
+    figure, grid = style.panels(len(columns), height=height)
+    for ax, (k, j) in zip(grid, columns, strict=True):
+        draw_caterpillar(fit, k, j, ax, level=level)
+    name = fit.matrices.groupings[g].name
+    return style.title_of(figure, f"Random effects of {name} ({n} levels)")
+
+
+def caterpillar_data(fit: Fit, group: str | None = None, *, level: float = 0.95) -> Data:
+    """Columns `group, level, term, estimate, conf_low, conf_high`, in the order drawn."""
+    g = group_index(fit, group)
+    labels = column_labels(fit.matrices)
+    grouping = fit.matrices.groupings[g]
+    names = np.array([str(value) for value in grouping.levels], dtype=object)
+    rows: list[tuple[Any, ...]] = []
+    for k in terms_of_group(fit.matrices, g):
+        half = _half_width(fit, k, level)
+        for j, label in enumerate(labels[k]):
+            b = fit.b[k][:, j]
+            rows += [
+                (grouping.name, names[i], label, b[i], b[i] - half[i, j], b[i] + half[i, j])
+                for i in np.argsort(b, kind="stable")
+            ]
+    return _columns(("group", "level", "term", "estimate", "conf_low", "conf_high"), rows)
+
+
+def draw_caterpillar(fit: Fit, k: int, j: int, ax: Axes, *, level: float = 0.95) -> Axes:
+    """Column `j` of random term `k`; intervals that leave out zero are drawn stronger."""
+    grouping = fit.matrices.groupings[fit.matrices.terms[k].group]
+    b, half = fit.b[k][:, j], _half_width(fit, k, level)[:, j]
+    order = np.argsort(b, kind="stable")
+    place, b, half = np.arange(len(b)), b[order], half[order]
+    clear = np.abs(b) > half
+    style.upright(ax, 0.0)
+    for chosen, colour, width in ((~clear, style.POINT, 1.0), (clear, style.ORANGE, 1.8)):
+        ax.hlines(
+            place[chosen], (b - half)[chosen], (b + half)[chosen], color=colour,
+            linewidth=width if len(b) <= 200 else 0.4,
+        )  # fmt: skip
+        ax.plot(b[chosen], place[chosen], "o", color=colour, markersize=3 if len(b) <= 200 else 1)
+    labels = [style.short(grouping.levels[i], 18) for i in order]
+    style.name_rows(ax, labels)
+    name = column_labels(fit.matrices)[k][j]
+    return style.finish(
+        ax,
+        title=style.short(name, 34),
+        x=f"Effect on {fit.spec.formula.response}" + _per(name),
+        y=grouping.name if len(labels) <= 80 else f"{grouping.name} (in order)",
+        note=f"{level:.0%} intervals; strong: zero is outside",
+    )
+
+
+def shrinkage(fit: Fit, group: str | None = None, *, ax: Axes | None = None) -> Axes:
+    """How far the model pulls each level's own estimate towards the population."""
+    g = group_index(fit, group)
+    own, pooled, labels = _estimates(fit, g)
+    names = [
+        name for k in terms_of_group(fit.matrices, g) for name in column_labels(fit.matrices)[k]
+    ]
+    ax = style.axes(ax, height=5)
+    if len(names) == 1:
+        return _dumbbells(fit, g, own[:, 0], pooled[:, 0], labels, names[0], ax)
+    return _arrows(fit, g, own, pooled, labels, names, ax)
+
+
+def shrinkage_data(fit: Fit, group: str | None = None) -> Data:
+    """Columns `group, level, term, own, pooled`: least squares of the level alone, given the
+    fixed and the other random effects (null where its rows do not determine it), and the
+    random effect of the model.
+    """
+    g = group_index(fit, group)
+    own, pooled, labels = _estimates(fit, g)
+    names = [
+        name for k in terms_of_group(fit.matrices, g) for name in column_labels(fit.matrices)[k]
+    ]
+    name = fit.matrices.groupings[g].name
+    rows = [
+        (name, label, term, own[i, j], pooled[i, j])
+        for j, term in enumerate(names)
+        for i, label in enumerate(labels)
+    ]
+    return _columns(("group", "level", "term", "own", "pooled"), rows)
+
+
+def _estimates(fit: Fit, g: int) -> tuple[Vector, Vector, list[str]]:
+    m = fit.matrices
+    left = residuals(fit, "response").to_numpy().copy()
+    terms = terms_of_group(m, g)
+    for k in terms:
+        add_random_effects(left, m.groupings[g].codes, m.terms[k].Z, fit.b[k])
+    root = np.ones(len(left)) if m.weights is None else np.sqrt(m.weights)
+    Z = np.hstack([m.terms[k].Z for k in terms]) * root[:, None]
+    left = left * root
+    own = np.full((len(m.groupings[g].levels), Z.shape[1]), np.nan)
+    for level, rows in enumerate(rows_of_levels(m.groupings[g].codes, len(own))):
+        solution, _, rank, _ = np.linalg.lstsq(Z[rows], left[rows], rcond=RANK)
+        if rank == Z.shape[1]:
+            own[level] = solution
+    labels = [str(label) for label in m.groupings[g].levels]
+    return own, np.hstack([fit.b[k] for k in terms]), labels
+
+
+def _dumbbells(
+    fit: Fit, g: int, own: Vector, pooled: Vector, labels: list[str], name: str, ax: Axes
+) -> Axes:
+    order = np.argsort(own, kind="stable")
+    place = np.arange(len(order))
+    style.upright(ax, 0.0)
+    ax.hlines(place, own[order], pooled[order], color=style.BAND, linewidth=1.5)
+    size = 5 if len(order) <= 100 else 2
+    ax.plot(own[order], place, "o", color=style.BLUE, mfc="white", ms=size, label="level alone")
+    ax.plot(pooled[order], place, "o", color=style.ORANGE, ms=size, label="model")
+    style.name_rows(ax, [style.short(labels[i], 18) for i in order])
+    ax.legend(frameon=False, loc="lower right")
+    group = fit.matrices.groupings[g].name
+    return style.finish(
+        ax, title=f"Shrinkage of {name} by {group}",
+        x=f"Effect on {fit.spec.formula.response}" + _per(name), y=group,
+    )  # fmt: skip
+
+
+def _arrows(
+    fit: Fit, g: int, own: Vector, pooled: Vector, labels: list[str], names: list[str], ax: Axes
+) -> Axes:
+    known = np.asarray(np.isfinite(own).all(axis=1))
+    start, end = own[known, :2], pooled[known, :2]
+    ax.axhline(0, color=style.REFERENCE, linewidth=0.8, linestyle="--", zorder=0)
+    style.upright(ax, 0.0)
+    ax.quiver(
+        *start.T, *(end - start).T, angles="xy", scale_units="xy", scale=1, width=0.003,
+        color="#8a8a8a", zorder=1,
+    )  # fmt: skip
+    ax.plot(*start.T, "o", color=style.BLUE, mfc="white", ms=5, label="level alone")
+    ax.plot(*end.T, "o", color=style.ORANGE, ms=5, label="model")
+    ax.margins(0.08)
+    if len(start) <= 40:
+        kept = [label for label, k in zip(labels, known, strict=True) if k]
+        style.name_points(ax, start[:, 0], start[:, 1], [style.short(x, 10) for x in kept])
+    ax.legend(frameon=False)
+    response, group = fit.spec.formula.response, fit.matrices.groupings[g].name
+    dropped = int((~known).sum())
+    return style.finish(
+        ax, title=f"Shrinkage by {group}",
+        x=f"{names[0]}: effect on {response}" + _per(names[0]),
+        y=f"{names[1]}: effect on {response}" + _per(names[1]),
+        note=f"{dropped} levels have too few rows to be estimated alone" if dropped else "",
+    )  # fmt: skip
+
+
+def _per(name: str) -> str:
+    return "" if name.startswith("Intercept") or "[" in name else f" per unit of {name}"
+
+
+def _half_width(fit: Fit, k: int, level: float) -> Vector:
+    return float(special.ndtri(0.5 + level / 2)) * conditional_sd(fit, term=k)
+
+
+def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Data:
+    return {
+        name: np.array([row[i] for row in rows], dtype=object if i < 3 else np.float64)
+        for i, name in enumerate(names)
+    }

@@ -1,0 +1,135 @@
+"""The levels of a group: spread of their residuals, order of their rows."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+from scipy import special
+
+from mixedmodels.diagnostics.autocorrelation import lag_one, pairs
+from mixedmodels.diagnostics.facts import Facts, facts
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.plots import style
+from mixedmodels.plots.choice import group_index
+
+Vector = NDArray[np.float64]
+Data = dict[str, NDArray[np.generic]]
+
+SHOWN = 40
+
+LAGS = 12
+
+
+def group_spread(fit: Fit, group: str | None = None, *, ax: Axes | None = None) -> Axes:
+    """Residual standard deviation of every level, with intervals."""
+    return draw_group_spread(facts(fit), group_index(fit, group), style.axes(ax, height=5))
+
+
+def group_spread_data(fit: Fit, group: str | None = None) -> Data:
+    """Columns `group, level, n, sd, conf_low, conf_high` of the levels with three rows or more."""
+    return _spread(facts(fit), group_index(fit, group))
+
+
+def draw_group_spread(found: Facts, g: int, ax: Axes) -> Axes:
+    """The levels in order of their sd; of many, the extremes."""
+    data = _spread(found, g)
+    sd = data["sd"].astype(np.float64)
+    order = np.argsort(sd, kind="stable")
+    if len(order) > SHOWN:
+        order = np.concatenate([order[: SHOWN // 2], order[-SHOWN // 2 :]])
+    place = np.arange(len(order))
+    low, high = (data[name].astype(np.float64)[order] for name in ("conf_low", "conf_high"))
+    clear = (low > 1) | (high < 1)
+    style.upright(ax, 1.0)
+    for chosen, colour, width in ((~clear, style.POINT, 1.0), (clear, style.ORANGE, 2.0)):
+        ax.hlines(place[chosen], low[chosen], high[chosen], color=colour, linewidth=width)
+        ax.plot(sd[order][chosen], place[chosen], "o", color=colour, markersize=4)
+    style.name_rows(ax, [style.short(data["level"][i], 18) for i in order])
+    name = found.fit.matrices.groupings[g].name
+    some = f"lowest and highest {SHOWN // 2} of {len(sd)}; " if len(order) < len(sd) else ""
+    return style.finish(
+        ax,
+        title=f"Spread of the residuals by {name}",
+        x="Residual sd / sigma (95% interval)",
+        y=name,
+        note=f"{some}strong: the interval leaves out 1",
+    )
+
+
+def _spread(found: Facts, g: int) -> Data:
+    """By the residual degrees of freedom of each level, sum (1 - h); intervals by chi-square."""
+    grouping = found.fit.matrices.groupings[g]
+    levels = len(grouping.levels)
+    left = np.ones(len(found.r)) if found.leverage is None else 1 - found.leverage.values
+    n = np.bincount(grouping.codes, minlength=levels)
+    df = np.bincount(grouping.codes, left, minlength=levels)
+    squares = np.bincount(grouping.codes, left * found.r**2, minlength=levels)
+    use = (n >= 3) & (df > 0.5)
+    variance, df = squares[use] / df[use], df[use]
+    labels = np.array([str(label) for label in grouping.levels], dtype=object)[use]
+    return {
+        "group": np.full(len(labels), grouping.name, dtype=object),
+        "level": labels,
+        "n": n[use],
+        "sd": np.sqrt(variance),
+        "conf_low": np.sqrt(variance * df / special.chdtri(df, 0.025)),
+        "conf_high": np.sqrt(variance * df / special.chdtri(df, 0.975)),
+    }
+
+
+def autocorrelation(fit: Fit, *, ax: Axes | None = None) -> Axes:
+    """Correlation of residuals that are so many rows apart in a level."""
+    return draw_autocorrelation(facts(fit), style.axes(ax))
+
+
+def autocorrelation_data(fit: Fit) -> Data:
+    """Columns `lag, n, correlation, expected, noise`: of the data, under the model (lag one
+    alone), and two standard errors.
+    """
+    return _correlations(facts(fit))
+
+
+def draw_autocorrelation(found: Facts, ax: Axes) -> Axes:
+    """Bars with the band of chance around what the model gives."""
+    data = _correlations(found)
+    lag, r = data["lag"].astype(np.float64), data["correlation"].astype(np.float64)
+    noise = data["noise"].astype(np.float64)
+    expected = float(np.nan_to_num(data["expected"].astype(np.float64)[0]))
+    ax.fill_between(
+        np.concatenate([lag, [lag[-1] + 0.5]]), -np.append(noise, noise[-1]),
+        np.append(noise, noise[-1]), color=style.BAND, alpha=0.6, linewidth=0,
+    )  # fmt: skip
+    style.level(ax, 0.0)
+    ax.vlines(lag, 0, r, color=style.BLUE, linewidth=4)
+    ax.plot(lag[:1], [expected], "D", color=style.ORANGE, markersize=6, label="model (lag 1)")
+    ax.legend(frameon=False)
+    ax.set_xlim(0.4, lag[-1] + 0.6)
+    style.whole_numbers(ax)
+    eq = found.leverage.equations if found.leverage is not None else None
+    group = found.fit.matrices.groupings[eq.group or 0].name if eq is not None else ""
+    return style.finish(
+        ax,
+        title="Likeness of residuals in row order",
+        x=f"Rows apart within a level of {group}",
+        y="Correlation of residuals",
+        note="Band: two standard errors of chance. Meaningful if rows are in time order",
+    )
+
+
+def _correlations(found: Facts) -> Data:
+    first = lag_one(found)
+    if first is None or found.leverage is None:
+        raise DataError(
+            "There are too few rows within levels for correlations in row order.\n"
+            "Do:   use a model whose groups have several rows each."
+        )
+    rows = []
+    for lag in range(1, LAGS + 1):
+        i, k = pairs(found.leverage.equations.codes, lag=lag)
+        if len(i) < 20:
+            break
+        norm = np.sqrt(np.sum(found.r[i] ** 2) * np.sum(found.r[k] ** 2))
+        expected = first.expected if lag == 1 else np.nan
+        rows.append((lag, len(i), found.r[i] @ found.r[k] / norm, expected, 2 / np.sqrt(len(i))))
+    lag_, n, r, expected_, noise = (np.array(column) for column in zip(*rows, strict=True))
+    return {"lag": lag_, "n": n, "correlation": r, "expected": expected_, "noise": noise}

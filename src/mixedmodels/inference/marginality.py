@@ -151,16 +151,17 @@ def added(before: Vector, block: Vector) -> Vector:
     Orthogonal; each has a product of one with its own column.
     """
     left, rank = _basis(before)
-    known: Vector = left[:, :rank]
+    known = [left[:, :rank]]
     directions = [np.zeros((len(block), 0))]
     for column in block.T:
-        rest: Vector = column - known @ (known.T @ column)
-        rest = rest - known @ (known.T @ rest)
+        rest = column[:, None]
+        for _ in range(2):  # once more, for the digits that the first pass lost
+            for part in known:
+                rest = rest - part @ (part.T @ rest)
         length = float(np.linalg.norm(rest))
         if length > RANK * np.linalg.norm(column):
-            unit: Vector = rest[:, None] / length
-            known = np.concatenate([known, unit], axis=1)
-            directions.append(rest[:, None] / length**2)
+            known.append(rest / length)
+            directions.append(rest / length**2)
     return np.hstack(directions)
 
 

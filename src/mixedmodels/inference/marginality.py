@@ -151,13 +151,13 @@ def added(before: Vector, block: Vector) -> Vector:
     Orthogonal; each has a product of one with its own column.
     """
     left, rank = _basis(before)
-    known = [left[:, :rank]]
+    known: list[Vector] = [left[:, :rank]]
     directions = [np.zeros((len(block), 0))]
     for column in block.T:
-        rest = column[:, None]
+        rest: Vector = column.reshape(-1, 1)
         for _ in range(2):  # once more, for the digits that the first pass lost
             for part in known:
-                rest = rest - part @ (part.T @ rest)
+                rest = np.subtract(rest, part @ (part.T @ rest))
         length = float(np.linalg.norm(rest))
         if length > RANK * np.linalg.norm(column):
             known.append(rest / length)

@@ -134,7 +134,7 @@ def _as_differences(directions: Vector, columns: Vector) -> Vector:
     own = directions.T @ columns
     if own.shape[0] != own.shape[1] or np.linalg.cond(own) > 1 / RANK:
         return directions
-    rows: Vector = np.linalg.solve(own, directions.T)
+    rows: Vector = np.asarray(np.linalg.solve(own, directions.T), dtype=np.float64)
     return rows.T
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import mixedmodels as mm
-from mixedmodels.diagnostics.autocorrelation import lag_one, pairs
+from mixedmodels.diagnostics.autocorrelation import correlation, pairs
 from mixedmodels.diagnostics.collinearity import collinearity, inflation
 from mixedmodels.diagnostics.facts import facts
 from mixedmodels.diagnostics.moments import shape
@@ -133,7 +133,7 @@ def test_expected_autocorrelation_against_dense(
     formula: str, uneven: Callable[..., pd.DataFrame]
 ) -> None:
     model = mm.lmm(formula, uneven(), weights="w")
-    found = lag_one(facts(model.fit))
+    found = correlation(facts(model.fit))
     assert found is not None
     w = model.fit.matrices.weights
     # Cov(e) / sigma^2 = (I - H) W^-1, in units where every row has weight one

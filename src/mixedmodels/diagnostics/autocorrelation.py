@@ -1,7 +1,7 @@
 """Autocorrelation of the residuals within the levels of a group, in the order of the rows.
 
 Residuals of one level are correlated even if the errors are not, since the fitted mean follows
-them. Under the model Cov(e) is known, so its lag-one correlation is subtracted.
+them. Under the model Cov(e) is known, and with it what the correlation should be.
 """
 
 from dataclasses import dataclass
@@ -14,15 +14,16 @@ from mixedmodels.diagnostics.facts import Facts
 Vector = NDArray[np.float64]
 Int = NDArray[np.int64]
 
-PAIRS = 20_000
+PAIRS = 5_000
 """Pairs from which the model's own correlation is computed."""
 
 
 @dataclass(frozen=True, slots=True)
-class LagOne:
-    """Lag-one correlation: `observed`, what the model itself `expected`, and its `error`."""
+class Correlation:
+    """Of residuals `lag` rows apart: `observed`, what the model itself `expected`, its `error`."""
 
     group: str
+    lag: int
     observed: float
     expected: float
     error: float
@@ -34,22 +35,22 @@ class LagOne:
         return self.observed - self.expected
 
 
-def lag_one(facts: Facts) -> LagOne | None:
-    """The correlation of neighbouring residuals in the group with the most effects; None without
-    leverage, or with fewer than 20 pairs.
+def correlation(facts: Facts, lag: int = 1) -> Correlation | None:
+    """The correlation of residuals `lag` rows apart in a level of the group with the most effects;
+    None without leverage, or with fewer than 20 pairs.
     """
     if facts.leverage is None or facts.leverage.equations.group is None:
         return None
-    i, k = pairs(facts.leverage.equations.codes, lag=1)
+    i, k = pairs(facts.leverage.equations.codes, lag=lag)
     if len(i) < 20:
         return None
     r = facts.r
     norm = np.sqrt(np.sum(r[i] ** 2) * np.sum(r[k] ** 2))
     observed = float(r[i] @ r[k] / norm) if norm > 0 else 0.0
-    step = max(1, len(i) // PAIRS)
+    step = -(-len(i) // PAIRS)
     expected = _expected(facts, i[::step], k[::step])
     group = facts.fit.matrices.groupings[facts.leverage.equations.group].name
-    return LagOne(group, observed, expected, 1 / np.sqrt(len(i)), len(i))
+    return Correlation(group, lag, observed, expected, 1 / np.sqrt(len(i)), len(i))
 
 
 def pairs(codes: NDArray[np.int32], *, lag: int) -> tuple[Int, Int]:

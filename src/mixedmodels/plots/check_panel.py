@@ -1,6 +1,7 @@
 """The checks of a model on one page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,7 +13,9 @@ from mixedmodels.diagnostics.envelope import effect_quantiles
 from mixedmodels.diagnostics.facts import Facts, facts
 from mixedmodels.diagnostics.influence import influence
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.labels import column_labels
 from mixedmodels.plots import style
+from mixedmodels.plots.choice import group_index
 from mixedmodels.plots.collinearity_plot import collinearity
 from mixedmodels.plots.group_plots import draw_autocorrelation, draw_group_spread
 from mixedmodels.plots.influence_plots import draw_influence, leverage
@@ -20,8 +23,14 @@ from mixedmodels.plots.quantile_plots import draw_qq, draw_qq_ranef, draw_scaled
 from mixedmodels.plots.residual_plots import draw_residuals, draw_scale_location
 from mixedmodels.prediction.streams import Seed
 
-Panel = tuple[tuple[str, ...], Callable[[Axes], object]]
-"""Names of the checks that a panel shows, and what draws it."""
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A picture and the rows of the checks that it shows."""
+
+    rows: Sequence[Check]
+    draw: Callable[[Axes], object]
+
 
 WORDS: dict[Grade, tuple[str, str]] = {
     "good": ("✓ good", style.GREEN),
@@ -34,80 +43,105 @@ ORDER: tuple[Grade, ...] = ("unclear", "good", "look", "problem")
 
 
 def check_panel(fit: Fit, *, seed: Seed = 0) -> Figure:
-    """Up to nine pictures of the assumptions, each with the verdict of its checks."""
+    """Up to nine pictures of the assumptions, each with the verdict of its checks.
+
+    Of several groups the one is shown whose check came out worst.
+    """
     found = facts(fit)
-    checks = check(fit, seed=seed)
-    panels = [*_of_residuals(found, seed), *_of_groups(found, seed), *_of_the_whole(found, seed)]
-    figure, grid = style.panels(len(panels), width=4.6, height=3.9)
-    for ax, (names, draw) in zip(grid, panels, strict=True):
-        draw(ax)
-        _verdict(ax, [row for row in checks.rows if row.check in names])
+    rows = check(fit, seed=seed).rows
+    panels = [
+        *_of_residuals(found, rows, seed),
+        *_of_groups(found, rows, seed),
+        *_of_the_whole(found, rows, seed),
+    ]
+    figure, grid = style.panels(len(panels), width=4.6, height=4.1)
+    for ax, panel in zip(grid, panels, strict=True):
+        panel.draw(ax)
+        _verdict(ax, panel.rows)
     return style.title_of(figure, f"{fit.spec.formula}")
 
 
-def _of_residuals(found: Facts, seed: Seed) -> list[Panel]:
+def _of_residuals(found: Facts, rows: Sequence[Check], seed: Seed) -> list[Panel]:
+    mean = [
+        row
+        for row in _named(rows, "Curve left in the residuals", "Outlying rows")
+        if row.about == "fitted values" or row.check == "Outlying rows"
+    ]
     return [
-        (
-            ("Curve left in the residuals", "Outlying rows"),
-            lambda ax: draw_residuals(found, None, ax),
+        Panel(mean, lambda ax: draw_residuals(found, None, ax)),
+        Panel(
+            _named(rows, "Spread along the fitted values"),
+            lambda ax: draw_scale_location(found, ax),
         ),
-        (("Spread along the fitted values",), lambda ax: draw_scale_location(found, ax)),
-        (
-            ("Symmetry of the residuals", "Tails of the residuals"),
+        Panel(
+            _named(rows, "Symmetry of the residuals", "Tails of the residuals"),
             lambda ax: draw_qq(found, ax, seed),
         ),
     ]
 
 
-def _of_groups(found: Facts, seed: Seed) -> list[Panel]:
-    fit = found.fit
-    if not fit.matrices.terms:
+def _of_groups(found: Facts, rows: Sequence[Check], seed: Seed) -> list[Panel]:
+    m = found.fit.matrices
+    if not m.terms:
         return []
-    quantiles = effect_quantiles(found, seed=seed)
-    panels: list[Panel] = [
-        (
-            ("Shape of the random effects",),
-            lambda ax: draw_qq_ranef(found, quantiles[0, 0], 0, 0, ax),
-        ),
-        (("Spread of the residuals by level",), lambda ax: draw_group_spread(found, 0, ax)),
+    labels = column_labels(m)
+    columns = {
+        f"{name} | {m.groupings[term.group].name}": (k, j)
+        for k, term in enumerate(m.terms)
+        for j, name in enumerate(labels[k])
+    }
+    shape = _worst(_named(rows, "Shape of the random effects"))
+    spread = _worst(_named(rows, "Spread of the residuals by level"))
+    k, j = columns[shape.about]
+    g = group_index(found.fit, spread.about)
+    quantiles = effect_quantiles(found, seed=seed)[k, j]
+    panels = [
+        Panel([shape], lambda ax: draw_qq_ranef(found, quantiles, k, j, ax)),
+        Panel([spread], lambda ax: draw_group_spread(found, g, ax)),
     ]
-    cheap = [g for g in range(len(fit.matrices.groupings)) if influence_is_cheap(fit, g)]
-    if found.leverage is not None and cheap and len(fit.beta):
-        name = fit.matrices.groupings[cheap[0]].name
-        panels.append(
-            (("Influential levels",), lambda ax: draw_influence(influence(fit, name), ax))
-        )
+    cheap = {
+        grouping.name: i
+        for i, grouping in enumerate(m.groupings)
+        if influence_is_cheap(found.fit, i)
+    }
+    known = [row for row in _named(rows, "Influential levels") if row.grade != "unclear"]
+    if known and found.leverage is not None:
+        row = _worst(known)
+        name = max((name for name in cheap if row.about.startswith(name)), key=len)
+        panels.append(Panel([row], lambda ax: draw_influence(influence(found.fit, name), ax)))
     return panels
 
 
-def _of_the_whole(found: Facts, seed: Seed) -> list[Panel]:
+def _of_the_whole(found: Facts, rows: Sequence[Check], seed: Seed) -> list[Panel]:
     fit = found.fit
     panels: list[Panel] = []
-    if fit.matrices.terms and found.leverage is not None:
-        panels.append(
-            (("Likeness of neighbouring rows",), lambda ax: draw_autocorrelation(found, ax))
-        )
-    panels.append(
-        (
-            ("Distribution of the response", "Spread of the response"),
-            lambda ax: draw_scaled(fit, ax, seed),
-        )
-    )
+    neighbours = _named(rows, "Likeness of neighbouring rows")
+    if neighbours:
+        panels.append(Panel(neighbours, lambda ax: draw_autocorrelation(found, ax)))
+    whole = _named(rows, "Distribution of the response", "Spread of the response")
+    panels.append(Panel(whole, lambda ax: draw_scaled(fit, ax, seed)))
     if inflation(fit):
-        panels.append((("Collinearity",), lambda ax: collinearity(fit, ax=ax)))
+        panels.append(Panel(_named(rows, "Collinearity"), lambda ax: collinearity(fit, ax=ax)))
     elif found.leverage is not None and len(fit.beta):
-        panels.append(((), lambda ax: leverage(fit, ax=ax)))
+        panels.append(Panel((), lambda ax: leverage(fit, ax=ax)))
     return panels
 
 
-def _verdict(ax: Axes, rows: list[Check]) -> None:
-    """The worst grade of the checks, in words, at the upper right."""
+def _named(rows: Sequence[Check], *names: str) -> list[Check]:
+    return [row for row in rows if row.check in names]
+
+
+def _worst(rows: Sequence[Check]) -> Check:
+    return max(rows, key=lambda row: ORDER.index(row.grade))
+
+
+def _verdict(ax: Axes, rows: Sequence[Check]) -> None:
+    """The worst grade of the checks, in words, above the title."""
     if not rows:
         return
-    grade = max((row.grade for row in rows), key=ORDER.index)
-    words, colour = WORDS[grade]
+    words, colour = WORDS[_worst(rows).grade]
     ax.annotate(
-        words, (1, 1), (0, 17), xycoords="axes fraction", textcoords="offset points",
-        ha="right", va="bottom", fontsize=9, color=colour, fontweight="bold",
+        words, (0, 1), (0, 33), xycoords="axes fraction", textcoords="offset points",
+        ha="left", va="bottom", fontsize=9, color=colour, fontweight="bold",
         annotation_clip=False,
     )  # fmt: skip

@@ -77,7 +77,7 @@ def draw_caterpillar(fit: Fit, k: int, j: int, ax: Axes, *, level: float = 0.95)
         title=style.short(name, 34),
         x=f"Effect on {fit.spec.formula.response}" + _per(name),
         y=grouping.name if len(labels) <= 80 else f"{grouping.name} (in order)",
-        note=f"{level:.0%} intervals; strong: zero is outside",
+        note=f"{level:.0%} intervals. Strong: zero is outside",
     )
 
 

@@ -34,8 +34,8 @@ def lines(
         rows = grouping.codes == level
         _panel(ax, values[rows], m.y[rows], fitted[rows], marginal[rows])
         ax.set_title(style.short(grouping.levels[level], 20), fontsize=9)
-        ax.sharex(grid[0])
-        ax.sharey(grid[0])
+        ax.set_xlim(*_limits(values))
+        ax.set_ylim(*_limits(np.concatenate([m.y, fitted])))
     _label(grid, columns, name, fit.spec.formula.response)
     some = (
         f" ({len(chosen)} of {len(grouping.levels)})" if len(chosen) < len(grouping.levels) else ""
@@ -88,6 +88,11 @@ def _label(grid: list[Axes], columns: int, x: str, y: str) -> None:
             ax.set_xlabel(x)
         else:
             ax.tick_params(labelbottom=False)
+
+
+def _limits(values: Vector) -> tuple[float, float]:
+    low, high = float(values.min()), float(values.max())
+    return low - 0.05 * (high - low), high + 0.05 * (high - low)
 
 
 def _chosen(n: int, most: int) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 from scipy import special
 
-from mixedmodels.diagnostics.autocorrelation import lag_one, pairs
+from mixedmodels.diagnostics.autocorrelation import correlation
 from mixedmodels.diagnostics.facts import Facts, facts
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -15,7 +15,7 @@ from mixedmodels.plots.choice import group_index
 Vector = NDArray[np.float64]
 Data = dict[str, NDArray[np.generic]]
 
-SHOWN = 40
+SHOWN = 24
 
 LAGS = 12
 
@@ -46,13 +46,13 @@ def draw_group_spread(found: Facts, g: int, ax: Axes) -> Axes:
         ax.plot(sd[order][chosen], place[chosen], "o", color=colour, markersize=4)
     style.name_rows(ax, [style.short(data["level"][i], 18) for i in order])
     name = found.fit.matrices.groupings[g].name
-    some = f"lowest and highest {SHOWN // 2} of {len(sd)}; " if len(order) < len(sd) else ""
+    some = f"Lowest and highest {SHOWN // 2} of {len(sd)}. " if len(order) < len(sd) else ""
     return style.finish(
         ax,
         title=f"Spread of the residuals by {name}",
         x="Residual sd / sigma (95% interval)",
         y=name,
-        note=f"{some}strong: the interval leaves out 1",
+        note=f"{some}Strong: the interval leaves out 1",
     )
 
 
@@ -83,8 +83,8 @@ def autocorrelation(fit: Fit, *, ax: Axes | None = None) -> Axes:
 
 
 def autocorrelation_data(fit: Fit) -> Data:
-    """Columns `lag, n, correlation, expected, noise`: of the data, under the model (lag one
-    alone), and two standard errors.
+    """Columns `lag, n, correlation, expected, noise`: of the data, under the model, and two
+    standard errors.
     """
     return _correlations(facts(fit))
 
@@ -94,15 +94,13 @@ def draw_autocorrelation(found: Facts, ax: Axes) -> Axes:
     data = _correlations(found)
     lag, r = data["lag"].astype(np.float64), data["correlation"].astype(np.float64)
     noise = data["noise"].astype(np.float64)
-    expected = float(np.nan_to_num(data["expected"].astype(np.float64)[0]))
-    ax.fill_between(
-        np.concatenate([lag, [lag[-1] + 0.5]]), -np.append(noise, noise[-1]),
-        np.append(noise, noise[-1]), color=style.BAND, alpha=0.6, linewidth=0,
-    )  # fmt: skip
+    expected = data["expected"].astype(np.float64)
+    ax.bar(lag, 2 * noise, 0.7, expected - noise, color=style.BAND, alpha=0.6)
     style.level(ax, 0.0)
-    ax.vlines(lag, 0, r, color=style.BLUE, linewidth=4)
-    ax.plot(lag[:1], [expected], "D", color=style.ORANGE, markersize=6, label="model (lag 1)")
-    ax.legend(frameon=False)
+    ax.hlines(expected, lag - 0.35, lag + 0.35, color=style.ORANGE, linewidth=2, label="model")
+    ax.vlines(lag, 0, r, color=style.BLUE, linewidth=2)
+    ax.plot(lag, r, "o", color=style.BLUE, markersize=6, label="data")
+    ax.legend(ncols=2, framealpha=0.85, edgecolor="none")
     ax.set_xlim(0.4, lag[-1] + 0.6)
     style.whole_numbers(ax)
     eq = found.leverage.equations if found.leverage is not None else None
@@ -112,24 +110,22 @@ def draw_autocorrelation(found: Facts, ax: Axes) -> Axes:
         title="Likeness of residuals in row order",
         x=f"Rows apart within a level of {group}",
         y="Correlation of residuals",
-        note="Band: two standard errors of chance. Meaningful if rows are in time order",
+        note="Boxes: chance. It matters if the rows are in time order",
     )
 
 
 def _correlations(found: Facts) -> Data:
-    first = lag_one(found)
-    if first is None or found.leverage is None:
+    known = [correlation(found, lag) for lag in range(1, LAGS + 1)]
+    rows = [row for row in known if row is not None]
+    if not rows:
         raise DataError(
             "There are too few rows within levels for correlations in row order.\n"
             "Do:   use a model whose groups have several rows each."
         )
-    rows = []
-    for lag in range(1, LAGS + 1):
-        i, k = pairs(found.leverage.equations.codes, lag=lag)
-        if len(i) < 20:
-            break
-        norm = np.sqrt(np.sum(found.r[i] ** 2) * np.sum(found.r[k] ** 2))
-        expected = first.expected if lag == 1 else np.nan
-        rows.append((lag, len(i), found.r[i] @ found.r[k] / norm, expected, 2 / np.sqrt(len(i))))
-    lag_, n, r, expected_, noise = (np.array(column) for column in zip(*rows, strict=True))
-    return {"lag": lag_, "n": n, "correlation": r, "expected": expected_, "noise": noise}
+    return {
+        "lag": np.array([row.lag for row in rows]),
+        "n": np.array([row.n_pairs for row in rows]),
+        "correlation": np.array([row.observed for row in rows]),
+        "expected": np.array([row.expected for row in rows]),
+        "noise": np.array([2 * row.error for row in rows]),
+    }

@@ -118,13 +118,17 @@ def draw_influence(found: Influence, ax: Axes) -> Axes:
             f"{name} {size[row]:+.2f} SE", (found.cooks[row], i), (7, 0),
             textcoords="offset points", va="center", fontsize=style.SMALL,
         )  # fmt: skip
-    some = f"largest {len(top)} of {len(found.labels)}" if len(top) < len(found.labels) else "all"
+    some = (
+        f"Largest {len(top)} of {len(found.labels)}"
+        if len(top) < len(found.labels)
+        else f"All {len(top)}"
+    )
     return style.finish(
         ax,
         title=f"Influence of {_what(found)}",
         x="Cook's distance",
         y=found.by or "Row",
-        note=f"{some}; beside: largest change of a coefficient",
+        note=f"{some}. Beside: the coefficient that moves most",
     )
 
 

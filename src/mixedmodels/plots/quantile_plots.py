@@ -146,7 +146,8 @@ def _draw(q: Quantiles, labels: list[str], ax: Axes) -> None:
     ax.plot(x, x, color=style.REFERENCE, linestyle="--", linewidth=1)
     ax.scatter(x, q.sample[shown], s=14, color=style.POINT, linewidths=0, zorder=3)
     ends = _ends(n)
-    outside = (q.sample[ends] < q.low[ends]) | (q.sample[ends] > q.high[ends])
+    below, above = q.sample[ends] < q.low[ends], q.sample[ends] > q.high[ends]
+    outside = np.where(ends < n / 2, below, above)
     named = [label for label, out in zip(labels, outside, strict=True) if out]
     style.name_points(ax, q.theory[ends[outside]], q.sample[ends[outside]], named)
 

@@ -43,13 +43,13 @@ def panels(
     figure, grid = plt.subplots(
         rows,
         columns,
-        figsize=(max(width * columns, 5.0), height * rows),
+        figsize=(max(width * columns, 6.0), height * rows),
         layout="constrained",
         squeeze=False,
     )
     flat = list(grid.ravel())
     for ax in flat[count:]:
-        ax.set_visible(False)
+        ax.remove()
     return figure, flat[:count]
 
 
@@ -89,7 +89,8 @@ def some(n: int, *, extreme: Vector, most: int = MOST_POINTS) -> Int:
     if n <= most:
         return np.arange(n)
     far = np.argpartition(-np.abs(extreme - extreme.mean()), 100)[:100]
-    drawn = np.random.default_rng(0).choice(n, most - 100, replace=False)
+    others = np.setdiff1d(np.arange(n), far, assume_unique=True)
+    drawn = np.random.default_rng(0).choice(others, most - 100, replace=False)
     return np.union1d(far, drawn)
 
 
@@ -112,12 +113,18 @@ def upright(ax: Axes, x: float) -> None:
 
 
 def name_points(ax: Axes, x: Vector, y: Vector, labels: Sequence[object]) -> None:
-    """Small labels beside a few points, to the side where there is room."""
+    """Small labels beside a few points, to the side where there is room, none upon another."""
     low, high = ax.get_xlim()
+    taken: list[tuple[float, float]] = []
     for x_i, y_i, label in zip(x, y, labels, strict=True):
-        right = x_i < low + 0.85 * (high - low)
+        right = x_i < low + 0.8 * (high - low)
+        place = ax.transData.transform((float(x_i), float(y_i))) * 72 / ax.figure.dpi
+        up = 3.0
+        while any(abs(place[0] - a) < 45 and abs(place[1] + up - b) < 9 for a, b in taken):
+            up += 3
+        taken.append((float(place[0]), float(place[1] + up)))
         ax.annotate(
-            str(label), (x_i, y_i), (4 if right else -4, 3), textcoords="offset points",
+            str(label), (x_i, y_i), (4 if right else -4, up), textcoords="offset points",
             fontsize=SMALL, ha="left" if right else "right",
         )  # fmt: skip
 

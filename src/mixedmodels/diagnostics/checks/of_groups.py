@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.diagnostics.autocorrelation import lag_one
+from mixedmodels.diagnostics.autocorrelation import correlation
 from mixedmodels.diagnostics.checks.of_residuals import KURTOSIS, SKEWNESS, Z
 from mixedmodels.diagnostics.checks.table import Check, Grade, graded
 from mixedmodels.diagnostics.deletion import influence_is_cheap
@@ -178,7 +178,7 @@ def _influence(facts: Facts, group: int) -> Check:
 
 
 def _autocorrelation(facts: Facts) -> Iterator[Check]:
-    found = lag_one(facts)
+    found = correlation(facts)
     if found is None:
         return
     size = abs(found.excess)

@@ -500,10 +500,10 @@ class LinearMixedModel:
         >>> import mixedmodels as mm
         >>> data = mm.datasets.load("cake")
         >>> model = mm.lmm("angle ~ recipe + temp + (1 | recipe:replicate)", data)
-        >>> model.anova()[["term", "num_df", "den_df", "statistic"]].round(2)
+        >>> model.anova()[["term", "num_df", "den_df", "statistic"]].round(1)
              term  num_df  den_df  statistic
-        0  recipe       2    42.0       0.25
-        1    temp       1   224.0      94.99
+        0  recipe       2    42.0        0.3
+        1    temp       1   224.0       95.0
         """
         return anova(self.fit, type, ddf=ddf)
 

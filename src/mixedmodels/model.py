@@ -502,7 +502,7 @@ class LinearMixedModel:
         >>> model = mm.lmm("angle ~ recipe + temp + (1 | recipe:replicate)", data)
         >>> model.anova()[["term", "num_df", "den_df", "statistic"]].round(1)
              term  num_df  den_df  statistic
-        0  recipe       2    42.0        0.3
+        0  recipe       2    42.0        0.2
         1    temp       1   224.0       95.0
         """
         return anova(self.fit, type, ddf=ddf)

@@ -93,6 +93,44 @@ class Slopes:
     @property
     def grams(self) -> list[NDArray[np.float64]]: ...
 
+class Refits:
+    """One row per replicate; nan where there is no fit (status 3).
+
+    `status` is 0 (converged), 1 (out of evaluations), 2 (stalled) or 3 (failed). `pieces` is empty
+    or holds, one flattened row per replicate, L C L', the first derivatives through L, the
+    (m + 1, m + 1) matrix of the method, and the second derivatives through L.
+    """
+
+    @property
+    def status(self) -> NDArray[np.int8]: ...
+    @property
+    def singular(self) -> NDArray[np.bool_]: ...
+    @property
+    def n_evaluations(self) -> NDArray[np.int64]: ...
+    @property
+    def deviance(self) -> NDArray[np.float64]: ...
+    @property
+    def sigma(self) -> NDArray[np.float64]: ...
+    @property
+    def theta(self) -> NDArray[np.float64]: ...
+    @property
+    def beta(self) -> NDArray[np.float64]: ...
+    @property
+    def bse(self) -> NDArray[np.float64]: ...
+    @property
+    def pieces(self) -> list[NDArray[np.float64]]: ...
+
+def draw(
+    X: NDArray[np.float64],
+    groups: list[tuple[NDArray[np.int32], int]],
+    terms: list[tuple[int, NDArray[np.float64], str]],
+    weights: NDArray[np.float64] | None,
+    draws: object,
+    first: int,
+    count: int,
+) -> NDArray[np.float64]:
+    """Responses of replicates as rows; `draws` has the attributes of `engine.batch.Draws`."""
+
 class Problem:
     """Cross-products of one data set.
 
@@ -133,3 +171,5 @@ class Problem:
     def kenward_roger(self, theta: NDArray[np.float64]) -> KenwardRoger: ...
     def slopes(self, theta: NDArray[np.float64]) -> Slopes: ...
     def with_response(self, y: NDArray[np.float64]) -> Problem: ...
+    def refit(self, Y: NDArray[np.float64], plan: object) -> Refits: ...
+    def refit_drawn(self, draws: object, first: int, count: int, plan: object) -> Refits: ...

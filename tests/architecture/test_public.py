@@ -112,7 +112,9 @@ def test_one_version() -> None:
 def test_the_stub_names_what_the_binary_has() -> None:
     stub = ast.parse((PACKAGE / "_native.pyi").read_text("utf-8"))
     classes = [node for node in stub.body if isinstance(node, ast.ClassDef)]
-    assert {c.name for c in classes} == {n for n in dir(_native) if not n.startswith("_")}
+    functions = [node for node in stub.body if isinstance(node, ast.FunctionDef)]
+    names = {node.name for node in [*classes, *functions]}
+    assert names == {n for n in dir(_native) if not n.startswith("_")}
     for node in classes:
         native = getattr(_native, node.name)
         described = {part.name for part in node.body if isinstance(part, ast.FunctionDef)} | {

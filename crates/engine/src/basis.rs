@@ -13,6 +13,7 @@ use crate::covariance::Templates;
 use crate::data::{Data, Structure};
 use crate::dense::{Square, cholesky, solve_lower, solve_lower_transpose};
 use crate::error::{EngineError, Result};
+use crate::packed::Packed;
 
 /// Rows that are summed together before their sums are added: keeps rounding error near that of
 /// pairwise summation and the result independent of the number of threads.
@@ -61,6 +62,38 @@ impl Basis {
         let mut basis = self.clone();
         basis.set_response(data)?;
         Ok(basis)
+    }
+
+    /// Puts another response in the place of the last: turns `y` (n,) into W ỹ and returns ỹ'Wỹ.
+    pub fn replace_response(
+        &mut self,
+        data: &Data<'_>,
+        packed: &Packed,
+        y: &mut [f64],
+    ) -> Result<f64> {
+        let (n, p) = (data.n() as f64, data.p());
+        let mut beta = vec![0.0; p];
+        for (row, y) in y.iter().enumerate() {
+            let wy = data.weight(row) * y;
+            beta.iter_mut().zip(packed.right(row)).for_each(|(b, x)| *b += x * wy / n);
+        }
+        let (mut residual, mut size) = (0.0, 0.0);
+        for (row, y) in y.iter_mut().enumerate() {
+            let w = data.weight(row);
+            size += w * *y * *y;
+            *y -= beta.iter().zip(packed.right(row)).map(|(b, x)| b * x).sum::<f64>();
+            residual += w * *y * *y;
+        }
+        if residual.is_nan() || residual <= PERFECT * PERFECT * size {
+            return Err(EngineError::PerfectFit);
+        }
+        self.y_scale = (residual / n).sqrt();
+        solve_lower_transpose(p, &self.x_factor.data, &mut beta, 1);
+        self.beta0 = beta;
+        for (row, y) in y.iter_mut().enumerate() {
+            *y *= data.weight(row) / self.y_scale;
+        }
+        Ok(residual / self.y_scale.powi(2))
     }
 
     fn set_response(&mut self, data: &Data<'_>) -> Result<()> {

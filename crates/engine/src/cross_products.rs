@@ -11,17 +11,15 @@ use rayon::prelude::*;
 use crate::basis::{Basis, chunked};
 use crate::covariance::Templates;
 use crate::data::Data;
+use crate::packed::Packed;
 use crate::rows::RowsByLevel;
 use crate::symbolic::{Lists, Symbolic};
 
 /// Positions whose blocks one task fills.
 const NODES_PER_TASK: usize = 2048;
 
-/// Rows that one task brings into the engine's coordinates.
-const PACKED_PER_TASK: usize = 8192;
-
 /// Rows below which other threads are not worth waking.
-const SMALL: usize = 20_000;
+pub(crate) const SMALL: usize = 20_000;
 
 /// The cross-products of one data set.
 #[derive(Debug, Clone)]
@@ -114,6 +112,30 @@ impl CrossProducts {
         out
     }
 
+    /// Puts another response in the place of the last: `wy` (n,) holds W ỹ, and `yy` is ỹ'Wỹ.
+    pub fn set_response(&mut self, packed: &Packed, rows: &[RowsByLevel], wy: &[f64], yy: f64) {
+        let (k, last) = (self.k, self.k - 1);
+        let mut sums = vec![0.0; last];
+        for (row, wy) in wy.iter().enumerate() {
+            sums.iter_mut().zip(packed.right(row)).for_each(|(s, x)| *s += x * wy);
+        }
+        for (i, sum) in sums.iter().enumerate() {
+            self.total[i + k * last] = *sum;
+            self.total[last + k * i] = *sum;
+        }
+        self.total[k * k - 1] = yy;
+        for v in 0..self.symbolic.factor.len() {
+            let (f, level) = (self.symbolic.factor[v] as usize, self.symbolic.level[v] as usize);
+            let (q, end) = (self.symbolic.width(v), self.pointers[v + 1]);
+            let out = &mut self.values[end - q..end];
+            out.fill(0.0);
+            for row in rows[f].of(level) {
+                let z = packed.z(f, row, q);
+                out.iter_mut().zip(z).for_each(|(o, z)| *o += z * wy[row]);
+            }
+        }
+    }
+
     /// Row block of a position.
     #[inline]
     pub fn block(&self, v: usize) -> RowBlock<'_> {
@@ -198,7 +220,7 @@ impl CrossProducts {
 }
 
 /// The z columns of each factor, side by side over its terms.
-fn factor_columns<'a>(data: &Data<'a>, templates: &Templates) -> Vec<Vec<&'a [f64]>> {
+pub(crate) fn factor_columns<'a>(data: &Data<'a>, templates: &Templates) -> Vec<Vec<&'a [f64]>> {
     let mut columns: Vec<Vec<&[f64]>> = vec![Vec::new(); templates.widths.len()];
     for (term, at) in data.terms.iter().zip(&templates.places) {
         columns[at.factor].extend(&term.z);
@@ -228,78 +250,6 @@ fn later_width(later: &Lists<u32>, offsets: &[u32], symbolic: &Symbolic, v: usiz
     match later.of(v).last() {
         None => 0,
         Some(&l) => offsets[later.range(v).end - 1] as usize + symbolic.width(l as usize),
-    }
-}
-
-/// The rows in the engine's coordinates, row-major: (x̃, ỹ, z̃ of every factor), so that a visit to a
-/// row by level touches one place in memory.
-struct Packed {
-    width: usize,
-    k: usize,
-    /// Where the z̃ of a factor start within a row; constant columns are not stored per row.
-    place: Vec<Place>,
-    values: Vec<f64>,
-}
-
-enum Place {
-    /// z̃ differs between rows.
-    Stored(usize),
-    /// z̃ is the same for every row.
-    Constant(Vec<f64>),
-}
-
-impl Packed {
-    fn new(data: &Data<'_>, basis: &Basis, columns: &[Vec<&[f64]>]) -> Self {
-        let k = data.p() + 1;
-        let mut width = k;
-        let mut place = Vec::with_capacity(columns.len());
-        for (f, columns) in columns.iter().enumerate() {
-            let constant = columns.iter().all(|c| c.iter().all(|v| *v == c[0]));
-            place.push(if constant {
-                let mut z: Vec<f64> = columns.iter().map(|c| c[0]).collect();
-                basis.z_row(f, &mut z);
-                Place::Constant(z)
-            } else {
-                width += columns.len();
-                Place::Stored(width - columns.len())
-            });
-        }
-        let mut values = vec![0.0; data.n() * width];
-        let fill = |(chunk, rows): (usize, &mut [f64])| {
-            for (i, out) in rows.chunks_exact_mut(width).enumerate() {
-                let row = chunk * PACKED_PER_TASK + i;
-                basis.row(data, row, &mut out[..k]);
-                for (f, columns) in columns.iter().enumerate() {
-                    if let Place::Stored(at) = place[f] {
-                        let z = &mut out[at..at + columns.len()];
-                        z.iter_mut().zip(columns).for_each(|(z, c)| *z = c[row]);
-                        basis.z_row(f, z);
-                    }
-                }
-            }
-        };
-        let chunks = PACKED_PER_TASK * width;
-        if data.n() < SMALL {
-            values.chunks_mut(chunks).enumerate().for_each(fill);
-        } else {
-            values.par_chunks_mut(chunks).enumerate().for_each(fill);
-        }
-        Self { width, k, place, values }
-    }
-
-    /// (x̃, ỹ) of a row.
-    #[inline]
-    fn right(&self, row: usize) -> &[f64] {
-        &self.values[row * self.width..][..self.k]
-    }
-
-    /// z̃ of a factor in a row.
-    #[inline]
-    fn z(&self, factor: usize, row: usize, q: usize) -> &[f64] {
-        match &self.place[factor] {
-            Place::Stored(at) => &self.values[row * self.width + at..][..q],
-            Place::Constant(z) => z,
-        }
     }
 }
 

@@ -12,6 +12,7 @@
 //! information ([`curvature`]) give its derivatives; and [`optimise`] finds the minimum.
 
 pub mod basis;
+pub mod batch;
 pub mod covariance;
 pub mod cross_products;
 pub mod curvature;
@@ -26,6 +27,7 @@ pub mod layout;
 pub mod links;
 pub mod objective;
 pub mod optimise;
+pub mod packed;
 pub mod pairs;
 pub mod probes;
 pub mod problem;

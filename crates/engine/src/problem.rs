@@ -42,7 +42,7 @@ pub struct Problem {
     iterative: bool,
     /// Present where there is a large last front.
     links: Option<Arc<Links>>,
-    rows: Arc<Vec<RowsByLevel>>,
+    pub(crate) rows: Arc<Vec<RowsByLevel>>,
     n_levels: Vec<usize>,
 }
 
@@ -276,25 +276,35 @@ impl Problem {
     /// Estimates at the θ̃ of the last evaluation.
     pub fn estimates(&self, work: &Workspace, profile: &Profile) -> Estimates {
         let effects = Effects::new(&work.factor, &self.cross, profile);
-        let p = self.layout.k - 1;
+        let scale = self.basis.y_scale;
+        Estimates {
+            theta: self.outer_theta(work),
+            deviance: profile.deviance,
+            beta: self.basis.beta(&profile.beta),
+            covariance: self.beta_covariance(profile),
+            sigma: profile.variance().sqrt() * scale,
+            pwrss: profile.pwrss * scale * scale,
+            effects: self.effects_by_term(&effects),
+        }
+    }
+
+    /// θ of the last evaluation, the diagonal of every T nonnegative.
+    pub fn outer_theta(&self, work: &Workspace) -> Vec<f64> {
+        let outer = self.basis.outer_templates(&work.factor.templates);
+        let mut theta = self.templates.theta(&outer);
+        self.normalise_signs(&mut theta);
+        theta
+    }
+
+    /// (X'V⁻¹X)⁻¹.
+    pub fn beta_covariance(&self, profile: &Profile) -> Square {
+        let p = self.p();
         let mut covariance = Square::identity(p);
         let l = &profile.x_factor.data;
         crate::dense::solve_lower(p, l, &mut covariance.data, p);
         crate::dense::solve_lower_transpose(p, l, &mut covariance.data, p);
         // X̃ has columns of unit mean square, as X R⁻¹ with R'R = X'WX/n.
-        let outer = self.basis.outer_templates(&work.factor.templates);
-        let mut theta = self.templates.theta(&outer);
-        self.normalise_signs(&mut theta);
-        let scale = self.basis.y_scale;
-        Estimates {
-            theta,
-            deviance: profile.deviance,
-            beta: self.basis.beta(&profile.beta),
-            covariance: self.basis.beta_covariance(&covariance),
-            sigma: profile.variance().sqrt() * scale,
-            pwrss: profile.pwrss * scale * scale,
-            effects: self.effects_by_term(&effects),
-        }
+        self.basis.beta_covariance(&covariance)
     }
 
     /// The criterion is even in every column of T: the diagonal is made nonnegative.

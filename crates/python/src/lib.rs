@@ -1,6 +1,8 @@
 //! The binding: checks and converts arrays, releases the interpreter lock, calls the engine and
 //! converts back. No mathematics here.
 
+mod arrays;
+mod batch;
 mod convert;
 mod inference;
 mod problem;
@@ -10,6 +12,8 @@ use pyo3::prelude::*;
 /// The native engine of mixedmodels.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::batch::{Refits, draw};
     #[pymodule_export]
     use super::convert::EngineError;
     #[pymodule_export]

@@ -2,26 +2,22 @@
 
 use std::sync::Mutex;
 
+use mixedmodels_engine::batch::Responses;
 use mixedmodels_engine::objective::Profile;
 use mixedmodels_engine::optimise::{Options, Status, minimise};
 use mixedmodels_engine::problem::{Problem as Inner, Workspace};
-use mixedmodels_engine::{Data, EngineError, Group, Structure, Term};
+use mixedmodels_engine::{Data, EngineError};
 use numpy::{
-    PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, PyUntypedArrayMethods,
+    PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
+    PyUntypedArrayMethods,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::arrays::{Arrays, Columns, Levels};
+use crate::batch::{DrawsLike, PlanLike, Refits};
 use crate::convert::{columns, exception, to_matrix, to_square, to_vector, vector};
 use crate::inference::{Information, KenwardRoger, Slopes};
-
-/// The arrays of a design, kept alive so that another response can use them.
-struct Arrays {
-    x: Py<PyArray2<f64>>,
-    groups: Vec<(Py<PyArray1<i32>>, usize)>,
-    terms: Vec<(usize, Py<PyArray2<f64>>, Structure)>,
-    weights: Option<Py<PyArray1<f64>>>,
-}
 
 /// Cross-products of one data set.
 #[pyclass(frozen, module = "mixedmodels._native")]
@@ -45,57 +41,6 @@ pub struct Solution {
     n_evaluations: usize,
     status: &'static str,
     trace: Vec<f64>,
-}
-
-impl Arrays {
-    /// Borrows every array as a slice and calls `run` without the interpreter lock.
-    fn with<T: Send>(
-        &self,
-        py: Python<'_>,
-        y: &PyReadonlyArray1<'_, f64>,
-        run: impl FnOnce(&Data<'_>) -> Result<T, EngineError> + Send,
-    ) -> PyResult<T> {
-        let x = self.x.bind(py).readonly();
-        let groups: Vec<_> = self.groups.iter().map(|g| (g.0.bind(py).readonly(), g.1)).collect();
-        let terms: Vec<_> =
-            self.terms.iter().map(|t| (t.0, t.1.bind(py).readonly(), t.2)).collect();
-        let weights = self.weights.as_ref().map(|w| w.bind(py).readonly());
-        let data = Data {
-            y: vector(y, "y")?,
-            x: columns(&x, "X")?,
-            groups: groups
-                .iter()
-                .map(|(codes, n_levels)| {
-                    Ok(Group { codes: vector(codes, "codes")?, n_levels: *n_levels })
-                })
-                .collect::<PyResult<_>>()?,
-            terms: terms
-                .iter()
-                .map(|(group, z, structure)| {
-                    Ok(Term { group: *group, z: columns(z, "Z")?, structure: *structure })
-                })
-                .collect::<PyResult<_>>()?,
-            weights: weights.as_ref().map(|w| vector(w, "weights")).transpose()?,
-        };
-        py.detach(|| run(&data)).map_err(|e| exception(&e))
-    }
-
-    fn clone_ref(&self, py: Python<'_>) -> Self {
-        Self {
-            x: self.x.clone_ref(py),
-            groups: self.groups.iter().map(|g| (g.0.clone_ref(py), g.1)).collect(),
-            terms: self.terms.iter().map(|t| (t.0, t.1.clone_ref(py), t.2)).collect(),
-            weights: self.weights.as_ref().map(|w| w.clone_ref(py)),
-        }
-    }
-}
-
-fn structure(name: &str) -> PyResult<Structure> {
-    match name {
-        "unstructured" => Ok(Structure::Unstructured),
-        "diagonal" => Ok(Structure::Diagonal),
-        _ => Err(PyValueError::new_err(format!("unknown covariance structure {name:?}"))),
-    }
 }
 
 fn status(status: Status) -> &'static str {
@@ -122,15 +67,11 @@ impl Problem {
         py: Python<'_>,
         y: PyReadonlyArray1<'_, f64>,
         X: Py<PyArray2<f64>>,
-        groups: Vec<(Py<PyArray1<i32>>, usize)>,
-        terms: Vec<(usize, Py<PyArray2<f64>>, String)>,
+        groups: Vec<Levels>,
+        terms: Vec<Columns>,
         weights: Option<Py<PyArray1<f64>>>,
     ) -> PyResult<Self> {
-        let terms = terms
-            .into_iter()
-            .map(|(group, z, name)| Ok((group, z, structure(&name)?)))
-            .collect::<PyResult<_>>()?;
-        let arrays = Arrays { x: X, groups, terms, weights };
+        let arrays = Arrays::new(X, groups, terms, weights)?;
         let inner = arrays.with(py, &y, Inner::new)?;
         Ok(Self { inner, arrays })
     }
@@ -200,7 +141,7 @@ impl Problem {
             Some(theta) => self.inner.inner(self.theta(&theta)?),
             None => self.inner.templates.identity(),
         };
-        let options = Options { max_evaluations, tolerance };
+        let options = Options { max_evaluations, tolerance, last_gradient: true };
         let signal: Mutex<Option<PyErr>> = Mutex::new(None);
         let interrupted = || {
             let raised = Python::attach(|py| py.check_signals()).err();
@@ -296,6 +237,42 @@ impl Problem {
     fn slopes(&self, py: Python<'_>, theta: PyReadonlyArray1<'_, f64>) -> PyResult<Slopes> {
         let run = |work: &mut Workspace, profile: &Profile| Ok(self.inner.slopes(work, profile));
         Slopes::new(py, self.at(py, &theta, false, run)?)
+    }
+
+    #[expect(non_snake_case, reason = "the name of a block of responses")]
+    fn refit(
+        &self,
+        py: Python<'_>,
+        Y: PyReadonlyArray2<'_, f64>,
+        plan: PlanLike<'_>,
+    ) -> PyResult<Refits> {
+        let columns = columns(&Y, "Y")?;
+        let first = PyArray1::zeros(py, self.inner.n, false).readonly();
+        let start = self.inner.inner(self.theta(&plan.start)?);
+        let hypothesis = plan.hypothesis()?;
+        let own = plan.engine(&start, hypothesis.as_ref());
+        let run = |data: &Data<'_>| self.inner.refits(data, Responses::Given(&columns), own);
+        let found = self.arrays.with(py, &first, run)?;
+        Refits::new(py, found, &self.inner, hypothesis.as_ref())
+    }
+
+    fn refit_drawn(
+        &self,
+        py: Python<'_>,
+        draws: DrawsLike<'_>,
+        first: u64,
+        count: usize,
+        plan: PlanLike<'_>,
+    ) -> PyResult<Refits> {
+        let distribution = draws.engine()?;
+        let start = self.inner.inner(self.theta(&plan.start)?);
+        let hypothesis = plan.hypothesis()?;
+        let own = plan.engine(&start, hypothesis.as_ref());
+        let run = |data: &Data<'_>| {
+            self.inner.refits(data, Responses::Drawn(&distribution, first, count), own)
+        };
+        let found = self.arrays.with(py, &draws.mean, run)?;
+        Refits::new(py, found, &self.inner, hypothesis.as_ref())
     }
 
     fn with_response(&self, py: Python<'_>, y: PyReadonlyArray1<'_, f64>) -> PyResult<Self> {

@@ -3,7 +3,7 @@
 Responses are drawn from the model and the equations solved for each, at the theta of the fit.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,10 @@ from scipy import special
 
 from mixedmodels.diagnostics.facts import Facts
 from mixedmodels.diagnostics.leverage import NO_FREEDOM, Leverage
+from mixedmodels.engine.batch import draw
 from mixedmodels.fit.fit import Fit
 from mixedmodels.prediction.predict import term_templates
-from mixedmodels.prediction.simulate import Simulator, scaled
+from mixedmodels.prediction.simulate import draws_of
 from mixedmodels.prediction.streams import Seed, key_of
 
 Vector = NDArray[np.float64]
@@ -101,9 +102,8 @@ class _Draws:
 
 def _projected(fit: Fit, found: Leverage, seed: Seed) -> _Draws:
     m = fit.matrices
-    roots = scaled(term_templates(fit), fit.sigma)
-    simulator = Simulator(m, np.zeros(len(m.y)), roots, fit.sigma, key_of(seed))
-    y = simulator.responses(range(REPLICATES)) * found.equations.root_weights[:, None]
+    draws = replace(draws_of(fit, key_of(seed)), mean=np.zeros(len(m.y)))
+    y = draw(m, draws, 0, REPLICATES) * found.equations.root_weights[:, None]
     residual = found.equations.project(y) - found.X @ (fit.cov_beta_unscaled @ (found.X.T @ y))
     return _Draws(y, residual)
 

@@ -8,23 +8,26 @@ not apply: here the data are ranked among the replicates, each of which is treat
 are, which accounts for that.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from mixedmodels.diagnostics.deletion import matrices_of
+from mixedmodels.engine.batch import draw
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import marginal_mean
-from mixedmodels.prediction.predict import term_templates
-from mixedmodels.prediction.simulate import Simulator, require_count, scaled
-from mixedmodels.prediction.streams import Seed, key_of, stream
+from mixedmodels.prediction.simulate import draws_of, require_count
+from mixedmodels.prediction.streams import Key, Seed, key_of, stream
 
 Vector = NDArray[np.float64]
 
 REPLICATES = 250
+
+AT_ONCE = 16
+"""Replicates in memory at a time where all rows are looked at."""
 
 TESTED_ROWS = 5000
 """Rows that the tests look at: enough to see a deviation that matters."""
@@ -97,11 +100,11 @@ def scaled_residuals(
     require_count("n", n)
     key = key_of(seed)
     chosen = _some_rows(len(fit.matrices.y), rows or len(fit.matrices.y), key)
-    simulator = _simulator(fit, chosen, key)
     y = fit.matrices.y[chosen]
     below = np.zeros(len(y))
-    for replicate in range(n):
-        below += simulator.responses([replicate])[:, 0] < y
+    for first in range(0, n, AT_ONCE):
+        drawn = _drawn(fit, chosen, key, first, min(AT_ONCE, n - first))
+        below += (drawn < y[:, None]).sum(axis=1)
     values = (below + stream(key, ROWS_STREAM).random(len(y))) / (n + 1)
     return pd.Series(values, index=fit.matrices.index[chosen], name="scaled")
 
@@ -133,7 +136,7 @@ def scaled_tests(
     key = key_of(seed)
     chosen = _some_rows(len(fit.matrices.y), rows, key)
     y = fit.matrices.y[chosen]
-    all_of_them = np.column_stack([y, _simulator(fit, chosen, key).responses(range(n))])
+    all_of_them = np.column_stack([y, _drawn(fit, chosen, key, 0, n)])
     ranks = all_of_them.argsort(axis=1).argsort(axis=1)
     spread = (all_of_them - all_of_them.mean(axis=1, keepdims=True)).std(axis=0)
     outside = ((ranks == 0) | (ranks == n)).sum(axis=0).astype(np.float64)
@@ -146,10 +149,11 @@ def scaled_tests(
     )
 
 
-def _simulator(fit: Fit, rows: NDArray[np.bool_], key: NDArray[np.uint64]) -> Simulator:
+def _drawn(fit: Fit, rows: NDArray[np.bool_], key: Key, first: int, count: int) -> Vector:
+    """Responses of some of the rows, as new samples of the groups would give them."""
     m = fit.matrices if rows.all() else matrices_of(fit.matrices, rows)
-    roots = scaled(term_templates(fit), fit.sigma)
-    return Simulator(m, marginal_mean(m.X, fit.beta, m.offset), roots, fit.sigma, key)
+    mean = marginal_mean(m.X, fit.beta, m.offset)
+    return draw(m, replace(draws_of(fit, key), mean=mean), first, count)
 
 
 def _some_rows(n: int, at_most: int, key: NDArray[np.uint64]) -> NDArray[np.bool_]:

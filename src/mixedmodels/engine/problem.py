@@ -16,6 +16,8 @@ from mixedmodels._native import Information as Information
 from mixedmodels._native import KenwardRoger as KenwardRoger
 from mixedmodels._native import Slopes as Slopes
 from mixedmodels.design import ModelMatrices
+from mixedmodels.engine.arrays import arrays_of, without_offset
+from mixedmodels.engine.batch import Draws, RefitPlan, Refits, refit, refit_drawn
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
@@ -41,15 +43,9 @@ class Problem:
     @cached_property
     def native(self) -> _native.Problem:
         """The native handle."""
-        m = self.matrices
+        m, a = self.matrices, arrays_of(self.matrices)
         with engine_errors(m):
-            return _native.Problem(
-                _working_response(m),
-                np.asfortranarray(m.X),
-                [(np.ascontiguousarray(g.codes), len(g.levels)) for g in m.groupings],
-                [(t.group, np.asfortranarray(t.Z), t.structure) for t in m.terms],
-                None if m.weights is None else np.ascontiguousarray(m.weights),
-            )
+            return _native.Problem(_working_response(m), a.X, a.groups, a.terms, a.weights)
 
     def __getstate__(self) -> dict[str, object]:
         """The matrices alone: the native handle is rebuilt from them when needed."""
@@ -111,6 +107,18 @@ class Problem:
         with engine_errors(self.matrices):
             return self.native.slopes(self.checked(theta))
 
+    def refit(self, Y: Vector, plan: RefitPlan) -> Refits:
+        """Fit every column of `Y` (n, r): kept rows, offset not yet subtracted."""
+        with engine_errors(self.matrices):
+            return refit(self.native, self.matrices, Y, self._checked_plan(plan))
+
+    def refit_drawn(self, draws: Draws, first: int, count: int, plan: RefitPlan) -> Refits:
+        """Fit the replicates `first` to `first + count - 1` of a distribution."""
+        with engine_errors(self.matrices):
+            return refit_drawn(
+                self.native, self.matrices, draws, first, count, self._checked_plan(plan)
+            )
+
     def with_response(self, y: Vector) -> "Problem":
         """The same problem with another response (kept rows, offset not yet subtracted)."""
         problem = Problem(replace(self.matrices, y=y))
@@ -118,6 +126,10 @@ class Problem:
             handle = self.native.with_response(_working_response(problem.matrices))
         problem.__dict__["native"] = handle
         return problem
+
+    def _checked_plan(self, plan: RefitPlan) -> RefitPlan:
+        L = None if plan.L is None else np.ascontiguousarray(plan.L, dtype=np.float64)
+        return replace(plan, start=self.checked(plan.start), L=L)
 
     def checked(self, theta: Sequence[float] | Vector) -> Vector:
         """`theta` as an array, or a DataError if its length or values do not fit."""
@@ -130,6 +142,5 @@ class Problem:
         return values
 
 
-def _working_response(matrices: ModelMatrices) -> Vector:
-    y = matrices.y if matrices.offset is None else matrices.y - matrices.offset
-    return np.ascontiguousarray(y)
+def _working_response(m: ModelMatrices) -> Vector:
+    return np.ascontiguousarray(without_offset(m, m.y))

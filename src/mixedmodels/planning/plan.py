@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.data import Frame
 from mixedmodels.design import ModelMatrices, ModelSpec, TermMatrix, build, rebuild
+from mixedmodels.engine.batch import Draws, draw
 from mixedmodels.engine.problem import Problem
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -24,7 +25,7 @@ from mixedmodels.planning.parameters import (
     fixed_effects,
 )
 from mixedmodels.prediction.predict import term_templates
-from mixedmodels.prediction.simulate import Simulator, require_count, require_shape, scaled
+from mixedmodels.prediction.simulate import require_count, require_shape, scaled
 from mixedmodels.prediction.streams import Seed, key_of
 from mixedmodels.vocabulary import Contrasts, Shape
 
@@ -73,13 +74,12 @@ class Plan:
         index = self.problem.theta_index
         return np.array([self.roots[k][row, column] for k, row, column in index]) / self.sigma
 
-    def simulator(self, seed: Seed, *, effects: Shape, residuals: Shape) -> Simulator:
+    def draws(self, seed: Seed, *, effects: Shape, residuals: Shape) -> Draws:
         """The distribution of the responses."""
         require_shape("effects", effects)
         require_shape("residuals", residuals)
         m = self.problem.matrices
-        return Simulator(
-            matrices=m,
+        return Draws(
             mean=marginal_mean(m.X, self.beta, m.offset),
             roots=self.roots,
             sigma=self.sigma,
@@ -98,7 +98,8 @@ class Plan:
     ) -> Vector:
         """Responses (nobs, n) drawn from the plan; see `LinearMixedModel.simulate`."""
         require_count("n", n)
-        return self.simulator(seed, effects=effects, residuals=residuals).responses(range(n))
+        draws = self.draws(seed, effects=effects, residuals=residuals)
+        return draw(self.problem.matrices, draws, 0, n)
 
 
 def plan(

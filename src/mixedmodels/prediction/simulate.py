@@ -1,73 +1,20 @@
 """Responses drawn from a model: from a fit, or from parameters that somebody planned."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.design import ModelMatrices
+from mixedmodels.engine.batch import Draws, draw
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.fitted import add_random_effects, fitted_array, marginal_mean
+from mixedmodels.fit.fitted import fitted_array, marginal_mean
 from mixedmodels.prediction.predict import term_templates
-from mixedmodels.prediction.streams import Key, Seed, key_of, stream
+from mixedmodels.prediction.streams import Key, Seed, key_of
 from mixedmodels.vocabulary import Shape, SimulatedEffects
 
 Vector = NDArray[np.float64]
-
-T_DF = 5.0
-"""Degrees of freedom of the heavy-tailed shape: the smallest whole number with a kurtosis."""
-
-GAMMA = 4.0
-"""Shape of the skewed distribution, a gamma of skewness 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Simulator:
-    """A distribution of responses; replicate r depends on the key and on r alone.
-
-    Attributes
-    ----------
-    matrices : ModelMatrices
-        Its terms and weights are used.
-    mean : array (n,)
-        What every replicate has in common, offset included.
-    roots : tuple of (q_k, q_k) arrays
-        sigma T_k of every term, so that b_k = root_k u; empty if the mean has the random effects.
-    sigma : float
-        Residual standard deviation of a row of weight 1.
-    key : Key
-        The randomness.
-    effects, residuals : {"normal", "t", "skewed"}
-        Shapes of u and of the residuals, of mean 0 and variance 1 in any case.
-    """
-
-    matrices: ModelMatrices
-    mean: Vector
-    roots: tuple[Vector, ...]
-    sigma: float
-    key: Key
-    effects: Shape = "normal"
-    residuals: Shape = "normal"
-
-    def responses(self, replicates: Iterable[int]) -> Vector:
-        """One column per replicate, (n, number of replicates), Fortran order."""
-        columns = [self._response(replicate) for replicate in replicates]
-        return np.asfortranarray(np.column_stack(columns))
-
-    def _response(self, replicate: int) -> Vector:
-        random, m = stream(self.key, replicate), self.matrices
-        y = self.mean.copy()
-        if self.roots:
-            for term, root in zip(m.terms, self.roots, strict=True):
-                grouping = m.groupings[term.group]
-                u = standard(random, (len(grouping.levels), len(root)), self.effects)
-                add_random_effects(y, grouping.codes, term.Z, u @ root.T)
-        noise = standard(random, (len(y),), self.residuals)
-        y += self.sigma * (noise if m.weights is None else noise / np.sqrt(m.weights))
-        return y
 
 
 def simulate(
@@ -111,32 +58,30 @@ def simulate(
     require_shape("residuals", residuals)
     if re not in get_args(SimulatedEffects):
         raise DataError(f're = {re!r} is not known.\nDo:   write "new" or "fitted".')
-    m = fit.matrices
-    fitted = re == "fitted"
-    simulator = Simulator(
-        matrices=m,
-        mean=fitted_array(fit) if fitted else marginal_mean(m.X, fit.beta, m.offset),
-        roots=() if fitted else scaled(term_templates(fit), fit.sigma),
+    draws = Draws(
+        mean=fitted_array(fit) if re == "fitted" else population_mean(fit),
+        roots=() if re == "fitted" else scaled(term_templates(fit), fit.sigma),
         sigma=fit.sigma,
         key=key_of(seed),
         effects=effects,
         residuals=residuals,
     )
-    return simulator.responses(range(n))
+    return draw(fit.matrices, draws, 0, n)
+
+
+def draws_of(fit: Fit, key: Key) -> Draws:
+    """The distribution of the response of new samples: everything normal."""
+    return Draws(population_mean(fit), scaled(term_templates(fit), fit.sigma), fit.sigma, key)
+
+
+def population_mean(fit: Fit) -> Vector:
+    """X beta + offset (n,)."""
+    return marginal_mean(fit.matrices.X, fit.beta, fit.matrices.offset)
 
 
 def scaled(T: Sequence[Vector], sigma: float) -> tuple[Vector, ...]:
     """The products sigma T_k, one per term."""
     return tuple(sigma * T_k for T_k in T)
-
-
-def standard(random: np.random.Generator, size: tuple[int, ...], shape: Shape) -> Vector:
-    """Independent draws of mean 0 and variance 1."""
-    if shape == "t":
-        return np.asarray(random.standard_t(T_DF, size) * ((T_DF - 2) / T_DF) ** 0.5)
-    if shape == "skewed":
-        return np.asarray((random.standard_gamma(GAMMA, size) - GAMMA) / GAMMA**0.5)
-    return random.standard_normal(size)
 
 
 def require_count(name: str, value: int) -> None:

@@ -32,11 +32,13 @@ pub struct Options {
     pub max_evaluations: usize,
     /// The search ends when the model promises a smaller decrease of the criterion.
     pub tolerance: f64,
+    /// Whether the gradient is wanted after the last step too, where nothing else needs it.
+    pub last_gradient: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { max_evaluations: 500, tolerance: 1e-9 }
+        Self { max_evaluations: 500, tolerance: 1e-9, last_gradient: true }
     }
 }
 
@@ -198,7 +200,7 @@ impl Search<'_> {
                 let inside = step.length < 0.99 * *radius;
                 let done =
                     inside && step.decrease * share * share <= self.worthwhile(at.profile.deviance);
-                if done {
+                if done && self.options.last_gradient {
                     self.last_gradient(at, share);
                 }
                 return Ok(done.then_some(Status::Converged));

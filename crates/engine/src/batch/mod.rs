@@ -1,0 +1,138 @@
+//! Many fits of one design. Only [Z X]'Wy and y'Wy change between replicates, the search starts at a θ
+//! that the caller believes in, and no replicate depends on another: the numbers are the same for any
+//! number of threads and for any way to cut the replicates into calls.
+
+mod draws;
+mod hypothesis;
+
+use rayon::prelude::*;
+
+pub use draws::{Draws, Shape};
+pub use hypothesis::{Hypothesis, Method, Pieces};
+
+use crate::cross_products::factor_columns;
+use crate::data::Data;
+use crate::error::{EngineError, Result};
+use crate::optimise::{Options, Status, minimise};
+use crate::packed::Packed;
+use crate::problem::{Problem, Workspace};
+
+/// Replicates that share a workspace.
+const PER_TASK: usize = 16;
+
+/// Where the responses come from.
+#[derive(Debug, Clone, Copy)]
+pub enum Responses<'a> {
+    /// Given as columns, offset already subtracted.
+    Given(&'a [&'a [f64]]),
+    /// Drawn: as many replicates as said, from the first on.
+    Drawn(&'a Draws<'a>, u64, usize),
+}
+
+impl Responses<'_> {
+    fn count(&self) -> usize {
+        match self {
+            Self::Given(columns) => columns.len(),
+            Self::Drawn(_, _, count) => *count,
+        }
+    }
+
+    fn write(&self, data: &Data<'_>, replicate: usize, y: &mut [f64]) {
+        match self {
+            Self::Given(columns) => y.copy_from_slice(columns[replicate]),
+            Self::Drawn(draws, first, _) => draws.write(data, first + replicate as u64, y),
+        }
+    }
+}
+
+/// How the replicates are fitted.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan<'a> {
+    /// By REML, or by ML.
+    pub reml: bool,
+    /// θ̃ at which every search starts.
+    pub start: &'a [f64],
+    /// Settings of the search.
+    pub options: Options,
+    /// What a test of a hypothesis will need.
+    pub hypothesis: Option<&'a Hypothesis<'a>>,
+}
+
+/// One fit, in the user's units.
+#[derive(Debug, Clone)]
+pub struct Refit {
+    /// How the search ended.
+    pub status: Status,
+    /// Whether a diagonal entry of a T is exactly zero.
+    pub singular: bool,
+    /// Evaluations of the criterion.
+    pub n_evaluations: usize,
+    /// The criterion.
+    pub deviance: f64,
+    /// σ.
+    pub sigma: f64,
+    /// θ.
+    pub theta: Vec<f64>,
+    /// β.
+    pub beta: Vec<f64>,
+    /// Standard errors of β̂.
+    pub bse: Vec<f64>,
+    /// For the hypothesis, if there is one.
+    pub pieces: Option<Pieces>,
+}
+
+impl Problem {
+    /// Fits every replicate; `data` is the original but for `y`, which is not read. A replicate that
+    /// has no fit is an error in its place.
+    ///
+    /// # Errors
+    /// If a hypothesis needs more memory than is allowed.
+    pub fn refits(
+        &self,
+        data: &Data<'_>,
+        responses: Responses<'_>,
+        plan: Plan<'_>,
+    ) -> Result<Vec<Result<Refit>>> {
+        let packed = Packed::new(data, &self.basis, &factor_columns(data, &self.templates));
+        let count = responses.count();
+        let task = |first: usize| -> Vec<Result<Refit>> {
+            let (mut problem, mut work) = (self.clone(), self.workspace());
+            let mut y = vec![0.0; data.n()];
+            let one = |replicate| {
+                responses.write(data, replicate, &mut y);
+                let yy = problem.basis.replace_response(data, &packed, &mut y)?;
+                problem.cross.set_response(&packed, &self.rows, &y, yy);
+                problem.refitted(&mut work, plan)
+            };
+            (first..count.min(first + PER_TASK)).map(one).collect()
+        };
+        let starts: Vec<usize> = (0..count).step_by(PER_TASK).collect();
+        let out: Vec<Vec<Result<Refit>>> = starts.into_par_iter().map(task).collect();
+        let out: Vec<Result<Refit>> = out.into_iter().flatten().collect();
+        match out.iter().find_map(|r| r.as_ref().err()) {
+            Some(EngineError::Memory { needed }) => Err(EngineError::Memory { needed: *needed }),
+            _ => Ok(out),
+        }
+    }
+
+    fn refitted(&self, work: &mut Workspace, plan: Plan<'_>) -> Result<Refit> {
+        let end = minimise(self, work, plan.start, plan.reml, plan.options, &|| false)?;
+        let theta = self.outer_theta(work);
+        let covariance = self.beta_covariance(&end.profile);
+        let sigma = end.profile.variance().sqrt() * self.basis.y_scale;
+        let zero =
+            |(at, v): (&crate::covariance::Parameter, &f64)| at.row == at.column && *v == 0.0;
+        let pieces = plan.hypothesis.map(|h| h.pieces(self, work, &end.profile, plan.reml));
+        Ok(Refit {
+            status: end.status,
+            singular: self.templates.parameters.iter().zip(&theta).any(zero),
+            n_evaluations: end.trace.len(),
+            deviance: end.profile.deviance,
+            sigma,
+            theta,
+            beta: self.basis.beta(&end.profile.beta),
+            bse: (0..self.p()).map(|j| sigma * covariance[(j, j)].sqrt()).collect(),
+            pieces: pieces.transpose()?,
+        })
+    }
+}

@@ -1,0 +1,85 @@
+//! The rows in the engine's coordinates, side by side.
+
+use rayon::prelude::*;
+
+use crate::basis::Basis;
+use crate::cross_products::SMALL;
+use crate::data::Data;
+
+/// Rows that one task brings into the engine's coordinates.
+const PACKED_PER_TASK: usize = 8192;
+
+/// The rows in the engine's coordinates, row-major: (x̃, ỹ, z̃ of every factor), so that a visit to a
+/// row by level touches one place in memory.
+#[derive(Debug)]
+pub struct Packed {
+    width: usize,
+    k: usize,
+    /// Where the z̃ of a factor start within a row; constant columns are not stored per row.
+    place: Vec<Place>,
+    values: Vec<f64>,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// z̃ differs between rows.
+    Stored(usize),
+    /// z̃ is the same for every row.
+    Constant(Vec<f64>),
+}
+
+impl Packed {
+    /// Brings every row into the engine's coordinates; `columns` are the z columns per factor.
+    pub fn new(data: &Data<'_>, basis: &Basis, columns: &[Vec<&[f64]>]) -> Self {
+        let k = data.p() + 1;
+        let mut width = k;
+        let mut place = Vec::with_capacity(columns.len());
+        for (f, columns) in columns.iter().enumerate() {
+            let constant = columns.iter().all(|c| c.iter().all(|v| *v == c[0]));
+            place.push(if constant {
+                let mut z: Vec<f64> = columns.iter().map(|c| c[0]).collect();
+                basis.z_row(f, &mut z);
+                Place::Constant(z)
+            } else {
+                width += columns.len();
+                Place::Stored(width - columns.len())
+            });
+        }
+        let mut values = vec![0.0; data.n() * width];
+        let fill = |(chunk, rows): (usize, &mut [f64])| {
+            for (i, out) in rows.chunks_exact_mut(width).enumerate() {
+                let row = chunk * PACKED_PER_TASK + i;
+                basis.row(data, row, &mut out[..k]);
+                for (f, columns) in columns.iter().enumerate() {
+                    if let Place::Stored(at) = place[f] {
+                        let z = &mut out[at..at + columns.len()];
+                        z.iter_mut().zip(columns).for_each(|(z, c)| *z = c[row]);
+                        basis.z_row(f, z);
+                    }
+                }
+            }
+        };
+        let chunks = PACKED_PER_TASK * width;
+        if data.n() < SMALL {
+            values.chunks_mut(chunks).enumerate().for_each(fill);
+        } else {
+            values.par_chunks_mut(chunks).enumerate().for_each(fill);
+        }
+        Self { width, k, place, values }
+    }
+
+    /// (x̃, ỹ) of a row.
+    #[inline]
+    pub fn right(&self, row: usize) -> &[f64] {
+        &self.values[row * self.width..][..self.k]
+    }
+
+    /// z̃ of a factor in a row.
+    #[inline]
+    pub fn z(&self, factor: usize, row: usize, q: usize) -> &[f64] {
+        match &self.place[factor] {
+            Place::Stored(at) => &self.values[row * self.width + at..][..q],
+            Place::Constant(z) => z,
+        }
+    }
+}

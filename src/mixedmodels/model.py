@@ -28,11 +28,13 @@ from mixedmodels.inference.anova import anova
 from mixedmodels.inference.drop1 import drop1
 from mixedmodels.inference.icc import icc
 from mixedmodels.inference.intervals import conf_int
+from mixedmodels.inference.profile import profile
 from mixedmodels.inference.r2 import r2
 from mixedmodels.inference.ranova import ranova
 from mixedmodels.inference.rotation import re_pca
 from mixedmodels.inference.variance_information import cov_variance
 from mixedmodels.plots import Plots
+from mixedmodels.plots.profiled import ProfiledModel
 from mixedmodels.prediction.predict import predict
 from mixedmodels.prediction.simulate import simulate
 from mixedmodels.prediction.streams import Seed
@@ -571,6 +573,35 @@ class LinearMixedModel:
             One row `contrast, num_df, den_df, statistic, p_value`.
         """
         return tests_of_coefficients.wald_test(self.fit, h, ddf=ddf)
+
+    def profile(self, *, which: Which = "all") -> ProfiledModel:
+        """Profile the likelihood in every parameter.
+
+        The criterion is that of ML, to which a REML fit is refitted; limits of a standard
+        deviation at zero, or of a correlation at -1 or 1, are found, not approached (Bates & Watts
+        1988, section 6.1; Bates et al. 2015, section 5.1).
+
+        Parameters
+        ----------
+        which : {"fixed", "variance", "all"}
+            The parameters: fixed effects; standard deviations, correlations and sigma; or both.
+
+        Returns
+        -------
+        ProfiledModel
+            `table`, `conf_int(level)` and `plot(kind)`.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Yield ~ 1 + (1 | Batch)", mm.datasets.load("dyestuff"))
+        >>> model.profile().conf_int().round(2)
+              group       term  estimate  conf_low  conf_high
+        0     Batch  Intercept     37.26     12.20      84.06
+        1  Residual         sd     49.51     38.23      67.66
+        2       NaN  Intercept   1527.50   1486.45    1568.55
+        """
+        return ProfiledModel(profile(self.fit, which=which))
 
     def ranova(self) -> object:
         """Likelihood-ratio tests of the random terms, each left out or reduced in turn.

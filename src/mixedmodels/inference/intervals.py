@@ -12,21 +12,12 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.coefficients import coefficient_tests
 from mixedmodels.inference.contrast import require_level
+from mixedmodels.inference.interval import Intervals
+from mixedmodels.inference.profile import profile_intervals
 from mixedmodels.inference.variance_information import variance_parameters
 from mixedmodels.vocabulary import DegreesOfFreedom, IntervalMethod, Which
 
 Vector = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Intervals:
-    """One interval per parameter, r of them; see `conf_int` for the names."""
-
-    groups: tuple[str | None, ...]
-    terms: tuple[str, ...]
-    estimate: Vector
-    conf_low: Vector
-    conf_high: Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +48,15 @@ def conf_int(
     fit : Fit
     level : float
         Coverage.
-    method : {"wald"}
-        Fixed effects: t intervals. Standard deviations: normal on the log scale; correlations:
-        normal on Fisher's z scale; both with delta-method standard errors, and null where the
-        covariance of the term is singular, as a parameter is on its boundary there, or where the
-        data do not identify the parameter.
+    method : {"wald", "profile"}
+        ``"wald"``, fixed effects: t intervals. Standard deviations: normal on the log scale;
+        correlations: normal on Fisher's z scale; both with delta-method standard errors, and null
+        where the covariance of the term is singular, as a parameter is on its boundary there, or
+        where the data do not identify the parameter.
+
+        ``"profile"``: where the likelihood (ML, to which a REML fit is refitted), maximised over
+        all other parameters, falls to the cut-off. A limit of 0 of a standard deviation, or of -1
+        or 1 of a correlation, says that it does not fall so far on that side.
     which : {"fixed", "variance", "all"}
         The parameters.
     ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
@@ -80,15 +75,7 @@ def conf_int(
         known = ", ".join(map(repr, METHODS))
         raise DataError(f"method = {method!r} is not available.\nDo:   give one of {known}.")
     found = METHODS[method](fit, Wanted(level, which, ddf))
-    return fit.frame.table(
-        {
-            "group": list(found.groups),
-            "term": list(found.terms),
-            "estimate": found.estimate,
-            "conf_low": found.conf_low,
-            "conf_high": found.conf_high,
-        }
-    )
+    return found.table(fit.frame)
 
 
 def wald(fit: Fit, wanted: Wanted) -> Intervals:
@@ -96,7 +83,7 @@ def wald(fit: Fit, wanted: Wanted) -> Intervals:
     if wanted.which == "fixed":
         return _wald_fixed(fit, wanted)
     variance = _wald_variance(fit, wanted.level)
-    return variance if wanted.which == "variance" else _joined(variance, _wald_fixed(fit, wanted))
+    return variance if wanted.which == "variance" else variance + _wald_fixed(fit, wanted)
 
 
 def _wald_fixed(fit: Fit, wanted: Wanted) -> Intervals:
@@ -125,14 +112,12 @@ def _wald_variance(fit: Fit, level: float) -> Intervals:
     return Intervals(found.groups, found.terms, found.estimate, low, high)
 
 
-def _joined(first: Intervals, second: Intervals) -> Intervals:
-    return Intervals(
-        groups=first.groups + second.groups,
-        terms=first.terms + second.terms,
-        estimate=np.append(first.estimate, second.estimate),
-        conf_low=np.append(first.conf_low, second.conf_low),
-        conf_high=np.append(first.conf_high, second.conf_high),
-    )
+def profiled(fit: Fit, wanted: Wanted) -> Intervals:
+    """Intervals from the profile of the likelihood."""
+    return profile_intervals(fit, level=wanted.level, which=wanted.which)
 
 
-METHODS: dict[IntervalMethod, Callable[[Fit, Wanted], Intervals]] = {"wald": wald}
+METHODS: dict[IntervalMethod, Callable[[Fit, Wanted], Intervals]] = {
+    "wald": wald,
+    "profile": profiled,
+}

@@ -1,0 +1,52 @@
+"""`Intervals`: one interval per parameter, by whatever method."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixedmodels.data import Frame
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """One interval per parameter, r of them.
+
+    Attributes
+    ----------
+    groups : tuple of str or None
+        The grouping factor, ``"Residual"``, or None for fixed effects.
+    terms : tuple of str
+        The column, ``cor(a, b)``, or ``"sd"``.
+    estimate, conf_low, conf_high : array (r,)
+        Of the parameter.
+    """
+
+    groups: tuple[str | None, ...]
+    terms: tuple[str, ...]
+    estimate: Vector
+    conf_low: Vector
+    conf_high: Vector
+
+    def __add__(self, other: "Intervals") -> "Intervals":
+        return Intervals(
+            groups=self.groups + other.groups,
+            terms=self.terms + other.terms,
+            estimate=np.append(self.estimate, other.estimate),
+            conf_low=np.append(self.conf_low, other.conf_low),
+            conf_high=np.append(self.conf_high, other.conf_high),
+        )
+
+    def table(self, frame: Frame) -> object:
+        """Table `group, term, estimate, conf_low, conf_high` in the library of `frame`."""
+        return frame.table(
+            {
+                "group": list(self.groups),
+                "term": list(self.terms),
+                "estimate": self.estimate,
+                "conf_low": self.conf_low,
+                "conf_high": self.conf_high,
+            }
+        )

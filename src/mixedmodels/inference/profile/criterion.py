@@ -1,0 +1,135 @@
+"""The ML criterion at any (theta, sigma), as a function of the covariances of the terms.
+
+With Sigma_k = T_k T_k' relative to sigma^2 the criterion is
+
+    log|V| + n log(2 pi sigma^2) + r^2 / sigma^2.
+
+Where one coefficient is held at beta_j = c instead of its best value,
+
+    r_c^2 = r^2 + (c - beta_j)^2 / C_jj
+    Z'V^-1 (y - X beta_c) = Z'V^-1 (y - X beta) - Z'V^-1 X C_j (c - beta_j) / C_jj
+
+so that no refit with another response is needed. Derivatives go through Sigma_k, in which the
+boundary is an ordinary point. Rows of T_k are held relative to the root-mean-square of their column
+of Z_k: everything is of order one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixedmodels.engine.problem import Problem
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """The criterion at one point.
+
+    Attributes
+    ----------
+    deviance
+        The criterion.
+    G : list of (q_k, q_k) arrays
+        Its derivatives in the scaled T_k T_k'.
+    share : float
+        r^2 / sigma^2.
+    variance : float
+        sigma^2, given or best.
+    slope : float
+        Its derivative in the held coefficient.
+    """
+
+    deviance: float
+    G: list[Vector]
+    share: float
+    variance: float
+    slope: float
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """The criterion of one problem."""
+
+    problem: Problem
+
+    @cached_property
+    def n(self) -> int:
+        """Rows."""
+        return len(self.problem.matrices.y)
+
+    @cached_property
+    def scales(self) -> list[Vector]:
+        """Per term the root-mean-squares of its columns."""
+        return self.problem.column_scales
+
+    @cached_property
+    def entries(self) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        """Per term the rows and columns of the entries of T that theta reaches."""
+        index = np.array(self.problem.theta_index, dtype=np.intp).reshape(-1, 3)
+        return [(index[index[:, 0] == k, 1], index[index[:, 0] == k, 2]) for k in self.terms]
+
+    @cached_property
+    def terms(self) -> range:
+        """The numbers of the terms."""
+        return range(len(self.problem.matrices.terms))
+
+    def place(self, k: int, row: int, column: int) -> int:
+        """Of an entry of T_k among all entries."""
+        before = sum(len(rows) for rows, _ in self.entries[:k])
+        rows, columns = self.entries[k]
+        return before + int(np.flatnonzero((rows == row) & (columns == column))[0])
+
+    def scaled(self, T: Sequence[Vector]) -> list[Vector]:
+        """Templates of the user's units with their rows in scale."""
+        return [s[:, None] * t for s, t in zip(self.scales, T, strict=True)]
+
+    def pack(self, matrices: Sequence[Vector]) -> Vector:
+        """The entries of every T, or of derivatives in them, one behind the other (m,)."""
+        pairs = zip(matrices, self.entries, strict=True)
+        return np.concatenate([np.empty(0), *(matrix[at] for matrix, at in pairs)])
+
+    def unpack(self, x: Vector) -> list[Vector]:
+        """The T whose entries are `x` (m,)."""
+        T, start = [], 0
+        for scale, at in zip(self.scales, self.entries, strict=True):
+            t = np.zeros((len(scale), len(scale)))
+            t[at] = x[start : start + len(at[0])]
+            start += len(at[0])
+            T.append(t)
+        return T
+
+    def evaluate(
+        self, T: list[Vector], sigma: float | None = None, held: tuple[int, float] | None = None
+    ) -> Evaluation:
+        """At scaled templates; sigma, and all coefficients but a held one, at their best."""
+        theta = self.pack([t / s[:, None] for t, s in zip(T, self.scales, strict=True)])
+        at = self.problem.slopes(theta)
+        r2, mix, slope = at.pwrss, np.zeros(len(at.beta) + 1), 0.0
+        mix[-1] = 1.0
+        if held is not None:
+            j, c = held
+            C_j = at.cov_beta_unscaled[:, j]
+            move = (c - at.beta[j]) / C_j[j]
+            r2 += move**2 * C_j[j]
+            mix[:-1] = -C_j * move
+            slope = 2 * self.n * move / r2
+        variance = r2 / self.n if sigma is None else sigma**2
+        G = [
+            (trace - gram @ mix @ mix / variance) / np.outer(scale, scale)
+            for trace, gram, scale in zip(at.traces, at.grams, self.scales, strict=True)
+        ]
+        share = r2 / variance
+        deviance = at.log_det + self.n * float(np.log(2 * np.pi * variance)) + share
+        return Evaluation(deviance, G, share, variance, slope)
+
+
+def lower_root(rows: Vector) -> Vector:
+    """Lower-triangular L with LL' = rows rows', its diagonal not negative."""
+    L = np.linalg.qr(rows.T)[1].T
+    root: Vector = L * np.where(np.diag(L) < 0, -1.0, 1.0)
+    return root

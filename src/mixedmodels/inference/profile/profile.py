@@ -1,0 +1,303 @@
+"""Profiles of all parameters of a model, and the intervals that they give.
+
+Bates & Watts (1988), Nonlinear Regression Analysis and Its Applications, section 6.1, for zeta;
+Venzon & Moolgavkar (1988), Applied Statistics 37, 87-94, for the intervals.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeVar, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+from scipy.interpolate import PchipInterpolator
+
+from mixedmodels.engine.templates import templates
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.labels import column_labels, group_names
+from mixedmodels.inference.contrast import require_level
+from mixedmodels.inference.interval import Intervals
+from mixedmodels.inference.profile.constrained import (
+    Constrained,
+    HeldCoefficient,
+    HeldCorrelation,
+    HeldDeviation,
+    HeldSigma,
+)
+from mixedmodels.inference.profile.criterion import Criterion
+from mixedmodels.inference.profile.path import Limit, Path, Point, start_of
+from mixedmodels.vocabulary import Which
+
+Vector = NDArray[np.float64]
+
+LEVELS = (0.5, 1.0, 1.5, 2.0, 2.6)
+"""Values of |zeta| at which a curve is computed: 2.6 covers intervals of 99 %."""
+
+LARGE = 20_000
+"""Rows from which several parameters are profiled at once."""
+
+NEARLY = 1e-3
+"""Diagonal of a T, relative to its size, below which it counts as singular here."""
+
+ELSEWHERE = 0.3
+"""How far from such a T another search starts."""
+
+WALD = 0.1
+"""First step from an estimate without a standard error, relative to the estimate."""
+
+
+EVERYWHERE = Limit(-np.inf, attained=False), Limit(np.inf, attained=False)
+POSITIVE = Limit(0.0, attained=False), Limit(np.inf, attained=False)
+NOT_NEGATIVE = Limit(0.0, attained=True), Limit(np.inf, attained=False)
+BETWEEN = Limit(-1.0, attained=True), Limit(1.0, attained=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """The profile of one parameter.
+
+    Attributes
+    ----------
+    group, term
+        As in the table of intervals.
+    estimate
+        At the maximum of the likelihood (ML).
+    values, zeta : array
+        Ascending; zeta is the signed root of the increase of the criterion.
+    """
+
+    group: str | None
+    term: str
+    estimate: float
+    values: Vector
+    zeta: Vector
+
+    def spline(self) -> PchipInterpolator:
+        """Zeta as a monotone function of the parameter."""
+        return PchipInterpolator(self.values, self.zeta)
+
+    def density(self, at: Vector) -> Vector:
+        """The density of the parameter if zeta is standard normal."""
+        spline = self.spline()
+        height: Vector = np.exp(-(spline(at) ** 2) / 2) / np.sqrt(2 * np.pi) * spline(at, 1)
+        return height
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Profiles of several parameters.
+
+    Attributes
+    ----------
+    curves
+        One per parameter.
+    """
+
+    fit: Fit
+    which: Which
+    curves: tuple[Curve, ...]
+
+    @property
+    def table(self) -> object:
+        """Table `group, term, value, zeta`."""
+        sizes = [len(curve.values) for curve in self.curves]
+        rows = [c for c, size in zip(self.curves, sizes, strict=True) for _ in range(size)]
+        return self.fit.frame.table(
+            {
+                "group": [curve.group for curve in rows],
+                "term": [curve.term for curve in rows],
+                "value": np.concatenate([np.empty(0), *(c.values for c in self.curves)]),
+                "zeta": np.concatenate([np.empty(0), *(c.zeta for c in self.curves)]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    group: str | None
+    term: str
+    held: Constrained
+    estimate: float
+    limits: tuple[Limit, Limit]
+    scale: float
+
+
+def profile(fit: Fit, *, which: Which = "all") -> Profile:
+    """Profile the likelihood (ML) in every parameter.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit by REML is fitted again by ML first, since REML criteria say nothing about fixed
+        effects.
+    which : {"fixed", "variance", "all"}
+        The parameters: fixed effects; standard deviations, correlations and sigma; or both.
+
+    Raises
+    ------
+    DataError
+        If `which` is not known.
+    """
+    best, parameters = _prepared(fit, which)
+
+    def curve(parameter: _Parameter) -> Curve:
+        points = [Point(parameter.estimate, 0.0, 0.0)]
+        for path in _paths(best, parameter):
+            for level in LEVELS:
+                if path.reach(level) == path.limit.value:
+                    break
+            points += path.points
+        points.sort(key=lambda p: p.value)
+        values, index = np.unique([p.value for p in points], return_index=True)
+        zeta = np.maximum.accumulate([points[i].zeta for i in index])
+        return Curve(parameter.group, parameter.term, parameter.estimate, values, zeta)
+
+    curves = _over(best, parameters, curve)
+    return Profile(fit, which, tuple(curves))
+
+
+def profile_intervals(fit: Fit, *, level: float = 0.95, which: Which = "all") -> Intervals:
+    """Where the criterion is the chi-square quantile above its minimum, by root finding.
+
+    A limit of 0 for a standard deviation, or of -1 or 1 for a correlation, says that the criterion
+    does not rise so far on that side. A correlation with a standard deviation of zero is not
+    defined, and neither are its limits.
+    """
+    require_level(level)
+    best, parameters = _prepared(fit, which)
+    z = float(special.ndtri(0.5 + level / 2))
+
+    def limits(parameter: _Parameter) -> tuple[float, float]:
+        low, high = [path.reach(z) for path in _paths(best, parameter)] or [np.nan, np.nan]
+        return low, high
+
+    found = np.array(_over(best, parameters, limits), dtype=np.float64).reshape(-1, 2)
+    return Intervals(
+        groups=tuple(p.group for p in parameters),
+        terms=tuple(p.term for p in parameters),
+        estimate=np.array([p.estimate for p in parameters]),
+        conf_low=found[:, 0],
+        conf_high=found[:, 1],
+    )
+
+
+Result = TypeVar("Result")
+
+
+def _over(
+    best: Fit, parameters: list[_Parameter], work: Callable[[_Parameter], Result]
+) -> list[Result]:
+    if len(best.matrices.y) < LARGE:
+        return [work(parameter) for parameter in parameters]
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(work, parameters))
+
+
+def _prepared(fit: Fit, which: Which) -> tuple[Fit, list[_Parameter]]:
+    if which not in get_args(Which):
+        known = ", ".join(map(repr, get_args(Which)))
+        raise DataError(f"which = {which!r} is not known.\nDo:   give one of {known}.")
+    best = fit
+    if fit.reml:
+        found = fit.problem.minimise(reml=False, control=fit.request.control)
+        best = replace(
+            fit,
+            reml=False,
+            theta=found.theta,
+            beta=found.beta,
+            sigma=found.sigma,
+            objective=found.deviance,
+            cov_beta_unscaled=found.cov_beta_unscaled,
+        )
+    return best, list(_parameters(best, which))
+
+
+def _parameters(fit: Fit, which: Which) -> Iterator[_Parameter]:
+    criterion = Criterion(fit.problem)
+    if which != "fixed":
+        yield from _variance_parameters(fit, criterion)
+        scale = fit.sigma / np.sqrt(2 * len(fit.matrices.y))
+        held = HeldSigma(criterion)
+        yield _Parameter("Residual", "sd", held, fit.sigma, POSITIVE, float(scale))
+    if which != "variance":
+        errors = fit.sigma * np.sqrt(np.diag(fit.cov_beta_unscaled))
+        for j, name in enumerate(fit.matrices.x_names):
+            yield _Parameter(
+                None,
+                name,
+                HeldCoefficient(criterion, j),
+                float(fit.beta[j]),
+                EVERYWHERE,
+                float(errors[j]),
+            )
+
+
+def _variance_parameters(fit: Fit, criterion: Criterion) -> Iterator[_Parameter]:
+    labels, groups = column_labels(fit.matrices), group_names(fit.matrices)
+    for k, (term, T) in enumerate(zip(fit.matrices.terms, _templates(fit), strict=True)):
+        group, names = groups[term.group], labels[k]
+        sd = fit.sigma * np.linalg.norm(T, axis=1)
+        for a, name in enumerate(names):
+            scale = WALD * (sd[a] if sd[a] else fit.sigma * np.sqrt(np.mean(T**2) + 1e-2))
+            yield _Parameter(
+                group,
+                name,
+                HeldDeviation(criterion, k, a),
+                float(sd[a]),
+                NOT_NEGATIVE,
+                float(scale),
+            )
+        if term.structure == "diagonal":
+            continue
+        cov = T @ T.T
+        for a in range(len(names)):
+            for b in range(a + 1, len(names)):
+                length = np.sqrt(cov[a, a] * cov[b, b])
+                corr = float(cov[a, b] / length) if length else np.nan
+                yield _Parameter(
+                    group,
+                    f"cor({names[a]}, {names[b]})",
+                    HeldCorrelation(criterion, k, a, b),
+                    float(np.clip(corr, -1, 1)),
+                    BETWEEN,
+                    WALD,
+                )
+
+
+def _templates(fit: Fit) -> list[Vector]:
+    sizes = [len(term.names) for term in fit.matrices.terms]
+    return list(templates(fit.theta, fit.problem.theta_index, sizes))
+
+
+def _paths(fit: Fit, parameter: _Parameter) -> tuple[Path, ...]:
+    """Both sides; none for a correlation with something that does not vary."""
+    if not np.isfinite(parameter.estimate):
+        return ()
+    T, held = _templates(fit), parameter.held
+    x = held.coordinates(T, fit.sigma)
+    start = start_of(
+        held,
+        parameter.estimate,
+        x,
+        best=fit.objective,
+        scale=parameter.scale,
+        at_limit=any(
+            limit.attained and abs(limit.value - parameter.estimate) <= NEARLY * parameter.scale
+            for limit in parameter.limits
+        ),
+    )
+    restarts: tuple[Vector, ...] = ()
+    if _is_nearly_singular(fit):
+        # The criterion is flat by symmetry at a singular T, where another point may be lower.
+        scales = fit.problem.column_scales
+        moved = [t + ELSEWHERE * np.diag(1 / s) for t, s in zip(T, scales, strict=True)]
+        restarts = (held.coordinates(moved, fit.sigma),)
+    return tuple(Path(held, start, limit, restarts) for limit in parameter.limits)
+
+
+def _is_nearly_singular(fit: Fit) -> bool:
+    scaled = Criterion(fit.problem).scaled(_templates(fit))
+    return any(bool(np.any(np.abs(np.diag(t)) < NEARLY)) for t in scaled)

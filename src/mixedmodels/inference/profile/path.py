@@ -179,6 +179,17 @@ class Path:
             value = self._ahead(point, z)
         return value
 
+    def walk(self, levels: tuple[float, ...]) -> None:
+        """Compute points at about these values of |zeta|, ascending, as far as the limit."""
+        point, limit = Point(self.start.estimate, 0.0, 0.0), self.limit
+        for level in levels:
+            if abs(point.zeta) >= level or point.value == limit.value:
+                continue
+            value = self._ahead(point, level)
+            if self.sign * (limit.value - value) <= 0:
+                value = limit.value if limit.attained else (point.value + limit.value) / 2
+            point = self.at(value)
+
     def _ahead(self, point: Point, z: float) -> float:
         """The value at which zeta, were it linear, would be there."""
         slope = point.slope if point.zeta else 1 / self.start.scale

@@ -33,8 +33,8 @@ from mixedmodels.vocabulary import Which
 
 Vector = NDArray[np.float64]
 
-LEVELS = (0.5, 1.0, 1.5, 2.0, 2.6)
-"""Values of |zeta| at which a curve is computed: 2.6 covers intervals of 99 %."""
+LEVELS = (0.4, 0.8, 1.2, 1.6, 2.0, 2.4, 2.8)
+"""Values of |zeta| near which a curve is computed: they cover intervals of 99 %."""
 
 LARGE = 20_000
 """Rows from which several parameters are profiled at once."""
@@ -146,9 +146,7 @@ def profile(fit: Fit, *, which: Which = "all") -> Profile:
     def curve(parameter: _Parameter) -> Curve:
         points = [Point(parameter.estimate, 0.0, 0.0)]
         for path in _paths(best, parameter):
-            for level in LEVELS:
-                if path.reach(level) == path.limit.value:
-                    break
+            path.walk(LEVELS)
             points += path.points
         points.sort(key=lambda p: p.value)
         values, index = np.unique([p.value for p in points], return_index=True)

@@ -7,12 +7,13 @@ Every other entry stays free.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.inference.profile.criterion import Criterion, lower_root
+from mixedmodels.inference.profile.criterion import Criterion, Entry, lower_root
 
 Vector = NDArray[np.float64]
 
@@ -72,7 +73,7 @@ class HeldSigma:
         return Value(at.deviance, self.criterion.pack(slopes_in_T(at.G, T)), slope)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HeldDeviation:
     """The standard deviation of column `a` of term `k` is held; the last coordinate is log sigma.
 
@@ -88,36 +89,36 @@ class HeldDeviation:
         roots = self.criterion.scaled(T)
         if self._order != sorted(self._order):
             roots[self.k] = lower_root(roots[self.k][self._order])
-        return np.append(np.delete(self.criterion.pack(roots), self._place), np.log(sigma))
+        return np.append(self.criterion.pack(roots)[self._entry.free], np.log(sigma))
 
     def evaluate(self, value: float, x: Vector) -> Value:
         """The criterion at a standard deviation of `value`."""
         sigma, scale = float(np.exp(x[-1])), self.criterion.scales[self.k][self.a]
         first = value * scale / sigma
-        roots = self.criterion.unpack(np.insert(x[:-1], self._place, first))
+        roots = self.criterion.unpack(self._entry.among(first, x[:-1]))
         at = self.criterion.evaluate(restored(roots, self.k, self._order), sigma=sigma)
         D = slopes_in_T(reordered(at.G, self.k, self._order), roots)
         entries = self.criterion.pack(D)
-        slope = float(entries[self._place])
+        slope = float(entries[self._entry.place])
         in_log_sigma = 2 * (self.criterion.n - at.share) - slope * first
-        gradient = np.append(np.delete(entries, self._place), in_log_sigma)
+        gradient = np.append(entries[self._entry.free], in_log_sigma)
         return Value(at.deviance, gradient, slope * scale / sigma)
 
-    @property
+    @cached_property
     def _order(self) -> list[int]:
         q = len(self.criterion.scales[self.k])
         return list(range(q)) if self._is_diagonal else first_of([self.a], q)
 
-    @property
-    def _place(self) -> int:
-        return self.criterion.place(self.k, *[self.a if self._is_diagonal else 0] * 2)
+    @cached_property
+    def _entry(self) -> Entry:
+        return self.criterion.entry(self.k, *[self.a if self._is_diagonal else 0] * 2)
 
-    @property
+    @cached_property
     def _is_diagonal(self) -> bool:
         return self.criterion.problem.matrices.terms[self.k].structure == "diagonal"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HeldCorrelation:
     """The correlation of columns `a` and `b` of term `k` is held; sigma is at its best.
 
@@ -137,11 +138,11 @@ class HeldCorrelation:
         root[1, 1] = np.log(np.hypot(root[1, 0], root[1, 1]))
         root[0, 0] = np.log(root[0, 0])
         roots[self.k] = root
-        return np.delete(self.criterion.pack(roots), self._place)
+        return self.criterion.pack(roots)[self._entry.free]
 
     def evaluate(self, value: float, x: Vector) -> Value:
         """The criterion at a correlation of `value`."""
-        roots = self.criterion.unpack(np.insert(x, self._place, 0.0))
+        roots = self.criterion.unpack(self._entry.among(0.0, x))
         root = roots[self.k]
         sine = float(np.sqrt(1 - value**2))
         root[0, 0], length = np.exp(root[0, 0]), float(np.exp(root[1, 1]))
@@ -153,15 +154,15 @@ class HeldCorrelation:
         slope = length * (d[1, 0] - turn)
         d[1, 1] = length * (d[1, 0] * value + d[1, 1] * sine)
         d[0, 0] *= root[0, 0]
-        return Value(at.deviance, np.delete(self.criterion.pack(D), self._place), float(slope))
+        return Value(at.deviance, self.criterion.pack(D)[self._entry.free], float(slope))
 
-    @property
+    @cached_property
     def _order(self) -> list[int]:
         return first_of([self.a, self.b], len(self.criterion.scales[self.k]))
 
-    @property
-    def _place(self) -> int:
-        return self.criterion.place(self.k, 1, 0)
+    @cached_property
+    def _entry(self) -> Entry:
+        return self.criterion.entry(self.k, 1, 0)
 
 
 def first_of(chosen: list[int], q: int) -> list[int]:

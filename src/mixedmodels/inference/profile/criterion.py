@@ -17,6 +17,7 @@ of Z_k: everything is of order one.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,36 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """One of all entries of the roots that is held, or follows from others.
+
+    Attributes
+    ----------
+    place
+        Among all.
+    count
+        Of all.
+    """
+
+    place: int
+    count: int
+
+    @cached_property
+    def free(self) -> NDArray[np.bool_]:
+        """All but this one."""
+        free = np.ones(self.count, dtype=np.bool_)
+        free[self.place] = False
+        return free
+
+    def among(self, value: float, others: Vector) -> Vector:
+        """All entries, this one in its place."""
+        entries = np.empty(self.count)
+        entries[self.free] = others
+        entries[self.place] = value
+        return entries
+
+
+@dataclass(frozen=True)
 class Criterion:
     """The criterion of one problem."""
 
@@ -68,6 +99,17 @@ class Criterion:
         return self.problem.column_scales
 
     @cached_property
+    def areas(self) -> list[Vector]:
+        """Per term the products of two scales."""
+        return [np.outer(scale, scale) for scale in self.scales]
+
+    @cached_property
+    def slices(self) -> list[slice]:
+        """Per term the place of its entries among all."""
+        ends = np.cumsum([0, *(len(rows) for rows, _ in self.entries)]).tolist()
+        return [slice(a, b) for a, b in pairwise(ends)]
+
+    @cached_property
     def entries(self) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
         """Per term the rows and columns of the entries of T that theta reaches."""
         index = np.array(self.problem.theta_index, dtype=np.intp).reshape(-1, 3)
@@ -78,11 +120,11 @@ class Criterion:
         """The numbers of the terms."""
         return range(len(self.problem.matrices.terms))
 
-    def place(self, k: int, row: int, column: int) -> int:
-        """Of an entry of T_k among all entries."""
-        before = sum(len(rows) for rows, _ in self.entries[:k])
+    def entry(self, k: int, row: int, column: int) -> Entry:
+        """An entry of T_k among all entries."""
         rows, columns = self.entries[k]
-        return before + int(np.flatnonzero((rows == row) & (columns == column))[0])
+        within = int(np.flatnonzero((rows == row) & (columns == column))[0])
+        return Entry(int(self.slices[k].start) + within, int(self.slices[-1].stop))
 
     def scaled(self, T: Sequence[Vector]) -> list[Vector]:
         """Templates of the user's units with their rows in scale."""
@@ -95,11 +137,10 @@ class Criterion:
 
     def unpack(self, x: Vector) -> list[Vector]:
         """The T whose entries are `x` (m,)."""
-        T, start = [], 0
-        for scale, at in zip(self.scales, self.entries, strict=True):
-            t = np.zeros((len(scale), len(scale)))
-            t[at] = x[start : start + len(at[0])]
-            start += len(at[0])
+        T = []
+        for area, at, here in zip(self.areas, self.entries, self.slices, strict=True):
+            t = np.zeros(area.shape)
+            t[at] = x[here]
             T.append(t)
         return T
 
@@ -120,8 +161,8 @@ class Criterion:
             slope = 2 * self.n * move / r2
         variance = r2 / self.n if sigma is None else sigma**2
         G = [
-            (trace - gram @ mix @ mix / variance) / np.outer(scale, scale)
-            for trace, gram, scale in zip(at.traces, at.grams, self.scales, strict=True)
+            (trace - gram @ mix @ mix / variance) / area
+            for trace, gram, area in zip(at.traces, at.grams, self.areas, strict=True)
         ]
         share = r2 / variance
         deviance = at.log_det + self.n * float(np.log(2 * np.pi * variance)) + share

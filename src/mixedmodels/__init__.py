@@ -12,11 +12,30 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mixedmodels import datasets, errors, planning
-    from mixedmodels.api import compare, lmm
+    from mixedmodels.api import (
+        bootstrap_compare,
+        compare,
+        lmm,
+        power,
+        power_curve,
+        sample_size,
+    )
     from mixedmodels.engine.settings import Control
     from mixedmodels.model import LinearMixedModel
 
-__all__ = ["Control", "LinearMixedModel", "compare", "datasets", "errors", "lmm", "planning"]
+__all__ = [
+    "Control",
+    "LinearMixedModel",
+    "bootstrap_compare",
+    "compare",
+    "datasets",
+    "errors",
+    "lmm",
+    "planning",
+    "power",
+    "power_curve",
+    "sample_size",
+]
 
 __version__ = "0.1.0"
 
@@ -24,8 +43,12 @@ _MODULES = ("datasets", "errors", "planning")
 _HOMES = {
     "Control": "mixedmodels.engine.settings",
     "LinearMixedModel": "mixedmodels.model",
+    "bootstrap_compare": "mixedmodels.api",
     "compare": "mixedmodels.api",
     "lmm": "mixedmodels.api",
+    "power": "mixedmodels.api",
+    "power_curve": "mixedmodels.api",
+    "sample_size": "mixedmodels.api",
 }
 
 if not TYPE_CHECKING:  # a type checker would take every misspelt name for an `object`

@@ -73,6 +73,10 @@ class DroppedColumnsWarning(MixedModelsWarning):
     """Columns of the fixed part are linear combinations of earlier ones and were dropped."""
 
 
+class StoppedEarlyWarning(MixedModelsWarning):
+    """A run of many replicates was interrupted; its result holds those that were done."""
+
+
 def _rebuild_formula_error(
     message: str, formula: str, position: int | None, length: int
 ) -> FormulaError:

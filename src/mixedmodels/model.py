@@ -1,6 +1,6 @@
 """`LinearMixedModel`: the user's object, a façade of one-line methods over one `Fit`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from mixedmodels.fit import (
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference import coefficients, tests_of_coefficients
 from mixedmodels.inference.anova import anova
+from mixedmodels.inference.bootstrap import bootstrap
 from mixedmodels.inference.drop1 import drop1
 from mixedmodels.inference.icc import icc
 from mixedmodels.inference.intervals import conf_int
@@ -34,12 +35,14 @@ from mixedmodels.inference.ranova import ranova
 from mixedmodels.inference.rotation import re_pca
 from mixedmodels.inference.variance_information import cov_variance
 from mixedmodels.plots import Plots
+from mixedmodels.plots.bootstrapped import BootstrappedModel
 from mixedmodels.plots.profiled import ProfiledModel
 from mixedmodels.prediction.predict import predict
 from mixedmodels.prediction.simulate import simulate
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.report.summary import Summary, summarise
 from mixedmodels.vocabulary import (
+    BootstrapKind,
     DegreesOfFreedom,
     DropTest,
     Interval,
@@ -133,6 +136,8 @@ class LinearMixedModel:
         method: IntervalMethod = "wald",
         which: Which = "fixed",
         ddf: DegreesOfFreedom = "satterthwaite",
+        n: int = 1000,
+        seed: Seed = None,
     ) -> object:
         """Table `group, term, estimate, conf_low, conf_high`; the group of a fixed effect is null.
 
@@ -140,13 +145,20 @@ class LinearMixedModel:
         ----------
         level : float
             Coverage.
-        method : {"wald"}
-            t intervals of fixed effects; of standard deviations normal on the log scale and of
-            correlations on Fisher's z scale, null where a covariance is singular.
+        method : {"wald", "profile", "bootstrap"}
+            ``"wald"``: t intervals of fixed effects; of standard deviations normal on the log scale
+            and of correlations on Fisher's z scale, null where a covariance is singular.
+            ``"profile"``: from the profile of the likelihood (ML), the limits found to 1e-6; a
+            limit of 0, -1 or 1 says that the data do not rule it out. ``"bootstrap"``: percentiles
+            of `n` parametric samples.
         which : {"fixed", "variance", "all"}
             The parameters; standard deviations and correlations for the variance part.
         ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
             Degrees of freedom of t intervals.
+        n : int
+            Samples of the bootstrap.
+        seed : int or Generator, optional
+            Their randomness.
 
         Examples
         --------
@@ -159,7 +171,7 @@ class LinearMixedModel:
         2   Subject  cor(Intercept, Days)      0.07     -0.52       0.61
         3  Residual                    sd     25.59     22.80      28.72
         """
-        return conf_int(self.fit, level, method=method, which=which, ddf=ddf)
+        return conf_int(self.fit, level, method=method, which=which, ddf=ddf, n=n, seed=seed)
 
     def cov_variance(self, scale: VarianceScale = "sd") -> pd.DataFrame:
         """Covariance of the estimated variance parameters, labelled by `group` and `term`.
@@ -602,6 +614,60 @@ class LinearMixedModel:
         2       NaN  Intercept   1527.50   1486.45    1568.55
         """
         return ProfiledModel(profile(self.fit, which=which))
+
+    def bootstrap(
+        self,
+        n: int = 1000,
+        *,
+        kind: BootstrapKind = "parametric",
+        statistic: Callable[["LinearMixedModel"], object] | None = None,
+        seed: Seed = None,
+    ) -> BootstrappedModel:
+        """Estimates in other samples.
+
+        Parameters
+        ----------
+        n : int
+            Samples. Replicate i is the same for one seed whatever `n`, the number of threads and
+            that of workers are.
+        kind : {"parametric", "residual", "case"}
+            New random effects and residuals from the fitted normal distributions; drawn with
+            replacement from the fit's own, stretched to the estimated variances (Carpenter,
+            Goldstein & Rasbash 2003); or whole levels of the outermost grouping factor, which
+            believes in nothing but the independence of the groups.
+        statistic : callable, optional
+            A function of a `LinearMixedModel` that gives a number, a dict, a Series or an array. By
+            default all parameters, R² and intraclass correlations, without a return to Python.
+        seed : int or Generator, optional
+            The randomness.
+
+        Returns
+        -------
+        BootstrappedModel
+            `conf_int(level, method)`, `table`, `plot()`, and the counts of singular and failed
+            replicates.
+
+        Raises
+        ------
+        DataError
+            If an option is not known, the statistic gives no numbers, or whole groups are asked for
+            where factors are crossed.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> model.bootstrap(500, seed=1).conf_int().round(1).loc[4:5, ["term", "estimate"]]
+                term  estimate
+        4  Intercept     251.4
+        5       Days      10.5
+        >>> ratio = model.bootstrap(200, statistic=lambda m: m.params["Days"] / m.sigma, seed=1)
+        >>> ratio.replicates.shape
+        (200, 1)
+        """
+        return BootstrappedModel(
+            bootstrap(self.fit, n, kind=kind, statistic=statistic, seed=seed, wrap=LinearMixedModel)
+        )
 
     def ranova(self) -> object:
         """Likelihood-ratio tests of the random terms, each left out or reduced in turn.

@@ -46,6 +46,14 @@ VarianceScale = Literal["sd", "var", "theta"]
 
 SumOfSquares = Literal[1, 2, 3]
 
+PowerMethod = Literal["satterthwaite", "kenward-roger", "lrt", "normal"]
+"""How every replicate of a power analysis is tested."""
+
+BootstrapKind = Literal["parametric", "residual", "case"]
+"""What is drawn anew: the model's distributions, its residuals and effects, or whole groups."""
+
+BootstrapInterval = Literal["percentile", "basic", "bca"]
+
 DropTest = Literal["lrt", "f"]
 """How dropping a fixed term is tested: by a likelihood ratio or an F test."""
 

@@ -11,7 +11,19 @@ import mixedmodels as mm
 from mixedmodels import _native
 from tests.architecture.source import PACKAGE, PROJECT, tree
 
-PUBLIC = ["Control", "LinearMixedModel", "compare", "datasets", "errors", "lmm", "planning"]
+PUBLIC = [
+    "Control",
+    "LinearMixedModel",
+    "bootstrap_compare",
+    "compare",
+    "datasets",
+    "errors",
+    "lmm",
+    "planning",
+    "power",
+    "power_curve",
+    "sample_size",
+]
 
 MODEL = [
     "params",
@@ -52,6 +64,16 @@ MODEL = [
     "predict",
     "ranova",
     "drop1",
+    "profile",
+    "bootstrap",
+    "simulate",
+    "anova",
+    "contrast",
+    "t_test",
+    "wald_test",
+    "influence",
+    "check",
+    "plot",
 ]
 
 ERRORS = [
@@ -62,6 +84,7 @@ ERRORS = [
     "SingularFitWarning",
     "ConvergenceWarning",
     "DroppedColumnsWarning",
+    "StoppedEarlyWarning",
 ]
 
 

@@ -73,6 +73,7 @@ impl PlanLike<'_> {
             return Ok(None);
         };
         let method = match name.as_str() {
+            "wald" => Method::Wald,
             "satterthwaite" => Method::Satterthwaite,
             "kenward-roger" => Method::KenwardRoger,
             _ => return Err(PyValueError::new_err(format!("unknown method {name:?}"))),
@@ -158,13 +159,14 @@ impl Refits {
         let mut pieces = vec![];
         if let Some(h) = hypothesis {
             let (square, components) = (h.q * h.q, m + 1);
-            let (first, second) = match h.method {
-                Method::Satterthwaite => (m, 0),
-                Method::KenwardRoger => (components, components * (components + 1) / 2),
+            let (first, spread, second) = match h.method {
+                Method::Wald => (0, 0, 0),
+                Method::Satterthwaite => (m, components, 0),
+                Method::KenwardRoger => (components, components, components * (components + 1) / 2),
             };
             pieces.push(table(square, &|r| part(r, 0))?);
             pieces.push(table(first * square, &|r| part(r, 1))?);
-            pieces.push(table(components * components, &|r| part(r, 2))?);
+            pieces.push(table(spread * spread, &|r| part(r, 2))?);
             pieces.push(table(second * square, &|r| part(r, 3))?);
         }
         Ok(Self {

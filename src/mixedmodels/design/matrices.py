@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,11 @@ class Grouping:
     columns: tuple[str, ...]
     codes: Int32
     levels: tuple[Any, ...]
+
+    def rows(self) -> list[NDArray[np.int64]]:
+        """The rows of every level, in row order."""
+        order = np.argsort(self.codes, kind="stable")
+        return np.split(order, np.searchsorted(self.codes[order], np.arange(1, len(self.levels))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,19 @@ class ModelMatrices:
     kept: Mask
     index: pd.Index
     n_missing: int
+
+    def take(self, rows: Mask | NDArray[np.int64]) -> ModelMatrices:
+        """The matrices on some of their rows, repeated ones too; levels and columns stay."""
+        return replace(
+            self,
+            y=self.y[rows],
+            X=np.asfortranarray(self.X[rows]),
+            groupings=tuple(replace(g, codes=g.codes[rows]) for g in self.groupings),
+            terms=tuple(replace(t, Z=np.asfortranarray(t.Z[rows])) for t in self.terms),
+            weights=None if self.weights is None else self.weights[rows],
+            offset=None if self.offset is None else self.offset[rows],
+            index=self.index[rows],
+        )
 
 
 @dataclass(frozen=True, slots=True)

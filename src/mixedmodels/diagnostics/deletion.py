@@ -13,8 +13,6 @@ Pearson residual. Three ways lead there; the cheapest that applies is taken:
 - **again**: solve the equations of the remaining rows. For few, large levels.
 """
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
@@ -125,7 +123,7 @@ def _by_rows(fit: Fit, group: int, eq: Equations, X: Vector) -> Vector:
     C = fit.cov_beta_unscaled
     e = residuals(fit, "pearson").to_numpy()
     out = np.empty((len(grouping.levels), X.shape[1]))
-    by_level = rows_of_levels(grouping.codes, len(grouping.levels))
+    by_level = grouping.rows()
     reduced = eq.reduced_rows(np.concatenate(by_level))
     stop = 0
     for level, rows in enumerate(by_level):
@@ -151,7 +149,7 @@ def _again(fit: Fit, group: int) -> Vector:
     T = templates(fit.theta, fit.problem.theta_index, [len(term.names) for term in m.terms])
     return np.array(
         [
-            _least_squares(matrices_of(m, grouping.codes != level), T)
+            _least_squares(m.take(grouping.codes != level), T)
             for level in range(len(grouping.levels))
         ]
     )
@@ -170,26 +168,6 @@ def _least_squares(m: ModelMatrices, T: tuple[Vector, ...]) -> Vector:
     if np.linalg.eigvalsh(unit)[0] < LOST**2:
         return np.full(X.shape[1], np.nan)
     return np.asarray(np.linalg.solve(unit, reduced.T @ (eq.root_weights * y) / scale) / scale)
-
-
-def matrices_of(m: ModelMatrices, rows: NDArray[np.bool_]) -> ModelMatrices:
-    """The matrices on some of their rows; levels and columns stay as they are."""
-    return replace(
-        m,
-        y=m.y[rows],
-        X=np.asfortranarray(m.X[rows]),
-        groupings=tuple(replace(g, codes=g.codes[rows]) for g in m.groupings),
-        terms=tuple(replace(t, Z=np.asfortranarray(t.Z[rows])) for t in m.terms),
-        weights=None if m.weights is None else m.weights[rows],
-        offset=None if m.offset is None else m.offset[rows],
-        index=m.index[rows],
-    )
-
-
-def rows_of_levels(codes: NDArray[np.int32], levels: int) -> list[Int]:
-    """The rows of every level, in row order."""
-    order = np.argsort(codes, kind="stable")
-    return np.split(order, np.searchsorted(codes[order], np.arange(1, levels)))
 
 
 def _sums(codes: NDArray[np.int32], columns: Vector, levels: int) -> Vector:

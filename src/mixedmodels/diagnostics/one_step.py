@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.diagnostics.deletion import LOST, matrices_of
+from mixedmodels.diagnostics.deletion import LOST
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.templates import templates
 from mixedmodels.errors import DataError
@@ -38,7 +38,7 @@ def without_levels_one_step(fit: Fit, group: int) -> Vector:
     inverse = half[: len(fit.theta), : len(fit.theta)]
     out = np.full((len(grouping.levels), len(fit.beta)), np.nan)
     for level in range(len(out)):
-        left = matrices_of(m, grouping.codes != level)
+        left = m.take(grouping.codes != level)
         if _determined(left.X):
             problem = Problem(left)
             _, gradient = problem.gradient(fit.theta, reml=fit.reml)

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mixedmodels.diagnostics.deletion import matrices_of
 from mixedmodels.engine.batch import draw
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -151,7 +150,7 @@ def scaled_tests(
 
 def _drawn(fit: Fit, rows: NDArray[np.bool_], key: Key, first: int, count: int) -> Vector:
     """Responses of some of the rows, as new samples of the groups would give them."""
-    m = fit.matrices if rows.all() else matrices_of(fit.matrices, rows)
+    m = fit.matrices if rows.all() else fit.matrices.take(rows)
     mean = marginal_mean(m.X, fit.beta, m.offset)
     return draw(m, replace(draws_of(fit, key), mean=mean), first, count)
 

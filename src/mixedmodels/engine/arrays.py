@@ -1,6 +1,7 @@
 """Model matrices in the layout that the native engine reads without a copy."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +36,24 @@ class Arrays:
 def arrays_of(m: ModelMatrices) -> Arrays:
     """The arrays of a design."""
     return Arrays(
-        X=np.asfortranarray(m.X),
-        groups=[(np.ascontiguousarray(g.codes), len(g.levels)) for g in m.groupings],
-        terms=[(t.group, np.asfortranarray(t.Z), t.structure) for t in m.terms],
-        weights=None if m.weights is None else np.ascontiguousarray(m.weights),
+        X=columns(m.X),
+        groups=[(in_rows(g.codes), len(g.levels)) for g in m.groupings],
+        terms=[(t.group, columns(t.Z), t.structure) for t in m.terms],
+        weights=None if m.weights is None else in_rows(m.weights),
     )
+
+
+Number = TypeVar("Number", bound=np.generic)
+
+
+def in_rows(values: NDArray[Number]) -> NDArray[Number]:
+    """In C order and aligned, which arrays from another process may not be."""
+    return np.require(values, requirements=["C_CONTIGUOUS", "ALIGNED"])
+
+
+def columns(values: Vector) -> Vector:
+    """In Fortran order and aligned."""
+    return np.require(values, requirements=["F_CONTIGUOUS", "ALIGNED"])
 
 
 def without_offset(m: ModelMatrices, values: Vector) -> Vector:

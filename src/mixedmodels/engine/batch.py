@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mixedmodels import _native
 from mixedmodels.design import ModelMatrices
-from mixedmodels.engine.arrays import arrays_of, without_offset
+from mixedmodels.engine.arrays import arrays_of, columns, in_rows, without_offset
 from mixedmodels.vocabulary import Shape
 
 Vector = NDArray[np.float64]
@@ -61,7 +61,7 @@ class RefitPlan:
         theta from which every search starts, best the one that was drawn from.
     L : array (q, p), optional
         A hypothesis that will be tested.
-    pieces : {"satterthwaite", "kenward-roger"}, optional
+    pieces : {"wald", "satterthwaite", "kenward-roger"}, optional
         The method by which it will be.
     max_evaluations, tolerance
         As in `Control`; the tolerance is tighter, since another evaluation costs little and the
@@ -71,9 +71,22 @@ class RefitPlan:
     reml: bool
     start: Vector
     L: Vector | None = None
-    pieces: Literal["satterthwaite", "kenward-roger"] | None = None
+    pieces: Literal["wald", "satterthwaite", "kenward-roger"] | None = None
     max_evaluations: int = 1000
     tolerance: float = 1e-10
+
+
+@dataclass(frozen=True, slots=True)
+class WaldPieces:
+    """What a test with known variances needs of r fits, for one hypothesis L (q, p).
+
+    Attributes
+    ----------
+    covariance : array (r, q, q)
+        L C L' with C = (X'V^-1 X)^-1, relative to sigma^2.
+    """
+
+    covariance: Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +130,9 @@ class KenwardRogerPieces:
     bends: Vector
 
 
+Pieces = WaldPieces | SatterthwaitePieces | KenwardRogerPieces
+
+
 @dataclass(frozen=True, slots=True)
 class Refits:
     """r fits of one design; a replicate that failed is a row of nan.
@@ -137,7 +153,7 @@ class Refits:
         Relative covariance parameters, in the order of `model.theta`.
     beta, bse : array (r, p)
         Fixed effects and their standard errors.
-    pieces : SatterthwaitePieces or KenwardRogerPieces, optional
+    pieces : WaldPieces, SatterthwaitePieces or KenwardRogerPieces, optional
         For the hypothesis of the call, if there was one.
     """
 
@@ -149,7 +165,7 @@ class Refits:
     theta: Vector
     beta: Vector
     bse: Vector
-    pieces: SatterthwaitePieces | KenwardRogerPieces | None = None
+    pieces: Pieces | None = None
 
     def __len__(self) -> int:
         return len(self.status)
@@ -170,13 +186,13 @@ class Refits:
 def draw(matrices: ModelMatrices, draws: Draws, first: int, count: int) -> Vector:
     """Responses of the replicates `first` to `first + count - 1`, (n, count), Fortran order."""
     a = arrays_of(matrices)
-    rows = _native.draw(a.X, a.groups, a.terms, a.weights, draws, first, count)
+    rows = _native.draw(a.X, a.groups, a.terms, a.weights, _aligned(draws), first, count)
     return rows.T
 
 
 def refit(native: _native.Problem, matrices: ModelMatrices, Y: Vector, plan: RefitPlan) -> Refits:
     """Fit every column of `Y` (n, r): kept rows, offset not yet subtracted."""
-    found = native.refit(np.asfortranarray(without_offset(matrices, Y)), plan)
+    found = native.refit(columns(without_offset(matrices, Y)), plan)
     return _named(found, plan, native.n_theta)
 
 
@@ -189,9 +205,14 @@ def refit_drawn(
     plan: RefitPlan,
 ) -> Refits:
     """Fit the replicates `first` to `first + count - 1` of a distribution."""
-    mean = np.ascontiguousarray(without_offset(matrices, draws.mean))
-    found = native.refit_drawn(replace(draws, mean=mean), first, count, plan)
+    centred = replace(draws, mean=without_offset(matrices, draws.mean))
+    found = native.refit_drawn(_aligned(centred), first, count, plan)
     return _named(found, plan, native.n_theta)
+
+
+def _aligned(draws: Draws) -> Draws:
+    roots = tuple(in_rows(root) for root in draws.roots)
+    return replace(draws, mean=in_rows(draws.mean), roots=roots, key=in_rows(draws.key))
 
 
 def _named(found: _native.Refits, plan: RefitPlan, m: int) -> Refits:
@@ -208,12 +229,12 @@ def _named(found: _native.Refits, plan: RefitPlan, m: int) -> Refits:
     )
 
 
-def _pieces(
-    found: _native.Refits, plan: RefitPlan, m: int
-) -> SatterthwaitePieces | KenwardRogerPieces:
+def _pieces(found: _native.Refits, plan: RefitPlan, m: int) -> Pieces:
     covariance, first, spread, second = found.pieces
     r, q = len(covariance), 0 if plan.L is None else len(plan.L)
     covariance = covariance.reshape(r, q, q)
+    if plan.pieces == "wald":
+        return WaldPieces(covariance)
     spread = spread.reshape(r, m + 1, m + 1)
     if plan.pieces == "satterthwaite":
         return SatterthwaitePieces(covariance, first.reshape(r, m, q, q), spread)
@@ -223,20 +244,18 @@ def _pieces(
 
 def joined(parts: Sequence[Refits]) -> Refits:
     """Several batches of one job as one, in their order."""
-    columns = {
+    joint = {
         field.name: np.concatenate([getattr(part, field.name) for part in parts])
         for field in fields(Refits)
         if field.name != "pieces"
     }
-    return Refits(**columns, pieces=_joined_pieces([part.pieces for part in parts]))
+    return Refits(**joint, pieces=_joined_pieces([part.pieces for part in parts]))
 
 
-def _joined_pieces(
-    parts: Sequence[SatterthwaitePieces | KenwardRogerPieces | None],
-) -> SatterthwaitePieces | KenwardRogerPieces | None:
+def _joined_pieces(parts: Sequence[Pieces | None]) -> Pieces | None:
     first = parts[0]
     if first is None:
         return None
     names = [field.name for field in fields(first)]
-    columns = {n: np.concatenate([getattr(part, n) for part in parts]) for n in names}
-    return type(first)(**columns)
+    joint = {n: np.concatenate([getattr(part, n) for part in parts]) for n in names}
+    return type(first)(**joint)

@@ -16,13 +16,17 @@ from mixedmodels._native import Information as Information
 from mixedmodels._native import KenwardRoger as KenwardRoger
 from mixedmodels._native import Slopes as Slopes
 from mixedmodels.design import ModelMatrices
-from mixedmodels.engine.arrays import arrays_of, without_offset
+from mixedmodels.engine.arrays import arrays_of, in_rows, without_offset
 from mixedmodels.engine.batch import Draws, RefitPlan, Refits, refit, refit_drawn
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
 
 Vector = NDArray[np.float64]
+
+
+INSIDE = 0.05
+"""Least diagonal of a T, relative to the residual, from which a refit starts."""
 
 
 @dataclass(frozen=True)
@@ -128,12 +132,22 @@ class Problem:
         return problem
 
     def _checked_plan(self, plan: RefitPlan) -> RefitPlan:
-        L = None if plan.L is None else np.ascontiguousarray(plan.L, dtype=np.float64)
-        return replace(plan, start=self.checked(plan.start), L=L)
+        L = None if plan.L is None else in_rows(np.asarray(plan.L, dtype=np.float64))
+        return replace(plan, start=self._inside(self.checked(plan.start)), L=L)
+
+    def _inside(self, theta: Vector) -> Vector:
+        """`theta` with small variances where it has none: from zero, where the criterion is even,
+        no search would start.
+        """
+        moved = theta.copy()
+        for i, (term, row, column) in enumerate(self.theta_index):
+            if row == column:
+                moved[i] = max(moved[i], INSIDE / self.column_scales[term][row])
+        return moved
 
     def checked(self, theta: Sequence[float] | Vector) -> Vector:
         """`theta` as an array, or a DataError if its length or values do not fit."""
-        values = np.asarray(theta, dtype=np.float64)
+        values = in_rows(np.asarray(theta, dtype=np.float64))
         if values.shape != (self.n_theta,) or not np.isfinite(values).all():
             raise DataError(
                 f"theta must be {self.n_theta} finite numbers, but has shape {values.shape}.\n"
@@ -143,4 +157,4 @@ class Problem:
 
 
 def _working_response(m: ModelMatrices) -> Vector:
-    return np.ascontiguousarray(without_offset(m, m.y))
+    return in_rows(without_offset(m, m.y))

@@ -1,6 +1,8 @@
 """`Intervals`: one interval per parameter, by whatever method."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +39,17 @@ class Intervals:
             estimate=np.append(self.estimate, other.estimate),
             conf_low=np.append(self.conf_low, other.conf_low),
             conf_high=np.append(self.conf_high, other.conf_high),
+        )
+
+    def some(self, keep: Sequence[bool]) -> "Intervals":
+        """Some of the rows."""
+        rows = np.array(keep, dtype=np.bool_)
+        return Intervals(
+            groups=tuple(compress(self.groups, keep)),
+            terms=tuple(compress(self.terms, keep)),
+            estimate=self.estimate[rows],
+            conf_low=self.conf_low[rows],
+            conf_high=self.conf_high[rows],
         )
 
     def table(self, frame: Frame) -> object:

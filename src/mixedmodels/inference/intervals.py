@@ -10,11 +10,13 @@ from scipy import special
 
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.bootstrap import bootstrap
 from mixedmodels.inference.coefficients import coefficient_tests
 from mixedmodels.inference.contrast import require_level
 from mixedmodels.inference.interval import Intervals
 from mixedmodels.inference.profile import profile_intervals
 from mixedmodels.inference.variance_information import variance_parameters
+from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import DegreesOfFreedom, IntervalMethod, Which
 
 Vector = NDArray[np.float64]
@@ -27,6 +29,8 @@ class Wanted:
     level: float
     which: Which
     ddf: DegreesOfFreedom
+    n: int
+    seed: Seed
 
 
 def conf_int(
@@ -36,6 +40,8 @@ def conf_int(
     method: IntervalMethod = "wald",
     which: Which = "fixed",
     ddf: DegreesOfFreedom = "satterthwaite",
+    n: int = 1000,
+    seed: Seed = None,
 ) -> object:
     """Table `group, term, estimate, conf_low, conf_high`.
 
@@ -48,7 +54,7 @@ def conf_int(
     fit : Fit
     level : float
         Coverage.
-    method : {"wald", "profile"}
+    method : {"wald", "profile", "bootstrap"}
         ``"wald"``, fixed effects: t intervals. Standard deviations: normal on the log scale;
         correlations: normal on Fisher's z scale; both with delta-method standard errors, and null
         where the covariance of the term is singular, as a parameter is on its boundary there, or
@@ -57,10 +63,16 @@ def conf_int(
         ``"profile"``: where the likelihood (ML, to which a REML fit is refitted), maximised over
         all other parameters, falls to the cut-off. A limit of 0 of a standard deviation, or of -1
         or 1 of a correlation, says that it does not fall so far on that side.
+
+        ``"bootstrap"``: percentiles of `n` parametric samples, seeded by `seed`.
     which : {"fixed", "variance", "all"}
         The parameters.
     ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
         Degrees of freedom of the t intervals.
+    n : int
+        Samples of the bootstrap.
+    seed : int or Generator, optional
+        Their randomness.
 
     Raises
     ------
@@ -74,7 +86,7 @@ def conf_int(
     if method not in METHODS:
         known = ", ".join(map(repr, METHODS))
         raise DataError(f"method = {method!r} is not available.\nDo:   give one of {known}.")
-    found = METHODS[method](fit, Wanted(level, which, ddf))
+    found = METHODS[method](fit, Wanted(level, which, ddf, n, seed))
     return found.table(fit.frame)
 
 
@@ -117,7 +129,21 @@ def profiled(fit: Fit, wanted: Wanted) -> Intervals:
     return profile_intervals(fit, level=wanted.level, which=wanted.which)
 
 
+def bootstrapped(fit: Fit, wanted: Wanted) -> Intervals:
+    """Percentiles of the parametric bootstrap."""
+    found = bootstrap(fit, wanted.n, seed=wanted.seed).intervals(wanted.level, "percentile")
+    fixed = [group is None for group in found.groups]
+    shares = [group in ("R2", "ICC") for group in found.groups]
+    keep = {
+        "all": [not share for share in shares],
+        "fixed": fixed,
+        "variance": [not (f or s) for f, s in zip(fixed, shares, strict=True)],
+    }
+    return found.some(keep[wanted.which])
+
+
 METHODS: dict[IntervalMethod, Callable[[Fit, Wanted], Intervals]] = {
     "wald": wald,
     "profile": profiled,
+    "bootstrap": bootstrapped,
 }

@@ -113,7 +113,7 @@ def compare(fits: Sequence[Fit], names: Sequence[str] | None = None) -> object:
     """
     labels = _labels(fits, names)
     for position, fit in enumerate(fits[1:], 1):
-        _require_same_data(fits[0], fit, labels[0], labels[position])
+        require_same_data(fits[0], fit, labels[0], labels[position])
     by_reml, reason = _criterion(fits)
     maxima = [maximum_of(fit, reml=by_reml) for fit in fits]
     order = sorted(range(len(fits)), key=lambda i: n_parameters(maxima[i]))
@@ -171,7 +171,7 @@ def _labels(fits: Sequence[Fit], names: Sequence[str] | None) -> list[str]:
     return [str(name) for name in names]
 
 
-def _require_same_data(first: Fit, other: Fit, first_name: str, other_name: str) -> None:
+def require_same_data(first: Fit, other: Fit, first_name: str, other_name: str) -> None:
     """Refuse models of which the likelihoods are of different data."""
     a, b = first.matrices, other.matrices
     which = f"      {first_name}\n      {other_name}\n"

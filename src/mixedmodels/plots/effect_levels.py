@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import special
 
-from mixedmodels.diagnostics.deletion import rows_of_levels
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import add_random_effects, residuals
 from mixedmodels.fit.labels import column_labels, terms_of_group
@@ -123,7 +122,7 @@ def _estimates(fit: Fit, g: int) -> tuple[Vector, Vector, list[str]]:
     Z = np.hstack([m.terms[k].Z for k in terms]) * root[:, None]
     left = left * root
     own = np.full((len(m.groupings[g].levels), Z.shape[1]), np.nan)
-    for level, rows in enumerate(rows_of_levels(m.groupings[g].codes, len(own))):
+    for level, rows in enumerate(m.groupings[g].rows()):
         solution, _, rank, _ = np.linalg.lstsq(Z[rows], left[rows], rcond=RANK)
         if rank == Z.shape[1]:
             own[level] = solution

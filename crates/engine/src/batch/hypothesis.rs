@@ -8,6 +8,8 @@ use crate::problem::{Problem, Workspace};
 /// A way to find degrees of freedom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
+    /// The variances taken as known.
+    Wald,
     /// Satterthwaite's.
     Satterthwaite,
     /// Kenward and Roger's.
@@ -30,9 +32,9 @@ pub struct Hypothesis<'a> {
 pub struct Pieces {
     /// LCL', q × q.
     pub covariance: Vec<f64>,
-    /// L(·)L' of the derivatives of C in θ; or of Kenward and Roger's slopes.
+    /// Empty; or L(·)L' of the derivatives of C in θ; or of Kenward and Roger's slopes.
     pub first: Vec<f64>,
-    /// Covariance of the estimates of (θ, σ); or Kenward and Roger's information.
+    /// Empty; or the covariance of the estimates of (θ, σ); or Kenward and Roger's information.
     pub spread: Vec<f64>,
     /// Empty; or L(·)L' of Kenward and Roger's bends.
     pub second: Vec<f64>,
@@ -50,6 +52,7 @@ impl Hypothesis<'_> {
         let covariance = self.project(&problem.beta_covariance(profile));
         let all = |matrices: &[Square]| matrices.iter().flat_map(|m| self.project(m)).collect();
         Ok(match self.method {
+            Method::Wald => Pieces { covariance, first: vec![], spread: vec![], second: vec![] },
             Method::Satterthwaite => {
                 let facts = problem.information(work, profile, reml)?;
                 let (first, spread) = (all(&facts.jacobian), facts.covariance().data);

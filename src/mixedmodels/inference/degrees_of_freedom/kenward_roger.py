@@ -103,13 +103,23 @@ def kenward_roger(fit: Fit) -> KenwardRogerMethod:
             "Why:  the method rests on the information of the restricted likelihood."
         )
     pieces = kenward_roger_pieces(fit)
-    W = 2 * _inverse(pieces.information)
-    C = fit.cov_beta_unscaled
-    count = len(W)
-    rows, columns = np.tril_indices(count)
+    return kenward_roger_of(
+        fit.cov_beta_unscaled, fit.sigma, pieces.information, pieces.slopes, pieces.bends
+    )
+
+
+def kenward_roger_of(
+    C: Vector, sigma: float, information: Vector, slopes: Vector, bends: Vector
+) -> KenwardRogerMethod:
+    """The method from C (p, p) and the pieces of `engine.problem.KenwardRoger`.
+
+    With L C L' in the place of C, and so on, the hypothesis becomes the identity.
+    """
+    W = 2 * _inverse(information)
+    rows, columns = np.tril_indices(len(W))
     weights = W[rows, columns] * np.where(rows == columns, 1.0, 2.0)
-    bias = np.tensordot(weights, pieces.bends, axes=1)
-    return KenwardRogerMethod(fit.sigma**2 * (C + 2 * bias), C, pieces.slopes, W)
+    bias = np.tensordot(weights, bends, axes=1)
+    return KenwardRogerMethod(sigma**2 * (C + 2 * bias), C, slopes, W)
 
 
 def _inverse(information: Vector) -> Vector:

@@ -67,6 +67,13 @@ def _joint_df(df: Vector) -> float:
 def satterthwaite(fit: Fit) -> Satterthwaite:
     """Satterthwaite's method at a fit by REML or ML."""
     facts = information(fit)
-    C, sigma = fit.cov_beta_unscaled, fit.sigma
-    gradient = np.concatenate([sigma**2 * facts.jacobian, 2 * sigma * C[None]])
-    return Satterthwaite(sigma**2 * C, gradient, facts.covariance)
+    return satterthwaite_of(fit.cov_beta_unscaled, fit.sigma, facts.jacobian, facts.covariance)
+
+
+def satterthwaite_of(C: Vector, sigma: float, jacobian: Vector, spread: Vector) -> Satterthwaite:
+    """The method from C (p, p), its slopes in theta (m, p, p) and the spread of (theta, sigma).
+
+    With L C L' in the place of C, and so on, the hypothesis becomes the identity.
+    """
+    gradient = np.concatenate([sigma**2 * jacobian, 2 * sigma * C[None]])
+    return Satterthwaite(sigma**2 * C, gradient, spread)

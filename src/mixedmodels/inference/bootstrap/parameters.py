@@ -1,0 +1,106 @@
+"""The parameters of many fits of one model, with names: what the bootstrap looks at by default."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixedmodels.engine.problem import Problem
+from mixedmodels.fit.labels import column_labels, group_names
+from mixedmodels.vocabulary import Which
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """Parameters of r fits.
+
+    Attributes
+    ----------
+    groups : tuple of str or None
+        As in tables of intervals; ``"R2"`` and ``"ICC"`` for shares of variance.
+    terms : tuple of str
+        Names within the group.
+    values : array (r, k)
+        One column per parameter; a correlation with something that does not vary is nan.
+    """
+
+    groups: tuple[str | None, ...]
+    terms: tuple[str, ...]
+    values: Vector
+
+
+def parameters_of(
+    problem: Problem, theta: Vector, sigma: Vector, beta: Vector, *, which: Which
+) -> Parameters:
+    """Standard deviations and correlations by term, sigma, coefficients; with "all" also R2, ICC.
+
+    Parameters
+    ----------
+    problem : Problem
+        The model.
+    theta, sigma, beta : arrays (r, m), (r,), (r, p)
+        The fits.
+    which : {"fixed", "variance", "all"}
+        The parameters.
+    """
+    columns: dict[tuple[str | None, str], Vector] = {}
+    covariances = _covariances(problem, theta, sigma)
+    if which != "fixed":
+        columns |= _variances(problem, covariances)
+        columns["Residual", "sd"] = sigma
+    if which != "variance":
+        names = problem.matrices.x_names
+        columns |= {(None, name): b for name, b in zip(names, beta.T, strict=True)}
+    if which == "all":
+        columns |= _shares(problem, covariances, sigma, beta)
+    groups, terms = zip(*columns, strict=True)
+    return Parameters(groups, terms, np.column_stack(list(columns.values())))
+
+
+def _covariances(problem: Problem, theta: Vector, sigma: Vector) -> list[Vector]:
+    """Sigma_k of every fit, (r, q_k, q_k)."""
+    T = [np.zeros((len(sigma), len(t.names), len(t.names))) for t in problem.matrices.terms]
+    for i, (k, row, column) in enumerate(problem.theta_index):
+        T[k][:, row, column] = theta[:, i] * sigma
+    return [t @ t.transpose(0, 2, 1) for t in T]
+
+
+def _variances(problem: Problem, covariances: list[Vector]) -> dict[tuple[str | None, str], Vector]:
+    labels, groups = column_labels(problem.matrices), group_names(problem.matrices)
+    columns: dict[tuple[str | None, str], Vector] = {}
+    for term, names, cov in zip(problem.matrices.terms, labels, covariances, strict=True):
+        group = groups[term.group]
+        sd = np.sqrt(np.einsum("rii->ri", cov))
+        columns |= {(group, name): sd[:, i] for i, name in enumerate(names)}
+        if term.structure == "diagonal":
+            continue
+        for i in range(len(names)):
+            for j in range(i + 1, len(names)):
+                with np.errstate(invalid="ignore", divide="ignore"):
+                    corr = np.clip(cov[:, i, j] / (sd[:, i] * sd[:, j]), -1, 1)
+                columns[group, f"cor({names[i]}, {names[j]})"] = corr
+    return columns
+
+
+def _shares(
+    problem: Problem, covariances: list[Vector], sigma: Vector, beta: Vector
+) -> dict[tuple[str | None, str], Vector]:
+    """R2 and ICC as `mixedmodels.inference.explained_variance` defines their parts."""
+    m = problem.matrices
+    X = m.X - m.X.mean(axis=0)
+    S = X.T @ X / (len(X) - 1)
+    fixed = np.einsum("ri,ij,rj->r", beta, S, beta)
+    random = np.zeros(len(sigma))
+    for term, cov in zip(m.terms, covariances, strict=True):
+        random += np.einsum("rij,ij->r", cov, term.Z.T @ term.Z) / len(X)
+    total = fixed + random + sigma**2
+    shares: dict[tuple[str | None, str], Vector] = {
+        ("R2", "marginal"): fixed / total,
+        ("R2", "conditional"): (fixed + random) / total,
+    }
+    if m.terms:
+        shares["ICC", "adjusted"] = random / (random + sigma**2)
+        shares["ICC", "unadjusted"] = random / total
+    return shares

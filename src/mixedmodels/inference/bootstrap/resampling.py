@@ -1,0 +1,251 @@
+"""Three ways to draw other samples: from the model, from its residuals, from the groups.
+
+Every one can fit a range of its replicates, and give the data of a single one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixedmodels.design import Grouping, ModelMatrices
+from mixedmodels.engine.batch import CONVERGED, FAILED, STALLED, Draws, RefitPlan, Refits, draw
+from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.settings import Control
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.fitted import marginal_mean, residuals
+from mixedmodels.fit.variance_components import term_covariances
+from mixedmodels.inference.replication.jobs import RefitDrawn, RefitGiven
+from mixedmodels.prediction.simulate import draws_of
+from mixedmodels.prediction.streams import Key, stream
+from mixedmodels.vocabulary import BootstrapKind
+
+Vector = NDArray[np.float64]
+Int = NDArray[np.int64]
+
+VANISHES = 1e-12
+"""Eigenvalue of a covariance, relative to the largest, that counts as zero."""
+
+
+class Resampling(Protocol):
+    """A source of other samples."""
+
+    def run(self, first: int, count: int) -> Refits:
+        """The fits of some replicates."""
+
+    def problem(self, replicate: int) -> Problem:
+        """The data of one replicate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parametric:
+    """New random effects and residuals from the fitted distributions."""
+
+    original: Problem
+    draws: Draws
+    plan: RefitPlan
+
+    def run(self, first: int, count: int) -> Refits:
+        """Drawn and fitted in one native call."""
+        return RefitDrawn(self.original, self.draws, self.plan).run(first, count)
+
+    def problem(self, replicate: int) -> Problem:
+        """The model with the replicate's response."""
+        y = draw(self.original.matrices, self.draws, replicate, 1)[:, 0]
+        return self.original.with_response(np.ascontiguousarray(y))
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """Random effects and residuals drawn with replacement from the fit's own.
+
+    Carpenter, Goldstein & Rasbash (2003), Applied Statistics 52, 431-443: conditional modes are
+    shrunken, so they are first centred and stretched to the covariance that was estimated, as the
+    residuals are.
+
+    Attributes
+    ----------
+    original : Problem
+        The model.
+    mean : array (n,)
+        X beta + offset.
+    effects : tuple of (levels, q_k) arrays
+        Stretched modes per term.
+    noise : array (n,)
+        Stretched residuals of rows of weight one.
+    key : Key
+        The randomness.
+    plan : RefitPlan
+        How to fit.
+    """
+
+    original: Problem
+    mean: Vector
+    effects: tuple[Vector, ...]
+    noise: Vector
+    key: Key
+    plan: RefitPlan
+
+    def block(self, first: int, count: int) -> Vector:
+        """Responses (n, count)."""
+        return np.column_stack([self._response(r) for r in range(first, first + count)])
+
+    def run(self, first: int, count: int) -> Refits:
+        """Drawn here, fitted natively."""
+        return RefitGiven(self.original, self, self.plan).run(first, count)
+
+    def problem(self, replicate: int) -> Problem:
+        """The model with the replicate's response."""
+        return self.original.with_response(self._response(replicate))
+
+    def _response(self, replicate: int) -> Vector:
+        random, m = stream(self.key, replicate), self.original.matrices
+        y = self.mean.copy()
+        for term, effects in zip(m.terms, self.effects, strict=True):
+            drawn = effects[random.integers(len(effects), size=len(effects))]
+            y += np.sum(term.Z * drawn[m.groupings[term.group].codes], axis=1)
+        noise = self.noise[random.integers(len(y), size=len(y))]
+        y += noise if m.weights is None else noise / np.sqrt(m.weights)
+        return y
+
+
+@dataclass(frozen=True)
+class Case:
+    """Whole levels of the outermost factor, drawn with replacement with all their rows."""
+
+    original: Problem
+    group: int
+    key: Key
+    plan: RefitPlan
+
+    @cached_property
+    def rows(self) -> list[Int]:
+        """Per level its rows."""
+        return self.original.matrices.groupings[self.group].rows()
+
+    def run(self, first: int, count: int) -> Refits:
+        """One problem per replicate: the designs differ."""
+        return refits_of(self.problem, range(first, first + count), self.original, self.plan)
+
+    def problem(self, replicate: int) -> Problem:
+        """The rows of the replicate, every copy of a level a level of its own."""
+        levels = len(self.rows)
+        return self.of(stream(self.key, replicate).integers(levels, size=levels))
+
+    def of(self, chosen: Int) -> Problem:
+        """The rows of the chosen levels."""
+        rows = np.concatenate([self.rows[level] for level in chosen])
+        copy = np.repeat(np.arange(len(chosen)), [len(self.rows[level]) for level in chosen])
+        m = self.original.matrices.take(rows)
+        return Problem(replace(m, groupings=tuple(_relabelled(g, copy) for g in m.groupings)))
+
+
+def _relabelled(grouping: Grouping, copy: Int) -> Grouping:
+    """Levels of different copies apart."""
+    pairs = copy * (int(grouping.codes.max(initial=0)) + 1) + grouping.codes
+    found, codes = np.unique(pairs, return_inverse=True)
+    return replace(grouping, codes=codes.astype(np.int32), levels=tuple(range(len(found))))
+
+
+def refits_of(
+    problem: Callable[[int], Problem], replicates: range, model: Problem, plan: RefitPlan
+) -> Refits:
+    """Fit problems of different designs, one by one; one that has no fit is a flagged row."""
+    r, m, p = len(replicates), model.n_theta, len(model.matrices.x_names)
+    control = Control(
+        max_evaluations=plan.max_evaluations, tolerance=plan.tolerance, start=tuple(plan.start)
+    )
+    out = Refits(
+        status=np.full(r, FAILED, dtype=np.int8),
+        singular=np.zeros(r, dtype=np.bool_),
+        n_evaluations=np.zeros(r, dtype=np.int64),
+        deviance=np.full(r, np.nan),
+        sigma=np.full(r, np.nan),
+        theta=np.full((r, m), np.nan),
+        beta=np.full((r, p), np.nan),
+        bse=np.full((r, p), np.nan),
+    )
+    diagonal = np.array([row == column for _, row, column in model.theta_index], dtype=np.bool_)
+    for i, replicate in enumerate(replicates):
+        made = problem(replicate)
+        try:
+            found = made.minimise(reml=plan.reml, control=control)
+        except DataError:  # a sample in which the coefficients are not determined
+            continue
+        out.status[i] = CONVERGED if found.status == "converged" else STALLED
+        out.singular[i] = bool(np.any(found.theta[diagonal] == 0))
+        out.n_evaluations[i] = found.n_evaluations
+        out.deviance[i], out.sigma[i] = found.deviance, found.sigma
+        out.theta[i], out.beta[i] = found.theta, found.beta
+        out.bse[i] = found.sigma * np.sqrt(np.diag(found.cov_beta_unscaled))
+    return out
+
+
+def resampling_of(fit: Fit, kind: BootstrapKind, key: Key) -> Resampling:
+    """The source of samples of this kind.
+
+    Raises
+    ------
+    DataError
+        If whole groups are to be drawn and the factors are crossed, or there is no factor.
+    """
+    plan = RefitPlan(reml=fit.reml, start=fit.theta)
+    if kind == "parametric":
+        return Parametric(fit.problem, draws_of(fit, key), plan)
+    if kind == "residual":
+        return _residual(fit, key, plan)
+    return Case(fit.problem, outermost(fit.matrices), key, plan)
+
+
+def _residual(fit: Fit, key: Key, plan: RefitPlan) -> Residual:
+    m = fit.matrices
+    noise = residuals(fit, "pearson").to_numpy() * fit.sigma
+    noise = noise - noise.mean()
+    return Residual(
+        original=fit.problem,
+        mean=marginal_mean(m.X, fit.beta, m.offset),
+        effects=tuple(
+            _stretched(b, cov) for b, cov in zip(fit.b, term_covariances(fit), strict=True)
+        ),
+        noise=noise * fit.sigma / noise.std(),
+        key=key,
+        plan=plan,
+    )
+
+
+def _stretched(b: Vector, cov: Vector) -> Vector:
+    """Modes (levels, q), centred, with the covariance `cov`."""
+    b = b - b.mean(axis=0)
+    stretched: Vector = b @ _power(b.T @ b / len(b), -0.5) @ _power(cov, 0.5)
+    return stretched
+
+
+def _power(cov: Vector, exponent: float) -> Vector:
+    values, vectors = np.linalg.eigh(cov)
+    keep = values > VANISHES * max(values[-1], np.finfo(np.float64).tiny)
+    power: Vector = (vectors[:, keep] * values[keep] ** exponent) @ vectors[:, keep].T
+    return power
+
+
+def outermost(m: ModelMatrices) -> int:
+    """The factor of which every level of every other factor lies within one level."""
+    for g in range(len(m.groupings)):
+        if all(_lies_within(other, m.groupings[g]) for other in m.groupings):
+            return g
+    names = ", ".join(grouping.name for grouping in m.groupings)
+    raise DataError(
+        f'kind = "case" needs one outermost grouping factor, and the model has: {names or "none"}.'
+        '\nDo:   use kind="parametric" or kind="residual".\n'
+        "Why:  whole groups are drawn with replacement; of crossed factors no level can be drawn "
+        "without cutting through the others."
+    )
+
+
+def _lies_within(inner: Grouping, outer: Grouping) -> bool:
+    first = np.zeros(len(inner.levels), dtype=np.int32)
+    first[inner.codes] = outer.codes
+    return bool(np.array_equal(first[inner.codes], outer.codes))

@@ -1,0 +1,249 @@
+"""Power along the size of the sample, and the smallest sample that has enough of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import optimize, special
+
+from mixedmodels.errors import DataError
+from mixedmodels.planning.binomial import require_probability
+from mixedmodels.planning.extend import extended
+from mixedmodels.planning.plan import Plan, plan_of
+from mixedmodels.planning.power import Power, Question, answered
+from mixedmodels.prediction.streams import Key, Seed, key_of
+from mixedmodels.vocabulary import PowerMethod, Shape
+
+Vector = NDArray[np.float64]
+
+ROUNDS = 12
+"""Sizes that a search tries at most."""
+
+GROWTH = 4.0
+"""A search goes at most so many times beyond the sizes that it has tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class PowerCurve:
+    """Power at several sizes.
+
+    Attributes
+    ----------
+    along : str
+        The unit or grouping column whose number changes.
+    sizes : tuple of int
+        Its numbers, ascending.
+    powers : tuple of Power
+        One per size.
+    """
+
+    along: str
+    sizes: tuple[int, ...]
+    powers: tuple[Power, ...]
+
+    @property
+    def table(self) -> object:
+        """Table: the size under the name of the unit, and the columns of `Power.table`."""
+        rows = [
+            {self.along: size, **power.row}
+            for size, power in zip(self.sizes, self.powers, strict=True)
+        ]
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        return self.powers[0].plan.request.frame.table(columns)
+
+    def __repr__(self) -> str:
+        lines = []
+        for size, power in zip(self.sizes, self.powers, strict=True):
+            low, high = power.interval
+            lines.append(f"{size:>8,} {self.along}: {power.power:6.1%}  [{low:.1%}, {high:.1%}]")
+        first = self.powers[0]
+        return "\n".join([f"Power of {first.test} ({first.method})", *lines])
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSize:
+    """The smallest sample with enough power, by a probit regression on the root of the size.
+
+    Attributes
+    ----------
+    target : float
+        The power that is wanted.
+    size : int
+        The smallest size whose power on the fitted curve is at least that.
+    size_low, size_high : float
+        Limits of the size at which the curve crosses the target.
+    level : float
+        Coverage of the limits.
+    intercept, slope : float
+        Of the curve, power = Phi(intercept + slope sqrt(size)).
+    curve : PowerCurve
+        What was simulated on the way, the answer included.
+    """
+
+    target: float
+    size: int
+    size_low: float
+    size_high: float
+    level: float
+    intercept: float
+    slope: float
+    curve: PowerCurve
+
+    @property
+    def power(self) -> Power:
+        """What was simulated at the answer."""
+        return self.curve.powers[self.curve.sizes.index(self.size)]
+
+    @property
+    def table(self) -> object:
+        """Table of the sizes that were tried."""
+        return self.curve.table
+
+    def __repr__(self) -> str:
+        low, high = self.power.interval
+        return (
+            f"{self.size:,} {self.curve.along} for a power of {self.target:.0%} "
+            f"({self.level:.0%} interval {self.size_low:.1f} to {self.size_high:.1f})\n"
+            f"simulated there: {self.power.power:.1%} [{low:.1%}, {high:.1%}]"
+        )
+
+
+def power_curve(
+    model: object,
+    test: str | Mapping[str, float] | ArrayLike,
+    *,
+    along: str,
+    values: Sequence[int],
+    n: int = 1000,
+    alpha: float = 0.05,
+    method: PowerMethod = "satterthwaite",
+    seed: Seed = None,
+    effects: Shape = "normal",
+    residuals: Shape = "normal",
+    level: float = 0.95,
+) -> PowerCurve:
+    """Power at several sizes; see `mixedmodels.power_curve`."""
+    question = Question(test, n, alpha, level, method, effects, residuals)
+    if not len(values):
+        raise DataError("values is empty.\nDo:   give the sizes to try, as [20, 40, 60].")
+    plan, key = plan_of(model), key_of(seed)
+    sizes = tuple(sorted({int(v) if float(v).is_integer() else v for v in values}))
+    powers = tuple(_at(plan, along, size, question, key) for size in sizes)
+    return PowerCurve(along, sizes, powers)
+
+
+def sample_size(
+    model: object,
+    test: str | Mapping[str, float] | ArrayLike,
+    *,
+    along: str,
+    target: float = 0.8,
+    n: int = 1000,
+    alpha: float = 0.05,
+    method: PowerMethod = "satterthwaite",
+    seed: Seed = None,
+    effects: Shape = "normal",
+    residuals: Shape = "normal",
+    level: float = 0.95,
+    largest: int = 100_000,
+) -> SampleSize:
+    """The smallest size with enough power; see `mixedmodels.sample_size`."""
+    question = Question(test, n, alpha, level, method, effects, residuals)
+    require_probability("target", target)
+    plan, key = plan_of(model), key_of(seed)
+    tried: dict[int, Power] = {}
+    size = min(_size_of(plan, along), largest)
+    for _ in range(ROUNDS):
+        tried[size] = _at(plan, along, size, question, key)
+        following = min(_next_size(tried, target), largest)
+        if following in tried:
+            break
+        size = following
+    curve = PowerCurve(along, tuple(sorted(tried)), tuple(tried[s] for s in sorted(tried)))
+    intercept, slope, covariance = _probit(tried)
+    crossing = special.ndtri(target) - intercept
+    if not slope > 0 or (crossing / slope) ** 2 > largest:
+        raise DataError(
+            f"No size of {along} up to {largest:,} reaches a power of {target:.0%}: at "
+            f"{max(tried):,} it is {tried[max(tried)].power:.1%}.\n"
+            "Do:   look at the effect size and at the other units, which may set a limit; see "
+            "power_curve()."
+        )
+    low, high = _limits(intercept, slope, covariance, special.ndtri(target), level)
+    answer = max(1, int(np.ceil((crossing / slope) ** 2 - 1e-9))) if crossing > 0 else 1
+    if answer not in tried:
+        tried[answer] = _at(plan, along, answer, question, key)
+        curve = PowerCurve(along, tuple(sorted(tried)), tuple(tried[s] for s in sorted(tried)))
+    return SampleSize(target, answer, low, high, level, intercept, slope, curve)
+
+
+def _at(plan: Plan, along: str, size: int, question: Question, key: Key) -> Power:
+    """Every size has a stream of its own, whatever the other sizes are."""
+    made = extended(plan, along, size)
+    words = np.random.SeedSequence([*(int(word) for word in key), size])
+    return answered(made, question, np.random.default_rng(words))
+
+
+def _size_of(plan: Plan, along: str) -> int:
+    """The number of levels that the plan has."""
+    for grouping in plan.problem.matrices.groupings:
+        if grouping.name == along:
+            return len(grouping.levels)
+    if plan.design is not None and along in plan.design.units:
+        size = plan.design.units[along]
+        return size if isinstance(size, int) else len(size)
+    return 10
+
+
+def _next_size(tried: Mapping[int, Power], target: float) -> int:
+    """Where the fitted curve crosses the target, not too far from what has been tried."""
+    intercept, slope, _ = _probit(tried)
+    smallest, largest = min(tried), max(tried)
+    wanted = special.ndtri(target) - intercept
+    if not slope > 0:
+        return int(np.ceil(GROWTH * largest))
+    size = (wanted / slope) ** 2 if wanted > 0 else 1.0
+    return int(np.ceil(np.clip(size, max(smallest / GROWTH, 2.0), GROWTH * largest)))
+
+
+def _probit(tried: Mapping[int, Power]) -> tuple[float, float, Vector]:
+    """Phi(a + b sqrt(size)) by maximum likelihood; through z = -z_(1 - alpha/2) at size zero while
+    there is one size only. Half a replicate is added to both outcomes.
+    """
+    sizes = np.array(sorted(tried), dtype=np.float64)
+    n = np.array([tried[int(s)].n for s in sizes]) + 1.0
+    k = np.array([tried[int(s)].n_rejected for s in sizes]) + 0.5
+    root = np.sqrt(sizes)
+    if len(sizes) == 1:
+        alpha = tried[int(sizes[0])].alpha
+        a = float(special.ndtri(alpha / 2))
+        return a, float((special.ndtri(k / n) - a)[0] / root[0]), np.zeros((2, 2))
+    X = np.column_stack([np.ones(len(root)), root / root.mean()])
+
+    def loss(b: Vector) -> float:
+        eta = X @ b
+        return -float(k @ special.log_ndtr(eta) + (n - k) @ special.log_ndtr(-eta))
+
+    start = np.linalg.lstsq(X, special.ndtri(k / n), rcond=None)[0]
+    b = optimize.minimize(loss, start, method="BFGS").x
+    eta = X @ b
+    weight = n * np.exp(-(eta**2)) / (2 * np.pi) / (special.ndtr(eta) * special.ndtr(-eta))
+    turn = np.diag([1.0, 1 / root.mean()])
+    covariance = turn @ np.linalg.pinv(X.T @ (weight[:, None] * X)) @ turn
+    return float(b[0]), float(b[1] / root.mean()), covariance
+
+
+def _limits(
+    intercept: float, slope: float, covariance: Vector, wanted: float, level: float
+) -> tuple[float, float]:
+    """Where the limits of the curve cross the target: Fieller's set, squared."""
+    z2 = float(special.ndtri(0.5 + level / 2)) ** 2
+    a = slope**2 - z2 * covariance[1, 1]
+    b = (intercept - wanted) * slope - z2 * covariance[0, 1]
+    c = (intercept - wanted) ** 2 - z2 * covariance[0, 0]
+    inside = b**2 - a * c
+    if a <= 0 or inside < 0:
+        return 0.0, float(np.inf)
+    low, high = (-b - np.sqrt(inside)) / a, (-b + np.sqrt(inside)) / a
+    return max(low, 0.0) ** 2, max(high, 0.0) ** 2

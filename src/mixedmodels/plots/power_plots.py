@@ -1,0 +1,59 @@
+"""Power along the size of the sample."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+from scipy import special
+
+from mixedmodels.planning.power_curve import PowerCurve, SampleSize
+from mixedmodels.plots import style
+
+
+def power_curve(curve: PowerCurve, *, target: float | None, ax: Axes | None) -> Axes:
+    """Points with their exact limits, joined by lines."""
+    ax = style.axes(ax)
+    _points(ax, curve, "-")
+    if target is not None:
+        style.level(ax, target)
+    return _finished(ax, curve, _note(curve))
+
+
+def sample_size(found: SampleSize, *, ax: Axes | None) -> Axes:
+    """Points with their exact limits, the fitted curve and where it crosses the target."""
+    ax = style.axes(ax)
+    _points(ax, found.curve, "none")
+    sizes = found.curve.sizes
+    size = np.linspace(0.8 * sizes[0], 1.05 * sizes[-1], 200)
+    fitted = special.ndtr(found.intercept + found.slope * np.sqrt(size))
+    ax.plot(size, fitted, color=style.LINE, linewidth=2)
+    style.level(ax, found.target)
+    style.upright(ax, found.size)
+    low, high = found.size_low, min(found.size_high, 1.05 * sizes[-1])
+    ax.axvspan(low, high, color=style.LINE, alpha=0.15, linewidth=0)
+    note = f"{found.size:,} {found.curve.along} for {found.target:.0%}; {_note(found.curve)}"
+    return _finished(ax, found.curve, note)
+
+
+def _points(ax: Axes, curve: PowerCurve, line: str) -> None:
+    power = np.array([p.power for p in curve.powers])
+    limits = np.array([p.interval for p in curve.powers]).T
+    ax.errorbar(
+        curve.sizes, power, yerr=np.abs(limits - power), fmt="o", linestyle=line,
+        color=style.BLUE, capsize=3, linewidth=1.5, markersize=5,
+    )  # fmt: skip
+
+
+def _finished(ax: Axes, curve: PowerCurve, note: str) -> Axes:
+    ax.set_ylim(0, 1.02)
+    ax.yaxis.set_major_formatter(PercentFormatter(1))
+    style.whole_numbers(ax)
+    title = f"Power of {curve.powers[0].test}"
+    return style.finish(ax, title=title, x=f"Number of {curve.along}", y="Power", note=note)
+
+
+def _note(curve: PowerCurve) -> str:
+    first = curve.powers[0]
+    return (
+        f"{first.method}, alpha = {first.alpha:g}, {first.n:,} replicates per size; "
+        f"{first.level:.0%} limits"
+    )

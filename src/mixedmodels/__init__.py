@@ -20,17 +20,20 @@ if TYPE_CHECKING:
         power_curve,
         sample_size,
     )
+    from mixedmodels.compat import MixedLM, mixedlm
     from mixedmodels.engine.settings import Control
     from mixedmodels.model import LinearMixedModel
 
 __all__ = [
     "Control",
     "LinearMixedModel",
+    "MixedLM",
     "bootstrap_compare",
     "compare",
     "datasets",
     "errors",
     "lmm",
+    "mixedlm",
     "planning",
     "power",
     "power_curve",
@@ -43,9 +46,11 @@ _MODULES = ("datasets", "errors", "planning")
 _HOMES = {
     "Control": "mixedmodels.engine.settings",
     "LinearMixedModel": "mixedmodels.model",
+    "MixedLM": "mixedmodels.compat",
     "bootstrap_compare": "mixedmodels.api",
     "compare": "mixedmodels.api",
     "lmm": "mixedmodels.api",
+    "mixedlm": "mixedmodels.compat",
     "power": "mixedmodels.api",
     "power_curve": "mixedmodels.api",
     "sample_size": "mixedmodels.api",

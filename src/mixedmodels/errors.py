@@ -73,6 +73,10 @@ class DroppedColumnsWarning(MixedModelsWarning):
     """Columns of the fixed part are linear combinations of earlier ones and were dropped."""
 
 
+class CompatibilityWarning(MixedModelsWarning):
+    """How an entry point of another package's form read something that could be read otherwise."""
+
+
 class StoppedEarlyWarning(MixedModelsWarning):
     """A run of many replicates was interrupted; its result holds those that were done."""
 

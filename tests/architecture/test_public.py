@@ -14,11 +14,13 @@ from tests.architecture.source import PACKAGE, PROJECT, tree
 PUBLIC = [
     "Control",
     "LinearMixedModel",
+    "MixedLM",
     "bootstrap_compare",
     "compare",
     "datasets",
     "errors",
     "lmm",
+    "mixedlm",
     "planning",
     "power",
     "power_curve",
@@ -84,6 +86,7 @@ ERRORS = [
     "SingularFitWarning",
     "ConvergenceWarning",
     "DroppedColumnsWarning",
+    "CompatibilityWarning",
     "StoppedEarlyWarning",
 ]
 

@@ -38,6 +38,12 @@ class Grouping:
     codes: Int32
     levels: tuple[Any, ...]
 
+    def is_within(self, outer: Grouping) -> bool:
+        """Whether every level lies within one level of `outer`."""
+        first = np.zeros(len(self.levels), dtype=np.int32)
+        first[self.codes] = outer.codes
+        return bool(np.array_equal(first[self.codes], outer.codes))
+
     def rows(self) -> list[NDArray[np.int64]]:
         """The rows of every level, in row order."""
         order = np.argsort(self.codes, kind="stable")

@@ -67,13 +67,8 @@ def without_levels(fit: Fit, group: int) -> Vector:
 def is_nested(matrices: ModelMatrices, group: int) -> bool:
     """Whether every level of every other factor lies within one level of `group`."""
     outer = matrices.groupings[group]
-    for g in {term.group for term in matrices.terms} - {group}:
-        inner = matrices.groupings[g]
-        first = np.zeros(len(inner.levels), dtype=np.int32)
-        first[inner.codes] = outer.codes
-        if not np.array_equal(first[inner.codes], outer.codes):
-            return False
-    return True
+    others = {term.group for term in matrices.terms} - {group}
+    return all(matrices.groupings[g].is_within(outer) for g in others)
 
 
 def influence_is_cheap(fit: Fit, group: int) -> bool:

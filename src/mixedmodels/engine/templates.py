@@ -31,3 +31,11 @@ def correlation(cov: Vector) -> Vector:
     out = np.full_like(cov, np.nan)
     np.divide(cov, product, out=out, where=product > 0)
     return np.clip(out, -1.0, 1.0)
+
+
+def lower_root(cov: Vector) -> Vector:
+    """Lower-triangular T with T T' = cov, its diagonal not negative; cov may be singular."""
+    values, vectors = np.linalg.eigh(np.asarray(cov, dtype=np.float64))
+    T = np.linalg.qr((vectors * np.sqrt(np.maximum(values, 0.0))).T)[1].T
+    root: Vector = T * np.where(np.diag(T) < 0, -1.0, 1.0)
+    return root

@@ -1,11 +1,15 @@
 """Conditional modes of the random effects, given the data and the estimates."""
 
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
+from mixedmodels.design import Grouping
+from mixedmodels.engine.templates import templates
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
@@ -35,6 +39,66 @@ def conditional_sd(fit: Fit, *, term: int) -> Vector:
     unscaled = fit.problem.conditional_covariance(fit.theta, term=term)
     variances = np.diagonal(unscaled, axis1=1, axis2=2)
     return fit.sigma * np.sqrt(np.maximum(variances, 0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class EffectsWithin:
+    """All random effects that lie within one level of a group.
+
+    Attributes
+    ----------
+    effects : tuple of (term, column, label)
+        The label is that of the inner level, empty for effects of the level itself.
+    values : array (q,)
+        Conditional modes.
+    covariance : array (q, q)
+        Given the data, at known beta and theta.
+    """
+
+    effects: tuple[tuple[int, int, str], ...]
+    values: Vector
+    covariance: Vector
+
+
+def covariance_within(fit: Fit, group: str) -> list[EffectsWithin]:
+    """Per level of `group` the effects of all terms whose levels lie within it, jointly.
+
+    D - D Z'V^-1 Z D times sigma^2, with the rows of the level alone: rows of two levels are
+    independent but for factors that cross them, whose effects are left out.
+    """
+    m = fit.matrices
+    outer = next(g for g in m.groupings if g.name == group)
+    T = templates(fit.theta, fit.problem.theta_index, [len(term.names) for term in m.terms])
+    inner = [k for k, term in enumerate(m.terms) if m.groupings[term.group].is_within(outer)]
+    out = []
+    for rows in outer.rows():
+        effects, columns, roots, values = [], [], [], []
+        for k in inner:
+            term, grouping = m.terms[k], m.groupings[m.terms[k].group]
+            for level in np.unique(grouping.codes[rows]):
+                here = (grouping.codes[rows] == level)[:, None]
+                label = (
+                    "" if grouping is outer else _inner_label(grouping.levels[level], outer, rows)
+                )
+                effects += [(k, j, label) for j in range(len(term.names))]
+                columns.append(term.Z[rows] * here)
+                roots.append(T[k])
+                values.append(fit.b[k][level])
+        Z = np.hstack(columns)
+        if m.weights is not None:
+            Z = Z * np.sqrt(m.weights[rows])[:, None]
+        root = block_diag(*roots)
+        half = Z @ root
+        middle = np.linalg.inv(np.eye(half.shape[1]) + half.T @ half)
+        covariance = fit.sigma**2 * root @ middle @ root.T
+        out.append(EffectsWithin(tuple(effects), np.concatenate(values), covariance))
+    return out
+
+
+def _inner_label(label: object, outer: Grouping, rows: NDArray[np.int64]) -> str:
+    """A label such as a:b without the part of the outer level."""
+    start = f"{outer.levels[outer.codes[rows[0]]]}:"
+    return str(label).removeprefix(start)
 
 
 def ranef_table(fit: Fit, *, level: float = 0.95) -> object:

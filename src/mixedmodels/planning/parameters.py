@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels.design import ModelMatrices
+from mixedmodels.engine.templates import lower_root
 from mixedmodels.errors import DataError
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
 
@@ -50,7 +51,7 @@ def covariance_roots(
         sd = _deviations(group, names, deviations.get(group, {}))
         R = _correlation(group, names, correlations.get(group, 0.0), free)
         for k, at in places.items():
-            out[k] = _root((R * np.outer(sd, sd))[at, at])
+            out[k] = lower_root((R * np.outer(sd, sd))[at, at])
     return tuple(out[k] for k in range(len(matrices.terms)))
 
 
@@ -121,14 +122,6 @@ def _check_correlation(
             "Do:   choose correlations between -1 and 1 that can hold together.\n"
             "Why:  some combination of these effects would have a negative variance."
         )
-
-
-def _root(cov: Vector) -> Vector:
-    """Lower-triangular T with T T' = cov, its diagonal not negative; cov may be singular."""
-    values, vectors = np.linalg.eigh(cov)
-    half = vectors * np.sqrt(np.maximum(values, 0.0))
-    T = np.asarray(np.linalg.qr(half.T, mode="r")).T
-    return np.asarray(T * np.where(np.diag(T) < 0, -1.0, 1.0))
 
 
 def _require_names(

@@ -234,7 +234,7 @@ def _power(cov: Vector, exponent: float) -> Vector:
 def outermost(m: ModelMatrices) -> int:
     """The factor of which every level of every other factor lies within one level."""
     for g in range(len(m.groupings)):
-        if all(_lies_within(other, m.groupings[g]) for other in m.groupings):
+        if all(other.is_within(m.groupings[g]) for other in m.groupings):
             return g
     names = ", ".join(grouping.name for grouping in m.groupings)
     raise DataError(
@@ -243,9 +243,3 @@ def outermost(m: ModelMatrices) -> int:
         "Why:  whole groups are drawn with replacement; of crossed factors no level can be drawn "
         "without cutting through the others."
     )
-
-
-def _lies_within(inner: Grouping, outer: Grouping) -> bool:
-    first = np.zeros(len(inner.levels), dtype=np.int32)
-    first[inner.codes] = outer.codes
-    return bool(np.array_equal(first[inner.codes], outer.codes))

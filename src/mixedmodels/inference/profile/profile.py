@@ -182,6 +182,20 @@ def profile_intervals(fit: Fit, *, level: float = 0.95, which: Which = "all") ->
     )
 
 
+def profile_at(fit: Fit, term: int, column: int, values: Vector) -> Vector:
+    """The best log-likelihood (ML) with one standard deviation at each of some values (r,)."""
+    best, _ = _prepared(fit, "variance")
+    held = HeldDeviation(Criterion(fit.problem), term, column)
+    sd = best.sigma * float(np.linalg.norm(_templates(best)[term][column]))
+    parameter = _Parameter(None, "", held, sd, NOT_NEGATIVE, WALD * (sd or best.sigma))
+    low, high = _paths(best, parameter)
+    found = np.full(len(values), -best.objective / 2)
+    for path, side in ((low, values < sd), (high, values > sd)):
+        for i in sorted(np.flatnonzero(side).tolist(), key=lambda i: abs(values[i] - sd)):
+            found[i] -= path.at(float(values[i])).zeta ** 2 / 2
+    return found
+
+
 Result = TypeVar("Result")
 
 

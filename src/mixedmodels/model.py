@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,8 @@ from mixedmodels.plots.profiled import ProfiledModel
 from mixedmodels.prediction.predict import predict
 from mixedmodels.prediction.simulate import simulate
 from mixedmodels.prediction.streams import Seed
+from mixedmodels.report import maketables
+from mixedmodels.report.page import report
 from mixedmodels.report.summary import Summary, summarise
 from mixedmodels.vocabulary import (
     BootstrapKind,
@@ -585,6 +588,62 @@ class LinearMixedModel:
             One row `contrast, num_df, den_df, statistic, p_value`.
         """
         return tests_of_coefficients.wald_test(self.fit, h, ddf=ddf)
+
+    def report(
+        self, path: str | Path, *, ddf: DegreesOfFreedom = "satterthwaite", seed: int = 0
+    ) -> Path:
+        """Write everything about the fit as one HTML file that needs no network.
+
+        The model in words and as an equation, the data, fixed effects, variances, analysis of
+        variance, the checks with their pictures, the random effects, a sentence for a paper,
+        versions and seed.
+
+        Parameters
+        ----------
+        path : str or Path
+            Ends in ``.html``; an older file is replaced.
+        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+            Degrees of freedom of the tests.
+        seed : int
+            For the checks that simulate.
+
+        Returns
+        -------
+        Path
+            Where the page is.
+
+        Raises
+        ------
+        DataError
+            If the name is not that of a page, or its folder does not exist.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm, tempfile, pathlib
+        >>> model = mm.lmm("Yield ~ 1 + (1 | Batch)", mm.datasets.load("dyestuff"))
+        >>> model.report(pathlib.Path(tempfile.mkdtemp()) / "yield.html").name
+        'yield.html'
+        """
+        return report(self.fit, path, self.plot, ddf=ddf, seed=seed)
+
+    @property
+    def __maketables_coef_table__(self) -> pd.DataFrame:
+        return maketables.coef_table(self.fit)
+
+    def __maketables_stat__(self, key: str) -> float | None:
+        return maketables.stat(self.fit, key)
+
+    @property
+    def __maketables_depvar__(self) -> str:
+        return self.fit.spec.formula.response
+
+    @property
+    def __maketables_stat_labels__(self) -> dict[str, str]:
+        return maketables.STAT_LABELS
+
+    @property
+    def __maketables_default_stat_keys__(self) -> list[str]:
+        return ["N", "n_groups", "r2_marginal", "r2_conditional"]
 
     def profile(self, *, which: Which = "all") -> ProfiledModel:
         """Profile the likelihood in every parameter.

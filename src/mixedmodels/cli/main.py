@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         help="degrees of freedom of the tests of fixed effects (default: %(default)s)",
     )
     fit.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
+    fit.add_argument("--report", type=Path, metavar="OUT", help="also write a report as HTML")
     commands.add_parser("datasets", help="list the bundled data sets")
     return parser
 
@@ -61,6 +62,8 @@ def _fit(options: argparse.Namespace) -> str:
     model = lmm(options.formula, read_table(options.data), reml=not options.ml)
     if options.json is not None:
         write_json(options.json, results(model, ddf=options.ddf))
+    if options.report is not None:
+        model.report(options.report, ddf=options.ddf)
     return str(model.summary(options.ddf))
 
 

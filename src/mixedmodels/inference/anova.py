@@ -51,12 +51,8 @@ def anova(fit: Fit, kind: SumOfSquares = 3, *, ddf: DegreesOfFreedom = "satterth
     DataError
         If `kind` or `ddf` is not known.
     """
-    if kind not in get_args(SumOfSquares) or isinstance(kind, bool):
-        raise DataError(
-            f"type = {kind!r} is not known.\nDo:   give 1 (sequential), 2 or 3 (marginal)."
-        )
-    rows = hypotheses(fit, kind)
-    tests = [_test(fit, row, ddf) for row in rows]
+    found = term_tests(fit, kind, ddf=ddf)
+    rows, tests = [row for row, _ in found], [test for _, test in found]
     num_df = np.array([test.num_df for test in tests], dtype=np.int64)
     mean_sq = np.array([test.unscaled for test in tests], dtype=np.float64) * fit.sigma**2
     return fit.frame.table(
@@ -71,6 +67,17 @@ def anova(fit: Fit, kind: SumOfSquares = 3, *, ddf: DegreesOfFreedom = "satterth
             "hypothesis": [f"type {kind}"] * len(rows),
         }
     )
+
+
+def term_tests(
+    fit: Fit, kind: SumOfSquares, *, ddf: DegreesOfFreedom
+) -> list[tuple[Hypothesis, FTest]]:
+    """The hypothesis of every term with its test."""
+    if kind not in get_args(SumOfSquares) or isinstance(kind, bool):
+        raise DataError(
+            f"type = {kind!r} is not known.\nDo:   give 1 (sequential), 2 or 3 (marginal)."
+        )
+    return [(row, _test(fit, row, ddf)) for row in hypotheses(fit, kind)]
 
 
 def heading(kind: SumOfSquares, ddf: DegreesOfFreedom) -> str:

@@ -13,7 +13,7 @@ from mixedmodels.fit.labels import column_labels, group_names
 from mixedmodels.fit.notices import dropped_text
 from mixedmodels.fit.variance_components import term_covariances
 from mixedmodels.inference.coefficients import coefficient_tests
-from mixedmodels.report import html, numbers, text
+from mixedmodels.report import html, latex, markdown, numbers, text
 from mixedmodels.report.document import Document, Section, as_rows
 from mixedmodels.vocabulary import DegreesOfFreedom
 
@@ -37,6 +37,14 @@ class Summary:
     """
 
     document: Document
+
+    def to_markdown(self) -> str:
+        """The summary with pipe tables."""
+        return markdown.render(self.document)
+
+    def to_latex(self) -> str:
+        """Its tables for LaTeX, with the rules of the package booktabs."""
+        return latex.render(self.document)
 
     def __str__(self) -> str:
         return text.render(self.document)

@@ -1,0 +1,244 @@
+"""`report`: everything about a fit as one HTML file that needs no network."""
+
+import base64
+import platform
+from collections.abc import Callable
+from datetime import date
+from importlib import metadata
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from jinja2 import Environment, PackageLoader, select_autoescape
+
+from mixedmodels.diagnostics.checks import Check, check
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.anova import term_tests
+from mixedmodels.inference.icc import icc
+from mixedmodels.inference.intervals import Wanted, wald
+from mixedmodels.inference.r2 import r2
+from mixedmodels.report import numbers
+from mixedmodels.report.document import Section, as_rows
+from mixedmodels.report.summary import summarise
+from mixedmodels.report.words import equation, fixed_terms, in_words, methods_sentence
+from mixedmodels.vocabulary import DegreesOfFreedom
+
+DPI = 110
+
+MARKS = {"good": "✓", "look": "?", "problem": "!", "unclear": "–"}
+
+ORDER = {"problem": 0, "look": 1, "unclear": 2, "good": 3}
+"""What asks for something comes first."""
+
+MOST_LEVELS = 400
+"""Levels of all groups up to which the random effects are drawn."""
+
+PACKAGES = ("numpy", "scipy", "pandas", "formulaic")
+
+
+class Picture(Protocol):
+    """As much of matplotlib's figure as a page needs."""
+
+    def savefig(self, target: BytesIO, **options: Any) -> None:
+        """Write the picture."""
+
+    def clear(self) -> None:
+        """Let go of its memory."""
+
+
+class Pictures(Protocol):
+    """As much of `model.plot` as a page needs."""
+
+    def check(self, *, seed: int = 0) -> Any:
+        """The panel of checks."""
+
+    def caterpillar(self) -> Any:
+        """The random effects."""
+
+
+def report(
+    fit: Fit,
+    path: str | Path,
+    pictures: Pictures,
+    *,
+    ddf: DegreesOfFreedom = "satterthwaite",
+    seed: int = 0,
+) -> Path:
+    """Write the page; see `LinearMixedModel.report`."""
+    target = Path(path)
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise DataError(f"{target.name!r} is no name of a web page.\nDo:   let it end in .html.")
+    if not target.parent.is_dir():
+        raise DataError(
+            f"There is no folder {str(target.parent)!r}.\nDo:   make it, or write elsewhere."
+        )
+    environment = Environment(
+        loader=PackageLoader("mixedmodels.report"), autoescape=select_autoescape(["html"])
+    )
+    content = page(fit, pictures, ddf=ddf, seed=seed)
+    target.write_text(environment.get_template("page.html").render(content), encoding="utf-8")
+    return target
+
+
+def page(fit: Fit, pictures: Pictures, *, ddf: DegreesOfFreedom, seed: int) -> dict[str, Any]:
+    """What the template shows, by name."""
+    document = summarise(fit, ddf=ddf).document
+    found = check(fit, seed=seed)
+    version = metadata.version("mixedmodels")
+    levels = sum(len(g.levels) for g in fit.matrices.groupings)
+    drawn = bool(fit.matrices.terms) and levels <= MOST_LEVELS
+    return {
+        "title": f"{document.title}: {fit.spec.formula.response}",
+        "formula": str(fit.spec.formula),
+        "headline": f"{len(fit.matrices.y):,} rows, {len(fit.beta)} fixed effects. "
+        + str(found).splitlines()[0],
+        "notes": document.notes,
+        "words": in_words(fit),
+        "equation": equation(fit),
+        "rows": _rows(fit),
+        "columns": _columns(fit),
+        "sections": _sections(fit, ddf),
+        "checks_headline": str(found).splitlines()[0],
+        "checks": [_check(row) for row in sorted(found.rows, key=lambda row: ORDER[row.grade])],
+        "panel": _embedded(lambda: pictures.check(seed=seed)),
+        "caterpillar": _embedded(pictures.caterpillar) if drawn else "",
+        "shown": "",
+        "methods": methods_sentence(fit, ddf, version),
+        "versions": _versions(version, seed),
+    }
+
+
+def _rows(fit: Fit) -> str:
+    m = fit.matrices
+    said = f"{len(m.y):,} rows are used"
+    if m.n_missing:
+        said += f", {m.n_missing:,} are left out because a value is missing"
+    sizes = []
+    for grouping in m.groupings:
+        counts = np.bincount(grouping.codes, minlength=len(grouping.levels))
+        span = (
+            f"{counts.min()}"
+            if counts.min() == counts.max()
+            else f"{counts.min()} to {counts.max()}"
+        )
+        sizes.append(f"{grouping.name} has {len(counts):,} levels of {span} rows")
+    return "; ".join([said, *sizes]) + "."
+
+
+def _columns(fit: Fit) -> Section:
+    """The response and the columns of the fixed part."""
+    rows = [_numbers_of(fit.spec.formula.response, fit.matrices.y)]
+    kept = fit.matrices.kept
+    for name in fit.spec.variables:
+        column = fit.frame.column(name)
+        if column.numbers is not None:
+            rows.append(_numbers_of(name, column.numbers[kept]))
+    header = ("Column", "Mean", "Std. dev.", "Min", "Median", "Max")
+    unique = list(dict.fromkeys(rows))
+    return Section("Columns", header, tuple(unique), n_text=1)
+
+
+def _numbers_of(name: str, values: Any) -> tuple[str, ...]:
+    numbers_ = np.asarray(values, dtype=np.float64)
+    facts = (
+        numbers_.mean(),
+        numbers_.std(ddof=1),
+        numbers_.min(),
+        np.median(numbers_),
+        numbers_.max(),
+    )
+    return (name, *(numbers.general(float(fact), digits=4) for fact in facts))
+
+
+def _sections(fit: Fit, ddf: DegreesOfFreedom) -> list[Section]:
+    summary = {section.heading: section for section in summarise(fit, ddf=ddf).document.sections}
+    out = [summary["Fixed effects"]] if "Fixed effects" in summary else []
+    out.append(_variances(fit))
+    if fixed_terms(fit):
+        out.append(_anova(fit, ddf))
+    out.append(_explained(fit))
+    out += [section for name, section in summary.items() if name.startswith("Criterion")]
+    return out
+
+
+def _variances(fit: Fit) -> Section:
+    found = wald(fit, Wanted(0.95, "variance", "satterthwaite", n=0, seed=None))
+    groups = [group or "" for group in found.groups]
+    columns = [
+        [g if g != before else "" for g, before in zip(groups, ["", *groups], strict=False)],
+        found.terms,
+        *(
+            [numbers.general(float(v), digits=4) for v in values]
+            for values in (found.estimate, found.conf_low, found.conf_high)
+        ),
+    ]
+    return Section(
+        "Random effects: standard deviations and correlations",
+        ("Group", "Term", "Estimate", "95 % low", "high"),
+        as_rows(columns),
+        n_text=2,
+        footnote="Wald intervals, standard deviations on the log scale; blank on a boundary.",
+    )
+
+
+def _anova(fit: Fit, ddf: DegreesOfFreedom) -> Section:
+    tests = term_tests(fit, 3, ddf=ddf)
+    columns = [
+        [row.term for row, _ in tests],
+        [str(test.num_df) for _, test in tests],
+        numbers.column([test.den_df for _, test in tests], digits=3),
+        [numbers.fixed(test.statistic, decimals=3) for _, test in tests],
+        [numbers.p_value(test.p_value) for _, test in tests],
+    ]
+    return Section(
+        "Analysis of variance (type 3)",
+        ("Term", "Num. df", "Den. df", "F", "p"),
+        as_rows(columns),
+        n_text=1,
+        footnote="Each term after all others, over equally weighted levels, whatever the coding.",
+    )
+
+
+def _explained(fit: Fit) -> Section:
+    shares = {f"R² {name}": value for name, value in r2(fit).items()}
+    if fit.matrices.terms:
+        shares |= {f"ICC {name}": value for name, value in icc(fit).items()}
+    values = tuple(numbers.fixed(value, decimals=3) for value in shares.values())
+    return Section(
+        "Explained variance",
+        tuple(shares),
+        (values,),
+        footnote="Nakagawa & Schielzeth (2013), Johnson (2014).",
+    )
+
+
+def _check(row: Check) -> dict[str, str]:
+    size = "not available" if row.value != row.value else f"{row.value:.3g}"
+    return {
+        "title": f"{row.check} ({row.about})" if row.about else row.check,
+        "size": f"{row.effect} {size}",
+        "grade": row.grade,
+        "mark": MARKS[row.grade],
+        "verdict": row.verdict,
+        "advice": "" if row.grade == "good" else row.advice,
+    }
+
+
+def _embedded(draw: Callable[[], Any]) -> str:
+    """A picture as an address that holds it."""
+    drawn = draw()
+    figure: Picture = getattr(drawn, "figure", None) or drawn
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI)
+    figure.clear()
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _versions(version: str, seed: int) -> str:
+    used = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
+    return (
+        f"mixedmodels {version}, Python {platform.python_version()}, {used}; seed of the simulated "
+        f"checks {seed}; {date.today().isoformat()}."
+    )

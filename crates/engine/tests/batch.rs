@@ -135,13 +135,18 @@ fn pieces_are_the_facts_of_inference_seen_through_the_hypothesis() {
     };
     let mut work = problem.workspace();
     let end = minimise(&problem, &mut work, &start, true, TIGHT, &|| false).unwrap();
-    for method in [Method::Satterthwaite, Method::KenwardRoger] {
+    for method in [Method::Wald, Method::Satterthwaite, Method::KenwardRoger] {
         let hypothesis = Hypothesis { rows: &rows, q: 2, method };
         let plan =
             Plan { reml: true, start: &start, options: TIGHT, hypothesis: Some(&hypothesis) };
         let found = problem.refits(&data, Responses::Given(&[data.y]), plan).unwrap();
         let pieces = found[0].as_ref().unwrap().pieces.clone().unwrap();
+        let known = problem.beta_covariance(&end.profile);
+        for (i, j) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            assert!((pieces.covariance[2 * i + j] - at(&known, i, j)).abs() < 1e-8);
+        }
         let (first, spread) = match method {
+            Method::Wald => (vec![], Square::zeros(0)),
             Method::Satterthwaite => {
                 let facts = problem.information(&work, &end.profile, true).unwrap();
                 let covariance = facts.covariance();

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from numpy.typing import ArrayLike
 
-from mixedmodels.planning import power as planning_power
-from mixedmodels.planning import power_curve as planning_curve
-from mixedmodels.planning.power import Power
+from mixedmodels.planning import power_curve as curves
+from mixedmodels.planning.plan import plan_of
+from mixedmodels.planning.power import Power, Question, answered
 from mixedmodels.plots.planned import PlannedCurve, PlannedSize
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import PowerMethod, Shape
@@ -76,17 +76,8 @@ def power(
     >>> mm.power(plan, "day", n=500, seed=1).n
     500
     """
-    return planning_power.power(
-        model,
-        test,
-        n=n,
-        alpha=alpha,
-        method=method,
-        seed=seed,
-        effects=effects,
-        residuals=residuals,
-        level=level,
-    )
+    question = Question(test, n, alpha, level, method, effects, residuals)
+    return answered(plan_of(model), question, seed)
 
 
 def power_curve(
@@ -137,21 +128,9 @@ def power_curve(
     >>> curve.sizes
     (10, 20, 40)
     """
-    return PlannedCurve(
-        planning_curve.power_curve(
-            model,
-            test,
-            along=along,
-            values=values,
-            n=n,
-            alpha=alpha,
-            method=method,
-            seed=seed,
-            effects=effects,
-            residuals=residuals,
-            level=level,
-        )
-    )
+    question = Question(test, n, alpha, level, method, effects, residuals)
+    plan = plan_of(model)
+    return PlannedCurve(curves.power_curve(plan, question, along=along, values=values, seed=seed))
 
 
 def sample_size(
@@ -208,19 +187,8 @@ def sample_size(
     >>> 18 <= mm.sample_size(plan, "day", along="subject", n=500, seed=1).size <= 24
     True
     """
+    question = Question(test, n, alpha, level, method, effects, residuals)
+    plan = plan_of(model)
     return PlannedSize(
-        planning_curve.sample_size(
-            model,
-            test,
-            along=along,
-            target=target,
-            n=n,
-            alpha=alpha,
-            method=method,
-            seed=seed,
-            effects=effects,
-            residuals=residuals,
-            level=level,
-            largest=largest,
-        )
+        curves.sample_size(plan, question, along=along, target=target, largest=largest, seed=seed)
     )

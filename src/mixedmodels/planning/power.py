@@ -15,7 +15,7 @@ from mixedmodels.inference.replication import replicated
 from mixedmodels.inference.replication.p_values import p_values
 from mixedmodels.planning.binomial import exact_interval, require_probability
 from mixedmodels.planning.hypothesis import Hypothesis, hypothesis
-from mixedmodels.planning.plan import Plan, plan_of
+from mixedmodels.planning.plan import Plan
 from mixedmodels.prediction.simulate import require_count
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import PowerMethod, Shape
@@ -166,23 +166,6 @@ class Question:
         if self.method not in get_args(PowerMethod):
             known = ", ".join(f'"{m}"' for m in get_args(PowerMethod))
             raise DataError(f"method = {self.method!r} is not known.\nDo:   write one of {known}.")
-
-
-def power(
-    model: object,
-    test: str | Mapping[str, float] | ArrayLike,
-    *,
-    n: int = 1000,
-    alpha: float = 0.05,
-    method: PowerMethod = "satterthwaite",
-    seed: Seed = None,
-    effects: Shape = "normal",
-    residuals: Shape = "normal",
-    level: float = 0.95,
-) -> Power:
-    """The power of a test; see `mixedmodels.power`."""
-    question = Question(test, n, alpha, level, method, effects, residuals)
-    return answered(plan_of(model), question, seed)
 
 
 def answered(plan: Plan, question: Question, seed: Seed) -> Power:

@@ -4,16 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import optimize, special
 
 from mixedmodels.errors import DataError
 from mixedmodels.planning.binomial import require_probability
 from mixedmodels.planning.extend import extended
-from mixedmodels.planning.plan import Plan, plan_of
+from mixedmodels.planning.plan import Plan
 from mixedmodels.planning.power import Power, Question, answered
 from mixedmodels.prediction.streams import Key, Seed, key_of
-from mixedmodels.vocabulary import PowerMethod, Shape
 
 Vector = NDArray[np.float64]
 
@@ -110,48 +109,23 @@ class SampleSize:
 
 
 def power_curve(
-    model: object,
-    test: str | Mapping[str, float] | ArrayLike,
-    *,
-    along: str,
-    values: Sequence[int],
-    n: int = 1000,
-    alpha: float = 0.05,
-    method: PowerMethod = "satterthwaite",
-    seed: Seed = None,
-    effects: Shape = "normal",
-    residuals: Shape = "normal",
-    level: float = 0.95,
+    plan: Plan, question: Question, *, along: str, values: Sequence[int], seed: Seed
 ) -> PowerCurve:
     """Power at several sizes; see `mixedmodels.power_curve`."""
-    question = Question(test, n, alpha, level, method, effects, residuals)
     if not len(values):
         raise DataError("values is empty.\nDo:   give the sizes to try, as [20, 40, 60].")
-    plan, key = plan_of(model), key_of(seed)
+    key = key_of(seed)
     sizes = tuple(sorted({int(v) if float(v).is_integer() else v for v in values}))
     powers = tuple(_at(plan, along, size, question, key) for size in sizes)
     return PowerCurve(along, sizes, powers)
 
 
 def sample_size(
-    model: object,
-    test: str | Mapping[str, float] | ArrayLike,
-    *,
-    along: str,
-    target: float = 0.8,
-    n: int = 1000,
-    alpha: float = 0.05,
-    method: PowerMethod = "satterthwaite",
-    seed: Seed = None,
-    effects: Shape = "normal",
-    residuals: Shape = "normal",
-    level: float = 0.95,
-    largest: int = 100_000,
+    plan: Plan, question: Question, *, along: str, target: float, largest: int, seed: Seed
 ) -> SampleSize:
     """The smallest size with enough power; see `mixedmodels.sample_size`."""
-    question = Question(test, n, alpha, level, method, effects, residuals)
     require_probability("target", target)
-    plan, key = plan_of(model), key_of(seed)
+    key = key_of(seed)
     tried: dict[int, Power] = {}
     size = min(_size_of(plan, along), largest)
     for _ in range(ROUNDS):
@@ -170,12 +144,12 @@ def sample_size(
             "Do:   look at the effect size and at the other units, which may set a limit; see "
             "power_curve()."
         )
-    low, high = _limits(intercept, slope, covariance, special.ndtri(target), level)
+    low, high = _limits(intercept, slope, covariance, special.ndtri(target), question.level)
     answer = max(1, int(np.ceil((crossing / slope) ** 2 - 1e-9))) if crossing > 0 else 1
     if answer not in tried:
         tried[answer] = _at(plan, along, answer, question, key)
         curve = PowerCurve(along, tuple(sorted(tried)), tuple(tried[s] for s in sorted(tried)))
-    return SampleSize(target, answer, low, high, level, intercept, slope, curve)
+    return SampleSize(target, answer, low, high, question.level, intercept, slope, curve)
 
 
 def _at(plan: Plan, along: str, size: int, question: Question, key: Key) -> Power:

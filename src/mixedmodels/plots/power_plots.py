@@ -8,6 +8,9 @@ from scipy import special
 from mixedmodels.planning.power_curve import PowerCurve, SampleSize
 from mixedmodels.plots import style
 
+MOST_TICKS = 10
+"""Sizes that are all named on the axis."""
+
 
 def power_curve(curve: PowerCurve, *, target: float | None, ax: Axes | None) -> Axes:
     """Points with their exact limits, joined by lines."""
@@ -46,7 +49,10 @@ def _points(ax: Axes, curve: PowerCurve, line: str) -> None:
 def _finished(ax: Axes, curve: PowerCurve, note: str) -> Axes:
     ax.set_ylim(0, 1.02)
     ax.yaxis.set_major_formatter(PercentFormatter(1))
-    style.whole_numbers(ax)
+    if len(curve.sizes) <= MOST_TICKS:
+        ax.set_xticks(curve.sizes)
+    else:
+        style.whole_numbers(ax)
     title = f"Power of {curve.powers[0].test}"
     return style.finish(ax, title=title, x=f"Number of {curve.along}", y="Power", note=note)
 

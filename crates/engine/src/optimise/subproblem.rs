@@ -1,9 +1,11 @@
 //! The trust-region subproblem, solved exactly: min g's + ½ s'Hs subject to ‖s‖ ≤ Δ for a symmetric
 //! H of any signature (Moré & Sorensen 1983), by the eigendecomposition of H.
 
+use std::cell::OnceCell;
+
 use faer::{MatRef, Side};
 
-use crate::dense::Square;
+use crate::dense::{Square, cholesky, solve_lower, solve_lower_transpose};
 
 /// A step and what the model expects of it.
 #[derive(Debug, Clone)]
@@ -16,22 +18,92 @@ pub struct Step {
     pub length: f64,
 }
 
-/// The quadratic model in the eigenbasis of H.
+/// The quadratic model. Where H is positive definite and Newton's step is short enough it is the
+/// answer, and a Cholesky factorisation gives it; only otherwise is H decomposed.
 #[derive(Debug, Clone)]
 pub struct Model {
+    gradient: Vec<f64>,
+    hessian: Square,
+    newton: Option<Step>,
+    eigen: OnceCell<Option<Eigen>>,
+}
+
+/// The model in the eigenbasis of H.
+#[derive(Debug, Clone)]
+struct Eigen {
     values: Vec<f64>,
     vectors: Square,
     gradient: Vec<f64>,
 }
 
+/// Pivot relative to its diagonal entry from which H counts as positive definite beyond doubt.
+const DEFINITE: f64 = 1e-8;
+
 impl Model {
-    /// Decomposes H; None if it is not finite.
+    /// The model of a gradient and H; None if they are not finite.
     pub fn new(gradient: &[f64], hessian: &Square) -> Option<Self> {
+        if !hessian.data.iter().chain(gradient).all(|v| v.is_finite()) {
+            return None;
+        }
+        let (gradient, hessian) = (gradient.to_vec(), hessian.clone());
+        let newton = newton(&gradient, &hessian);
+        let model = Self { gradient, hessian, newton, eigen: OnceCell::new() };
+        (model.newton.is_some() || model.eigen().is_some()).then_some(model)
+    }
+
+    fn eigen(&self) -> Option<&Eigen> {
+        self.eigen.get_or_init(|| Eigen::new(&self.gradient, &self.hessian)).as_ref()
+    }
+
+    /// The minimiser within radius Δ.
+    pub fn step(&self, radius: f64) -> Step {
+        match &self.newton {
+            Some(step) if step.length <= radius => step.clone(),
+            newton => match (self.eigen(), newton) {
+                (Some(eigen), _) => eigen.step(radius),
+                (None, Some(step)) => step.scaled(radius / step.length),
+                (None, None) => unreachable!("a model has one of the two"),
+            },
+        }
+    }
+}
+
+impl Step {
+    /// A part of Newton's step: g's + ½ s'Hs with s = −t H⁻¹g is −(t − ½ t²) g'H⁻¹g.
+    fn scaled(&self, t: f64) -> Self {
+        Self {
+            step: self.step.iter().map(|s| t * s).collect(),
+            decrease: 2.0 * self.decrease * (t - 0.5 * t * t),
+            length: t * self.length,
+        }
+    }
+}
+
+/// −H⁻¹g, if H is positive definite beyond doubt.
+fn newton(gradient: &[f64], hessian: &Square) -> Option<Step> {
+    let m = gradient.len();
+    let mut l = hessian.data.clone();
+    cholesky(m, &mut l).ok()?;
+    let doubtful = |j: usize| l[j + m * j].powi(2) < DEFINITE * hessian[(j, j)];
+    if (0..m).any(doubtful) {
+        return None;
+    }
+    let mut step: Vec<f64> = gradient.iter().map(|g| -g).collect();
+    solve_lower(m, &l, &mut step, 1);
+    solve_lower_transpose(m, &l, &mut step, 1);
+    let decrease = -0.5 * step.iter().zip(gradient).map(|(s, g)| s * g).sum::<f64>();
+    let length = norm(&step);
+    Some(Step { step, decrease, length })
+}
+
+impl Eigen {
+    /// Decomposes H; None if that fails.
+    fn new(gradient: &[f64], hessian: &Square) -> Option<Self> {
         let m = gradient.len();
         let view = MatRef::from_column_major_slice(&hessian.data, m, m);
         let eigen = view.self_adjoint_eigen(Side::Lower).ok()?;
         let values: Vec<f64> = (0..m).map(|i| eigen.S().column_vector()[i]).collect();
-        if !values.iter().chain(gradient).all(|v| v.is_finite()) {
+        if !values.iter().all(|v| v.is_finite()) {
             return None;
         }
         let mut vectors = Square::zeros(m);
@@ -44,7 +116,7 @@ impl Model {
     }
 
     /// The minimiser within radius Δ.
-    pub fn step(&self, radius: f64) -> Step {
+    fn step(&self, radius: f64) -> Step {
         let m = self.values.len();
         let lowest = self.values.iter().copied().fold(f64::INFINITY, f64::min);
         let highest = self.values.iter().map(|v| v.abs()).fold(0.0, f64::max);

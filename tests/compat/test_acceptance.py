@@ -255,6 +255,13 @@ def test_pastes_by_variance_components():
     assert results.random_effects_cov["A"].shape == (4, 4)
 
 
+@pytest.mark.parametrize("backend", ["polars", "pyarrow"])
+def test_other_frame_libraries(backend):
+    tables = [mm.datasets.load("cake", backend=b) for b in ("pandas", backend)]
+    plain, other = (mm.mixedlm("angle ~ recipe", t, groups="replicate").fit() for t in tables)
+    pd.testing.assert_series_equal(plain.params, other.params)
+
+
 def test_results_have_what_scripts_use(data):
     results = basic(data).fit(method="lbfgs", maxiter=50)
     assert results.params.index.tolist() == [

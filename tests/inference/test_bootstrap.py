@@ -87,6 +87,18 @@ def test_the_case_bootstrap_of_nested_groups_draws_the_outermost():
     assert sizes["batch:cask"] == (30, [2] * 30)
 
 
+def test_without_random_effects_rows_are_drawn():
+    model = mm.lmm("Reaction ~ Days", mm.datasets.load("sleepstudy"))
+    drawn = resampling_of(model.fit, "case", key_of(1)).problem(0).matrices
+    assert set(drawn.y) < set(model.fit.matrices.y)
+    found = model.bootstrap(2000, kind="case", seed=2).conf_int().iloc[2]
+    # White's standard error, as rows of one day differ in spread
+    m, resid = model.fit.matrices, model.resid.to_numpy()
+    bread = np.linalg.inv(m.X.T @ m.X)
+    robust = np.sqrt((bread @ (m.X * resid[:, None] ** 2).T @ m.X @ bread)[1, 1])
+    assert found["conf_high"] - found["conf_low"] == pytest.approx(2 * 1.96 * robust, rel=0.08)
+
+
 @pytest.mark.parametrize("kind", ["parametric", "residual", "case"])
 def test_a_statistic_of_the_model_agrees_with_the_parameters(sleep, kind):
     plain = sleep.bootstrap(30, kind=kind, seed=5).result

@@ -17,6 +17,7 @@ from mixedmodels.compat.specification import (
     right_side,
     variables,
 )
+from mixedmodels.data import Frame, encode
 from mixedmodels.design.environment import KNOWN_NAMES
 from mixedmodels.errors import DataError
 from mixedmodels.vocabulary import Missing
@@ -39,8 +40,8 @@ def read_formulas(
     names: Mapping[str, Any],
 ) -> Specification:
     """The specification of formulas; `names` are what the caller's functions are found by."""
-    frame = pd.DataFrame(data) if subset is None else pd.DataFrame(data).loc[subset]
-    frame = frame.copy(deep=False)
+    whole = _pandas(data)
+    frame = (whole if subset is None else whole.loc[subset]).copy(deep=False)
     group, group_name = _group_column(groups, frame)
     random, notes, crossed = _random_part(re_formula, vc_formula, group)
     texts = [formula, *([right_side(random)] if random else []), *(vc_formula or {}).values()]
@@ -115,6 +116,23 @@ def read_arrays(
         notes=tuple(notes),
         n_dropped=dropped,
     )
+
+
+def _pandas(data: Any) -> pd.DataFrame:
+    """The caller's table, of whatever library, as pandas."""
+    if isinstance(data, pd.DataFrame):
+        return data
+    frame, columns = Frame.of(data), {}
+    for name in frame.columns:
+        column = frame.column(name)
+        if column.numbers is not None:
+            columns[name] = column.numbers
+        else:
+            codes = encode(column)
+            columns[name] = pd.Categorical.from_codes(
+                codes.codes, categories=pd.Index(codes.values, dtype=object)
+            )
+    return pd.DataFrame(columns)
 
 
 def _group_column(groups: Any, frame: pd.DataFrame) -> tuple[str, str]:

@@ -115,17 +115,23 @@ class Residual:
 
 @dataclass(frozen=True)
 class Case:
-    """Whole levels of the outermost factor, drawn with replacement with all their rows."""
+    """Whole levels of the outermost factor, drawn with replacement with all their rows.
+
+    Without random effects the rows themselves are drawn.
+    """
 
     original: Problem
-    group: int
+    group: int | None
     key: Key
     plan: RefitPlan
 
     @cached_property
     def rows(self) -> list[Int]:
         """Per level its rows."""
-        return self.original.matrices.groupings[self.group].rows()
+        m = self.original.matrices
+        if self.group is None:
+            return list(np.arange(len(m.y))[:, None])
+        return m.groupings[self.group].rows()
 
     def run(self, first: int, count: int) -> Refits:
         """One problem per replicate: the designs differ."""
@@ -191,7 +197,7 @@ def resampling_of(fit: Fit, kind: BootstrapKind, key: Key) -> Resampling:
     Raises
     ------
     DataError
-        If whole groups are to be drawn and the factors are crossed, or there is no factor.
+        If whole groups are to be drawn and the factors are crossed.
     """
     plan = RefitPlan(reml=fit.reml, start=fit.theta)
     if kind == "parametric":
@@ -231,14 +237,16 @@ def _power(cov: Vector, exponent: float) -> Vector:
     return power
 
 
-def outermost(m: ModelMatrices) -> int:
-    """The factor of which every level of every other factor lies within one level."""
+def outermost(m: ModelMatrices) -> int | None:
+    """The factor of which every level of every other factor lies within one level, if any."""
+    if not m.groupings:
+        return None
     for g in range(len(m.groupings)):
         if all(other.is_within(m.groupings[g]) for other in m.groupings):
             return g
     names = ", ".join(grouping.name for grouping in m.groupings)
     raise DataError(
-        f'kind = "case" needs one outermost grouping factor, and the model has: {names or "none"}.'
+        f'kind = "case" needs one outermost grouping factor, and the model has: {names}.'
         '\nDo:   use kind="parametric" or kind="residual".\n'
         "Why:  whole groups are drawn with replacement; of crossed factors no level can be drawn "
         "without cutting through the others."

@@ -6,7 +6,8 @@ import pytest
 from scipy import stats
 
 import mixedmodels as mm
-from mixedmodels.errors import DataError
+from mixedmodels.errors import DataError, StoppedEarlyWarning
+from mixedmodels.inference.replication import run
 
 N = 2000
 SPREAD = 4.0  # standard errors of a simulated share
@@ -130,6 +131,37 @@ def test_the_search_finds_the_size():
     assert found.power.power == pytest.approx(0.8, abs=0.04)
     assert found.plot().get_title(loc="left") == "Power of arm"
     assert found.size in found.table["subject"].tolist()
+    assert "for a power of 80%" in repr(found)
+
+
+def interrupted(monkeypatch, after):
+    """Ctrl-C once so many blocks are done."""
+    blocks = run._blocks
+    done = []
+
+    def stopping(job, n):
+        for block in blocks(job, n):
+            if len(done) >= after:
+                raise KeyboardInterrupt
+            done.append(block)
+            yield block
+
+    monkeypatch.setattr(run, "_blocks", stopping)
+
+
+def test_an_interrupt_ends_a_curve_with_what_is_done(monkeypatch):
+    interrupted(monkeypatch, after=3)
+    with pytest.warns(StoppedEarlyWarning):
+        curve = mm.power_curve(between(), "arm", along="subject", values=[10, 20, 40], n=50, seed=1)
+    assert curve.sizes == (10, 20)
+    assert [power.n for power in curve.powers] == [50, 16]
+
+
+def test_an_interrupt_ends_a_search(monkeypatch):
+    interrupted(monkeypatch, after=3)
+    with pytest.warns(StoppedEarlyWarning):
+        found = mm.sample_size(between(), "arm", along="subject", n=50, seed=1)
+    assert len(found.table) == 2
     assert "for a power of 80%" in repr(found)
 
 

@@ -90,9 +90,10 @@ class SampleSize:
     curve: PowerCurve
 
     @property
-    def power(self) -> Power:
-        """What was simulated at the answer."""
-        return self.curve.powers[self.curve.sizes.index(self.size)]
+    def power(self) -> Power | None:
+        """What was simulated at the answer; None if an interrupt came before."""
+        at = dict(zip(self.curve.sizes, self.curve.powers, strict=True))
+        return at.get(self.size)
 
     @property
     def table(self) -> object:
@@ -100,12 +101,14 @@ class SampleSize:
         return self.curve.table
 
     def __repr__(self) -> str:
-        low, high = self.power.interval
-        return (
+        said = (
             f"{self.size:,} {self.curve.along} for a power of {self.target:.0%} "
-            f"({self.level:.0%} interval {self.size_low:.1f} to {self.size_high:.1f})\n"
-            f"simulated there: {self.power.power:.1%} [{low:.1%}, {high:.1%}]"
+            f"({self.level:.0%} interval {self.size_low:.1f} to {self.size_high:.1f})"
         )
+        if self.power is None:
+            return said
+        low, high = self.power.interval
+        return f"{said}\nsimulated there: {self.power.power:.1%} [{low:.1%}, {high:.1%}]"
 
 
 def power_curve(
@@ -116,8 +119,12 @@ def power_curve(
         raise DataError("values is empty.\nDo:   give the sizes to try, as [20, 40, 60].")
     key = key_of(seed)
     sizes = tuple(sorted({int(v) if float(v).is_integer() else v for v in values}))
-    powers = tuple(_at(plan, along, size, question, key) for size in sizes)
-    return PowerCurve(along, sizes, powers)
+    powers: list[Power] = []
+    for size in sizes:
+        powers.append(_at(plan, along, size, question, key))
+        if powers[-1].n < question.n:  # interrupted
+            break
+    return PowerCurve(along, sizes[: len(powers)], tuple(powers))
 
 
 def sample_size(
@@ -131,7 +138,7 @@ def sample_size(
     for _ in range(ROUNDS):
         tried[size] = _at(plan, along, size, question, key)
         following = min(_next_size(tried, target), largest)
-        if following in tried:
+        if following in tried or tried[size].n < question.n:
             break
         size = following
     curve = PowerCurve(along, tuple(sorted(tried)), tuple(tried[s] for s in sorted(tried)))
@@ -146,7 +153,7 @@ def sample_size(
         )
     low, high = _limits(intercept, slope, covariance, special.ndtri(target), question.level)
     answer = max(1, int(np.ceil((crossing / slope) ** 2 - 1e-9))) if crossing > 0 else 1
-    if answer not in tried:
+    if answer not in tried and tried[size].n == question.n:
         tried[answer] = _at(plan, along, answer, question, key)
         curve = PowerCurve(along, tuple(sorted(tried)), tuple(tried[s] for s in sorted(tried)))
     return SampleSize(target, answer, low, high, question.level, intercept, slope, curve)

@@ -70,8 +70,8 @@ class PlannedSize:
         return self.found.size_low, self.found.size_high
 
     @property
-    def power(self) -> Power:
-        """What was simulated at the answer."""
+    def power(self) -> Power | None:
+        """What was simulated at the answer; None if an interrupt came before."""
         return self.found.power
 
     @property

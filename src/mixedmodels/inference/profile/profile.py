@@ -29,6 +29,7 @@ from mixedmodels.inference.profile.constrained import (
 )
 from mixedmodels.inference.profile.criterion import Criterion
 from mixedmodels.inference.profile.path import Limit, Path, Point, start_of
+from mixedmodels.inference.replication import progress
 from mixedmodels.vocabulary import Which
 
 Vector = NDArray[np.float64]
@@ -202,10 +203,14 @@ Result = TypeVar("Result")
 def _over(
     best: Fit, parameters: list[_Parameter], work: Callable[[_Parameter], Result]
 ) -> list[Result]:
-    if len(best.matrices.y) < LARGE:
-        return [work(parameter) for parameter in parameters]
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(work, parameters))
+    is_large = len(best.matrices.y) >= LARGE
+    found = []
+    with progress(len(parameters), "profile", " parameters") as bar, ThreadPoolExecutor() as pool:
+        results = (pool.map if is_large else map)(work, parameters)
+        for result in results:
+            found.append(result)
+            bar.update(1)
+    return found
 
 
 def _prepared(fit: Fit, which: Which) -> tuple[Fit, list[_Parameter]]:

@@ -9,7 +9,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from joblib import Parallel, delayed
 from joblib.parallel import get_active_backend
@@ -52,7 +52,7 @@ def replicated(job: Job[Result], n: int, *, label: str) -> list[Result]:
     """
     done: list[Result] = []
     count = 0
-    with tqdm(total=n, desc=label, unit=" replicates", delay=1, disable=_is_silent()) as bar:
+    with progress(n, label, " replicates") as bar:
         try:
             for size, part in _blocks(job, n):
                 done.append(part)
@@ -68,6 +68,11 @@ def replicated(job: Job[Result], n: int, *, label: str) -> list[Result]:
                 stacklevel=3,
             )
     return done
+
+
+def progress(total: int, label: str, unit: str) -> Any:
+    """A bar that appears after a second, on a terminal only."""
+    return tqdm(total=total, desc=label, unit=unit, delay=1, disable=_is_silent())
 
 
 def _blocks(job: Job[Result], n: int) -> Iterator[tuple[int, Result]]:

@@ -12,14 +12,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mixedmodels import datasets, errors, planning
-    from mixedmodels.api import (
-        bootstrap_compare,
-        compare,
-        lmm,
-        power,
-        power_curve,
-        sample_size,
-    )
+    from mixedmodels.api.models import bootstrap_compare, compare, lmm
+    from mixedmodels.api.studies import power, power_curve, sample_size
     from mixedmodels.compat import MixedLM, mixedlm
     from mixedmodels.engine.settings import Control
     from mixedmodels.model import LinearMixedModel
@@ -47,13 +41,13 @@ _HOMES = {
     "Control": "mixedmodels.engine.settings",
     "LinearMixedModel": "mixedmodels.model",
     "MixedLM": "mixedmodels.compat",
-    "bootstrap_compare": "mixedmodels.api",
-    "compare": "mixedmodels.api",
-    "lmm": "mixedmodels.api",
+    "bootstrap_compare": "mixedmodels.api.models",
+    "compare": "mixedmodels.api.models",
+    "lmm": "mixedmodels.api.models",
     "mixedlm": "mixedmodels.compat",
-    "power": "mixedmodels.api",
-    "power_curve": "mixedmodels.api",
-    "sample_size": "mixedmodels.api",
+    "power": "mixedmodels.api.studies",
+    "power_curve": "mixedmodels.api.studies",
+    "sample_size": "mixedmodels.api.studies",
 }
 
 if not TYPE_CHECKING:  # a type checker would take every misspelt name for an `object`

@@ -41,4 +41,5 @@ def test_import_loads_nothing_heavy(code: str) -> None:
 def test_a_fit_loads_no_plotting_and_no_library_that_the_data_are_not_in() -> None:
     found = loaded(FIT)
     assert "mixedmodels._native" in found
-    assert found & {"matplotlib", "polars"} == set()
+    assert found & {"matplotlib", "polars", "joblib", "tqdm", "jinja2"} == set()
+    assert found & {"scipy.interpolate", "scipy.optimize", "scipy.stats"} == set()

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mixedmodels._native import EngineError
-from mixedmodels.api import lmm
+from mixedmodels.api.models import lmm
 from mixedmodels.data import Frame
 from mixedmodels.design import build
 from mixedmodels.engine.failures import describe, engine_errors

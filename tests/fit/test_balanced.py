@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from mixedmodels.api import lmm
+from mixedmodels.api.models import lmm
 
 CLOSED_FORM = 1e-6  # relative; the search stops when the criterion has converged, theta at its root
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mixedmodels.api import lmm
+from mixedmodels.api.models import lmm
 
 RELATIVE = 1e-3  # the reference is printed with this accuracy
 LIKELIHOOD = 1e-5  # absolute, of a criterion printed with six decimals

@@ -6,7 +6,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from mixedmodels.api import lmm
+from mixedmodels.api.models import lmm
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from mixedmodels.api import lmm
+from mixedmodels.api.models import lmm
 from mixedmodels.errors import DataError, MixedModelsError
 
 

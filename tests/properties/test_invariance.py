@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mixedmodels.api import lmm
+from mixedmodels.api.models import lmm
 
 CRITERION = 1e-6  # absolute; twice the tolerance of the search and room for a flat optimum
 VALUE = 2e-3  # relative to the standard error or the largest variance

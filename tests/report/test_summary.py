@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mixedmodels.api import lmm
+from mixedmodels.api.models import lmm
 from mixedmodels.errors import DataError
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import get_args
 
 from mixedmodels import datasets
-from mixedmodels.api import lmm
+from mixedmodels.api.models import lmm
 from mixedmodels.cli.files import read_table, write_json
 from mixedmodels.cli.results import results
 from mixedmodels.errors import MixedModelsError, MixedModelsWarning

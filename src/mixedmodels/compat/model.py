@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mixedmodels.api import lmm
+from mixedmodels.api.models import lmm
 from mixedmodels.compat.naming import re_names_full
 from mixedmodels.compat.params import MixedLMParams
 from mixedmodels.compat.reading import read_arrays, read_formulas

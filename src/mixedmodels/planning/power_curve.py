@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, special
+from scipy import special
 
 from mixedmodels.errors import DataError
 from mixedmodels.planning.binomial import require_probability
@@ -18,6 +18,9 @@ Vector = NDArray[np.float64]
 
 ROUNDS = 12
 """Sizes that a search tries at most."""
+
+SCORING = 30
+"""Steps of Fisher's scoring, which ends long before."""
 
 GROWTH = 4.0
 """A search goes at most so many times beyond the sizes that it has tried."""
@@ -202,16 +205,16 @@ def _probit(tried: Mapping[int, Power]) -> tuple[float, float, Vector]:
         return a, float((special.ndtri(k / n) - a)[0] / root[0]), np.zeros((2, 2))
     X = np.column_stack([np.ones(len(root)), root / root.mean()])
 
-    def loss(b: Vector) -> float:
+    b = np.linalg.lstsq(X, special.ndtri(k / n), rcond=None)[0]
+    information = np.eye(2)
+    for _ in range(SCORING):
         eta = X @ b
-        return -float(k @ special.log_ndtr(eta) + (n - k) @ special.log_ndtr(-eta))
-
-    start = np.linalg.lstsq(X, special.ndtri(k / n), rcond=None)[0]
-    b = optimize.minimize(loss, start, method="BFGS").x
-    eta = X @ b
-    weight = n * np.exp(-(eta**2)) / (2 * np.pi) / (special.ndtr(eta) * special.ndtr(-eta))
+        density, share = np.exp(-(eta**2) / 2) / np.sqrt(2 * np.pi), special.ndtr(eta)
+        spread = share * special.ndtr(-eta)
+        information = X.T @ ((n * density**2 / spread)[:, None] * X)
+        b = b + np.linalg.pinv(information) @ (X.T @ ((k - n * share) * density / spread))
     turn = np.diag([1.0, 1 / root.mean()])
-    covariance = turn @ np.linalg.pinv(X.T @ (weight[:, None] * X)) @ turn
+    covariance = turn @ np.linalg.pinv(information) @ turn
     return float(b[0]), float(b[1] / root.mean()), covariance
 
 

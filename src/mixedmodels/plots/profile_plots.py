@@ -8,6 +8,7 @@ from scipy import special
 
 from mixedmodels.errors import DataError
 from mixedmodels.inference.profile import Curve, Profile
+from mixedmodels.inference.profile.spline import density, spline
 from mixedmodels.plots import style
 
 Vector = NDArray[np.float64]
@@ -41,13 +42,13 @@ TITLES = {
 
 def _draw_zeta(ax: Axes, curve: Curve) -> None:
     x = _places(curve)
-    ax.plot(x, curve.spline()(x), color=style.BLUE, linewidth=2)
+    ax.plot(x, spline(curve)(x), color=style.BLUE, linewidth=2)
     style.level(ax, 0)
     for level in LEVELS:
         z = float(special.ndtri(0.5 + level / 2))
         for side in (-z, z):
             if curve.zeta[0] <= side <= curve.zeta[-1]:
-                at = np.interp(side, curve.spline()(x), x)
+                at = np.interp(side, spline(curve)(x), x)
                 ax.plot([at, at], [0, side], color=style.REFERENCE, linewidth=0.8)
             ax.axhline(side, color=style.BAND, linewidth=0.8, zorder=0)
     ax.plot(curve.estimate, 0, "o", color=style.ORANGE, markersize=5)
@@ -56,7 +57,7 @@ def _draw_zeta(ax: Axes, curve: Curve) -> None:
 
 def _draw_density(ax: Axes, curve: Curve) -> None:
     x = _places(curve)
-    height = curve.density(x)
+    height = density(curve, x)
     ax.plot(x, height, color=style.BLUE, linewidth=2)
     ax.fill_between(x, height, color=style.BLUE, alpha=0.15, linewidth=0)
     style.upright(ax, curve.estimate)
@@ -66,7 +67,7 @@ def _draw_density(ax: Axes, curve: Curve) -> None:
 
 def _places(curve: Curve) -> Vector:
     x = np.linspace(curve.values[0], curve.values[-1], 10 * PLACES)
-    shown = x[np.abs(curve.spline()(x)) <= MOST]
+    shown = x[np.abs(spline(curve)(x)) <= MOST]
     return np.linspace(shown[0], shown[-1], PLACES)
 
 

@@ -4,13 +4,12 @@ import base64
 import platform
 from collections.abc import Callable
 from datetime import date
-from importlib import metadata
+from importlib import import_module, metadata
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, select_autoescape
 
 from mixedmodels.diagnostics.checks import Check, check
 from mixedmodels.errors import DataError
@@ -74,8 +73,9 @@ def report(
         raise DataError(
             f"There is no folder {str(target.parent)!r}.\nDo:   make it, or write elsewhere."
         )
-    environment = Environment(
-        loader=PackageLoader("mixedmodels.report"), autoescape=select_autoescape(["html"])
+    jinja2: Any = import_module("jinja2")  # a fit alone does not need it
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("mixedmodels.report"), autoescape=True
     )
     content = page(fit, pictures, ddf=ddf, seed=seed)
     target.write_text(environment.get_template("page.html").render(content), encoding="utf-8")

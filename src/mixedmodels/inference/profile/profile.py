@@ -12,7 +12,6 @@ from typing import TypeVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-from scipy.interpolate import PchipInterpolator
 
 from mixedmodels.engine.templates import templates
 from mixedmodels.errors import DataError
@@ -75,16 +74,6 @@ class Curve:
     estimate: float
     values: Vector
     zeta: Vector
-
-    def spline(self) -> PchipInterpolator:
-        """Zeta as a monotone function of the parameter."""
-        return PchipInterpolator(self.values, self.zeta)
-
-    def density(self, at: Vector) -> Vector:
-        """The density of the parameter if zeta is standard normal."""
-        spline = self.spline()
-        height: Vector = np.exp(-(spline(at) ** 2) / 2) / np.sqrt(2 * np.pi) * spline(at, 1)
-        return height
 
 
 @dataclass(frozen=True, slots=True)

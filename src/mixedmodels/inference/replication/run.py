@@ -9,11 +9,8 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Any, Protocol, TypeVar
-
-from joblib import Parallel, delayed
-from joblib.parallel import get_active_backend
-from tqdm import tqdm
 
 from mixedmodels.errors import StoppedEarlyWarning
 
@@ -72,20 +69,43 @@ def replicated(job: Job[Result], n: int, *, label: str) -> list[Result]:
 
 def progress(total: int, label: str, unit: str) -> Any:
     """A bar that appears after a second, on a terminal only."""
-    return tqdm(total=total, desc=label, unit=unit, delay=1, disable=_is_silent())
+    if _is_silent():
+        return Silent()
+    return import_module("tqdm").tqdm(total=total, desc=label, unit=unit, delay=1)
+
+
+class Silent:
+    """A bar that nobody sees."""
+
+    def __enter__(self) -> "Silent":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to close."""
+
+    def update(self, _: int) -> None:
+        """Nothing to show."""
 
 
 def _blocks(job: Job[Result], n: int) -> Iterator[tuple[int, Result]]:
-    backend, n_jobs = get_active_backend()
     started = time.perf_counter()
     first = min(FIRST, n)
     yield first, job.run(0, first)
     each = max(time.perf_counter() - started, 1e-9) / first
-    workers = backend.effective_n_jobs(n_jobs)
+    workers = _workers()
     if workers == 1:
         yield from _here(job, first, n, each)
     else:
         yield from _by_workers(job, first, n, each, workers)
+
+
+def _workers() -> int:
+    """Of joblib's active backend; whoever has chosen one has loaded joblib."""
+    joblib: Any = sys.modules.get("joblib")
+    if joblib is None:
+        return 1
+    backend, n_jobs = joblib.parallel.get_active_backend()
+    return int(backend.effective_n_jobs(n_jobs))
 
 
 def _here(job: Job[Result], at: int, n: int, each: float) -> Iterator[tuple[int, Result]]:
@@ -104,8 +124,10 @@ def _by_workers(
     size = max(1, min(int(REMOTE_SECONDS / each), fair, LARGEST))
     starts = range(at, n, size)
     sizes = [min(size, n - start) for start in starts]
-    tasks = (delayed(job.run)(start, size) for start, size in zip(starts, sizes, strict=True))
-    results: Sequence[Result] = Parallel(return_as="generator")(tasks)
+    joblib: Any = sys.modules["joblib"]
+    run = joblib.delayed(job.run)
+    tasks = (run(start, size) for start, size in zip(starts, sizes, strict=True))
+    results: Sequence[Result] = joblib.Parallel(return_as="generator")(tasks)
     yield from zip(sizes, results, strict=True)
 
 

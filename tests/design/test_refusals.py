@@ -140,7 +140,7 @@ def test_offset(offset, part):
 
 
 def test_an_unknown_choice_for_missing_values():
-    with pytest.raises(DataError, match="missing='keep'"):
+    with pytest.raises(DataError, match="missing = 'keep'"):
         design("y ~ x", missing="keep")
 
 

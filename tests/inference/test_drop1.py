@@ -193,5 +193,5 @@ def test_tables_come_in_the_library_of_the_data(data):
 
 
 def test_unknown_test(data):
-    with pytest.raises(DataError, match=r'test = .chisq. is not known.\nDo:   write "lrt"'):
+    with pytest.raises(DataError, match=r"test = .chisq. is not known.\nDo:   give one of .lrt"):
         mm.lmm("y ~ a + (1 | g)", data).drop1("chisq")

@@ -156,7 +156,7 @@ def test_no_fixed_effects(sleepstudy):
         ({"level": 2}, "level = 2 is not a probability"),
         ({"level": 0}, "level = 0 is not a probability"),
         ({"which": "foo"}, r"which = 'foo' is not known.*\n.*'fixed', 'variance', 'all'"),
-        ({"method": "foo"}, r"method = 'foo' is not available.*\n.*'wald'"),
+        ({"method": "foo"}, r"method = 'foo' is not known.*\n.*'wald'"),
         ({"ddf": "foo"}, r"ddf = 'foo' is not known.*\n.*'satterthwaite'"),
     ],
 )

@@ -23,6 +23,7 @@ from mixedmodels.design.spec import ModelSpec, TermSpec
 from mixedmodels.design.variables import Variables
 from mixedmodels.errors import DataError, FormulaError
 from mixedmodels.formula import Formula, RandomTerm
+from mixedmodels.options import require_option
 from mixedmodels.vocabulary import Contrasts, Missing
 
 
@@ -205,8 +206,7 @@ def _read(
     missing: Missing,
 ) -> KeptData:
     """Read the columns in use and leave out the incomplete rows."""
-    if missing not in get_args(Missing):
-        raise DataError(f"missing={missing!r} is not known.\nDo:   use 'drop' or 'error'.")
+    require_option("missing", missing, get_args(Missing))
     columns = {name: frame.column(name) for name in roles.all}
     weight_column = read_argument("weights", weights, frame)
     offset_column = read_argument("offset", offset, frame)

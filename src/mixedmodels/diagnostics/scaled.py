@@ -18,7 +18,8 @@ from mixedmodels.engine.batch import draw
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import marginal_mean
-from mixedmodels.prediction.simulate import draws_of, require_count
+from mixedmodels.options import require_count
+from mixedmodels.prediction.simulate import draws_of
 from mixedmodels.prediction.streams import Key, Seed, key_of, stream
 
 Vector = NDArray[np.float64]

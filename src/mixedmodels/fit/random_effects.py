@@ -10,9 +10,9 @@ from scipy.linalg import block_diag
 
 from mixedmodels.design import Grouping
 from mixedmodels.engine.templates import templates
-from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
+from mixedmodels.options import require_probability
 
 Vector = NDArray[np.float64]
 
@@ -109,10 +109,7 @@ def ranef_table(fit: Fit, *, level: float = 0.95) -> object:
     b given the data at the estimated variances, without the uncertainty of the fixed effects, and
     the limits are normal.
     """
-    if not 0 < level < 1:
-        raise DataError(
-            f"level = {level} is not a probability.\nDo:   give a number between 0 and 1, as 0.95."
-        )
+    require_probability("level", level)
     z = NormalDist().inv_cdf(0.5 + level / 2)
     labels = column_labels(fit.matrices)
     parts: dict[str, list[NDArray[np.generic]]] = {

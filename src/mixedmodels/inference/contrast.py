@@ -14,6 +14,7 @@ from scipy import special
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.degrees_of_freedom import method_of
+from mixedmodels.options import require_probability
 from mixedmodels.vocabulary import DegreesOfFreedom
 
 Vector = NDArray[np.float64]
@@ -95,7 +96,7 @@ def t_tests(
     DataError
         If `level` is not between 0 and 1, or the method cannot be used with this fit.
     """
-    require_level(level)
+    require_probability("level", level)
     method = method_of(fit, ddf)
     estimate = L @ fit.beta - (0.0 if rhs is None else rhs)
     std_error = np.sqrt(np.einsum("ki,ij,kj->k", L, method.covariance, L))
@@ -132,14 +133,6 @@ def f_test(fit: Fit, L: Vector, *, ddf: DegreesOfFreedom, rhs: Vector | None = N
     k, unscaled = len(L), wald / len(L)
     p_value = _upper_tail(scale * unscaled, k, den_df)
     return FTest(scale * unscaled, k, den_df, p_value, unscaled)
-
-
-def require_level(level: float) -> None:
-    """Refuse a coverage that is not strictly between 0 and 1."""
-    if not 0 < level < 1:
-        raise DataError(
-            f"level = {level} is not a probability.\nDo:   give a number between 0 and 1, as 0.95."
-        )
 
 
 def student_tail(df: Vector, t: Vector) -> Vector:

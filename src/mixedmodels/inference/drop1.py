@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from mixedmodels.design import columns_of, droppable_terms, reduced_fixed_part, term_label
 from mixedmodels.engine.problem import Problem
-from mixedmodels.errors import DataError
 from mixedmodels.fit.criteria import aic, n_parameters
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.contrast import NOTHING_TO_TEST, FTest, f_test
@@ -18,6 +17,7 @@ from mixedmodels.inference.likelihood_ratio import LARGER_IS_WORSE, NAN, WORSE
 from mixedmodels.inference.maximum import Maximum, caveats, maximum_of, rows_held_back, search
 from mixedmodels.inference.mixture import NOTHING, chi_square_tail
 from mixedmodels.inference.nested import column_space, outside
+from mixedmodels.options import require_option
 from mixedmodels.vocabulary import DegreesOfFreedom, DropTest
 
 Vector = NDArray[np.float64]
@@ -61,11 +61,7 @@ def drop1(fit: Fit, test: DropTest = "lrt", *, ddf: DegreesOfFreedom = "satterth
     DataError
         If `test` or `ddf` is not known.
     """
-    if test not in get_args(DropTest):
-        raise DataError(
-            f"test = {test!r} is not known.\n"
-            'Do:   write "lrt" for likelihood ratios or "f" for F tests.'
-        )
+    require_option("test", test, get_args(DropTest))
     return _ratios(fit) if test == "lrt" else _f_tests(fit, ddf)
 
 

@@ -8,14 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.bootstrap import bootstrap
 from mixedmodels.inference.coefficients import coefficient_tests
-from mixedmodels.inference.contrast import require_level
 from mixedmodels.inference.interval import Intervals
 from mixedmodels.inference.profile import profile_intervals
 from mixedmodels.inference.variance_information import variance_parameters
+from mixedmodels.options import require_option, require_probability
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import DegreesOfFreedom, IntervalMethod, Which
 
@@ -79,13 +78,9 @@ def conf_int(
     DataError
         If an argument is not one of these, or the method cannot be used with this fit.
     """
-    require_level(level)
-    if which not in get_args(Which):
-        known = ", ".join(map(repr, get_args(Which)))
-        raise DataError(f"which = {which!r} is not known.\nDo:   give one of {known}.")
-    if method not in METHODS:
-        known = ", ".join(map(repr, METHODS))
-        raise DataError(f"method = {method!r} is not available.\nDo:   give one of {known}.")
+    require_probability("level", level)
+    require_option("which", which, get_args(Which))
+    require_option("method", method, tuple(METHODS))
     found = METHODS[method](fit, Wanted(level, which, ddf, n, seed))
     return found.table(fit.frame)
 

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from mixedmodels.engine.problem import Information
 from mixedmodels.engine.singularity import NEGLIGIBLE
 from mixedmodels.engine.templates import templates
-from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names
 from mixedmodels.inference.information import information
+from mixedmodels.options import require_option
 from mixedmodels.vocabulary import VarianceScale
 
 Vector = NDArray[np.float64]
@@ -102,9 +102,7 @@ def variance_parameters(fit: Fit, scale: VarianceScale) -> VarianceParameters:
     DataError
         If there is no such scale.
     """
-    if scale not in get_args(VarianceScale):
-        known = ", ".join(map(repr, get_args(VarianceScale)))
-        raise DataError(f"scale = {scale!r} is not known.\nDo:   give one of {known}.")
+    require_option("scale", scale, get_args(VarianceScale))
     parameters = _in_order_of_theta(fit) if scale == "theta" else list(_in_order_of_report(fit))
     estimate, jacobian = _transformed(fit, parameters, scale)
     facts = information(fit)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import marginal_mean
 from mixedmodels.fit.request import Request
 from mixedmodels.formula import parse
+from mixedmodels.options import require_count, require_option
 from mixedmodels.planning.layout import Design
 from mixedmodels.planning.parameters import (
     Correlations,
@@ -25,7 +27,7 @@ from mixedmodels.planning.parameters import (
     fixed_effects,
 )
 from mixedmodels.prediction.predict import term_templates
-from mixedmodels.prediction.simulate import require_count, require_shape, scaled
+from mixedmodels.prediction.simulate import scaled
 from mixedmodels.prediction.streams import Seed, key_of
 from mixedmodels.vocabulary import Contrasts, Shape
 
@@ -76,8 +78,8 @@ class Plan:
 
     def draws(self, seed: Seed, *, effects: Shape, residuals: Shape) -> Draws:
         """The distribution of the responses."""
-        require_shape("effects", effects)
-        require_shape("residuals", residuals)
+        require_option("effects", effects, get_args(Shape))
+        require_option("residuals", residuals, get_args(Shape))
         m = self.problem.matrices
         return Draws(
             mean=marginal_mean(m.X, self.beta, m.offset),

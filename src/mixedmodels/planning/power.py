@@ -10,13 +10,12 @@ from scipy import linalg, special
 
 from mixedmodels.engine.batch import Draws, RefitPlan, Refits
 from mixedmodels.engine.problem import Problem
-from mixedmodels.errors import DataError
 from mixedmodels.inference.replication import replicated
 from mixedmodels.inference.replication.p_values import p_values
-from mixedmodels.planning.binomial import exact_interval, require_probability
+from mixedmodels.options import require_count, require_option, require_probability
+from mixedmodels.planning.binomial import exact_interval
 from mixedmodels.planning.hypothesis import Hypothesis, hypothesis
 from mixedmodels.planning.plan import Plan
-from mixedmodels.prediction.simulate import require_count
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import PowerMethod, Shape
 
@@ -163,9 +162,7 @@ class Question:
         require_count("n", self.n)
         require_probability("alpha", self.alpha)
         require_probability("level", self.level)
-        if self.method not in get_args(PowerMethod):
-            known = ", ".join(f'"{m}"' for m in get_args(PowerMethod))
-            raise DataError(f"method = {self.method!r} is not known.\nDo:   write one of {known}.")
+        require_option("method", self.method, get_args(PowerMethod))
 
 
 def answered(plan: Plan, question: Question, seed: Seed) -> Power:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from mixedmodels.errors import DataError
-from mixedmodels.planning.binomial import require_probability
+from mixedmodels.options import require_probability
 from mixedmodels.planning.extend import extended
 from mixedmodels.planning.plan import Plan
 from mixedmodels.planning.power import Power, Question, answered

@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import special
 
-from mixedmodels.errors import DataError
 from mixedmodels.inference.profile import Curve, Profile
 from mixedmodels.inference.profile.spline import density, spline
+from mixedmodels.options import require_option
 from mixedmodels.plots import style
 
 Vector = NDArray[np.float64]
@@ -25,8 +25,7 @@ MOST = 3.0
 
 def profiles(profile: Profile, kind: str) -> Figure:
     """A figure with one panel per parameter that has a profile."""
-    if kind not in ("zeta", "density"):
-        raise DataError(f'kind = {kind!r} is not known.\nDo:   write "zeta" or "density".')
+    require_option("kind", kind, tuple(TITLES))
     curves = [curve for curve in profile.curves if len(curve.values) > 1]
     figure, axes = style.panels(len(curves), width=3.6, height=2.9)
     for ax, curve in zip(axes, curves, strict=True):

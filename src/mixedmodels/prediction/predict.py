@@ -15,6 +15,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import add_random_effects, marginal_mean
 from mixedmodels.fit.labels import group_names
+from mixedmodels.options import require_option, require_probability
 from mixedmodels.prediction.error_variance import ErrorCovariance
 from mixedmodels.prediction.rows import (
     Rows,
@@ -110,8 +111,8 @@ def predict(
         group if so asked, or new data for a model whose offset was an array.
     """
     groups = chosen_groups(fit, re)
-    _require_known("new_levels", new_levels, get_args(NewLevels))
-    _require_known("interval", interval, (None, *get_args(Interval)))
+    require_option("new_levels", new_levels, get_args(NewLevels))
+    require_option("interval", interval, (None, *get_args(Interval)))
     rows = fitted_rows(fit) if newdata is None else new_rows(fit, newdata, groups)
     if new_levels == "error":
         refuse_new_levels(fit, rows, groups)
@@ -220,14 +221,5 @@ def _table(
 
 
 def _quantile(fit: Fit, level: float) -> float:
-    if not 0 < level < 1:
-        raise DataError(
-            f"level = {level} is not a probability.\nDo:   give a number between 0 and 1, as 0.95."
-        )
+    require_probability("level", level)
     return float(special.stdtrit(len(fit.matrices.y) - len(fit.beta), 0.5 + level / 2))
-
-
-def _require_known(name: str, value: object, known: Sequence[object]) -> None:
-    if value not in known:
-        listed = ", ".join(f'"{option}"' for option in known if option is not None)
-        raise DataError(f"{name} = {value!r} is not known.\nDo:   write one of {listed}.")

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.engine.batch import Draws, draw
-from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import fitted_array, marginal_mean
+from mixedmodels.options import require_count, require_option
 from mixedmodels.prediction.predict import term_templates
 from mixedmodels.prediction.streams import Key, Seed, key_of
 from mixedmodels.vocabulary import Shape, SimulatedEffects
@@ -54,10 +54,9 @@ def simulate(
         If `n` is not a positive whole number, or an option is not known.
     """
     require_count("n", n)
-    require_shape("effects", effects)
-    require_shape("residuals", residuals)
-    if re not in get_args(SimulatedEffects):
-        raise DataError(f're = {re!r} is not known.\nDo:   write "new" or "fitted".')
+    require_option("effects", effects, get_args(Shape))
+    require_option("residuals", residuals, get_args(Shape))
+    require_option("re", re, get_args(SimulatedEffects))
     draws = Draws(
         mean=fitted_array(fit) if re == "fitted" else population_mean(fit),
         roots=() if re == "fitted" else scaled(term_templates(fit), fit.sigma),
@@ -82,20 +81,3 @@ def population_mean(fit: Fit) -> Vector:
 def scaled(T: Sequence[Vector], sigma: float) -> tuple[Vector, ...]:
     """The products sigma T_k, one per term."""
     return tuple(sigma * T_k for T_k in T)
-
-
-def require_count(name: str, value: int) -> None:
-    """Refuse a number of replicates that is not a positive whole number."""
-    is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not is_whole or value < 1:
-        raise DataError(
-            f"{name} = {value!r} is not a number of replicates.\n"
-            "Do:   give a whole number of one or more."
-        )
-
-
-def require_shape(name: str, shape: Shape) -> None:
-    """Refuse a distribution that is not known."""
-    if shape not in get_args(Shape):
-        known = ", ".join(f'"{option}"' for option in get_args(Shape))
-        raise DataError(f"{name} = {shape!r} is not a known shape.\nDo:   write one of {known}.")

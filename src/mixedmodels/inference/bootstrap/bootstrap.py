@@ -24,10 +24,9 @@ from mixedmodels.inference.bootstrap.resampling import (
     resampling_of,
 )
 from mixedmodels.inference.bootstrap.statistic import Statistic, StatisticJob, fit_at
-from mixedmodels.inference.contrast import require_level
 from mixedmodels.inference.interval import Intervals
 from mixedmodels.inference.replication import replicated
-from mixedmodels.prediction.simulate import require_count
+from mixedmodels.options import require_count, require_option, require_probability
 from mixedmodels.prediction.streams import Seed, key_of
 from mixedmodels.vocabulary import BootstrapInterval, BootstrapKind
 
@@ -97,10 +96,8 @@ class Bootstrap:
             If the level is no probability, or one that so few replicates cannot tell; if the method
             is not known, or BCa is asked for where whole groups were not drawn.
         """
-        require_level(level)
-        if method not in get_args(BootstrapInterval):
-            known = ", ".join(f'"{m}"' for m in get_args(BootstrapInterval))
-            raise DataError(f"method = {method!r} is not known.\nDo:   write one of {known}.")
+        require_probability("level", level)
+        require_option("method", method, get_args(BootstrapInterval))
         tail = (1 - level) / 2
         left = int(np.isfinite(self.replicates).sum(axis=0).max(initial=0))
         if left * tail < 1:
@@ -203,9 +200,7 @@ def bootstrap(
     `wrap` makes of a fit what `statistic` takes.
     """
     require_count("n", n)
-    if kind not in get_args(BootstrapKind):
-        known = ", ".join(f'"{k}"' for k in get_args(BootstrapKind))
-        raise DataError(f"kind = {kind!r} is not known.\nDo:   write one of {known}.")
+    require_option("kind", kind, get_args(BootstrapKind))
     resampling = resampling_of(fit, kind, key_of(seed))
     label = f"{kind} bootstrap"
     if statistic is None:

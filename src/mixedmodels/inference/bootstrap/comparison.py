@@ -16,7 +16,8 @@ from mixedmodels.fit.fitted import marginal_mean
 from mixedmodels.inference.likelihood_ratio import likelihood_ratio, require_same_data
 from mixedmodels.inference.maximum import maximum_of
 from mixedmodels.inference.replication import replicated
-from mixedmodels.prediction.simulate import require_count, scaled
+from mixedmodels.options import require_count
+from mixedmodels.prediction.simulate import scaled
 from mixedmodels.prediction.streams import Seed, key_of
 
 Vector = NDArray[np.float64]

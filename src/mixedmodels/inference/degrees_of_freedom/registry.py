@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from typing import get_args
 
-from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.degrees_of_freedom.constant import normal, residual
 from mixedmodels.inference.degrees_of_freedom.kenward_roger import kenward_roger
 from mixedmodels.inference.degrees_of_freedom.method import Method
 from mixedmodels.inference.degrees_of_freedom.satterthwaite import satterthwaite
+from mixedmodels.options import require_option
 from mixedmodels.vocabulary import DegreesOfFreedom
 
 METHODS: dict[str, Callable[[Fit], Method]] = {
@@ -27,7 +27,5 @@ def method_of(fit: Fit, ddf: DegreesOfFreedom) -> Method:
     DataError
         If there is no such method, or it cannot be used with this fit.
     """
-    if ddf not in METHODS:
-        known = ", ".join(map(repr, get_args(DegreesOfFreedom)))
-        raise DataError(f"ddf = {ddf!r} is not known.\nDo:   give one of {known}.")
+    require_option("ddf", ddf, get_args(DegreesOfFreedom))
     return METHODS[ddf](fit)

@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from mixedmodels.engine.templates import templates
-from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names
-from mixedmodels.inference.contrast import require_level
 from mixedmodels.inference.interval import Intervals
 from mixedmodels.inference.profile.constrained import (
     Constrained,
@@ -29,6 +27,7 @@ from mixedmodels.inference.profile.constrained import (
 from mixedmodels.inference.profile.criterion import Criterion
 from mixedmodels.inference.profile.path import Limit, Path, Point, start_of
 from mixedmodels.inference.replication import progress
+from mixedmodels.options import require_option, require_probability
 from mixedmodels.vocabulary import Which
 
 Vector = NDArray[np.float64]
@@ -154,7 +153,7 @@ def profile_intervals(fit: Fit, *, level: float = 0.95, which: Which = "all") ->
     does not rise so far on that side. A correlation with a standard deviation of zero is not
     defined, and neither are its limits.
     """
-    require_level(level)
+    require_probability("level", level)
     best, parameters = _prepared(fit, which)
     z = float(special.ndtri(0.5 + level / 2))
 
@@ -203,9 +202,7 @@ def _over(
 
 
 def _prepared(fit: Fit, which: Which) -> tuple[Fit, list[_Parameter]]:
-    if which not in get_args(Which):
-        known = ", ".join(map(repr, get_args(Which)))
-        raise DataError(f"which = {which!r} is not known.\nDo:   give one of {known}.")
+    require_option("which", which, get_args(Which))
     best = fit
     if fit.reml:
         found = fit.problem.minimise(reml=False, control=fit.request.control)

@@ -1,0 +1,33 @@
+"""Refusing what an option cannot be, in one manner: which option, what it was given, what to do."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mixedmodels.errors import DataError
+
+
+def require_option(name: str, value: object, known: Sequence[object]) -> None:
+    """Refuse a value that is not one of a closed set, as ``get_args`` gives it of a `Literal`."""
+    if value not in known:
+        listed = ", ".join(repr(option) for option in known if option is not None)
+        raise DataError(f"{name} = {value!r} is not known.\nDo:   give one of {listed}.")
+
+
+def require_probability(name: str, value: float) -> None:
+    """Refuse a number that is not strictly between 0 and 1."""
+    if not (isinstance(value, (int, float, np.number)) and 0 < value < 1):
+        raise DataError(
+            f"{name} = {value!r} is not a probability.\n"
+            "Do:   give a number between 0 and 1, as 0.05 or 0.95."
+        )
+
+
+def require_count(name: str, value: int) -> None:
+    """Refuse a number of replicates that is not a positive whole number."""
+    is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not is_whole or value < 1:
+        raise DataError(
+            f"{name} = {value!r} is not a number of replicates.\n"
+            "Do:   give a whole number of one or more."
+        )

@@ -223,6 +223,10 @@ def test_slide_13_interpretation(data):
     assert results.random_effects["A"].index.tolist() == ["subject", "time"]
     limits = results.conf_int()
     assert limits.index.tolist()[3:] == ["subject Var", "subject x time Cov", "time Var"]
+    sd = results.lmm.conf_int(method="profile", which="variance")
+    for row, name in ((0, "subject Var"), (1, "time Var")):
+        expected = [sd["conf_low"].iloc[row] ** 2, sd["conf_high"].iloc[row] ** 2]
+        assert numbers(limits.loc[name]) == pytest.approx(expected)
     plain = basic(data).fit()
     low, high = plain.conf_int().loc["subject Var"]
     assert 0 < low < plain.cov_re.iloc[0, 0] < high

@@ -16,7 +16,7 @@ from mixedmodels.compat.params import MixedLMParams
 from mixedmodels.compat.summary import CompatSummary, summarised
 from mixedmodels.fit.random_effects import covariance_within
 from mixedmodels.inference.hypothesis import read_hypothesis
-from mixedmodels.inference.profile.profile import profile_at
+from mixedmodels.inference.profile.profile import profile_at, profile_intervals
 from mixedmodels.inference.variance_information import variance_parameters
 from mixedmodels.model import LinearMixedModel
 from mixedmodels.vocabulary import DegreesOfFreedom
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from mixedmodels.compat.model import MixedLM
 
 Vector = NDArray[np.float64]
+
+
+PROFILED = 20_000
+"""Rows up to which variances on their boundary get limits from the profile."""
 
 
 class RandomEffects(dict[Hashable, Any]):
@@ -132,7 +136,11 @@ class MixedLMResults:
         return self._series(np.append(self.lmm.pvalues.to_numpy(), nothing), self._names)
 
     def conf_int(self, alpha: float = 0.05) -> Any:
-        """Limits: t for fixed effects; of variances from a normal log, never negative."""
+        """Limits: t for fixed effects; of variances from a normal log, never negative.
+
+        A variance on its boundary has no standard error: its limits are from the profile of the
+        likelihood (of fits of up to 20,000 rows). Covariances there have none.
+        """
         table = self.lmm.conf_int(1 - alpha)
         fixed = np.array(table[["conf_low", "conf_high"]])  # type: ignore[index]
         z = special.ndtri(1 - alpha / 2)
@@ -142,6 +150,13 @@ class MixedLMResults:
             ratio = np.exp(z * error / estimate)
             low = np.where(is_variance, estimate / ratio, estimate - z * error)
             high = np.where(is_variance, estimate * ratio, estimate + z * error)
+        on_boundary = is_variance & np.isnan(error)
+        if on_boundary.any() and self.nobs <= PROFILED:
+            profiled = profile_intervals(self.lmm.fit, level=1 - alpha, which="variance")
+            order = [i for i, found in zip(self._order, on_boundary, strict=True) if found]
+            places = [i for i in order if i is not None]
+            low[on_boundary] = profiled.conf_low[places] ** 2
+            high[on_boundary] = profiled.conf_high[places] ** 2
         limits = np.vstack([fixed, np.column_stack([low, high])])
         return pd.DataFrame(limits, index=self._names) if self._is_labelled else limits
 

@@ -60,7 +60,7 @@ def test_the_residual_bootstrap_draws_what_was_estimated(sleep):
     np.testing.assert_allclose(effects.T @ effects / len(effects), cov, rtol=1e-9)
     assert source.noise.std() == pytest.approx(sleep.sigma)
     assert abs(source.noise.mean()) < 1e-9
-    Y = source.block(0, 300)
+    Y = source._block(0, 300)
     mean = sleep.predict(re="none").to_numpy()
     sd = np.sqrt(np.diag(sleep.fit.matrices.terms[0].Z @ cov @ sleep.fit.matrices.terms[0].Z.T))
     total = np.sqrt(sd**2 + sleep.scale)
@@ -155,7 +155,7 @@ def test_singular_fits_start_inside():
     exact = 1 - stats.f.cdf(1, 5, 24)  # the mean square between exceeds that within
     assert share == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 400))
     theta = b.refits.theta
-    one = parameters_of(model.fit.problem, theta, b.refits.sigma, b.refits.beta, which="variance")
+    one = parameters_of(model.fit.problem, theta, b.refits.sigma, b.refits.beta)
     assert (one.values[:, 0] >= 0).all()
 
 

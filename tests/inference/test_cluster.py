@@ -12,8 +12,8 @@ from joblib import parallel_config
 
 import mixedmodels as mm
 from mixedmodels.engine.batch import joined
-from mixedmodels.inference.bootstrap.bootstrap import RefitJob, bootstrap
-from mixedmodels.inference.bootstrap.resampling import resampling_of
+from mixedmodels.inference.bootstrap.bootstrap import bootstrap
+from mixedmodels.inference.bootstrap.resampling import Resampling, resampling_of
 from mixedmodels.inference.replication import replicated
 from mixedmodels.prediction.streams import key_of
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 class Slow:
     """Refits that take their time, so that a worker can die meanwhile."""
 
-    job: RefitJob
+    job: Resampling
 
     def run(self, first, count):
         time.sleep(0.02 * count)
@@ -46,7 +46,7 @@ def client():
 
 def test_a_lost_worker_changes_nothing(client):
     fit = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy")).fit
-    job = Slow(RefitJob(resampling_of(fit, "parametric", key_of(1))))
+    job = Slow(resampling_of(fit, "parametric", key_of(1)))
     alone = bootstrap(fit, 300, seed=1).refits
     pids = list(client.run(os.getpid).values())
     assert len(set(pids)) == 2

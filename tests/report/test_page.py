@@ -73,6 +73,13 @@ def test_text_of_the_user_is_escaped(tmp_path):
     assert "&lt;b&gt;y" in text
 
 
+def test_names_of_columns_stay_as_they_are(tmp_path):
+    data = mm.datasets.load("sleepstudy").rename(columns={"Days": "data x"})
+    model = mm.lmm("Reaction ~ `data x` + (`data x` | Subject)", data)
+    text = model.report(tmp_path / "page.html").read_text("utf-8")
+    assert "intercept and slope of data x, correlated by Subject" in text
+
+
 def test_polars_data(tmp_path):
     data = mm.datasets.load("sleepstudy", backend="polars")
     model = mm.lmm("Reaction ~ Days + (1 | Subject)", data)

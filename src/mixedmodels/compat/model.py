@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Hashable, Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from mixedmodels.compat.reading import read_arrays, read_formulas
 from mixedmodels.compat.results import MixedLMResults
 from mixedmodels.compat.specification import Specification, rows_by_group
 from mixedmodels.data import Frame, encode
-from mixedmodels.design import build
+from mixedmodels.design import ModelMatrices, build
+from mixedmodels.engine.problem import Problem
 from mixedmodels.errors import CompatibilityWarning, DataError
 from mixedmodels.formula import parse
 
@@ -230,9 +232,7 @@ class MixedLM:
     def loglike(self, params: MixedLMParams, profile_fe: bool = True) -> float:
         """The log-likelihood (of the last fit's kind) at some variances, the rest at its best."""
         del profile_fe
-        model = lmm(self.spec.formula(), self.spec.table(), reml=self.reml)
-        roots = params.roots
-        problem = model.fit.problem
+        roots, problem = params.roots, Problem(self._matrices)
         theta = np.array([roots[k][row, column] for k, row, column in problem.theta_index])
         return -problem.deviance(theta, reml=self.reml) / 2
 
@@ -244,12 +244,10 @@ class MixedLM:
 
     # Names ----------------------------------------------------------------------------------
 
-    @property
-    def _matrices(self) -> Any:
+    @cached_property
+    def _matrices(self) -> ModelMatrices:
         """The matrices, without a search."""
-        if "_built" not in self.__dict__:
-            self._built = _matrices_of(self.spec)
-        return self._built
+        return build(parse(self.spec.formula()), Frame.of(self.spec.table()))[1]
 
     @property
     def exog_names(self) -> list[str]:
@@ -380,8 +378,3 @@ def _require_known(given: Mapping[str, Any], known: tuple[str, ...]) -> None:
                 f"The argument {name!r} is not known.\n"
                 f"Do:   leave it out{'; known are ' + ', '.join(known) if known else ''}."
             )
-
-
-def _matrices_of(spec: Specification) -> Any:
-    frame = Frame.of(spec.table())
-    return build(parse(spec.formula()), frame)[1]

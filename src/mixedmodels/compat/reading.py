@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,14 @@ from mixedmodels.compat.specification import (
     right_side,
     variables,
 )
-from mixedmodels.data import Frame, encode
+from mixedmodels.data import Frame, as_pandas
 from mixedmodels.design.environment import KNOWN_NAMES
 from mixedmodels.errors import DataError
-from mixedmodels.vocabulary import Missing
+from mixedmodels.options import require_option
 
 RESPONSE, GROUPS = "y", "Group"
 
-MISSING: dict[str, Missing] = {"drop": "drop", "none": "error", "raise": "error"}
+MISSING = ("drop", "none", "raise")
 """What statsmodels calls the treatment of missing values; with "none" nothing could be fitted."""
 
 
@@ -44,11 +45,10 @@ def read_formulas(
     frame = (whole if subset is None else whole.loc[subset]).copy(deep=False)
     group, group_name = _group_column(groups, frame)
     random, notes, crossed = _random_part(re_formula, vc_formula, group)
-    texts = [formula, *([right_side(random)] if random else []), *(vc_formula or {}).values()]
-    texts = [right_side(t) if i else t for i, t in enumerate(texts)]
     fixed, frame = _with_own_functions(formula, frame, names)
-    used = [*variables([t for t in [fixed, *texts[1:]] if t], list(frame.columns)), *crossed, group]
-    frame, dropped = _complete(frame, list(dict.fromkeys(used)), missing)
+    texts = [fixed, *([random] if random else []), *map(right_side, (vc_formula or {}).values())]
+    used = dict.fromkeys([*variables(texts, list(frame.columns)), *crossed, group])
+    frame, dropped, _ = _complete(frame, [], missing, list(used))
     components = [component_of_formula(n, t, frame) for n, t in (vc_formula or {}).items()]
     ones, zeros = np.ones(len(frame)), np.zeros(len(frame), dtype=np.int64)
     components += [Component(name, (name,), zeros, ones, crossed=name) for name in crossed]
@@ -98,8 +98,8 @@ def read_arrays(
     if index is not None:
         frame.index = index
     components = [component_of_matrix(name, matrix) for name, matrix in vc.items()]
-    frame, dropped, components = _complete_with(frame, components, missing)
-    fixed, exog_names = _fixed_part(X, frame)
+    frame, dropped, components = _complete(frame, components, missing, list(frame.columns))
+    fixed, exog_names = _fixed_part(X)
     random = ""
     if has_re:
         random = "1" if Z is None else _random_columns(Z)
@@ -122,17 +122,8 @@ def _pandas(data: Any) -> pd.DataFrame:
     """The caller's table, of whatever library, as pandas."""
     if isinstance(data, pd.DataFrame):
         return data
-    frame, columns = Frame.of(data), {}
-    for name in frame.columns:
-        column = frame.column(name)
-        if column.numbers is not None:
-            columns[name] = column.numbers
-        else:
-            codes = encode(column)
-            columns[name] = pd.Categorical.from_codes(
-                codes.codes, categories=pd.Index(codes.values, dtype=object)
-            )
-    return pd.DataFrame(columns)
+    frame = Frame.of(data)
+    return pd.DataFrame({name: as_pandas(frame.column(name)) for name in frame.columns})
 
 
 def _group_column(groups: Any, frame: pd.DataFrame) -> tuple[str, str]:
@@ -198,28 +189,17 @@ def _with_own_functions(
     return formula, frame
 
 
-def _complete(frame: pd.DataFrame, used: Sequence[str], missing: str) -> tuple[pd.DataFrame, int]:
-    left, dropped, _ = _complete_with(frame, [], missing, used)
-    return left, dropped
-
-
-def _complete_with(
-    frame: pd.DataFrame,
-    components: Sequence[Component],
-    missing: str,
-    used: Sequence[str] | None = None,
+def _complete(
+    frame: pd.DataFrame, components: Sequence[Component], missing: str, used: Sequence[str]
 ) -> tuple[pd.DataFrame, int, list[Component]]:
-    """The rows without missing values."""
-    if missing not in MISSING:
-        raise DataError(
-            f'missing = {missing!r} is not known.\nDo:   write "drop", "none" or "raise".'
-        )
-    complete = frame[list(used) if used is not None else list(frame.columns)].notna().all(axis=1)
+    """The rows without missing values in the columns that are used."""
+    require_option("missing", missing, MISSING)
+    complete = frame[list(used)].notna().all(axis=1)
     keep = complete.to_numpy(dtype=np.bool_).copy()
     for component in components:
         keep &= np.isfinite(component.values)
     dropped = int(np.count_nonzero(~keep))
-    if dropped and MISSING[missing] == "error":
+    if dropped and missing != "drop":
         raise DataError(
             f"{dropped} of {len(frame)} rows have missing values, and missing = {missing!r}.\n"
             'Do:   use missing="drop", or complete the rows.'
@@ -229,9 +209,7 @@ def _complete_with(
             f"All {len(frame)} rows have a missing value in a column that the model uses.\n"
             f"Do:   look at {', '.join(map(str, frame.columns[frame.isna().any()]))}."
         )
-    kept = [
-        Component(c.name, c.labels, c.codes[keep], c.values[keep], c.crossed) for c in components
-    ]
+    kept = [replace(c, codes=c.codes[keep], values=c.values[keep]) for c in components]
     return frame[keep], dropped, kept
 
 
@@ -277,12 +255,10 @@ def _are_indicators(Z: pd.DataFrame, labels: np.ndarray[Any, Any]) -> bool:
     return len(pairs) == len(groups)
 
 
-def _fixed_part(X: pd.DataFrame, frame: pd.DataFrame) -> tuple[str, tuple[str, ...]]:
+def _fixed_part(X: pd.DataFrame) -> tuple[str, tuple[str, ...]]:
     """A column of ones becomes the intercept, so that categories are coded beside it."""
     names = [str(name) for name in X.columns]
-    ones = next(
-        (c for c in names if pd.api.types.is_numeric_dtype(X[c]) and (X[c] == 1).all()), None
-    )
+    ones = next((name for name in names if _is_ones(X[name])), None)
     rest = [quoted(f"fixed {name}") for name in names if name != ones]
     fixed = " + ".join(["1" if ones else "0", *rest])
     shown = [*([ones] if ones else []), *(name for name in names if name != ones)]
@@ -292,9 +268,13 @@ def _fixed_part(X: pd.DataFrame, frame: pd.DataFrame) -> tuple[str, tuple[str, .
 def _random_columns(Z: pd.DataFrame) -> str:
     """A column of ones becomes the intercept; the order stays, as the intercept is first."""
     names = [str(name) for name in Z.columns]
-    first_is_ones = pd.api.types.is_numeric_dtype(Z[names[0]]) and bool((Z[names[0]] == 1).all())
+    first_is_ones = _is_ones(Z[names[0]])
     rest = names[1:] if first_is_ones else names
     return " + ".join(["1" if first_is_ones else "0", *(quoted(f"random {name}") for name in rest)])
+
+
+def _is_ones(column: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(column) and bool((column == 1).all())
 
 
 def _components(exog_vc: Any, labels: np.ndarray[Any, Any]) -> dict[str, pd.DataFrame]:

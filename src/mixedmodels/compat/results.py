@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from scipy import special
 
 from mixedmodels.compat.contrasts import ContrastError, ContrastResults, WaldResults
-from mixedmodels.compat.naming import positions, re_names_full
+from mixedmodels.compat.naming import positions
 from mixedmodels.compat.params import MixedLMParams
 from mixedmodels.compat.summary import CompatSummary, summarised
-from mixedmodels.fit.random_effects import covariance_within
+from mixedmodels.fit.random_effects import EffectsWithin, covariance_within
+from mixedmodels.fit.variance_components import term_covariances
 from mixedmodels.inference.hypothesis import read_hypothesis
 from mixedmodels.inference.profile.profile import profile_at, profile_intervals
-from mixedmodels.inference.variance_information import variance_parameters
+from mixedmodels.inference.variance_information import in_order_of_report, variance_parameters
 from mixedmodels.model import LinearMixedModel
 from mixedmodels.vocabulary import DegreesOfFreedom
 
@@ -189,24 +190,25 @@ class MixedLMResults:
     @property
     def random_effects(self) -> RandomEffects:
         """Per group the conditional modes of its effects."""
-        return RandomEffects({level: self._labelled(level)[0] for level in self.model.group_labels})
+        pairs = zip(self.model.group_labels, self._within, strict=True)
+        return RandomEffects(
+            {label: pd.Series(e.values, index=self._effect_names(e)) for label, e in pairs}
+        )
 
     @property
     def random_effects_cov(self) -> RandomEffects:
         """Per group the covariance of its effects given the data, at known fixed effects."""
-        return RandomEffects({level: self._labelled(level)[1] for level in self.model.group_labels})
+        out = RandomEffects()
+        for label, effects in zip(self.model.group_labels, self._within, strict=True):
+            names = self._effect_names(effects)
+            out[label] = pd.DataFrame(effects.covariance, index=names, columns=names)
+        return out
 
-    def _labelled(self, level: Hashable) -> tuple[pd.Series, pd.DataFrame]:
-        position = self.model.group_labels.index(level)
-        effects = self._within[position]
-        names = [self.model.effect_name(k, j, label) for k, j, label in effects.effects]
-        return (
-            pd.Series(effects.values, index=names),
-            pd.DataFrame(effects.covariance, index=names, columns=names),
-        )
+    def _effect_names(self, effects: EffectsWithin) -> list[str]:
+        return [self.model.effect_name(*effect) for effect in effects.effects]
 
     @cached_property
-    def _within(self) -> Sequence[Any]:
+    def _within(self) -> Sequence[EffectsWithin]:
         return covariance_within(self.lmm.fit, self.model.spec.group)
 
     # Rows -----------------------------------------------------------------------------------
@@ -329,20 +331,11 @@ class MixedLMResults:
 
     @cached_property
     def _names(self) -> list[str]:
-        components = [f"{component.name} Var" for component in self.model.spec.components]
-        return [*self.model.exog_names, *re_names_full(self.model.re_names), *components]
+        return self.model.data.param_names
 
     @cached_property
-    def _term_covariances(self) -> list[Vector]:
-        index = [tuple(entry) for entry in self.lmm.fit.problem.theta_index]
-        out = []
-        for k, term in enumerate(self.lmm.fit.matrices.terms):
-            T = np.zeros((len(term.names), len(term.names)))
-            for value, (at, row, column) in zip(self.lmm.fit.theta, index, strict=True):
-                if at == k:
-                    T[row, column] = value
-            out.append(self.scale * T @ T.T)
-        return out
+    def _term_covariances(self) -> Sequence[Vector]:
+        return term_covariances(self.lmm.fit)
 
     @property
     def _cov_re(self) -> Vector:
@@ -358,15 +351,8 @@ class MixedLMResults:
     @cached_property
     def _order(self) -> list[int | None]:
         """Place of every variance parameter among ours, which has variances before covariances."""
-        start = 0
-        places: dict[tuple[int, int, int], int] = {}
-        for k, term in enumerate(self.lmm.fit.matrices.terms):
-            q = len(term.names)
-            pairs = [(i, i) for i in range(q)]
-            if term.structure != "diagonal":
-                pairs += [(j, i) for i in range(q) for j in range(i + 1, q)]
-            places |= {(k, *pair): start + n for n, pair in enumerate(pairs)}
-            start += len(pairs)
+        ours = enumerate(in_order_of_report(self.lmm.fit))
+        places = {(p.term, p.j, p.i): place for place, p in ours}
         entries = positions(self.lmm.fit, bool(self.k_re))
         return [None if at is None else places[at] for at in entries]
 

@@ -220,6 +220,14 @@ def renumber_levels(values: Sequence[Any], known: Sequence[Any]) -> Int32:
     return np.array([*(numbers.get(value, -1) for value in values), -1], dtype=np.int32)
 
 
+def as_pandas(column: Column) -> NDArray[Any] | pd.Categorical:
+    """The values of all rows as pandas takes them: numbers, or categories in their order."""
+    if column.numbers is not None:
+        return column.numbers
+    codes = encode(column)
+    return pd.Categorical.from_codes(codes.codes, categories=pd.Index(codes.values, dtype=object))
+
+
 def label(value: object) -> str:
     """A level as text; whole floats lose their ``.0`` so that they match integers."""
     if isinstance(value, float) and value.is_integer():

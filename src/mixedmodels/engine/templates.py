@@ -36,6 +36,11 @@ def correlation(cov: Vector) -> Vector:
 def lower_root(cov: Vector) -> Vector:
     """Lower-triangular T with T T' = cov, its diagonal not negative; cov may be singular."""
     values, vectors = np.linalg.eigh(np.asarray(cov, dtype=np.float64))
-    T = np.linalg.qr((vectors * np.sqrt(np.maximum(values, 0.0))).T)[1].T
-    root: Vector = T * np.where(np.diag(T) < 0, -1.0, 1.0)
-    return root
+    return lower_triangle(vectors * np.sqrt(np.maximum(values, 0.0)))
+
+
+def lower_triangle(rows: Vector) -> Vector:
+    """Lower-triangular T with T T' = rows rows', its diagonal not negative."""
+    T = np.linalg.qr(rows.T)[1].T
+    triangle: Vector = T * np.where(np.diag(T) < 0, -1.0, 1.0)
+    return triangle

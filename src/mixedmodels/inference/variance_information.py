@@ -59,7 +59,7 @@ class VarianceParameters:
 
 
 @dataclass(frozen=True, slots=True)
-class _Parameter:
+class Parameter:
     """One parameter of a term: a standard deviation or variance (i == j), or of a pair."""
 
     term: int
@@ -103,7 +103,7 @@ def variance_parameters(fit: Fit, scale: VarianceScale) -> VarianceParameters:
         If there is no such scale.
     """
     require_option("scale", scale, get_args(VarianceScale))
-    parameters = _in_order_of_theta(fit) if scale == "theta" else list(_in_order_of_report(fit))
+    parameters = _in_order_of_theta(fit) if scale == "theta" else list(in_order_of_report(fit))
     estimate, jacobian = _transformed(fit, parameters, scale)
     facts = information(fit)
     covariance = jacobian @ facts.covariance @ jacobian.T
@@ -119,19 +119,20 @@ def variance_parameters(fit: Fit, scale: VarianceScale) -> VarianceParameters:
     )
 
 
-def _in_order_of_theta(fit: Fit) -> list[_Parameter]:
-    return [_Parameter(k, row, column) for k, row, column in fit.problem.theta_index]
+def _in_order_of_theta(fit: Fit) -> list[Parameter]:
+    return [Parameter(k, row, column) for k, row, column in fit.problem.theta_index]
 
 
-def _in_order_of_report(fit: Fit) -> Iterator[_Parameter]:
+def in_order_of_report(fit: Fit) -> Iterator[Parameter]:
+    """Per term its variances, then its covariances: the order of `variance_parameters`."""
     for k, term in enumerate(fit.matrices.terms):
         q = len(term.names)
-        yield from (_Parameter(k, i, i) for i in range(q))
+        yield from (Parameter(k, i, i) for i in range(q))
         if term.structure != "diagonal":
-            yield from (_Parameter(k, i, j) for i in range(q) for j in range(i + 1, q))
+            yield from (Parameter(k, i, j) for i in range(q) for j in range(i + 1, q))
 
 
-def _name(parameter: _Parameter, labels: tuple[str, ...], scale: VarianceScale) -> str:
+def _name(parameter: Parameter, labels: tuple[str, ...], scale: VarianceScale) -> str:
     first, second = labels[parameter.i], labels[parameter.j]
     if parameter.i == parameter.j:
         return first
@@ -144,7 +145,7 @@ def _residual_name(scale: VarianceScale) -> str:
 
 
 def _transformed(
-    fit: Fit, parameters: list[_Parameter], scale: VarianceScale
+    fit: Fit, parameters: list[Parameter], scale: VarianceScale
 ) -> tuple[Vector, Vector]:
     """Estimates (r,) on `scale`, and their derivatives (r, m + 1) in (theta, sigma)."""
     m, sigma = len(fit.theta), fit.sigma
@@ -205,7 +206,7 @@ def _not_identified(jacobian: Vector, facts: Information) -> Mask:
     return mask
 
 
-def _on_boundary(fit: Fit, parameters: list[_Parameter]) -> Mask:
+def _on_boundary(fit: Fit, parameters: list[Parameter]) -> Mask:
     """Which parameters belong to a covariance, or to an independent effect, that is singular."""
     singular = {term.term for term in fit.convergence.singular}
     independent = {k for k in singular if fit.matrices.terms[k].structure == "diagonal"}

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from mixedmodels.data import Frame, encode
+from mixedmodels.data import Frame, as_pandas
 from mixedmodels.design import columns_of, is_intercept, rebuild
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -108,14 +108,7 @@ def _columns(fit: Fit) -> pd.DataFrame:
     found: dict[str, Any] = {}
     for name in fit.spec.variables:
         if name in columns_of(terms, fit.spec):
-            column = fit.frame.column(name)
-            if column.numbers is not None:
-                found[name] = column.numbers[rows]
-            else:
-                codes = encode(column)
-                found[name] = pd.Categorical.from_codes(
-                    codes.codes[rows], categories=pd.Index(codes.values, dtype=object)
-                )
+            found[name] = as_pandas(fit.frame.column(name))[rows]
     if not found:
         raise DataError(
             "The fixed part has no columns beside the intercept, so no effect can be drawn.\n"

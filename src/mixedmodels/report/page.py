@@ -19,7 +19,7 @@ from mixedmodels.inference.icc import icc
 from mixedmodels.inference.intervals import Wanted, wald
 from mixedmodels.inference.r2 import r2
 from mixedmodels.report import numbers
-from mixedmodels.report.document import Section, as_rows
+from mixedmodels.report.document import Document, Section, as_rows
 from mixedmodels.report.summary import summarise
 from mixedmodels.report.words import equation, fixed_terms, in_words, methods_sentence
 from mixedmodels.vocabulary import DegreesOfFreedom
@@ -93,18 +93,17 @@ def page(fit: Fit, pictures: Pictures, *, ddf: DegreesOfFreedom, seed: int) -> d
         "title": f"{document.title}: {fit.spec.formula.response}",
         "formula": str(fit.spec.formula),
         "headline": f"{len(fit.matrices.y):,} rows, {len(fit.beta)} fixed effects. "
-        + str(found).splitlines()[0],
+        + found.headline,
         "notes": document.notes,
         "words": in_words(fit),
         "equation": equation(fit),
         "rows": _rows(fit),
         "columns": _columns(fit),
-        "sections": _sections(fit, ddf),
-        "checks_headline": str(found).splitlines()[0],
+        "sections": _sections(fit, ddf, document),
+        "checks_headline": found.headline,
         "checks": [_check(row) for row in sorted(found.rows, key=lambda row: ORDER[row.grade])],
         "panel": _embedded(lambda: pictures.check(seed=seed)),
         "caterpillar": _embedded(pictures.caterpillar) if drawn else "",
-        "shown": "",
         "methods": methods_sentence(fit, ddf, version),
         "versions": _versions(version, seed),
     }
@@ -152,8 +151,8 @@ def _numbers_of(name: str, values: Any) -> tuple[str, ...]:
     return (name, *(numbers.general(float(fact), digits=4) for fact in facts))
 
 
-def _sections(fit: Fit, ddf: DegreesOfFreedom) -> list[Section]:
-    summary = {section.heading: section for section in summarise(fit, ddf=ddf).document.sections}
+def _sections(fit: Fit, ddf: DegreesOfFreedom, document: Document) -> list[Section]:
+    summary = {section.heading: section for section in document.sections}
     out = [summary["Fixed effects"]] if "Fixed effects" in summary else []
     out.append(_variances(fit))
     if fixed_terms(fit):
@@ -215,10 +214,9 @@ def _explained(fit: Fit) -> Section:
 
 
 def _check(row: Check) -> dict[str, str]:
-    size = "not available" if row.value != row.value else f"{row.value:.3g}"
     return {
-        "title": f"{row.check} ({row.about})" if row.about else row.check,
-        "size": f"{row.effect} {size}",
+        "title": row.title,
+        "size": row.size,
         "grade": row.grade,
         "mark": MARKS[row.grade],
         "verdict": row.verdict,

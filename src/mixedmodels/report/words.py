@@ -25,7 +25,9 @@ def in_words(fit: Fit) -> list[str]:
     sentences = [f"The mean of {response} {mean}."]
     sentences += [
         f"Every one of the {len(grouping.levels)} levels of {grouping.name} has {effects}."
-        for grouping, effects in _random_terms(fit)
+        for grouping, effects in _random_terms(
+            fit, intercept="its own intercept", slope="a slope of"
+        )
     ]
     if not fit.matrices.terms:
         sentences.append("There are no random effects: rows are independent.")
@@ -44,8 +46,8 @@ def methods_sentence(fit: Fit, ddf: DegreesOfFreedom, version: str) -> str:
     ]
     effects = [f"fixed effects of {listed(fixed)}" if fixed else "an overall mean"]
     effects += [
-        f"{text.replace('its own ', '').replace('a ', '')} by {grouping.name}"
-        for grouping, text in _random_terms(fit)
+        f"{text} by {grouping.name}"
+        for grouping, text in _random_terms(fit, intercept="intercept", slope="slope of")
     ]
     sizes = [f"{len(g.levels)} levels of {g.name}" for g in fit.matrices.groupings]
     counted = listed([f"{len(fit.matrices.y)} observations", *sizes])
@@ -94,13 +96,11 @@ def listed(parts: Sequence[str]) -> str:
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def _random_terms(fit: Fit) -> list[tuple[Grouping, str]]:
+def _random_terms(fit: Fit, *, intercept: str, slope: str) -> list[tuple[Grouping, str]]:
+    """Per random term its group and its effects, in the words given for either kind."""
     out = []
     for term, names in zip(fit.matrices.terms, column_labels(fit.matrices), strict=True):
-        own = [
-            "its own intercept" if name.startswith("Intercept") else f"a slope of {name}"
-            for name in names
-        ]
+        own = [intercept if n.startswith("Intercept") else f"{slope} {n}" for n in names]
         how = ""
         if len(names) > 1:
             how = ", independent" if term.structure == "diagonal" else ", correlated"

@@ -44,6 +44,16 @@ class Check:
     verdict: str
     advice: str
 
+    @property
+    def title(self) -> str:
+        """What was checked, and about what."""
+        return f"{self.check} ({self.about})" if self.about else self.check
+
+    @property
+    def size(self) -> str:
+        """The size with its name."""
+        return f"{self.effect} {_number(self.value)}"
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Checks:
@@ -72,10 +82,9 @@ class Checks:
         return tuple(sorted(found, key=lambda row: row.grade != "problem"))
 
     def __str__(self) -> str:
-        lines = [self._headline(), ""]
+        lines = [self.headline, ""]
         for row in self.rows:
-            title = f"{row.check} ({row.about})" if row.about else row.check
-            lines.append(f"{MARKS[row.grade]} {title}: {row.effect} {_number(row.value)}")
+            lines.append(f"{MARKS[row.grade]} {row.title}: {row.size}")
             lines += [f"    {line}" for line in wrap(row.verdict, WIDTH - 4)]
             if row.grade != "good":
                 lines += [
@@ -91,13 +100,15 @@ class Checks:
         head = "".join(f"<th>{name}</th>" for name in ("check", "size", "verdict", "what to do"))
         body = "".join(
             f"<tr><td>{MARKS[row.grade]} {escape(row.check)}<br>{escape(row.about)}</td>"
-            f"<td>{escape(row.effect)} {_number(row.value)}</td><td>{escape(row.verdict)}</td>"
+            f"<td>{escape(row.size)}</td><td>{escape(row.verdict)}</td>"
             f"<td>{escape(row.advice if row.grade != 'good' else '')}</td></tr>"
             for row in self.rows
         )
-        return f"<p>{escape(self._headline())}</p><table><tr>{head}</tr>{body}</table>"
+        return f"<p>{escape(self.headline)}</p><table><tr>{head}</tr>{body}</table>"
 
-    def _headline(self) -> str:
+    @property
+    def headline(self) -> str:
+        """How many checks found what."""
         problems = sum(row.grade == "problem" for row in self.rows)
         looks = sum(row.grade == "look" for row in self.rows)
         if not problems and not looks:

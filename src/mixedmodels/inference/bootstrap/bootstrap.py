@@ -18,7 +18,6 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.bootstrap.parameters import parameters_of
 from mixedmodels.inference.bootstrap.resampling import (
     Case,
-    Resampling,
     outermost,
     refits_of,
     resampling_of,
@@ -155,9 +154,7 @@ class Bootstrap:
             case.plan,
         )
         if self.statistic is None:
-            values = parameters_of(
-                self.fit.problem, left.theta, left.sigma, left.beta, which="all"
-            ).values
+            values = parameters_of(self.fit.problem, left.theta, left.sigma, left.beta).values
         else:
             values = np.array(
                 [
@@ -173,17 +170,6 @@ class Bootstrap:
             found = np.nansum(change**3, axis=0) / (6 * squares**1.5)
         acceleration: Vector = np.where(squares > 0, found, 0.0)
         return acceleration
-
-
-@dataclass(frozen=True, slots=True)
-class RefitJob:
-    """Fits alone."""
-
-    resampling: Resampling
-
-    def run(self, first: int, count: int) -> Refits:
-        """The fits of some replicates."""
-        return self.resampling.run(first, count)
 
 
 def bootstrap(
@@ -204,12 +190,10 @@ def bootstrap(
     resampling = resampling_of(fit, kind, key_of(seed))
     label = f"{kind} bootstrap"
     if statistic is None:
-        refits = joined(replicated(RefitJob(resampling), n, label=label))
+        refits = joined(replicated(resampling, n, label=label))
         one = (fit.theta[None], np.array([fit.sigma]), fit.beta[None])
-        found = parameters_of(fit.problem, *one, which="all")
-        values = parameters_of(
-            fit.problem, refits.theta, refits.sigma, refits.beta, which="all"
-        ).values
+        found = parameters_of(fit.problem, *one)
+        values = parameters_of(fit.problem, refits.theta, refits.sigma, refits.beta).values
         return Bootstrap(
             fit, kind, found.groups, found.terms, found.values[0], values, refits, None
         )

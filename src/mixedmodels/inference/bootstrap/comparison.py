@@ -15,15 +15,12 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import marginal_mean
 from mixedmodels.inference.likelihood_ratio import likelihood_ratio, require_same_data
 from mixedmodels.inference.maximum import maximum_of
-from mixedmodels.inference.replication import replicated
+from mixedmodels.inference.replication import AT_ONCE, in_blocks, replicated
 from mixedmodels.options import require_count
 from mixedmodels.prediction.simulate import scaled
 from mixedmodels.prediction.streams import Seed, key_of
 
 Vector = NDArray[np.float64]
-
-AT_ONCE = 256
-"""Responses in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +93,8 @@ class RatioJob:
     def run(self, first: int, count: int) -> Vector:
         """The likelihood ratios of some replicates."""
         parts = []
-        for at in range(first, first + count, AT_ONCE):
-            Y = draw(self.small.matrices, self.draws, at, min(AT_ONCE, first + count - at))
+        for at, size in in_blocks(first, count, AT_ONCE):
+            Y = draw(self.small.matrices, self.draws, at, size)
             small = self.small.refit(Y, self.small_plan)
             large = self.large.refit(Y, self.large_plan)
             parts.append(_ratio(small, large))

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from mixedmodels.engine.problem import Problem
 from mixedmodels.fit.labels import column_labels, group_names
-from mixedmodels.vocabulary import Which
 
 Vector = NDArray[np.float64]
 
@@ -31,10 +30,8 @@ class Parameters:
     values: Vector
 
 
-def parameters_of(
-    problem: Problem, theta: Vector, sigma: Vector, beta: Vector, *, which: Which
-) -> Parameters:
-    """Standard deviations and correlations by term, sigma, coefficients; with "all" also R2, ICC.
+def parameters_of(problem: Problem, theta: Vector, sigma: Vector, beta: Vector) -> Parameters:
+    """Standard deviations and correlations by term, sigma, coefficients, R2 and ICC.
 
     Parameters
     ----------
@@ -42,19 +39,12 @@ def parameters_of(
         The model.
     theta, sigma, beta : arrays (r, m), (r,), (r, p)
         The fits.
-    which : {"fixed", "variance", "all"}
-        The parameters.
     """
-    columns: dict[tuple[str | None, str], Vector] = {}
     covariances = _covariances(problem, theta, sigma)
-    if which != "fixed":
-        columns |= _variances(problem, covariances)
-        columns["Residual", "sd"] = sigma
-    if which != "variance":
-        names = problem.matrices.x_names
-        columns |= {(None, name): b for name, b in zip(names, beta.T, strict=True)}
-    if which == "all":
-        columns |= _shares(problem, covariances, sigma, beta)
+    columns = _variances(problem, covariances)
+    columns["Residual", "sd"] = sigma
+    columns |= {(None, n): b for n, b in zip(problem.matrices.x_names, beta.T, strict=True)}
+    columns |= _shares(problem, covariances, sigma, beta)
     groups, terms = zip(*columns, strict=True)
     return Parameters(groups, terms, np.column_stack(list(columns.values())))
 

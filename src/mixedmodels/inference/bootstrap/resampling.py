@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.design import Grouping, ModelMatrices
-from mixedmodels.engine.batch import CONVERGED, FAILED, STALLED, Draws, RefitPlan, Refits, draw
+from mixedmodels.engine.batch import FAILED, STATUS, Draws, RefitPlan, Refits, draw, joined
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import marginal_mean, residuals
 from mixedmodels.fit.variance_components import term_covariances
-from mixedmodels.inference.replication.jobs import RefitDrawn, RefitGiven
+from mixedmodels.inference.replication import AT_ONCE, in_blocks
 from mixedmodels.prediction.simulate import draws_of
 from mixedmodels.prediction.streams import Key, stream
 from mixedmodels.vocabulary import BootstrapKind
@@ -51,7 +51,7 @@ class Parametric:
 
     def run(self, first: int, count: int) -> Refits:
         """Drawn and fitted in one native call."""
-        return RefitDrawn(self.original, self.draws, self.plan).run(first, count)
+        return self.original.refit_drawn(self.draws, first, count, self.plan)
 
     def problem(self, replicate: int) -> Problem:
         """The model with the replicate's response."""
@@ -90,17 +90,18 @@ class Residual:
     key: Key
     plan: RefitPlan
 
-    def block(self, first: int, count: int) -> Vector:
-        """Responses (n, count)."""
-        return np.column_stack([self._response(r) for r in range(first, first + count)])
-
     def run(self, first: int, count: int) -> Refits:
         """Drawn here, fitted natively."""
-        return RefitGiven(self.original, self, self.plan).run(first, count)
+        blocks = (self._block(at, size) for at, size in in_blocks(first, count, AT_ONCE))
+        return joined([self.original.refit(Y, self.plan) for Y in blocks])
 
     def problem(self, replicate: int) -> Problem:
         """The model with the replicate's response."""
         return self.original.with_response(self._response(replicate))
+
+    def _block(self, first: int, count: int) -> Vector:
+        """Responses (n, count)."""
+        return np.column_stack([self._response(r) for r in range(first, first + count)])
 
     def _response(self, replicate: int) -> Vector:
         random, m = stream(self.key, replicate), self.original.matrices
@@ -182,7 +183,7 @@ def refits_of(
             found = made.minimise(reml=plan.reml, control=control)
         except DataError:  # a sample in which the coefficients are not determined
             continue
-        out.status[i] = CONVERGED if found.status == "converged" else STALLED
+        out.status[i] = STATUS[found.status]
         out.singular[i] = bool(np.any(found.theta[diagonal] == 0))
         out.n_evaluations[i] = found.n_evaluations
         out.deviance[i], out.sigma[i] = found.deviance, found.sigma

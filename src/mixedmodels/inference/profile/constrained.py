@@ -13,7 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.inference.profile.criterion import Criterion, Entry, lower_root
+from mixedmodels.engine.templates import lower_triangle
+from mixedmodels.inference.profile.criterion import Criterion, Entry
 
 Vector = NDArray[np.float64]
 
@@ -88,7 +89,7 @@ class HeldDeviation:
         """The entries of the scaled roots but for the held one, and log sigma."""
         roots = self.criterion.scaled(T)
         if self._order != sorted(self._order):
-            roots[self.k] = lower_root(roots[self.k][self._order])
+            roots[self.k] = lower_triangle(roots[self.k][self._order])
         return np.append(self.criterion.pack(roots)[self._entry.free], np.log(sigma))
 
     def evaluate(self, value: float, x: Vector) -> Value:
@@ -134,7 +135,7 @@ class HeldCorrelation:
     def coordinates(self, T: Sequence[Vector], sigma: float) -> Vector:
         """The entries of the scaled roots, two of them as log lengths, one left out."""
         roots = self.criterion.scaled(T)
-        root = lower_root(roots[self.k][self._order])
+        root = lower_triangle(roots[self.k][self._order])
         root[1, 1] = np.log(np.hypot(root[1, 0], root[1, 1]))
         root[0, 0] = np.log(root[0, 0])
         roots[self.k] = root
@@ -186,5 +187,5 @@ def restored(roots: Sequence[Vector], k: int, order: list[int]) -> list[Vector]:
     """The roots with the rows of one of them in their own order again, lower-triangular."""
     out = list(roots)
     if order != sorted(order):
-        out[k] = lower_root(out[k][np.argsort(order)])
+        out[k] = lower_triangle(out[k][np.argsort(order)])
     return out

@@ -167,10 +167,3 @@ class Criterion:
         share = r2 / variance
         deviance = at.log_det + self.n * float(np.log(2 * np.pi * variance)) + share
         return Evaluation(deviance, G, share, variance, slope)
-
-
-def lower_root(rows: Vector) -> Vector:
-    """Lower-triangular L with LL' = rows rows', its diagonal not negative."""
-    L = np.linalg.qr(rows.T)[1].T
-    root: Vector = L * np.where(np.diag(L) < 0, -1.0, 1.0)
-    return root

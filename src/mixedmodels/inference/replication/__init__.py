@@ -1,5 +1,5 @@
 """Many replicates of one job: in blocks, over threads or machines, with progress and a way out."""
 
-from mixedmodels.inference.replication.run import Job, progress, replicated
+from mixedmodels.inference.replication.run import AT_ONCE, Job, in_blocks, progress, replicated
 
-__all__ = ["Job", "progress", "replicated"]
+__all__ = ["AT_ONCE", "Job", "in_blocks", "progress", "replicated"]

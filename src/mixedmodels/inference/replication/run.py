@@ -29,6 +29,9 @@ REMOTE_SECONDS = 2.0
 PER_WORKER = 4
 """Blocks per worker at least, so that none waits for the others at the end."""
 
+AT_ONCE = 256
+"""Responses that are made here, rather than by the engine, in memory at a time."""
+
 LARGEST = 20_000
 """Replicates of a block at most."""
 
@@ -87,6 +90,12 @@ class Silent:
         """Nothing to show."""
 
 
+def in_blocks(first: int, count: int, size: int) -> Iterator[tuple[int, int]]:
+    """(start, size) of consecutive blocks of a range of replicates."""
+    for at in range(first, first + count, size):
+        yield at, min(size, first + count - at)
+
+
 def _blocks(job: Job[Result], n: int) -> Iterator[tuple[int, Result]]:
     started = time.perf_counter()
     first = min(FIRST, n)
@@ -122,13 +131,12 @@ def _by_workers(
 ) -> Iterator[tuple[int, Result]]:
     fair = -(-(n - at) // (PER_WORKER * workers))
     size = max(1, min(int(REMOTE_SECONDS / each), fair, LARGEST))
-    starts = range(at, n, size)
-    sizes = [min(size, n - start) for start in starts]
+    blocks = list(in_blocks(at, n - at, size))
     joblib: Any = sys.modules["joblib"]
     run = joblib.delayed(job.run)
-    tasks = (run(start, size) for start, size in zip(starts, sizes, strict=True))
+    tasks = (run(*block) for block in blocks)
     results: Sequence[Result] = joblib.Parallel(return_as="generator")(tasks)
-    yield from zip(sizes, results, strict=True)
+    yield from zip((size for _, size in blocks), results, strict=True)
 
 
 def _is_silent() -> bool:

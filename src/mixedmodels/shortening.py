@@ -1,0 +1,192 @@
+"""Names made to fit a place without losing what tells them apart: for tables and pictures."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import count
+
+CUT = "…"
+"""Stands where something was left out."""
+
+JOINERS = "\u200c\u200d"
+"""Zero-width joiners: invisible, but part of how Persian, Hindi and emoji are written."""
+
+
+SHORTEST = 3
+"""Characters of a cut name: with fewer, nothing of it is told."""
+
+
+def distinct_labels(names: Sequence[object], width: int) -> list[str]:
+    """One label per name, at most `width` characters long, distinct where the names are.
+
+    A name that fits stays as it is. A longer one is cut in its middle, between words if that tells
+    it apart. Otherwise what all long names begin or end with is left out, or what differs is kept
+    between the ends. Where nothing of the kind helps, a number follows the cut.
+
+    Parameters
+    ----------
+    names : sequence
+        Anything with text; equal texts get equal labels, whatever their order.
+    width : int
+        Characters that there is room for. A label exceeds it only where no distinct ones fit: a
+        number after a cut needs its digits.
+
+    Returns
+    -------
+    list of str
+        In the order of the names, each on one line (see `one_line`).
+
+    Examples
+    --------
+    >>> distinct_labels(["Placebo plus optimized therapy", "Drug plus optimized therapy"], 16)
+    ['Placebo…therapy', 'Drug…therapy']
+    >>> distinct_labels([f"Therapist {i:02} of the clinic at Berlin" for i in (1, 2)], 20)
+    ['Therapist 01…', 'Therapist 02…']
+    """
+    texts = [str(name) for name in names]
+    labels = _assigned(sorted(set(texts)), max(width, 1))
+    return [labels[text] for text in texts]
+
+
+def one_line(name: object) -> str:
+    r"""A name as it can stand in a line, so that what is invisible is seen.
+
+    Line breaks, control characters and marks that turn the direction of writing appear as escapes
+    (`\n`); an empty name and one with blanks at an end appear in quotation marks.
+    """
+    text = str(name)
+    if not text.isprintable():
+        text = "".join(
+            c if c.isprintable() or c in JOINERS else c.encode("unicode_escape").decode()
+            for c in text
+        )
+    return text if text and text == text.strip() else f"'{text}'"
+
+
+def middle_cut(text: str, width: int, *, words: bool = True) -> str:
+    """Beginning and end of a text that is too long, cut between words where that loses little."""
+    if len(text) <= width:
+        return text
+    head = width // 2
+    tail = width - 1 - head
+    start, end = text[:head], text[len(text) - tail :]
+    if words:
+        start = _kept(start, start.rstrip(), start.rpartition(" ")[0].rstrip())
+        end = _kept(end, end.lstrip(), end.partition(" ")[2].lstrip())
+    return f"{start}{CUT}{end}"
+
+
+def _kept(whole: str, trimmed: str, words: str) -> str:
+    """A piece to its last whole word, if half of it stays; a piece that ends with one as it is."""
+    if len(trimmed) < len(whole):
+        return trimmed
+    return words if 2 * len(words) >= len(whole) else whole
+
+
+def _assigned(names: list[str], width: int) -> dict[str, str]:
+    """Labels by name: from one manner of cutting if it tells all apart, else from several."""
+    lines = {name: one_line(name) for name in names}
+    fitting = {name: name for name in names if lines[name] == name and len(name) <= width}
+    long = [name for name in names if name not in fitting]
+    mixed = dict(fitting)
+    for cut in (_at_words, _without_shared, _in_halves, _at_differences):
+        alone = _told_apart(cut, long, lines, fitting, width)
+        if len(alone) == len(long):
+            return fitting | alone
+        pending = [name for name in long if name not in mixed]
+        mixed |= _told_apart(cut, pending, lines, mixed, width)
+    return mixed | _numbered([name for name in long if name not in mixed], mixed, width)
+
+
+def _told_apart(
+    cut: Callable[[list[str], int], list[str]],
+    names: list[str],
+    lines: dict[str, str],
+    labels: dict[str, str],
+    width: int,
+) -> dict[str, str]:
+    """The names that a manner of cutting tells from each other and from those with labels."""
+    proposed = cut([lines[name] for name in names], width)
+    seen = Counter([*proposed, *labels.values()])
+    return {n: label for n, label in zip(names, proposed, strict=True) if seen[label] == 1}
+
+
+def _at_words(lines: list[str], width: int) -> list[str]:
+    return [middle_cut(line, width) for line in lines]
+
+
+def _in_halves(lines: list[str], width: int) -> list[str]:
+    return [middle_cut(line, width, words=False) for line in lines]
+
+
+def _without_shared(lines: list[str], width: int) -> list[str]:
+    """What all begin or end with is left out, in whole words, and the rest cut in its middle."""
+    if not lines:
+        return []
+    first, last = _shared(lines)
+    ending = lines[0][len(lines[0]) - last :]
+    last = len(ending) - ending.find(" ") if " " in ending else 0
+    longest = max(len(line) for line in lines) - last
+    boundaries = [0, *(j + 1 for j in range(first) if lines[0][j] == " ")]
+    fitting = [j for j in boundaries if longest - j + (j > 0) + (last > 0) <= width]
+    first = fitting[0] if fitting else boundaries[-1]
+    before, after = CUT if first else "", CUT if last else ""
+    room = width - len(before) - len(after)
+    if room < SHORTEST:
+        return _in_halves(lines, width)
+    middles = [middle_cut(line[first : len(line) - last], room) for line in lines]
+    return [
+        line if len(line) <= width else f"{before}{middle}{after}"
+        for line, middle in zip(lines, middles, strict=True)
+    ]
+
+
+def _at_differences(lines: list[str], width: int) -> list[str]:
+    """A quarter from each end, and between them what differs within those that share the ends."""
+    ends = (width - 2) // 4
+    if ends < 1 or width - 2 - 2 * ends < SHORTEST:
+        return _in_halves(lines, width)
+    groups: dict[tuple[str, str], list[str]] = {}
+    for line in dict.fromkeys(lines):
+        groups.setdefault((line[:ends], line[-ends:]), []).append(line)
+    found: dict[str, str] = {}
+    for (start, end), members in groups.items():
+        middles = _middles(members, ends, width - 2 - 2 * ends)
+        for line, middle in zip(members, middles, strict=True):
+            found[line] = line if len(line) <= width else f"{start}{CUT}{middle}{CUT}{end}"
+    return [found[line] for line in lines]
+
+
+def _middles(lines: list[str], ends: int, room: int) -> list[str]:
+    """Of each line the part that differs, with as much around it as there is room for."""
+    first, last = _shared(lines)
+    spare = room - max(len(line) - last - first for line in lines)
+    if spare < 0:
+        return distinct_labels([line[first : len(line) - last] for line in lines], room)
+    before = min(max(first - ends, 0), (spare + 1) // 2)
+    return [line[first - before : len(line) - ends][:room] for line in lines]
+
+
+def _shared(lines: list[str]) -> tuple[int, int]:
+    """How many characters all lines begin and, of the rest, end with."""
+    first = _beginning(lines)
+    return first, _beginning([line[first:][::-1] for line in lines])
+
+
+def _beginning(lines: list[str]) -> int:
+    """How many characters all begin with: those of the first and last in the alphabet."""
+    low, high = min(lines), max(lines)
+    return next((j for j, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+
+
+def _numbered(names: list[str], labels: dict[str, str], width: int) -> dict[str, str]:
+    """Beginnings with a number, for what no cut tells apart."""
+    taken, found = set(labels.values()), {}
+    numbers = count(1)
+    for name in names:
+        label = ""
+        while not label or label in taken:
+            ending = f"{CUT}{next(numbers)}"
+            label = one_line(name)[: max(width - len(ending), 0)] + ending
+        taken.add(label)
+        found[name] = label
+    return found

@@ -5,7 +5,7 @@ No colour is set: text and lines take the page's own.
 
 from html import escape
 
-from mixedmodels.report.document import Document, Section
+from mixedmodels.report.document import Document, Section, one_line
 
 TABLE = "border-collapse:collapse;margin:0.4em 0 1em 0;font-variant-numeric:tabular-nums"
 CELL = "padding:0.15em 0.8em;border:0;background:none"
@@ -16,10 +16,10 @@ LINE = "border-bottom:1px solid currentColor"
 def render(document: Document) -> str:
     """The whole document."""
     facts = "".join(_row((name, value), n_text=2) for name, value in document.facts)
-    notes = "".join(f'<pre style="{NOTE}">Note: {escape(note)}</pre>' for note in document.notes)
+    notes = "".join(f'<pre style="{NOTE}">Note: {_lines(note)}</pre>' for note in document.notes)
     sections = "".join(render_section(section) for section in document.sections)
     return (
-        f"<div><p><strong>{escape(document.title)}</strong></p>"
+        f"<div><p><strong>{_text(document.title)}</strong></p>"
         f'<table style="{TABLE}"><tbody>{facts}</tbody></table>{sections}{notes}</div>'
     )
 
@@ -28,23 +28,31 @@ def render_section(section: Section) -> str:
     """A caption and a table."""
     head = "".join(
         f'<th scope="col" style="{CELL};{LINE};text-align:{_side(j, section.n_text)}">'
-        f"{escape(cell)}</th>"
+        f"{_text(cell)}</th>"
         for j, cell in enumerate(section.header)
     )
     body = "".join(_row(row, n_text=section.n_text) for row in section.rows)
-    footnote = f"<p>{escape(section.footnote)}</p>" if section.footnote else ""
+    footnote = f"<p>{_text(section.footnote)}</p>" if section.footnote else ""
     return (
         f'<table style="{TABLE}"><caption style="caption-side:top;text-align:left;color:inherit">'
-        f"<strong>{escape(section.heading)}</strong></caption>"
+        f"<strong>{_text(section.heading)}</strong></caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{footnote}"
     )
+
+
+def _text(text: str) -> str:
+    return escape(one_line(text))
+
+
+def _lines(text: str) -> str:
+    return "\n".join(_text(line) for line in text.splitlines())
 
 
 def _row(cells: tuple[str, ...], *, n_text: int) -> str:
     return (
         "<tr>"
         + "".join(
-            f'<td style="{CELL};text-align:{_side(j, n_text)}">{escape(cell)}</td>'
+            f'<td style="{CELL};text-align:{_side(j, n_text)}">{_text(cell)}</td>'
             for j, cell in enumerate(cells)
         )
         + "</tr>"

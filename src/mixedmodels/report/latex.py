@@ -1,21 +1,28 @@
 """A report as LaTeX, its tables with the rules of the package booktabs."""
 
-from mixedmodels.report.document import Document, Section
+import re
+
+from mixedmodels.report.document import Document, Section, one_line
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "²": r"$^2$", "×": r"$\times$",
-    "σ": r"$\sigma$", "−": "$-$", "–": "--", "…": r"\ldots{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "`": r"\textasciigrave{}",
+    "'": r"\textquotesingle{}", '"': r"\textquotedbl{}", "[": "{[}", "]": "{]}", "*": "{*}",
+    "²": r"$^2$", "×": r"$\times$", "σ": r"$\sigma$", "−": "$-$", "–": "--", "…": r"\ldots{}",
 }  # fmt: skip
+"""What LaTeX does not print as it is. After a row's end, ``[`` and ``*`` would be its arguments."""
+
+LIGATURE = re.compile(r"-(?=-)")
+"""Hyphens that LaTeX would join to a dash."""
 
 
 def render(document: Document) -> str:
     """Title and facts as comments, then one table per section."""
-    facts = [f"% {name}: {value}" for name, value in document.facts]
-    notes = [f"% Note: {note}".replace("\n", "\n% ") for note in document.notes]
+    facts = [_comment(f"{name}: {value}") for name, value in document.facts]
+    notes = [_comment(line) for note in document.notes for line in f"Note: {note}".splitlines()]
     sections = [render_section(section) for section in document.sections]
-    return "\n\n".join(["\n".join([f"% {document.title}", *facts, *notes]), *sections])
+    return "\n\n".join(["\n".join([_comment(document.title), *facts, *notes]), *sections])
 
 
 def render_section(section: Section) -> str:
@@ -39,8 +46,13 @@ def render_section(section: Section) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text that LaTeX prints as it is."""
-    return "".join(SPECIAL.get(character, character) for character in text)
+    """Text on one line that LaTeX prints as it is."""
+    apart = LIGATURE.sub("-\0", one_line(text))  # one_line leaves no NUL
+    return "".join(SPECIAL.get(character, character) for character in apart).replace("\0", "{}")
+
+
+def _comment(line: str) -> str:
+    return f"% {one_line(line)}"
 
 
 def _row(cells: tuple[str, ...]) -> str:

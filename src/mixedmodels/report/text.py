@@ -2,7 +2,7 @@
 
 import textwrap
 
-from mixedmodels.report.document import Document, Section
+from mixedmodels.report.document import Document, Section, one_line
 
 WIDTH = 88  # of facts; tables are as wide as they are
 LONGEST = 60  # characters of a cell
@@ -10,9 +10,9 @@ LONGEST = 60  # characters of a cell
 
 def render(document: Document) -> str:
     """The whole document."""
-    parts = [document.title, _facts(document.facts)]
+    parts = [one_line(document.title), _facts(document.facts)]
     parts += [render_section(section) for section in document.sections]
-    parts += [f"Note: {note}" for note in document.notes]
+    parts += [_note(note) for note in document.notes]
     return "\n\n".join(parts)
 
 
@@ -20,7 +20,7 @@ def render_section(section: Section) -> str:
     """A heading, a header row and the rows."""
     table = [tuple(_short(cell) for cell in row) for row in (section.header, *section.rows)]
     widths = [max(len(cell) for cell in cells) for cells in zip(*table, strict=True)]
-    lines = [f"{section.heading}:"]
+    lines = [f"{one_line(section.heading)}:"]
     for row in table:
         cells = [
             cell.ljust(width) if j < section.n_text else cell.rjust(width)
@@ -28,7 +28,7 @@ def render_section(section: Section) -> str:
         ]
         lines.append("  " + "  ".join(cells).rstrip())
     if section.footnote:
-        lines.append("  " + section.footnote)
+        lines.append("  " + one_line(section.footnote))
     return "\n".join(lines)
 
 
@@ -36,7 +36,7 @@ def _facts(facts: tuple[tuple[str, str], ...]) -> str:
     indent = max(len(name) for name, _ in facts) + 3
     return "\n".join(
         textwrap.fill(
-            value,
+            one_line(value),
             width=WIDTH,
             initial_indent=f"{name}:".ljust(indent),
             subsequent_indent=" " * indent,
@@ -46,5 +46,10 @@ def _facts(facts: tuple[tuple[str, str], ...]) -> str:
     )
 
 
+def _note(note: str) -> str:
+    return "Note: " + "\n".join(one_line(line) for line in note.split("\n"))
+
+
 def _short(cell: str) -> str:
+    cell = one_line(cell)
     return cell if len(cell) <= LONGEST else cell[: LONGEST - 1] + "…"

@@ -1,5 +1,7 @@
 """Types of the native engine. Every method is pure and releases the interpreter lock."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,7 +9,7 @@ class EngineError(ValueError):
     """A failure of the engine: args are (kind, message, place).
 
     `kind` is "perfect", "rank" (place: column, 0), "factorisation" (place: group, level), "code"
-    (place: group, row) or "input"; without a place it is None.
+    (place: group, row), "memory", "traces" or "input"; without a place it is None.
     """
 
 class Solution:
@@ -135,7 +137,8 @@ class Problem:
     """Cross-products of one data set.
 
     `theta` goes term by term: the lower triangle of T_k column by column ("unstructured") or its
-    diagonal ("diagonal"), in the user's units of Z.
+    diagonal ("diagonal"), in the user's units of Z. `available` tells the bytes that the process
+    may still take; it is asked only where much is needed.
     """
 
     def __new__(
@@ -145,6 +148,7 @@ class Problem:
         groups: list[tuple[NDArray[np.int32], int]],
         terms: list[tuple[int, NDArray[np.float64], str]],
         weights: NDArray[np.float64] | None,
+        available: Callable[[], int | None],
     ) -> Problem: ...
     @property
     def n_theta(self) -> int: ...

@@ -283,3 +283,12 @@ def test_recoding_x_and_y_changes_no_degrees_of_freedom(ddf: str) -> None:
     other = t_tests(mm.lmm(formula, moved).fit, L, ddf=ddf)
     assert other.df[0] == pytest.approx(plain.df[0], rel=1e-4)
     assert other.statistic[0] == pytest.approx(plain.statistic[0], rel=1e-5)
+
+
+@pytest.mark.parametrize("formula", ["y ~ 0 + (1 | g)", "y ~ 0 + (x || g) + (1 | h)"])
+@pytest.mark.parametrize("ddf", ["satterthwaite", "kenward-roger", "residual", "normal"])
+def test_a_model_without_fixed_effects_has_an_empty_table(formula: str, ddf: str) -> None:
+    rng = np.random.default_rng(0)
+    g, h = np.arange(60) % 12, np.arange(60) // 12
+    data = {"y": rng.normal(size=60), "x": rng.normal(size=60), "g": g, "h": h}
+    assert len(mm.lmm(formula, data).coef_table(ddf)) == 0

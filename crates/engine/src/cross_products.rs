@@ -11,6 +11,8 @@ use rayon::prelude::*;
 use crate::basis::{Basis, chunked};
 use crate::covariance::Templates;
 use crate::data::Data;
+use crate::error::Result;
+use crate::memory::zeros;
 use crate::packed::Packed;
 use crate::rows::RowsByLevel;
 use crate::symbolic::{Lists, Symbolic};
@@ -74,7 +76,7 @@ impl CrossProducts {
         symbolic: Arc<Symbolic>,
         templates: &Templates,
         basis: &Basis,
-    ) -> Self {
+    ) -> Result<Self> {
         let k = data.p() + 1;
         let later_offset = later_offsets(&symbolic);
         let n = symbolic.factor.len();
@@ -84,7 +86,7 @@ impl CrossProducts {
             let r = later_width(&symbolic.later, &later_offset, &symbolic, v);
             pointers[v + 1] = pointers[v] + q * (q + r + k);
         }
-        let values = vec![0.0; pointers[n]];
+        let values = zeros(pointers[n])?;
         let mut out = Self {
             symbolic,
             k,
@@ -94,8 +96,18 @@ impl CrossProducts {
             values,
         };
         let columns = factor_columns(data, templates);
-        out.fill(data, rows, basis, &columns);
-        out
+        out.fill(data, rows, basis, &columns)?;
+        Ok(out)
+    }
+
+    /// Number of values with `k` right-hand columns.
+    pub fn size(symbolic: &Symbolic, k: usize) -> usize {
+        let own = |v| symbolic.width(v) * (symbolic.width(v) + k);
+        let pair = |v: usize| -> usize {
+            let later = symbolic.later.of(v).iter();
+            symbolic.width(v) * later.map(|&l| symbolic.width(l as usize)).sum::<usize>()
+        };
+        (0..symbolic.factor.len()).map(|v| own(v) + pair(v)).sum()
     }
 
     /// The same pattern for another response (and its basis).
@@ -105,11 +117,11 @@ impl CrossProducts {
         rows: &[RowsByLevel],
         templates: &Templates,
         basis: &Basis,
-    ) -> Self {
+    ) -> Result<Self> {
         let mut out = self.clone();
         out.values.fill(0.0);
-        out.fill(data, rows, basis, &factor_columns(data, templates));
-        out
+        out.fill(data, rows, basis, &factor_columns(data, templates))?;
+        Ok(out)
     }
 
     /// Puts another response in the place of the last: `wy` (n,) holds W ỹ, and `yy` is ỹ'Wỹ.
@@ -166,8 +178,8 @@ impl CrossProducts {
         rows: &[RowsByLevel],
         basis: &Basis,
         columns: &[Vec<&[f64]>],
-    ) {
-        let packed = Packed::new(data, basis, columns);
+    ) -> Result<()> {
+        let packed = Packed::new(data, basis, columns)?;
         let k = self.k;
         self.total = chunked(data.n(), k * k, |range, sums| {
             for row in range {
@@ -216,6 +228,7 @@ impl CrossProducts {
         } else {
             tasks.into_par_iter().for_each_init(scratch, run);
         }
+        Ok(())
     }
 }
 

@@ -143,6 +143,9 @@ pub fn quadratic_forms(
 ) -> (Square, Vec<f64>) {
     let layout = &*factor.layout;
     let (m, p) = (h.m, layout.k - 1);
+    if m == 0 {
+        return (Square::zeros(0), vec![]);
+    }
     let q = layout.symbolic.dim();
     // x = Z'WZh, then Y_h = L⁻¹Λ'(x − Σ Y'Y_h) in its place.
     let mut y = vec![0.0; q * m];

@@ -40,11 +40,20 @@ pub enum EngineError {
         /// Its level.
         level: usize,
     },
-    /// Dense matrices would take more memory than is allowed.
+    /// More memory would be taken than there is.
     Memory {
         /// Bytes.
         needed: usize,
+        /// Bytes that there are, if anybody knows.
+        available: Option<usize>,
     },
+    /// The variances of the variance parameters would take more memory than is allowed.
+    Traces {
+        /// Bytes of dense matrices.
+        needed: usize,
+    },
+    /// The system gives no threads.
+    Threads,
     /// The caller asked to stop.
     Interrupted,
 }
@@ -70,10 +79,21 @@ impl fmt::Display for EngineError {
                 f,
                 "the system for level {level} of grouping factor {group} is not positive definite"
             ),
-            Self::Memory { needed } => write!(f, "{needed} bytes of dense matrices are needed"),
+            Self::Memory { needed, available: None } => write!(f, "{} are needed", bytes(*needed)),
+            Self::Memory { needed, available: Some(available) } => {
+                write!(f, "{} are needed, and {} are free", bytes(*needed), bytes(*available))
+            }
+            Self::Traces { needed } => {
+                write!(f, "{} of dense matrices are needed", bytes(*needed))
+            }
+            Self::Threads => write!(f, "the system gives no threads"),
             Self::Interrupted => write!(f, "interrupted"),
         }
     }
+}
+
+fn bytes(n: usize) -> String {
+    format!("{:.1} GB", n as f64 / 1e9)
 }
 
 impl std::error::Error for EngineError {}

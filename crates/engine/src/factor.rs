@@ -26,6 +26,7 @@ use crate::error::{EngineError, Result};
 use crate::front::Front;
 use crate::layout::{Layout, pieces, tasks};
 use crate::links::Links;
+use crate::memory::zeros;
 
 /// Multiplications below which a pass is not worth waking other threads.
 pub const PARALLEL: f64 = 2e5;
@@ -59,18 +60,18 @@ struct Share {
 
 impl Factor {
     /// Reserves the memory.
-    pub fn new(layout: Arc<Layout>, links: Option<Arc<Links>>) -> Self {
+    pub fn new(layout: Arc<Layout>, links: Option<Arc<Links>>) -> Result<Self> {
         let last = |p: &[usize]| p[p.len() - 1];
-        Self {
+        Ok(Self {
             templates: Vec::new(),
             log_det: 0.0,
             right: Square::zeros(layout.k),
-            fronts: vec![0.0; last(&layout.front)],
-            factors: vec![0.0; last(&layout.factor)],
-            rows: vec![0.0; last(&layout.rows)],
+            fronts: zeros(last(&layout.front))?,
+            factors: zeros(last(&layout.factor))?,
+            rows: zeros(last(&layout.rows))?,
             layout,
             links,
-        }
+        })
     }
 
     /// Factorises at the given templates.

@@ -25,6 +25,7 @@ pub mod inference;
 pub mod iterative;
 pub mod layout;
 pub mod links;
+pub mod memory;
 pub mod objective;
 pub mod optimise;
 pub mod packed;

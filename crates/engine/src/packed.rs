@@ -5,6 +5,8 @@ use rayon::prelude::*;
 use crate::basis::Basis;
 use crate::cross_products::SMALL;
 use crate::data::Data;
+use crate::error::Result;
+use crate::memory::zeros;
 
 /// Rows that one task brings into the engine's coordinates.
 const PACKED_PER_TASK: usize = 8192;
@@ -30,7 +32,7 @@ enum Place {
 
 impl Packed {
     /// Brings every row into the engine's coordinates; `columns` are the z columns per factor.
-    pub fn new(data: &Data<'_>, basis: &Basis, columns: &[Vec<&[f64]>]) -> Self {
+    pub fn new(data: &Data<'_>, basis: &Basis, columns: &[Vec<&[f64]>]) -> Result<Self> {
         let k = data.p() + 1;
         let mut width = k;
         let mut place = Vec::with_capacity(columns.len());
@@ -45,7 +47,7 @@ impl Packed {
                 Place::Stored(width - columns.len())
             });
         }
-        let mut values = vec![0.0; data.n() * width];
+        let mut values = zeros(data.n() * width)?;
         let fill = |(chunk, rows): (usize, &mut [f64])| {
             for (i, out) in rows.chunks_exact_mut(width).enumerate() {
                 let row = chunk * PACKED_PER_TASK + i;
@@ -65,7 +67,7 @@ impl Packed {
         } else {
             values.par_chunks_mut(chunks).enumerate().for_each(fill);
         }
-        Self { width, k, place, values }
+        Ok(Self { width, k, place, values })
     }
 
     /// (x̃, ỹ) of a row.

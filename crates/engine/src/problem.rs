@@ -13,6 +13,7 @@ use crate::factor::Factor;
 use crate::iterative::{Iterative, worthwhile};
 use crate::layout::Layout;
 use crate::links::Links;
+use crate::memory::{self, Available, unlimited};
 use crate::objective::Profile;
 use crate::pairs::Pairs;
 use crate::probes::probed;
@@ -50,7 +51,7 @@ pub struct Problem {
 #[derive(Debug, Clone)]
 pub struct Workspace {
     pub(crate) factor: Factor,
-    pub(crate) inverse: Option<InverseMemory>,
+    pub(crate) inverse: InverseMemory,
 }
 
 /// Criterion, gradient and curvature in the engine's coordinates of θ.
@@ -82,8 +83,16 @@ pub struct Estimates {
 }
 
 impl Problem {
-    /// Checks the data, forms the cross-products and plans the factorisation.
+    /// [`Self::within`] whatever memory there is.
     pub fn new(data: &Data<'_>) -> Result<Self> {
+        Self::within(data, &unlimited)
+    }
+
+    /// Checks the data, plans the factorisation and forms the cross-products.
+    ///
+    /// # Errors
+    /// Where the plan needs more memory than is `available`, before it is taken.
+    pub fn within(data: &Data<'_>, available: Available<'_>) -> Result<Self> {
         data.check()?;
         let templates = Templates::new(&data.terms, data.groups.len());
         if templates.widths.contains(&0) {
@@ -99,7 +108,11 @@ impl Problem {
         drop(graph);
         let layout = Layout::new(Arc::clone(&symbolic), data.p() + 1);
         let pairs = Pairs::new(&layout);
-        let cross = CrossProducts::new(data, &rows, symbolic, &templates, &basis);
+        memory::require(
+            memory::of_fit(data, &layout, &pairs, templates.parameters.len()),
+            available,
+        )?;
+        let cross = CrossProducts::new(data, &rows, symbolic, &templates, &basis)?;
         let iterative = worthwhile(&layout, &templates);
         let links = (iterative || pairs.any()).then(|| Links::new(&layout, &cross)).flatten();
         Ok(Self {
@@ -120,7 +133,7 @@ impl Problem {
     pub fn with_response(&self, data: &Data<'_>) -> Result<Self> {
         data.check()?;
         let basis = self.basis.with_response(data)?;
-        let cross = self.cross.with_response(data, &self.rows, &self.templates, &basis);
+        let cross = self.cross.with_response(data, &self.rows, &self.templates, &basis)?;
         Ok(Self { basis, cross, ..self.clone() })
     }
 
@@ -160,11 +173,11 @@ impl Problem {
     }
 
     /// Memory for evaluations.
-    pub fn workspace(&self) -> Workspace {
-        Workspace {
-            factor: Factor::new(Arc::clone(&self.layout), self.links.clone()),
-            inverse: None,
-        }
+    pub fn workspace(&self) -> Result<Workspace> {
+        Ok(Workspace {
+            factor: Factor::new(Arc::clone(&self.layout), self.links.clone())?,
+            inverse: InverseMemory::new(&self.layout, &self.pairs)?,
+        })
     }
 
     /// Factorises at θ̃ and profiles β and σ out.
@@ -182,9 +195,8 @@ impl Problem {
         curved: bool,
     ) -> Derivatives {
         let effects = Effects::new(&work.factor, &self.cross, profile);
-        let memory =
-            work.inverse.get_or_insert_with(|| InverseMemory::new(&self.layout, &self.pairs));
-        let inverse = Sensitivity::new(&work.factor, &self.cross, &self.pairs, memory, false);
+        let inverse =
+            Sensitivity::new(&work.factor, &self.cross, &self.pairs, &mut work.inverse, false);
         let (gradient, first) =
             self.first_order(&work.factor.templates, profile, &effects, inverse, reml);
         let hessian = if curved {
@@ -349,9 +361,8 @@ impl Problem {
     /// evaluation (β taken as known, as lme4's `condVar`).
     pub fn conditional_covariance(&self, work: &mut Workspace, term: usize) -> Vec<f64> {
         let at = self.templates.places[term];
-        let memory =
-            work.inverse.get_or_insert_with(|| InverseMemory::new(&self.layout, &self.pairs));
-        let total = Sensitivity::new(&work.factor, &self.cross, &self.pairs, memory, true);
+        let total =
+            Sensitivity::new(&work.factor, &self.cross, &self.pairs, &mut work.inverse, true);
         let symbolic = &self.layout.symbolic;
         let mut out = vec![0.0; self.n_levels[at.factor] * at.width * at.width];
         let mut start = 0;

@@ -5,8 +5,9 @@ mod dense;
 use dense::{Dense, Random, Sample};
 use mixedmodels_engine::batch::{Draws, Hypothesis, Method, Plan, Responses, Shape};
 use mixedmodels_engine::dense::Square;
+use mixedmodels_engine::memory::unlimited;
 use mixedmodels_engine::optimise::{Options, Status, minimise};
-use mixedmodels_engine::{Problem, Structure};
+use mixedmodels_engine::{EngineError, Problem, Structure};
 
 const TIGHT: Options = Options { max_evaluations: 500, tolerance: 1e-11, last_gradient: false };
 
@@ -49,19 +50,20 @@ fn refits_are_the_fits_of_each_response() {
     let mut sample = sample();
     let mean = vec![1.0; sample.y.len()];
     let distribution = draws(&mean);
-    let y = distribution.block(&sample.data(), 0, 40);
+    let y = distribution.block(&sample.data(), 0, 40).unwrap();
     let columns: Vec<&[f64]> = y.chunks_exact(mean.len()).collect();
     for reml in [true, false] {
         let problem = Problem::new(&sample.data()).unwrap();
         let start = problem.templates.identity();
-        let plan = Plan { reml, start: &start, options: TIGHT, hypothesis: None };
+        let plan =
+            Plan { reml, start: &start, options: TIGHT, hypothesis: None, available: &unlimited };
         let batch = problem.refits(&sample.data(), Responses::Given(&columns), plan).unwrap();
         let drawn = Responses::Drawn(&distribution, 0, columns.len());
         let again = problem.refits(&sample.data(), drawn, plan).unwrap();
         for (i, column) in columns.iter().enumerate() {
             sample.y = column.to_vec();
             let single = Problem::new(&sample.data()).unwrap();
-            let mut work = single.workspace();
+            let mut work = single.workspace().unwrap();
             let start = single.templates.identity();
             let end = minimise(&single, &mut work, &start, reml, TIGHT, &|| false).unwrap();
             let estimates = single.estimates(&work, &end.profile);
@@ -89,7 +91,8 @@ fn a_replicate_does_not_depend_on_how_the_batch_is_cut() {
     let distribution = draws(&mean);
     let problem = Problem::new(&data).unwrap();
     let start = problem.templates.identity();
-    let plan = Plan { reml: true, start: &start, options: TIGHT, hypothesis: None };
+    let plan =
+        Plan { reml: true, start: &start, options: TIGHT, hypothesis: None, available: &unlimited };
     let run = |first, count| -> Vec<f64> {
         let drawn = Responses::Drawn(&distribution, first, count);
         let found = problem.refits(&data, drawn, plan).unwrap();
@@ -105,11 +108,12 @@ fn a_replicate_without_a_fit_is_flagged_in_its_place() {
     let sample = sample();
     let (mean, data) = (vec![0.0; sample.y.len()], sample.data());
     let distribution = draws(&mean);
-    let y = distribution.block(&data, 0, 3);
+    let y = distribution.block(&data, 0, 3).unwrap();
     let n = mean.len();
     let problem = Problem::new(&data).unwrap();
     let start = problem.templates.identity();
-    let plan = Plan { reml: true, start: &start, options: TIGHT, hypothesis: None };
+    let plan =
+        Plan { reml: true, start: &start, options: TIGHT, hypothesis: None, available: &unlimited };
     let columns = [&y[..n], &mean[..], &y[2 * n..]];
     let found = problem.refits(&data, Responses::Given(&columns), plan).unwrap();
     assert!(found[1].is_err());
@@ -121,7 +125,7 @@ fn a_replicate_without_a_fit_is_flagged_in_its_place() {
 fn pieces_are_the_facts_of_inference_seen_through_the_hypothesis() {
     let mut sample = sample();
     let mean = vec![0.0; sample.y.len()];
-    sample.y = draws(&mean).block(&sample.data(), 0, 1);
+    sample.y = draws(&mean).block(&sample.data(), 0, 1).unwrap();
     let data = sample.data();
     let problem = Problem::new(&data).unwrap();
     let start = problem.templates.identity();
@@ -133,12 +137,17 @@ fn pieces_are_the_facts_of_inference_seen_through_the_hypothesis() {
             .map(|(a, b)| l(i)[a] * m[(a, b)] * l(j)[b])
             .sum()
     };
-    let mut work = problem.workspace();
+    let mut work = problem.workspace().unwrap();
     let end = minimise(&problem, &mut work, &start, true, TIGHT, &|| false).unwrap();
     for method in [Method::Wald, Method::Satterthwaite, Method::KenwardRoger] {
         let hypothesis = Hypothesis { rows: &rows, q: 2, method };
-        let plan =
-            Plan { reml: true, start: &start, options: TIGHT, hypothesis: Some(&hypothesis) };
+        let plan = Plan {
+            reml: true,
+            start: &start,
+            options: TIGHT,
+            hypothesis: Some(&hypothesis),
+            available: &unlimited,
+        };
         let found = problem.refits(&data, Responses::Given(&[data.y]), plan).unwrap();
         let pieces = found[0].as_ref().unwrap().pieces.clone().unwrap();
         let known = problem.beta_covariance(&end.profile);
@@ -166,5 +175,56 @@ fn pieces_are_the_facts_of_inference_seen_through_the_hypothesis() {
         for (got, expected) in pieces.spread.iter().zip(&spread.data) {
             assert!((got - expected).abs() < 1e-5 * (1.0 + expected.abs()));
         }
+    }
+}
+
+#[test]
+fn arrays_of_another_size_are_refused() {
+    let sample = sample();
+    let (mean, data) = (vec![0.0; sample.y.len()], sample.data());
+    let problem = Problem::new(&data).unwrap();
+    let start = problem.templates.identity();
+    let plan =
+        Plan { reml: true, start: &start, options: TIGHT, hypothesis: None, available: &unlimited };
+    let refused = |responses: Responses<'_>, plan: Plan<'_>| {
+        matches!(problem.refits(&data, responses, plan), Err(EngineError::Shape { .. }))
+    };
+    let distribution = draws(&mean);
+    let drawn = Responses::Drawn(&distribution, 0, 3);
+    assert!(!refused(drawn, plan));
+    assert!(refused(Responses::Given(&[&mean[1..]]), plan));
+    assert!(refused(drawn, Plan { start: &start[1..], ..plan }));
+    let hypothesis = Hypothesis { rows: &[1.0, 0.0, 0.0], q: 1, method: Method::Wald };
+    assert!(refused(drawn, Plan { hypothesis: Some(&hypothesis), ..plan }));
+    let short = draws(&mean[1..]);
+    assert!(refused(Responses::Drawn(&short, 0, 3), plan));
+    assert!(short.block(&data, 0, 3).is_err());
+    let fewer = Draws { roots: vec![Square::identity(2)], ..draws(&mean) };
+    assert!(refused(Responses::Drawn(&fewer, 0, 3), plan));
+    let other = Draws { roots: vec![Square::identity(1), Square::identity(2)], ..draws(&mean) };
+    assert!(refused(Responses::Drawn(&other, 0, 3), plan));
+}
+
+#[test]
+fn a_plan_beyond_the_memory_that_is_left_is_refused() {
+    let mut random = Random::new(8);
+    let (n, levels) = (60_000, 6_000);
+    let codes = |random: &mut Random| (0..n).map(|_| random.below(levels)).collect();
+    let sample = Sample {
+        y: (0..n).map(|_| random.normal()).collect(),
+        weights: None,
+        x: vec![vec![1.0; n]],
+        codes: vec![(codes(&mut random), levels), (codes(&mut random), levels)],
+        terms: vec![
+            (0, vec![vec![1.0; n]], Structure::Diagonal),
+            (1, vec![vec![1.0; n]], Structure::Diagonal),
+        ],
+    };
+    let left = 300 << 20;
+    match Problem::within(&sample.data(), &|| Some(left)) {
+        Err(EngineError::Memory { needed, available }) => {
+            assert!(needed > left && available == Some(left));
+        }
+        other => panic!("{:?}", other.map(|p| p.n)),
     }
 }

@@ -122,7 +122,7 @@ fn criterion_and_estimates_equal_dense_algebra() {
         let problem = Problem::new(&sample.data()).unwrap();
         let theta = random_theta(&problem, d as u64);
         for reml in [true, false] {
-            let mut work = problem.workspace();
+            let mut work = problem.workspace().unwrap();
             let profile = problem.evaluate(&mut work, &problem.inner(&theta), reml).unwrap();
             let dense = Dense::new(&sample, &theta, reml);
             assert!(
@@ -163,7 +163,7 @@ fn gradient_equals_finite_differences() {
             }
             let inner = problem.inner(&theta);
             for reml in [true, false] {
-                let mut work = problem.workspace();
+                let mut work = problem.workspace().unwrap();
                 let profile = problem.evaluate(&mut work, &inner, reml).unwrap();
                 let derivatives = problem.derivatives(&mut work, &profile, reml, false);
                 for i in 0..inner.len() {
@@ -200,7 +200,7 @@ fn curvature_is_exact_where_a_template_vanishes() {
                 .collect();
             own.iter().for_each(|&i| theta[i] = 0.0);
             let inner = problem.inner(&theta);
-            let mut work = problem.workspace();
+            let mut work = problem.workspace().unwrap();
             let profile = problem.evaluate(&mut work, &inner, true).unwrap();
             let derivatives = problem.derivatives(&mut work, &profile, true, true);
             for &i in &own {
@@ -229,7 +229,7 @@ fn the_minimum_is_a_stationary_point() {
     for (d, design) in designs().iter().enumerate() {
         let sample = sample(design, d as u64);
         let problem = Problem::new(&sample.data()).unwrap();
-        let mut work = problem.workspace();
+        let mut work = problem.workspace().unwrap();
         let start = problem.templates.identity();
         let minimum =
             minimise(&problem, &mut work, &start, true, Options::default(), &|| false).unwrap();
@@ -251,7 +251,7 @@ fn numbers_do_not_depend_on_the_number_of_threads() {
         let run = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                let mut work = problem.workspace();
+                let mut work = problem.workspace().unwrap();
                 let profile = problem.evaluate(&mut work, &theta, true).unwrap();
                 let derivatives = problem.derivatives(&mut work, &profile, true, true);
                 (profile.deviance, derivatives.gradient, derivatives.hessian.data)
@@ -281,10 +281,10 @@ fn the_iterative_gradient_approaches_the_exact_one() {
     let links = Links::new(&problem.layout, &problem.cross).unwrap();
     let theta = problem.inner(&[0.9, 0.7, 0.2, 0.5, 1.1]);
     for reml in [true, false] {
-        let mut work = problem.workspace();
+        let mut work = problem.workspace().unwrap();
         let profile = problem.evaluate(&mut work, &theta, reml).unwrap();
         let exact = problem.derivatives(&mut work, &profile, reml, true);
-        let mut factor = Factor::new(Arc::clone(&problem.layout), None);
+        let mut factor = Factor::new(Arc::clone(&problem.layout), None).unwrap();
         factor.update_leaves(&problem.cross, problem.templates.fill(&theta)).unwrap();
         let iterative = Iterative::new(&problem, &links, &factor).unwrap();
         let approximate = iterative.derivatives(reml).unwrap();
@@ -322,7 +322,7 @@ fn probed_traces_approach_the_exact_ones() {
     let problem = Problem::new(&sample.data()).unwrap();
     let theta = problem.inner(&[0.7, 0.2, 0.5, 0.9, 1.1, -0.3, 0.4]);
     for reml in [true, false] {
-        let mut work = problem.workspace();
+        let mut work = problem.workspace().unwrap();
         let profile = problem.evaluate(&mut work, &theta, reml).unwrap();
         let exact = problem.derivatives(&mut work, &profile, reml, true);
         let rough = problem.rough_derivatives(&work, &profile, reml);

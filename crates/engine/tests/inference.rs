@@ -40,7 +40,7 @@ fn samples() -> Vec<Sample> {
 }
 
 fn traces(problem: &Problem, inner: &[f64]) -> Traces {
-    let mut work = problem.workspace();
+    let mut work = problem.workspace().unwrap();
     problem.evaluate(&mut work, inner, false).unwrap();
     problem.traces(&work).unwrap()
 }
@@ -117,7 +117,7 @@ fn estimates_at_a_point_equal_generalised_least_squares() {
         let problem = Problem::new(&sample.data()).unwrap();
         let theta = somewhere(&problem);
         let dense = Dense::new(&sample, &problem.outer(&theta), false);
-        let mut work = problem.workspace();
+        let mut work = problem.workspace().unwrap();
         let profile = problem.evaluate(&mut work, &theta, false).unwrap();
         let slopes = problem.slopes(&mut work, &profile);
         for (j, (found, expected)) in slopes.beta.iter().zip(&dense.beta).enumerate() {

@@ -6,6 +6,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::convert::{columns, exception, vector};
+use crate::threads::detached;
 
 /// Level codes of the rows, and the number of levels.
 pub type Levels = (Py<PyArray1<i32>>, usize);
@@ -65,7 +66,7 @@ impl Arrays {
                 .collect::<PyResult<_>>()?,
             weights: weights.as_ref().map(|w| vector(w, "weights")).transpose()?,
         };
-        py.detach(|| run(&data)).map_err(|e| exception(&e))
+        detached(py, || run(&data)).map_err(|e| exception(&e))
     }
 
     pub fn clone_ref(&self, py: Python<'_>) -> Self {

@@ -2,6 +2,7 @@
 
 use mixedmodels_engine::batch::{Draws, Hypothesis, Method, Plan, Refit, Shape};
 use mixedmodels_engine::dense::Square;
+use mixedmodels_engine::memory::Available;
 use mixedmodels_engine::optimise::{Options, Status};
 use mixedmodels_engine::{Data, EngineError, Problem};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
@@ -84,13 +85,18 @@ impl PlanLike<'_> {
     }
 
     /// The engine's own.
-    pub fn engine<'a>(&self, start: &'a [f64], hypothesis: Option<&'a Hypothesis<'a>>) -> Plan<'a> {
+    pub fn engine<'a>(
+        &self,
+        start: &'a [f64],
+        hypothesis: Option<&'a Hypothesis<'a>>,
+        available: Available<'a>,
+    ) -> Plan<'a> {
         let options = Options {
             max_evaluations: self.max_evaluations,
             tolerance: self.tolerance,
             last_gradient: false,
         };
-        Plan { reml: self.reml, start, options, hypothesis }
+        Plan { reml: self.reml, start, options, hypothesis, available }
     }
 }
 
@@ -109,7 +115,7 @@ pub fn draw(
 ) -> PyResult<Py<PyArray2<f64>>> {
     let n = draws.mean.len();
     let own = draws.engine()?;
-    let run = |data: &Data<'_>| Ok(own.block(data, first, count));
+    let run = |data: &Data<'_>| own.block(data, first, count);
     let values = Arrays::new(X, groups, terms, weights)?.with(py, &draws.mean, run)?;
     to_matrix(py, values, count, n)
 }

@@ -32,9 +32,11 @@ pub fn exception(failure: &Failure) -> PyErr {
             EngineError::new_err(("code", message, Some((*group, *row))))
         }
         Failure::Memory { .. } => EngineError::new_err(("memory", message, None::<(usize, usize)>)),
-        Failure::Shape { .. } | Failure::NotFinite { .. } | Failure::Interrupted => {
-            EngineError::new_err(("input", message, None::<(usize, usize)>))
-        }
+        Failure::Traces { .. } => EngineError::new_err(("traces", message, None::<(usize, usize)>)),
+        Failure::Shape { .. }
+        | Failure::NotFinite { .. }
+        | Failure::Threads
+        | Failure::Interrupted => EngineError::new_err(("input", message, None::<(usize, usize)>)),
     }
 }
 

@@ -6,6 +6,7 @@ mod batch;
 mod convert;
 mod inference;
 mod problem;
+mod threads;
 
 use pyo3::prelude::*;
 

@@ -18,12 +18,14 @@ use crate::arrays::{Arrays, Columns, Levels};
 use crate::batch::{DrawsLike, PlanLike, Refits};
 use crate::convert::{columns, exception, to_matrix, to_square, to_vector, vector};
 use crate::inference::{Information, KenwardRoger, Slopes};
+use crate::threads::detached;
 
 /// Cross-products of one data set.
 #[pyclass(frozen, module = "mixedmodels._native")]
 pub struct Problem {
     inner: Inner,
     arrays: Arrays,
+    available: Py<PyAny>,
 }
 
 /// One point of the criterion, with everything that follows from it.
@@ -51,6 +53,11 @@ fn status(status: Status) -> &'static str {
     }
 }
 
+/// What a Python function says of the bytes that are left: None where it does not know.
+fn bytes(available: &Py<PyAny>) -> Option<usize> {
+    Python::attach(|py| available.call0(py).and_then(|v| v.extract(py)).ok().flatten())
+}
+
 /// What a search or a single evaluation found, before conversion.
 struct Found {
     estimates: mixedmodels_engine::Estimates,
@@ -70,10 +77,11 @@ impl Problem {
         groups: Vec<Levels>,
         terms: Vec<Columns>,
         weights: Option<Py<PyArray1<f64>>>,
+        available: Py<PyAny>,
     ) -> PyResult<Self> {
         let arrays = Arrays::new(X, groups, terms, weights)?;
-        let inner = arrays.with(py, &y, Inner::new)?;
-        Ok(Self { inner, arrays })
+        let inner = arrays.with(py, &y, |data| Inner::within(data, &|| bytes(&available)))?;
+        Ok(Self { inner, arrays, available })
     }
 
     #[getter]
@@ -105,10 +113,10 @@ impl Problem {
     ) -> PyResult<f64> {
         let theta = self.inner.inner(self.theta(&theta)?);
         let run = || {
-            let mut work = self.inner.workspace();
+            let mut work = self.inner.workspace()?;
             self.inner.evaluate(&mut work, &theta, reml).map(|p| p.deviance)
         };
-        py.detach(run).map_err(|e| exception(&e))
+        detached(py, run).map_err(|e| exception(&e))
     }
 
     fn gradient(
@@ -119,12 +127,12 @@ impl Problem {
     ) -> PyResult<(f64, Py<PyArray1<f64>>)> {
         let theta = self.inner.inner(self.theta(&theta)?);
         let run = || {
-            let mut work = self.inner.workspace();
+            let mut work = self.inner.workspace()?;
             let profile = self.inner.evaluate(&mut work, &theta, reml)?;
             let derivatives = self.inner.derivatives(&mut work, &profile, reml, false);
             Ok((profile.deviance, self.inner.outer_gradient(&derivatives.gradient)))
         };
-        let (deviance, gradient) = py.detach(run).map_err(|e: EngineError| exception(&e))?;
+        let (deviance, gradient) = detached(py, run).map_err(|e: EngineError| exception(&e))?;
         Ok((deviance, to_vector(py, gradient)))
     }
 
@@ -152,7 +160,7 @@ impl Problem {
             stop
         };
         let run = || {
-            let mut work = self.inner.workspace();
+            let mut work = self.inner.workspace()?;
             let end = minimise(&self.inner, &mut work, &start, reml, options, &interrupted)?;
             Ok(Found {
                 estimates: self.inner.estimates(&work, &end.profile),
@@ -161,7 +169,7 @@ impl Problem {
                 status: status(end.status),
             })
         };
-        let found = py.detach(run);
+        let found = detached(py, run);
         match found {
             Ok(found) => self.solution(py, found, reml),
             Err(failure) => {
@@ -179,7 +187,7 @@ impl Problem {
     ) -> PyResult<Solution> {
         let theta = self.inner.inner(self.theta(&theta)?);
         let run = || {
-            let mut work: Workspace = self.inner.workspace();
+            let mut work: Workspace = self.inner.workspace()?;
             let profile = self.inner.evaluate(&mut work, &theta, reml)?;
             let derivatives = self.inner.derivatives(&mut work, &profile, reml, false);
             Ok(Found {
@@ -189,7 +197,7 @@ impl Problem {
                 status: "converged",
             })
         };
-        let found = py.detach(run).map_err(|e: EngineError| exception(&e))?;
+        let found = detached(py, run).map_err(|e: EngineError| exception(&e))?;
         self.solution(py, found, reml)
     }
 
@@ -204,11 +212,11 @@ impl Problem {
             return Err(PyValueError::new_err(format!("there is no term {term}")));
         };
         let run = || {
-            let mut work = self.inner.workspace();
+            let mut work = self.inner.workspace()?;
             self.inner.evaluate(&mut work, &theta, false)?;
             Ok(self.inner.conditional_covariance(&mut work, term))
         };
-        let values = py.detach(run).map_err(|e: EngineError| exception(&e))?;
+        let values = detached(py, run).map_err(|e: EngineError| exception(&e))?;
         let q = place.width;
         let levels = values.len() / (q * q);
         Ok(PyArray1::from_vec(py, values).reshape([levels, q, q])?.unbind())
@@ -250,7 +258,8 @@ impl Problem {
         let first = PyArray1::zeros(py, self.inner.n, false).readonly();
         let start = self.inner.inner(self.theta(&plan.start)?);
         let hypothesis = plan.hypothesis()?;
-        let own = plan.engine(&start, hypothesis.as_ref());
+        let available = || bytes(&self.available);
+        let own = plan.engine(&start, hypothesis.as_ref(), &available);
         let run = |data: &Data<'_>| self.inner.refits(data, Responses::Given(&columns), own);
         let found = self.arrays.with(py, &first, run)?;
         Refits::new(py, found, &self.inner, hypothesis.as_ref())
@@ -267,7 +276,8 @@ impl Problem {
         let distribution = draws.engine()?;
         let start = self.inner.inner(self.theta(&plan.start)?);
         let hypothesis = plan.hypothesis()?;
-        let own = plan.engine(&start, hypothesis.as_ref());
+        let available = || bytes(&self.available);
+        let own = plan.engine(&start, hypothesis.as_ref(), &available);
         let run = |data: &Data<'_>| {
             self.inner.refits(data, Responses::Drawn(&distribution, first, count), own)
         };
@@ -277,7 +287,8 @@ impl Problem {
 
     fn with_response(&self, py: Python<'_>, y: PyReadonlyArray1<'_, f64>) -> PyResult<Self> {
         let inner = self.arrays.with(py, &y, |data| self.inner.with_response(data))?;
-        Ok(Self { inner, arrays: self.arrays.clone_ref(py) })
+        let available = self.available.clone_ref(py);
+        Ok(Self { inner, arrays: self.arrays.clone_ref(py), available })
     }
 }
 
@@ -292,11 +303,11 @@ impl Problem {
     ) -> PyResult<T> {
         let theta = self.inner.inner(self.theta(theta)?);
         let job = || {
-            let mut work = self.inner.workspace();
+            let mut work = self.inner.workspace()?;
             let profile = self.inner.evaluate(&mut work, &theta, reml)?;
             run(&mut work, &profile)
         };
-        py.detach(job).map_err(|e| exception(&e))
+        detached(py, job).map_err(|e| exception(&e))
     }
 
     fn theta<'a>(&self, theta: &'a PyReadonlyArray1<'_, f64>) -> PyResult<&'a [f64]> {

@@ -7,6 +7,9 @@ from mixedmodels._native import EngineError
 from mixedmodels.design import ModelMatrices
 from mixedmodels.errors import DataError
 
+Place = tuple[int, int] | None
+"""Where it happened: (column, 0), or (group, level)."""
+
 
 @contextmanager
 def engine_errors(matrices: ModelMatrices) -> Iterator[None]:
@@ -18,40 +21,69 @@ def engine_errors(matrices: ModelMatrices) -> Iterator[None]:
         raise DataError(describe(matrices, kind, message, place)) from error
 
 
-def describe(
-    matrices: ModelMatrices, kind: str, message: str, place: tuple[int, int] | None
-) -> str:
+def describe(matrices: ModelMatrices, kind: str, message: str, place: Place) -> str:
     """What, where, what to do and why, for the engine's `kind` of failure at `place`."""
-    if kind == "perfect":
-        return (
-            "The model fits the response exactly: no residual variance is left.\n"
-            "Do:   look for a column on the right side that repeats the response.\n"
-            "Why:  the likelihood has no maximum when the residual variance is zero."
-        )
-    if kind == "rank" and place is not None:
-        return (
-            f"Column {matrices.x_names[place[0]]!r} of the fixed part is, to the precision of the "
-            "arithmetic, a combination of the columns before it.\n"
-            "Do:   leave it out, or centre and rescale the columns."
-        )
-    if kind == "factorisation" and place is not None:
-        grouping = matrices.groupings[place[0]]
-        return (
-            f"The equations of level {grouping.levels[place[1]]!r} of {grouping.name} cannot be "
-            "solved to the precision of the arithmetic.\n"
-            "Do:   centre and rescale the covariates and the weights.\n"
-            "Why:  their values are too far apart."
-        )
-    if kind == "memory":
-        return (
-            f"The variances of the variance parameters need too much memory: {message}.\n"
-            'Do:   use ddf="residual" or ddf="normal", which is good enough with this many '
-            "levels.\n"
-            "Why:  for crossed factors the work grows with the square of the levels of the smaller "
-            "one, and 2 GiB are allowed."
-        )
+    if place is not None and kind in _AT_A_PLACE:
+        return _AT_A_PLACE[kind](matrices, place)
+    return _AT_LARGE.get(kind, _unusable)(matrices, message)
+
+
+def _rank(matrices: ModelMatrices, place: tuple[int, int]) -> str:
+    return (
+        f"Column {matrices.x_names[place[0]]!r} of the fixed part is, to the precision of the "
+        "arithmetic, a combination of the columns before it.\n"
+        "Do:   leave it out, or centre and rescale the columns."
+    )
+
+
+def _factorisation(matrices: ModelMatrices, place: tuple[int, int]) -> str:
+    grouping = matrices.groupings[place[0]]
+    return (
+        f"The equations of level {grouping.levels[place[1]]!r} of {grouping.name} cannot be "
+        "solved to the precision of the arithmetic.\n"
+        "Do:   centre and rescale the covariates and the weights.\n"
+        "Why:  their values are too far apart."
+    )
+
+
+def _perfect(_: ModelMatrices, __: str) -> str:
+    return (
+        "The model fits the response exactly: no residual variance is left.\n"
+        "Do:   look for a column on the right side that repeats the response.\n"
+        "Why:  the likelihood has no maximum when the residual variance is zero."
+    )
+
+
+def _memory(matrices: ModelMatrices, message: str) -> str:
+    sizes = ", ".join(f"{g.name} ({len(g.levels):,} levels)" for g in matrices.groupings)
+    return (
+        f"The model needs more memory than there is: {message}.\n"
+        f"      Grouping factors: {sizes}.\n"
+        "Do:   leave out the grouping factor with the most levels or merge its rarest ones,\n"
+        "      use fewer columns in the random part, or a machine with more memory.\n"
+        "Why:  for crossed factors memory grows with the square of the levels of the second\n"
+        "      largest, times the square of its columns."
+    )
+
+
+def _traces(_: ModelMatrices, message: str) -> str:
+    return (
+        f"The variances of the variance parameters need too much memory: {message}.\n"
+        'Do:   use ddf="residual" or ddf="normal", which is good enough with this many '
+        "levels.\n"
+        "Why:  for crossed factors the work grows with the square of the levels of the smaller "
+        "one, and 2 GiB are allowed."
+    )
+
+
+def _unusable(_: ModelMatrices, message: str) -> str:
     return (
         f"The numbers cannot be used: {message}.\n"
         "Do:   rescale the response, the covariates or the weights.\n"
         "Why:  their squares overflow or vanish."
     )
+
+
+_AT_A_PLACE = {"rank": _rank, "factorisation": _factorisation}
+
+_AT_LARGE = {"perfect": _perfect, "memory": _memory, "traces": _traces}

@@ -19,6 +19,7 @@ from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import arrays_of, in_rows, without_offset
 from mixedmodels.engine.batch import Draws, RefitPlan, Refits, refit, refit_drawn
 from mixedmodels.engine.failures import engine_errors
+from mixedmodels.engine.memory import available_memory
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
 
@@ -49,7 +50,8 @@ class Problem:
         """The native handle."""
         m, a = self.matrices, arrays_of(self.matrices)
         with engine_errors(m):
-            return _native.Problem(_working_response(m), a.X, a.groups, a.terms, a.weights)
+            y = _working_response(m)
+            return _native.Problem(y, a.X, a.groups, a.terms, a.weights, available_memory)
 
     def __getstate__(self) -> dict[str, object]:
         """The matrices alone: the native handle is rebuilt from them when needed."""

@@ -5,8 +5,10 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, Gamma, StandardNormal, StudentT};
 use rayon::prelude::*;
 
-use crate::data::Data;
+use crate::data::{Data, Term};
 use crate::dense::Square;
+use crate::error::{EngineError, Result};
+use crate::memory::zeros;
 
 /// Degrees of freedom of the heavy-tailed shape: the smallest whole number with a kurtosis.
 const T_DF: f64 = 5.0;
@@ -62,6 +64,28 @@ pub struct Draws<'a> {
 }
 
 impl Draws<'_> {
+    /// Checks that there is a mean for every row, and a root of the right size for every term or
+    /// for none.
+    pub fn check(&self, data: &Data<'_>) -> Result<()> {
+        let shape = |what, expected, found| Err(EngineError::Shape { what, expected, found });
+        if self.mean.len() != data.n() {
+            return shape("the mean of the responses", data.n(), self.mean.len());
+        }
+        if self.roots.is_empty() {
+            return Ok(());
+        }
+        if self.roots.len() != data.terms.len() {
+            return shape("the list of roots", data.terms.len(), self.roots.len());
+        }
+        let wrong = |(term, root): (&Term<'_>, &Square)| {
+            (term.z.len() != root.n).then_some((term.z.len(), root.n))
+        };
+        match data.terms.iter().zip(&self.roots).find_map(wrong) {
+            Some((expected, found)) => shape("a root", expected, found),
+            None => Ok(()),
+        }
+    }
+
     /// Writes the response of a replicate.
     pub fn write(&self, data: &Data<'_>, replicate: u64, y: &mut [f64]) {
         let mut random = self.stream(replicate);
@@ -87,13 +111,15 @@ impl Draws<'_> {
     }
 
     /// Responses of several replicates, one behind the other.
-    pub fn block(&self, data: &Data<'_>, first: u64, count: usize) -> Vec<f64> {
+    pub fn block(&self, data: &Data<'_>, first: u64, count: usize) -> Result<Vec<f64>> {
+        data.check()?;
+        self.check(data)?;
         let n = self.mean.len();
-        let mut out = vec![0.0; n * count];
+        let mut out = zeros(n.saturating_mul(count))?;
         out.par_chunks_mut(n.max(1)).enumerate().for_each(|(i, y)| {
             self.write(data, first + i as u64, y);
         });
-        out
+        Ok(out)
     }
 
     fn stream(&self, replicate: u64) -> ChaCha8Rng {

@@ -13,6 +13,7 @@ pub use hypothesis::{Hypothesis, Method, Pieces};
 use crate::cross_products::factor_columns;
 use crate::data::Data;
 use crate::error::{EngineError, Result};
+use crate::memory::{Available, of_evaluations, room_for};
 use crate::optimise::{Options, Status, minimise};
 use crate::packed::Packed;
 use crate::problem::{Problem, Workspace};
@@ -46,7 +47,7 @@ impl Responses<'_> {
 }
 
 /// How the replicates are fitted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Plan<'a> {
     /// By REML, or by ML.
     pub reml: bool,
@@ -56,6 +57,8 @@ pub struct Plan<'a> {
     pub options: Options,
     /// What a test of a hypothesis will need.
     pub hypothesis: Option<&'a Hypothesis<'a>>,
+    /// Bytes that the process may still take.
+    pub available: Available<'a>,
 }
 
 /// One fit, in the user's units.
@@ -86,17 +89,22 @@ impl Problem {
     /// has no fit is an error in its place.
     ///
     /// # Errors
-    /// If a hypothesis needs more memory than is allowed.
+    /// If an argument has the wrong length, or more memory is needed than there is.
     pub fn refits(
         &self,
         data: &Data<'_>,
         responses: Responses<'_>,
         plan: Plan<'_>,
     ) -> Result<Vec<Result<Refit>>> {
-        let packed = Packed::new(data, &self.basis, &factor_columns(data, &self.templates));
+        self.check_batch(data, responses, plan)?;
+        let packed = Packed::new(data, &self.basis, &factor_columns(data, &self.templates))?;
         let count = responses.count();
         let task = |first: usize| -> Vec<Result<Refit>> {
-            let (mut problem, mut work) = (self.clone(), self.workspace());
+            let stop = count.min(first + PER_TASK);
+            let (mut problem, mut work) = match self.workspace() {
+                Ok(work) => (self.clone(), work),
+                Err(failure) => return vec![Err(failure); stop - first],
+            };
             let mut y = vec![0.0; data.n()];
             let one = |replicate| {
                 responses.write(data, replicate, &mut y);
@@ -104,14 +112,49 @@ impl Problem {
                 problem.cross.set_response(&packed, &self.rows, &y, yy);
                 problem.refitted(&mut work, plan)
             };
-            (first..count.min(first + PER_TASK)).map(one).collect()
+            (first..stop).map(one).collect()
         };
         let starts: Vec<usize> = (0..count).step_by(PER_TASK).collect();
-        let out: Vec<Vec<Result<Refit>>> = starts.into_par_iter().map(task).collect();
-        let out: Vec<Result<Refit>> = out.into_iter().flatten().collect();
-        match out.iter().find_map(|r| r.as_ref().err()) {
-            Some(EngineError::Memory { needed }) => Err(EngineError::Memory { needed: *needed }),
-            _ => Ok(out),
+        let mut out: Vec<Result<Refit>> = Vec::with_capacity(count);
+        for at_once in starts.chunks(self.tasks_at_once(data, plan)?) {
+            let several: Vec<Vec<_>> = at_once.into_par_iter().map(|&first| task(first)).collect();
+            out.extend(several.into_iter().flatten());
+        }
+        let memory =
+            |e: &&EngineError| matches!(e, EngineError::Memory { .. } | EngineError::Traces { .. });
+        match out.iter().filter_map(|r| r.as_ref().err()).find(memory) {
+            Some(failure) => Err(failure.clone()),
+            None => Ok(out),
+        }
+    }
+
+    /// How many tasks may run at a time, each with a copy of the cross-products and memory for its
+    /// evaluations: all of them, unless the threads together would need more than there is.
+    fn tasks_at_once(&self, data: &Data<'_>, plan: Plan<'_>) -> Result<usize> {
+        let each = size_of_val(self.cross.values())
+            + size_of::<f64>() * data.n()
+            + of_evaluations(&self.layout, &self.pairs);
+        let threads = rayon::current_num_threads();
+        let fitting = room_for(threads, each, plan.available)?;
+        Ok(if fitting < threads { fitting } else { usize::MAX })
+    }
+
+    /// Everything that the kernels of a batch take for granted.
+    fn check_batch(&self, data: &Data<'_>, responses: Responses<'_>, plan: Plan<'_>) -> Result<()> {
+        let same = |what: &'static str, found: usize, expected: usize| match found == expected {
+            true => Ok(()),
+            false => Err(EngineError::Shape { what, expected, found }),
+        };
+        same("y", data.n(), self.n)?;
+        same("the start of a search", plan.start.len(), self.n_theta())?;
+        if let Some(hypothesis) = plan.hypothesis {
+            same("the rows of L", hypothesis.rows.len(), hypothesis.q * self.p())?;
+        }
+        match responses {
+            Responses::Given(columns) => {
+                columns.iter().try_for_each(|c| same("a response", c.len(), self.n))
+            }
+            Responses::Drawn(draws, ..) => draws.check(data),
         }
     }
 

@@ -22,7 +22,7 @@ use crate::dense::Square;
 use crate::error::Result;
 use crate::objective::Profile;
 use crate::problem::{Problem, Workspace};
-use crate::sensitivity::{InverseMemory, Sensitivity};
+use crate::sensitivity::Sensitivity;
 use crate::solve::Effects;
 use moments::Point;
 
@@ -61,9 +61,8 @@ impl Problem {
     /// The parts of the criterion with their derivatives at the θ̃ of the last evaluation.
     pub fn slopes(&self, work: &mut Workspace, profile: &Profile) -> Slopes {
         let effects = Effects::new(&work.factor, &self.cross, profile);
-        let memory =
-            work.inverse.get_or_insert_with(|| InverseMemory::new(&self.layout, &self.pairs));
-        let inverse = Sensitivity::new(&work.factor, &self.cross, &self.pairs, memory, false);
+        let inverse =
+            Sensitivity::new(&work.factor, &self.cross, &self.pairs, &mut work.inverse, false);
         Slopes::new(self, &self.point(work, profile, &effects), &inverse)
     }
 

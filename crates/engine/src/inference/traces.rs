@@ -189,7 +189,7 @@ impl Job<'_> {
         let matrices = 6 + reached.iter().filter(|r| **r).count();
         let needed = matrices * n * n * size_of::<f64>();
         if needed > MEMORY {
-            return Err(EngineError::Memory { needed });
+            return Err(EngineError::Traces { needed });
         }
         let remainder = Remainder {
             factor: self.factor,

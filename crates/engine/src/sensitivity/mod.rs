@@ -28,9 +28,11 @@ use rayon::prelude::*;
 
 use crate::cross_products::CrossProducts;
 use crate::dense::{Square, solve_lower_transpose};
+use crate::error::Result;
 use crate::factor::{Factor, PARALLEL, cost};
 use crate::front::Front;
 use crate::layout::{Layout, Shape, piece, pieces};
+use crate::memory::zeros;
 use crate::pairs::Pairs;
 use above::Above;
 use inner::Inner;
@@ -63,9 +65,9 @@ pub struct InverseMemory {
 
 impl InverseMemory {
     /// Reserves it.
-    pub fn new(layout: &Layout, pairs: &Pairs) -> Self {
-        let inverse = vec![0.0; layout.inverse[layout.inverse.len() - 1]];
-        Self { inverse, pairs: vec![0.0; pairs.size()] }
+    pub fn new(layout: &Layout, pairs: &Pairs) -> Result<Self> {
+        let inverse = zeros(layout.inverse[layout.inverse.len() - 1])?;
+        Ok(Self { inverse, pairs: zeros(pairs.size())? })
     }
 }
 

@@ -77,6 +77,10 @@ class CompatibilityWarning(MixedModelsWarning):
     """How an entry point of another package's form read something that could be read otherwise."""
 
 
+class ConfoundingWarning(MixedModelsWarning):
+    """A design cannot tell effects apart that it crosses."""
+
+
 class StoppedEarlyWarning(MixedModelsWarning):
     """A run of many replicates was interrupted; its result holds those that were done."""
 

@@ -75,6 +75,37 @@ def test_a_test_of_several_coefficients():
     assert matrix.n_rejected == contrast.n_rejected
 
 
+@pytest.mark.parametrize(
+    ("unit", "lists", "effect"),
+    [("subject", 2, 0.4), ("item", 2, 0.4), ("subject", 4, 0.6), ("item", 3, 0.5)],
+)
+def test_an_interaction_with_a_counterbalanced_factor_has_the_power_of_its_residual(
+    unit, lists, effect
+):
+    study = mm.planning.design(
+        {"subject": 24, "item": 24},
+        counterbalanced={"c": list("abcd")[:lists]},
+        between={unit: {"g": ["u", "v"]}},
+    )
+    plan = mm.planning.plan(
+        study,
+        "y ~ c * g + (1 | subject) + (1 | item)",
+        fixed={"c[T.b]:g[T.v]": effect},
+        sd={"subject": 1, "item": 1},
+        sigma=1,
+    )
+    found = mm.power(plan, "c:g", n=N, seed=13)
+    # balanced, and so free of both units: an F test on the residual of a two-way table
+    cells = np.zeros((lists, 2))
+    cells[1, 1] = effect
+    cells = cells - cells.mean(axis=0) - cells.mean(axis=1, keepdims=True) + cells.mean()
+    rows, df1 = 24 * 24, lists - 1
+    df = rows - 2 * lists - (24 - 2) - (24 - 1)
+    truth = stats.ncf.sf(stats.f.ppf(0.95, df1, df), df1, df, np.sum(cells**2) * rows / cells.size)
+    assert 0.5 < truth < 0.9
+    assert close(found.power, truth)
+
+
 def test_counts_and_table():
     found = mm.power(between(size=6, effect=0.0, repeats=2), "arm", n=500, seed=4)
     row = found.table.iloc[0]

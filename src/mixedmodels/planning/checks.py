@@ -1,11 +1,19 @@
 """What a design may be, each refusal with its way out."""
 
+import warnings
 from collections.abc import Collection, Mapping
+from math import prod
 
 import numpy as np
 
-from mixedmodels.errors import DataError
+from mixedmodels.errors import ConfoundingWarning, DataError
 from mixedmodels.planning.layout import ROW, Design, Sizes
+
+PARTLY = 0.7
+"""Share of the information of an effect below which a design warns that the rest is lost."""
+
+SHOWN = 6
+"""Effects that a warning names."""
 
 
 def check_design(design: Design) -> None:
@@ -33,6 +41,60 @@ def check_design(design: Design) -> None:
     _check_fraction("missing", design.missing)
     if not _is_count(design.repeats):
         raise DataError(f"repeats = {design.repeats!r}: give a whole number of one or more.")
+
+
+def check_confounding(design: Design) -> None:
+    """Refuse a design that cannot tell its factors apart; warn where it is their interactions, or
+    where much of an effect lies between units.
+    """
+    found = design.efficiencies()
+    for one in found:
+        if len(one.effect) == 1 and not one.within and one.is_confounded:
+            raise DataError(
+                f"The design cannot estimate {one.label}: some of its levels are assigned to "
+                "nothing, or always together with a level of another factor.\n"
+                f"Do:   have more of the unit that it belongs to, or fewer levels.\n"
+                f"Why:  {_numbers(design)}."
+            )
+    lost = [one.label for one in found if one.is_confounded]
+    partly = [f"{one.label} ({one.value:.0%} left)" for one in found if 0 < one.value < PARTLY]
+    if lost or partly:
+        said = [f"  confounded: {label}" for label in lost]
+        said += [f"  partly confounded: {label}" for label in partly]
+        shown = [*said[:SHOWN], *([f"  and {len(said) - SHOWN} more"] if said[SHOWN:] else [])]
+        lines = "\n".join(shown)
+        warnings.warn(
+            f"The design confounds effects that it crosses, with each other or with differences "
+            f"between units:\n{lines}\n"
+            f"Do:   {_way_out(design)}; see `balance`.\n"
+            f"Why:  {_numbers(design)}.",
+            ConfoundingWarning,
+            stacklevel=3,
+        )
+
+
+def _way_out(design: Design) -> str:
+    leaves = [unit for unit in design.units if unit not in design.nested.values()]
+    if design.counterbalanced and len(leaves) == 1:
+        return (
+            f"cross {leaves[0]} with another unit over which conditions can rotate, as "
+            f'{{"{leaves[0]}": 24, "period": 2}}, or write the factor under `between`'
+        )
+    return (
+        "choose numbers of units that are multiples of the lists and groups, or leave these "
+        "effects out of the model"
+    )
+
+
+def _numbers(design: Design) -> str:
+    """How many units stand against how many cells."""
+    said = []
+    for unit, index in design.combinations().items():
+        cells = prod(len(levels) for levels in design.between.get(unit, {}).values())
+        groups = f" for {cells} groups" if cells > 1 else ""
+        said.append(f"{int(index.max()) + 1:,} {unit}{groups}")
+    lists = prod(len(levels) for levels in design.counterbalanced.values())
+    return ", ".join(said) + (f", {lists} counterbalanced conditions" if lists > 1 else "")
 
 
 def require_unit(unit: str, units: Collection[str], where: str) -> None:

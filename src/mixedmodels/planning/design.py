@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from mixedmodels.planning.checks import check_design, check_size, require_unit
-from mixedmodels.planning.layout import Design, Levels, Sizes
+from mixedmodels.planning.checks import check_confounding, check_design, check_size, require_unit
+from mixedmodels.planning.columns import Levels
+from mixedmodels.planning.layout import Design, Sizes
 from mixedmodels.prediction.streams import Seed, key_of
 
 
@@ -38,11 +39,14 @@ def design(
     within : mapping, optional
         Factors of which every combination of units sees every level: ``{"day": range(10)}``.
     counterbalanced : mapping, optional
-        Factors whose levels rotate over the units (a Latin square): every combination of units
-        sees one level, every subject all of them on different items.
+        Factors whose levels rotate over the crossed units (a Latin square): every combination of
+        units sees one level, every subject all of them on different items. Of several, the
+        cells rotate together. The lists of the subjects and the sets of the items are balanced
+        within the groups that `between` makes, as far as the numbers allow.
     between : mapping, optional
         Per unit, factors that differ between its levels: ``{"subject": {"group": ["a", "b"]}}``.
-        They are assigned in turn; a level that is written twice gets twice as many.
+        They are assigned evenly within the groups of the units around, and within every parent;
+        a level that is written twice gets twice as many.
     covariates : mapping, optional
         Standard normal covariates: name to the unit that has them, or ``"row"``.
     dropout : mapping, optional
@@ -59,12 +63,20 @@ def design(
     Returns
     -------
     Design
-        `frame()` gives its rows; `mixedmodels.planning.plan` adds a model with effect sizes.
+        `frame()` gives its rows, `balance` what it can tell apart, and printed it says what was
+        assigned; `mixedmodels.planning.plan` adds a model with effect sizes.
 
     Raises
     ------
     DataError
-        If there are no units, a size is not positive, or a name or number makes no sense.
+        If there are no units, a size is not positive, a name or number makes no sense, or the
+        numbers are so small that a factor cannot be told from another one.
+
+    Warns
+    -----
+    ConfoundingWarning
+        If an interaction is confounded, or nearly a third or more of the information on an effect
+        lies between units within which it should vary.
 
     Examples
     --------
@@ -78,8 +90,13 @@ def design(
         subject   item   cond    group
     0  subject1  item1  short  control
     1  subject1  item2   long  control
-    2  subject2  item1   long  treated
-    3  subject2  item2  short  treated
+    2  subject2  item1  short  treated
+    3  subject2  item2   long  treated
+    >>> study
+    Design of 4 subject, 2 item; 8 rows
+      cond: counterbalanced, short, long
+      group: between subject, control (2), treated (2)
+      balanced: every effect of these, within every unit that it varies in
     """
     first, second = key_of(seed).tolist()
     made = Design(
@@ -95,6 +112,7 @@ def design(
         key=(first, second),
     )
     check_design(made)
+    check_confounding(made)
     return made
 
 
@@ -104,7 +122,13 @@ def resized(design: Design, unit: str, size: int | Sequence[int]) -> Design:
     Raises
     ------
     DataError
-        If there is no such unit, or the size is not a positive whole number.
+        If there is no such unit, the size is not a positive whole number, or is too small for a
+        factor to be told from another one.
+
+    Warns
+    -----
+    ConfoundingWarning
+        As `design`.
 
     Examples
     --------
@@ -113,6 +137,13 @@ def resized(design: Design, unit: str, size: int | Sequence[int]) -> Design:
     >>> len(mm.planning.resized(small, "subject", 25).frame())
     100
     """
+    made = with_size(design, unit, size)
+    check_confounding(made)
+    return made
+
+
+def with_size(design: Design, unit: str, size: int | Sequence[int]) -> Design:
+    """The same, whatever it confounds."""
     require_unit(unit, design.units, "resized")
     sizes = _frozen_sizes(size)
     check_size(unit, sizes, design.nested)

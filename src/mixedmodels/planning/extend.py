@@ -4,8 +4,8 @@ import numpy as np
 
 from mixedmodels.data import Frame, encode
 from mixedmodels.errors import DataError
-from mixedmodels.planning.checks import check_size
-from mixedmodels.planning.design import resized
+from mixedmodels.planning.checks import check_confounding, check_size
+from mixedmodels.planning.design import with_size
 from mixedmodels.planning.plan import Plan, replan
 
 
@@ -19,11 +19,14 @@ def extended(old: Plan, along: str, size: int) -> Plan:
     Raises
     ------
     DataError
-        If there is no such unit, or the size is not a positive whole number.
+        If there is no such unit, the size is not a positive whole number, or with so few a
+        coefficient cannot be estimated.
     """
     if old.design is not None:
-        design = resized(old.design, along, size)
-        return replan(old, Frame.of(design.frame()), design)
+        design = with_size(old.design, along, size)
+        made = replan(old, Frame.of(design.frame()), design)
+        check_confounding(design)
+        return made
     columns = {name for level_map in old.spec.level_maps for name in level_map.columns}
     if along not in columns:
         raise DataError(

@@ -21,9 +21,11 @@ from mixedmodels.design import ModelMatrices
 from mixedmodels.diagnostics.equations import Equations, equations, equations_at
 from mixedmodels.diagnostics.leverage import NO_FREEDOM, Leverage
 from mixedmodels.engine.templates import templates
+from mixedmodels.engine.threads import one_thread
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import residuals
+from mixedmodels.fit.once import once
 
 Vector = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -44,6 +46,7 @@ def without_rows(fit: Fit, found: Leverage) -> tuple[Vector, Vector]:
     return fit.beta - change, e**2 * found.values / (fit.sigma**2 * len(fit.beta))
 
 
+@once
 def without_levels(fit: Fit, group: int) -> Vector:
     """Coefficients (levels, p) without the rows of each level of a grouping factor; nan where the
     other rows do not determine them.
@@ -58,10 +61,14 @@ def without_levels(fit: Fit, group: int) -> Vector:
             "Do:   use a sample of the rows, or the influence by another group."
         )
     if way == "again":
-        return _again(fit, group)
+        with one_thread():
+            return _again(fit, group)
     eq = equations(fit)
     X = eq.project(eq.root_weights[:, None] * fit.matrices.X)
-    return _nested(fit, group, eq, X) if way == "nested" else _by_rows(fit, group, eq, X)
+    if way == "nested":
+        return _nested(fit, group, eq, X)
+    with one_thread():
+        return _by_rows(fit, group, eq, X)
 
 
 def is_nested(matrices: ModelMatrices, group: int) -> bool:

@@ -145,7 +145,7 @@ def influence(fit: Fit, by: str | None = None, *, theta: ThetaStep = "fixed") ->
         return Influence(fit, None, theta, fit.matrices.index, without, found.values, cooks)
     group = _group_index(fit, by)
     one = theta == "one-step"
-    without = without_levels_one_step(fit, group) if one else without_levels(fit, group)
+    without = without_levels_one_step(fit, group) if one else without_levels(fit, group).copy()
     index = pd.Index(fit.matrices.groupings[group].levels, name=by)
     return Influence(fit, by, theta, index, without, None, _distance(fit, without))
 

@@ -1,15 +1,11 @@
 """What the data say about the variance parameters: computed once per fit, and kept with it."""
 
-from collections.abc import Callable
-from typing import TypeVar
-from weakref import WeakKeyDictionary
-
 from mixedmodels.engine.problem import Information, KenwardRoger
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.once import once
 
-Result = TypeVar("Result")
 
-
+@once
 def information(fit: Fit) -> Information:
     """The Hessian of the criterion in (theta, sigma) and the derivatives of (X'V^-1 X)^-1.
 
@@ -18,21 +14,10 @@ def information(fit: Fit) -> Information:
     singular its zero directions count as known: the criterion is even there, so that nothing
     depends on them to first order.
     """
-    return _kept(_INFORMATION, fit, lambda: fit.problem.information(fit.theta, reml=fit.reml))
+    return fit.problem.information(fit.theta, reml=fit.reml)
 
 
+@once
 def kenward_roger_pieces(fit: Fit) -> KenwardRoger:
     """The pieces of Kenward and Roger's method at a REML fit."""
-    return _kept(_KENWARD_ROGER, fit, lambda: fit.problem.kenward_roger(fit.theta))
-
-
-_INFORMATION: WeakKeyDictionary[Fit, Information] = WeakKeyDictionary()
-_KENWARD_ROGER: WeakKeyDictionary[Fit, KenwardRoger] = WeakKeyDictionary()
-
-
-def _kept(store: WeakKeyDictionary[Fit, Result], fit: Fit, compute: Callable[[], Result]) -> Result:
-    found = store.get(fit)
-    if found is None:
-        found = compute()
-        store[fit] = found
-    return found
+    return fit.problem.kenward_roger(fit.theta)

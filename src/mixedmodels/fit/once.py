@@ -1,0 +1,29 @@
+"""`once`: a result of a fit that several others ask for, computed once and dropped with the fit."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+from mixedmodels.fit.fit import Fit
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+
+def once(compute: Callable[Concatenate[Fit, P], Result]) -> Callable[Concatenate[Fit, P], Result]:
+    """Keep what a pure function of a fit (and of plain arguments) gives, as long as the fit lives.
+
+    The result must not hold the fit, which would then never be dropped.
+    """
+    kept: WeakKeyDictionary[Fit, dict[object, Result]] = WeakKeyDictionary()
+
+    @wraps(compute)
+    def found(fit: Fit, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+        results = kept.setdefault(fit, {})
+        key = (args, tuple(kwargs.items()))
+        if key not in results:
+            results[key] = compute(fit, *args, **kwargs)
+        return results[key]
+
+    return found

@@ -57,6 +57,10 @@ class ConvergenceError(MixedModelsError):
     """The search ended away from an optimum; raised only when this was asked for."""
 
 
+class WorkerError(MixedModelsError):
+    """Workers of a parallel backend died again and again."""
+
+
 class MixedModelsWarning(UserWarning):
     """Base class of all warnings of this package."""
 

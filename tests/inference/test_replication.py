@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from joblib import parallel_config
+from joblib import parallel_config, register_parallel_backend
+from joblib._parallel_backends import ThreadingBackend
 from scipy import special
 
 import mixedmodels as mm
 from mixedmodels.engine.batch import RefitPlan, draw
-from mixedmodels.errors import StoppedEarlyWarning
+from mixedmodels.errors import StoppedEarlyWarning, WorkerError
 from mixedmodels.inference.contrast import f_test
 from mixedmodels.inference.replication import replicated, run
 from mixedmodels.inference.replication.p_values import p_values
@@ -38,12 +39,84 @@ def test_every_replicate_once_and_in_order(n):
     assert [i for part in parts for i in part] == list(range(n))
 
 
-@pytest.mark.parametrize("backend", ["threading", "loky"])
+@pytest.mark.parametrize("backend", ["threading", "loky", "multiprocessing"])
 def test_the_workers_of_a_backend_give_the_same(backend):
     with parallel_config(backend=backend, n_jobs=2):
         parts = replicated(Numbers(), 500, label="count")
     assert [i for part in parts for i in part] == list(range(500))
     assert len(parts) > 2
+
+
+@dataclass(frozen=True)
+class Deadly:
+    """Numbers whose worker dies at replicate `at`, until the file has so many lines."""
+
+    here: int
+    at: int
+    deaths: int
+    file: str
+
+    def run(self, first, count):
+        if os.getpid() != self.here and first <= self.at < first + count:
+            with open(self.file, "a+") as file:
+                file.seek(0)
+                if len(file.readlines()) < self.deaths:
+                    file.write("died\n")
+                    file.flush()
+                    os.kill(os.getpid(), signal.SIGKILL)
+        return list(range(first, first + count))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:joblib")
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing"])
+def test_what_a_dead_worker_had_is_done_again(backend, tmp_path):
+    job = Deadly(os.getpid(), at=200, deaths=2, file=str(tmp_path / "deaths"))
+    with parallel_config(backend=backend, n_jobs=2):
+        parts = replicated(job, 500, label="count")
+    assert [i for part in parts for i in part] == list(range(500))
+    assert (tmp_path / "deaths").read_text().count("died") == 2
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:joblib")
+def test_workers_that_die_again_and_again_are_an_error(tmp_path):
+    job = Deadly(os.getpid(), at=200, deaths=10**6, file=str(tmp_path / "deaths"))
+    with (
+        parallel_config(backend="loky", n_jobs=2),
+        pytest.raises(WorkerError, match=r"died 4 times in a row, after \d+ of 500 replicates"),
+    ):
+        replicated(job, 500, label="count")
+
+
+def test_an_error_of_the_job_is_not_tried_again():
+    class Fails:
+        def run(self, first, count):
+            if first:
+                raise ZeroDivisionError
+            return [0]
+
+    with parallel_config(backend="loky", n_jobs=2), pytest.raises(ZeroDivisionError):
+        replicated(Fails(), 100, label="count")
+
+
+class Rounds(ThreadingBackend):
+    """A backend of several workers that gives everything back at once, as Ray's does."""
+
+    supports_return_generator = False
+
+
+def test_a_backend_that_gives_nothing_one_by_one():
+    register_parallel_backend("rounds", Rounds)
+    with parallel_config(backend="rounds", n_jobs=2):
+        parts = replicated(Numbers(), 500, label="count")
+    assert [i for part in parts for i in part] == list(range(500))
+
+
+def test_the_same_bootstrap_on_every_backend():
+    model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+    alone = model.bootstrap(120, seed=3).replicates
+    for backend in ("threading", "loky", "multiprocessing"):
+        with parallel_config(backend=backend, n_jobs=2):
+            assert np.array_equal(model.bootstrap(120, seed=3).replicates, alone)
 
 
 def test_an_interrupt_keeps_what_is_done():

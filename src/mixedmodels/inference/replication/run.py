@@ -9,10 +9,11 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from importlib import import_module
 from typing import Any, Protocol, TypeVar
 
-from mixedmodels.errors import StoppedEarlyWarning
+from mixedmodels.errors import StoppedEarlyWarning, WorkerError
 
 Result = TypeVar("Result")
 Part = TypeVar("Part", covariant=True)
@@ -35,6 +36,15 @@ AT_ONCE = 256
 LARGEST = 20_000
 """Replicates of a block at most."""
 
+RETRIES = 3
+"""Deaths of workers in a row, without a block done between them, that are made up for."""
+
+DEATHS = frozenset({"KilledWorker", "WorkerCrashedError", "NodeDiedError", "OutOfMemoryError"})
+"""What Dask and Ray call the death of a worker that they have not made up for themselves."""
+
+SAID = 200
+"""Characters of a foreign message that are shown."""
+
 
 class Job(Protocol[Part]):
     """Something that is done for every replicate; it can be pickled."""
@@ -49,6 +59,11 @@ def replicated(job: Job[Result], n: int, *, label: str) -> list[Result]:
     A progress bar appears after a second if the standard error is a terminal. On an interrupt from
     the keyboard the blocks that are done come back with a `StoppedEarlyWarning`; if there are
     none the interrupt goes on.
+
+    Raises
+    ------
+    WorkerError
+        If workers die again and again.
     """
     done: list[Result] = []
     count = 0
@@ -129,14 +144,60 @@ def _here(job: Job[Result], at: int, n: int, each: float) -> Iterator[tuple[int,
 def _by_workers(
     job: Job[Result], at: int, n: int, each: float, workers: int
 ) -> Iterator[tuple[int, Result]]:
+    """Blocks on workers; what a worker had that died is done again."""
     fair = -(-(n - at) // (PER_WORKER * workers))
     size = max(1, min(int(REMOTE_SECONDS / each), fair, LARGEST))
-    blocks = list(in_blocks(at, n - at, size))
+    deaths = 0
+    while at < n:
+        try:
+            for count, part in _sent(job, list(in_blocks(at, n - at, size)), workers):
+                yield count, part
+                at, deaths = at + count, 0
+        except Exception as error:
+            if not _is_death(error):
+                raise
+            deaths += 1
+            if deaths > RETRIES:
+                raise _no_worker_lives(error, at, n) from error
+
+
+def _sent(
+    job: Job[Result], blocks: Sequence[tuple[int, int]], workers: int
+) -> Iterator[tuple[int, Result]]:
+    """The blocks in order, as the active backend gives them back: one by one, or in rounds."""
     joblib: Any = sys.modules["joblib"]
     run = joblib.delayed(job.run)
-    tasks = (run(*block) for block in blocks)
-    results: Sequence[Result] = joblib.Parallel(return_as="generator")(tasks)
-    yield from zip((size for _, size in blocks), results, strict=True)
+    backend, _ = joblib.parallel.get_active_backend()
+    if type(backend) is joblib.parallel.BACKENDS.get("multiprocessing"):
+        # the pool of multiprocessing waits for ever for a worker that died; that of loky does not
+        parallel = joblib.Parallel(n_jobs=workers, backend="loky", return_as="generator")
+    elif backend.supports_return_generator:
+        parallel = joblib.Parallel(return_as="generator")
+    else:
+        for first in range(0, len(blocks), workers * PER_WORKER):
+            some = blocks[first : first + workers * PER_WORKER]
+            parts = joblib.Parallel()(run(*block) for block in some)
+            yield from zip((size for _, size in some), parts, strict=True)
+        return
+    parts = parallel(run(*block) for block in blocks)
+    yield from zip((size for _, size in blocks), parts, strict=True)
+
+
+def _is_death(error: Exception) -> bool:
+    """Whether a worker died; errors of the cluster's libraries go by name, as none is imported."""
+    names = {base.__name__ for base in type(error).__mro__}
+    return isinstance(error, BrokenExecutor) or bool(names & DEATHS)
+
+
+def _no_worker_lives(error: Exception, done: int, n: int) -> WorkerError:
+    said = " ".join(str(error).split())[:SAID]
+    return WorkerError(
+        f"Workers died {RETRIES + 1} times in a row, after {done:,} of {n:,} replicates.\n"
+        f"    {type(error).__name__}: {said}\n"
+        "Do:   look at their memory, take fewer of them (n_jobs), or leave the backend out: the "
+        "engine then uses the cores of this process, with the same numbers.\n"
+        "Why:  every worker holds the data; the system ends processes when memory runs out."
+    )
 
 
 def _is_silent() -> bool:

@@ -790,10 +790,12 @@ class LinearMixedModel:
         """
         return r2(self.fit)
 
-    def icc(self) -> dict[str, float]:
+    def icc(self, *, of_group: str | None = None) -> dict[str, float]:
         """Intraclass correlation: the random effects' share of the variance.
 
         ``adjusted``: of the variance that the fixed effects leave; ``unadjusted``: of all of it.
+        Of all groups together (the default), or of the one named; the shares of the groups add up
+        to that of all.
 
         Examples
         --------
@@ -801,8 +803,11 @@ class LinearMixedModel:
         >>> model = mm.lmm("Yield ~ 1 + (1 | Batch)", mm.datasets.load("dyestuff"))
         >>> round(model.icc()["adjusted"], 3)
         0.418
+        >>> pastes = mm.lmm("strength ~ 1 + (1 | batch/cask)", mm.datasets.load("pastes"))
+        >>> {g: round(pastes.icc(of_group=g)["adjusted"], 3) for g in pastes.ngroups}
+        {'batch': 0.154, 'batch:cask': 0.783}
         """
-        return icc(self.fit)
+        return icc(self.fit, of_group=of_group)
 
     def re_pca(self) -> dict[str, pd.DataFrame]:
         """Per group, the principal components of its random effects, the largest first.

@@ -158,3 +158,21 @@ def test_the_smooth_reproduces_a_line() -> None:
     assert smooth is not None
     np.testing.assert_allclose(smooth.y, 3 - 2 * smooth.x, atol=1e-9)
     assert local_linear(np.repeat([0.0, 1.0], 5), np.arange(10.0)) is None
+
+
+@pytest.mark.parametrize(
+    ("formula", "told"),
+    [
+        ("strength ~ 1 + (1 | batch) + (1 | cask)", ["cask in batch"]),
+        ("strength ~ 1 + (1 | batch/cask)", []),
+        ("strength ~ 1 + (1 | batch) + (1 | sample)", []),
+    ],
+)
+def test_labels_that_are_used_again_within_a_group_are_told(formula, told) -> None:
+    rows = mm.lmm(formula, mm.datasets.load("pastes")).check().rows
+    assert [row.about for row in rows if row.check == "Labels used again"] == told
+
+
+def test_crossed_factors_with_a_row_a_cell_are_taken_as_they_are() -> None:
+    model = mm.lmm("diameter ~ 1 + (1 | plate) + (1 | sample)", mm.datasets.load("penicillin"))
+    assert "Labels used again" not in {row.check for row in model.check().rows}

@@ -13,6 +13,9 @@ from tests.reference.load import models, reference
 STATISTIC = 1e-4
 """Relative: theta of both fits is good to about 1e-5."""
 
+SAME_TABLE = 1e-7
+"""Two codings of one model: rounding alone."""
+
 SATTERTHWAITE = 1e-3
 """Relative: R's derivatives are numerical."""
 
@@ -176,3 +179,67 @@ def test_a_coding_that_leaves_out_contrasts_is_refused() -> None:
 def test_headings_name_the_hypothesis_and_the_method() -> None:
     assert "sequential" in heading(1, "residual")
     assert "Kenward" in heading(3, "kenward-roger")
+
+
+def _crossed() -> pd.DataFrame:
+    rng = np.random.default_rng(8)
+    rows = [(s, k) for s in range(12) for k in "ABC" for _ in range(3)]
+    data = pd.DataFrame(rows, columns=["s", "k"])
+    data["h"] = rng.choice(["p", "q"], len(data))
+    data["x"] = rng.normal(size=len(data)) + 2
+    data["y"] = data["k"].map({"A": 0, "B": 0.5, "C": 1}) + data["x"] + rng.normal(size=len(data))
+    data["y"] += rng.normal(size=12)[data["s"]]
+    return data
+
+
+@pytest.mark.parametrize("kind", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("written", "without"),
+    [
+        ("k", "0 + k"),
+        ("k + h", "0 + k + h"),
+        ("k * h", "0 + k * h"),
+        ("k * h", "0 + k + h + k:h"),
+        ("k + x", "0 + k + x"),
+        ("k + x + k:x", "0 + k + x + k:x"),
+        ("k:x + k", "0 + k + k:x"),
+        ("C(k, contr.sum) * h", "0 + C(k, contr.sum) * h"),
+    ],
+)
+def test_a_model_written_without_intercept_has_the_same_table(kind, written, without) -> None:
+    data = _crossed()
+    one, other = (mm.lmm(f"y ~ {f} + (1 | s)", data).anova(kind) for f in (written, without))
+    columns = ["num_df", "den_df", "statistic", "p_value"]
+    one, other = one.set_index("term")[columns], other.set_index("term")[columns]
+    pd.testing.assert_frame_equal(one, other.loc[one.index], rtol=SAME_TABLE)
+
+
+def test_columns_that_make_up_the_constant_by_chance_are_tested_on_their_own() -> None:
+    data = _crossed()
+    table = mm.lmm("y ~ 0 + x + I(1 - x) + (1 | s)", data).anova()
+    assert table["num_df"].tolist() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("formula", "kind", "words"),
+    [
+        ("k * h", 3, ["means do not differ", "means do not differ", "no interaction"]),
+        ("k * x", 3, ["means do not differ", "slope is zero", "slopes do not differ"]),
+        ("k + k:x", 3, ["means do not differ", "slopes are zero"]),
+        ("0 + k:h", 3, ["means do not differ"]),
+        ("k + x", 1, ["adds nothing to earlier terms"] * 2),
+        ("k + x", 2, ["adds nothing to terms without it"] * 2),
+    ],
+)
+def test_the_hypotheses_are_said_in_words(formula, kind, words) -> None:
+    table = mm.lmm(f"y ~ {formula} + (1 | s)", _crossed()).anova(kind)
+    assert table["hypothesis"].tolist() == words
+
+
+def test_slopes_within_levels_are_tested_against_zero_together() -> None:
+    """`k + k:x` has a slope per level and none in common: all of them are zero, on three df."""
+    model = mm.lmm("y ~ k + k:x + (1 | s)", _crossed())
+    row = model.anova().set_index("term").loc["k:x"]
+    joint = model.wald_test("k[A]:x = 0, k[B]:x = 0, k[C]:x = 0").iloc[0]
+    assert row["num_df"] == 3
+    assert row["statistic"] == pytest.approx(joint["statistic"], rel=SAME_TABLE)

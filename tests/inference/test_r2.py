@@ -95,3 +95,20 @@ def test_least_squares(sleepstudy):
 def test_no_fixed_effects(sleepstudy):
     model = mm.lmm("Reaction ~ 0 + (1 | Subject)", sleepstudy)
     assert r2(model.fit)["marginal"] == 0.0
+
+
+def test_the_shares_of_groups_are_the_correlations_of_rows_that_share_them():
+    """Of intercepts: rows that share some groups correlate by the sum of their shares."""
+    model = mm.lmm("strength ~ 1 + (1 | batch/cask)", mm.datasets.load("pastes"))
+    V = marginal_covariance(
+        model.fit.matrices, relative_covariances(model.fit.matrices, model.fit.theta)
+    )
+    batch, cask = (grouping.codes for grouping in model.fit.matrices.groupings)
+    same_batch = np.equal.outer(batch, batch) & ~np.equal.outer(cask, cask)
+    same_cask = np.equal.outer(cask, cask) & ~np.eye(len(cask), dtype=bool)
+    inner, outer = (model.icc(of_group=g)["adjusted"] for g in ("batch:cask", "batch"))
+    assert np.allclose(V[same_batch] / V[0, 0], outer, rtol=DENSE)
+    assert np.allclose(V[same_cask] / V[0, 0], outer + inner, rtol=DENSE)
+    assert outer + inner == pytest.approx(model.icc()["adjusted"], rel=DENSE)
+    with pytest.raises(DataError, match="of_group"):
+        model.icc(of_group="casks")

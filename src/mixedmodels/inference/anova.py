@@ -34,8 +34,9 @@ def anova(fit: Fit, kind: SumOfSquares = 3, *, ddf: DegreesOfFreedom = "satterth
         The model.
     kind : {1, 2, 3}
         Which hypotheses; see `HYPOTHESES`. Types 2 and 3 respect marginality, and no type depends
-        on the coding of factors. Covariates are taken at zero where they interact: centre them if
-        that is not a value of interest.
+        on the coding of factors or on whether an intercept is written: `0 + a` has the row of `a`,
+        that its means do not differ. Covariates are taken at zero where they interact: centre them
+        if that is not a value of interest.
     ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
         Denominator degrees of freedom.
 
@@ -44,7 +45,8 @@ def anova(fit: Fit, kind: SumOfSquares = 3, *, ddf: DegreesOfFreedom = "satterth
     table
         `term, sum_sq, mean_sq, num_df, den_df, statistic, p_value, hypothesis`. The mean square is
         F, before Kenward and Roger's scale, times sigma^2, as if the model had one error term. A
-        term that the others determine has `num_df` 0 and no test.
+        term that the others determine has `num_df` 0 and no test. `hypothesis` says in words what
+        is tested: that means do not differ, that slopes are zero.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def anova(fit: Fit, kind: SumOfSquares = 3, *, ddf: DegreesOfFreedom = "satterth
             "den_df": np.array([test.den_df for test in tests], dtype=np.float64),
             "statistic": np.array([test.statistic for test in tests], dtype=np.float64),
             "p_value": np.array([test.p_value for test in tests], dtype=np.float64),
-            "hypothesis": [f"type {kind}"] * len(rows),
+            "hypothesis": [row.words for row in rows],
         }
     )
 

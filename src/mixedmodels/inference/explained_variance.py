@@ -38,10 +38,15 @@ def explained_variance(fit: Fit) -> ExplainedVariance:
     weight 1. The offset is known, not explained: it is left out.
     """
     m = fit.matrices
-    n = len(m.y)
     fixed = float(np.var(m.X @ fit.beta, ddof=1)) if len(fit.beta) else 0.0
-    random = sum(
-        float(np.sum(cov * (term.Z.T @ term.Z))) / n
-        for cov, term in zip(term_covariances(fit), m.terms, strict=True)
-    )
-    return ExplainedVariance(fixed, random, fit.sigma**2)
+    return ExplainedVariance(fixed, sum(by_group(fit).values()), fit.sigma**2)
+
+
+def by_group(fit: Fit) -> dict[str, float]:
+    """The random part, group by group."""
+    m = fit.matrices
+    shares = dict.fromkeys((grouping.name for grouping in m.groupings), 0.0)
+    for cov, term in zip(term_covariances(fit), m.terms, strict=True):
+        mean = float(np.sum(cov * (term.Z.T @ term.Z))) / len(m.y)
+        shares[m.groupings[term.group].name] += mean
+    return shares

@@ -9,12 +9,16 @@ data: what each column adds to those before it (the rows of Doolittle's eliminat
 and for type 2 of a term that others contain; the differences from the first level otherwise. These
 are the rows that lmerTest's published values rest on.
 
+The constant comes before all terms wherever factors among them span it, also where the formula
+leaves it out: no type tests that a mean is zero, only that means differ, and `0 + a` has the table
+of `a`.
+
 A term is contained in another one if both have the same covariates and the other has all its
 factors and more (Goodnight 1978, SAS Technical Report R-101; SAS/STAT, "The Four Types of Estimable
 Functions").
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,10 +46,21 @@ SAME = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """One row of the table: the term, and L (k, p) with k = 0 if nothing can be tested."""
+    """One row of the table.
+
+    Attributes
+    ----------
+    term : str
+        The term.
+    L : array (k, p)
+        With k = 0 if nothing can be tested.
+    words : str
+        What it says: that means do not differ, that slopes are zero, ….
+    """
 
     term: str
     L: Vector
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +107,25 @@ def hypotheses(fit: Fit, kind: SumOfSquares) -> list[Hypothesis]:
     alone = sum(not is_intercept(term) for term in model.terms) == 1
     directions = sequential if alone else {1: sequential, 2: partial, 3: marginal}[kind]
     return [
-        Hypothesis(term_label(term), directions(model, i).T @ model.R)
+        Hypothesis(term_label(term), directions(model, i).T @ model.R, in_words(model, i, kind))
         for i, term in enumerate(model.terms)
         if not is_intercept(term)
     ]
+
+
+def in_words(model: Indicators, term: int, kind: SumOfSquares) -> str:
+    """What the hypothesis of a term says."""
+    if kind == 1:
+        return "adds nothing to earlier terms"
+    if kind == 2:
+        return "adds nothing to terms without it"
+    others = [i for i, other in enumerate(model.terms) if not is_intercept(other)]
+    if model.covariates[term]:
+        if any(model.contains(term, i) for i in others):
+            return "slopes do not differ"
+        return "slopes are zero" if model.factors[term] else "slope is zero"
+    inner = any(model.contains(term, i) for i in others)
+    return "no interaction" if inner else "means do not differ"
 
 
 def sequential(model: Indicators, term: int) -> Vector:
@@ -186,11 +216,13 @@ def indicators(fit: Fit) -> Indicators:
     spec, kept, X = fit.spec, fit.matrices.kept, fit.matrices.X
     columns = matched_columns(spec, fit.frame, rows=None if kept.all() else kept)
     variables = Variables(columns, int(np.count_nonzero(kept)), spec.codings)
-    terms = tuple(spec.fixed.formula)
-    expansion = expand(_recipe(terms, full_rank=False), variables)
-    reduced = expand(_recipe(terms, full_rank=True), Variables(columns, variables.nrows, {}))
     scale = np.linalg.norm(X, axis=0)
     Q, R = np.linalg.qr(X / scale)
+    kinds = {expr: kind for expr, (kind, _) in spec.fixed.encoder_state.items()}
+    categorical = {e for e, kind in kinds.items() if kind is Factor.Kind.CATEGORICAL}
+    terms = _with_constant(tuple(spec.fixed.formula), categorical, Q)
+    expansion = expand(_recipe(terms, full_rank=False), variables)
+    reduced = expand(_recipe(terms, full_rank=True), Variables(columns, variables.nrows, {}))
     whole = expansion.matrix
     B = Q.T @ whole
     unexplained = np.linalg.norm(whole - Q @ B, axis=0)
@@ -202,9 +234,7 @@ def indicators(fit: Fit) -> Indicators:
         )
     slices, few = expansion.recipe.term_slices, reduced.recipe.term_slices
     T = Q.T @ reduced.matrix
-    kinds = {expr: kind for expr, (kind, _) in spec.fixed.encoder_state.items()}
     parts = [[f.expr for f in term.factors if f.expr != "1"] for term in terms]
-    categorical = {e for e, kind in kinds.items() if kind is Factor.Kind.CATEGORICAL}
     return Indicators(
         terms=terms,
         blocks=tuple(B[:, slices[term]] for term in terms),
@@ -213,6 +243,21 @@ def indicators(fit: Fit) -> Indicators:
         factors=tuple(frozenset(p) & categorical for p in parts),
         R=R * scale,
     )
+
+
+def _with_constant(
+    terms: tuple[Term, ...], categorical: Collection[str], Q: Vector
+) -> tuple[Term, ...]:
+    """The terms, behind an intercept if factors among them span the constant without one.
+
+    `0 + a` is then the same model as `a`, and gets the same tests.
+    """
+    factors = any(all(f.expr in categorical for f in term.factors) for term in terms)
+    rest = 1.0 - Q @ Q.sum(axis=0)
+    missing = np.linalg.norm(rest) > SAME * np.sqrt(len(Q))
+    if not factors or missing or any(map(is_intercept, terms)):
+        return terms
+    return (Term([Factor("1", eval_method="literal")]), *terms)
 
 
 def _recipe(terms: Sequence[Term], *, full_rank: bool) -> Recipe:

@@ -1,9 +1,11 @@
 """Checks of what the model asks of the data: convergence, singular terms, collinearity."""
 
 from collections.abc import Iterator
+from itertools import permutations
 
 import numpy as np
 
+from mixedmodels.design.matrices import Grouping
 from mixedmodels.diagnostics.checks.table import Check, graded
 from mixedmodels.diagnostics.collinearity import inflation
 from mixedmodels.fit.fit import Fit
@@ -11,12 +13,16 @@ from mixedmodels.fit.fit import Fit
 INFLATION = (5**0.5, 10**0.5)
 """Factors on a standard error: the customary 5 and 10 for the variance."""
 
+SEVERAL = 2
+"""Rows of a cell of two factors from which its rows look like those of a group of its own."""
+
 
 def design_checks(fit: Fit) -> Iterator[Check]:
     """All of them."""
     yield _converged(fit)
     yield from _singular(fit)
     yield from _collinear(fit)
+    yield from _reused_labels(fit)
 
 
 def _converged(fit: Fit) -> Check:
@@ -77,3 +83,32 @@ def _collinear(fit: Fit) -> Iterator[Check]:
         else "Do not interpret such coefficients singly; test them jointly, or leave one out if it "
         "measures the same thing.",
     )
+
+
+def _reused_labels(fit: Fit) -> Iterator[Check]:
+    """Two factors of which one may number its levels afresh within each level of the other."""
+    groupings = [g for g in fit.matrices.groupings if len(g.columns) == 1]
+    together = {frozenset(g.columns) for g in fit.matrices.groupings if len(g.columns) > 1}
+    for inner, outer in permutations(groupings, 2):
+        if {*inner.columns, *outer.columns} in together or not _numbered_within(inner, outer):
+            continue
+        yield Check(
+            "Labels used again",
+            f"{inner.name} in {outer.name}",
+            "levels in each",
+            float(len(inner.levels)),
+            "look",
+            f"Every level of {inner.name} occurs, with several rows, in every level of "
+            f"{outer.name}.",
+            f"If {inner.name} {inner.levels[0]} is another one in each {outer.name}, write (1 | "
+            f"{outer.name}/{inner.name}). If it is one and the same, the model is right as it is.",
+        )
+
+
+def _numbered_within(inner: Grouping, outer: Grouping) -> bool:
+    """Whether all levels of `inner`, fewer than those of `outer`, have rows in each of them."""
+    if len(inner.levels) >= len(outer.levels):
+        return False
+    cells = np.zeros((len(outer.levels), len(inner.levels)), dtype=np.int64)
+    np.add.at(cells, (outer.codes, inner.codes), 1)
+    return bool(cells.min() > 0 and np.median(cells) >= SEVERAL)

@@ -8,6 +8,10 @@ from scipy import stats
 import mixedmodels as mm
 from mixedmodels.errors import DataError, StoppedEarlyWarning
 from mixedmodels.inference.replication import run
+from mixedmodels.planning.extend import extended
+from mixedmodels.planning.plan import plan_of
+from mixedmodels.planning.power import Power, Replicates
+from mixedmodels.planning.sample_size import fitted
 
 N = 2000
 SPREAD = 4.0  # standard errors of a simulated share
@@ -165,6 +169,129 @@ def test_the_search_finds_the_size():
     assert "for a power of 80%" in repr(found)
 
 
+@pytest.mark.parametrize("method", ["satterthwaite", "kenward-roger", "normal", "lrt"])
+def test_several_tests_are_those_of_the_same_replicates(method):
+    study = mm.planning.design(
+        {"subject": 12}, within={"cond": "abc"}, between={"subject": {"arm": ["u", "v"]}}
+    )
+    plan = mm.planning.plan(
+        study,
+        "y ~ cond * arm + (1 | subject)",
+        fixed={"cond[T.b]": 0.5, "arm[T.v]": 1},
+        sd={"subject": 1},
+        sigma=1,
+    )
+    one = {"cond[T.b]": 1, "cond[T.c]": -1}
+    tests = ["cond", "arm", "cond:arm", one, "cond[T.b]", np.eye(6)[[1, 2]]]
+    found = mm.power(plan, tests, n=80, seed=3, method=method)
+    assert len(found) == len(found.table) == len(tests)
+    for test, power in zip(tests, found, strict=True):
+        alone = mm.power(plan, test, n=80, seed=3, method=method)
+        assert power.replicates.p_value == pytest.approx(alone.replicates.p_value, rel=1e-7)
+    assert found["arm"].n_rejected == found.powers[1].n_rejected
+    assert found.table["test"].tolist()[3:] == [
+        "1 cond[T.b] + -1 cond[T.c]", "cond[T.b]", "contrast",
+    ]  # fmt: skip
+    assert repr(found).count("Power of") == len(tests)
+    named = mm.power(plan, {"b - c": one, "both": "cond"}, n=80, seed=3, method=method)
+    assert named.table["test"].tolist() == ["b - c", "both"]
+    assert named["both"].n_rejected == found["cond"].n_rejected
+    with pytest.raises(DataError, match="no test 'sex' here"):
+        named["sex"]
+
+
+def sides(rng_seed=41):
+    """Blocks of two sides, those inside first."""
+    block = np.repeat(np.arange(20), 4)
+    camp = np.tile(["A", "A", "B", "B"], 20)
+    side = np.where(block < 10, "in", "out")
+    random = np.random.default_rng(rng_seed)
+    y = (camp == "B") + 0.5 * random.normal(size=20)[block] + random.normal(size=80)
+    return pd.DataFrame({"block": block, "side": side, "camp": camp, "y": y})
+
+
+def test_a_size_that_lacks_a_level_is_named_and_the_others_kept():
+    model = mm.lmm("y ~ camp + side + (1 | block)", sides())
+    curve = mm.power_curve(model, "camp[T.B]", along="block", values=[4, 10, 12, 20], n=50, seed=1)
+    assert curve.sizes == (12, 20)
+    assert [failure.size for failure in curve.failures] == [4, 10]
+    table = curve.table
+    assert table["block"].tolist() == [4, 10, 12, 20]
+    assert table["power"].isna().tolist() == [True, True, False, False]
+    assert table["n"].tolist() == [0, 0, 50, 50]
+    assert "With 4 levels of block: no row has side = 'out'." in table["reason"][0]
+    assert table["reason"][2] == ""
+    assert "4 block: not possible" in repr(curve)
+    curve.plot()
+    alone = mm.power_curve(model, "camp[T.B]", along="block", values=[20], n=50, seed=1)
+    assert alone.powers[0].n_rejected == curve.powers[1].n_rejected
+    with pytest.raises(DataError, match=r"cannot be fitted with 2, 4 block.\n.*side = 'out'"):
+        mm.power_curve(model, "camp", along="block", values=[2, 4], n=50, seed=1)
+
+
+def test_more_levels_than_there_are_keep_the_proportion_of_their_groups():
+    plan = plan_of(mm.lmm("y ~ camp + side + (1 | block)", sides()))
+    for size in (23, 30, 47):
+        X = extended(plan, "block", size).problem.matrices.X
+        outside = X[:, 2].sum() / 4
+        assert abs(outside - size / 2) <= 0.5
+
+
+def test_the_least_size_may_be_enough():
+    found = mm.sample_size(between(effect=8.0), "arm", along="subject", n=100, seed=1)
+    assert "No smaller number of subject can be fitted: With " in found.note
+    assert found.interval == (found.size, found.size)
+    assert found.power.power >= 0.8
+    assert min(found.table["subject"]) < found.size
+
+
+def test_power_that_levels_off_has_no_size():
+    study = mm.planning.design({"subject": 20, "item": 6}, between={"item": {"kind": ["a", "b"]}})
+    plan = mm.planning.plan(
+        study,
+        "y ~ kind + (1 | subject) + (1 | item)",
+        fixed={"kind[T.b]": 0.8},
+        sd={"subject": 1, "item": 0.7},
+        sigma=1,
+    )
+    with pytest.raises(DataError, match=r"reaches a power of 80%: it is .*at 20, .*at 60"):
+        mm.sample_size(plan, "kind", along="subject", n=100, seed=1, largest=60)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_few_replicates_give_a_finite_interval_or_an_error(seed):
+    try:
+        found = mm.sample_size(between(effect=0.7), "arm", along="subject", n=12, seed=seed)
+    except DataError as error:
+        assert "replicates per size" in str(error) or "reaches a power" in str(error)
+    else:
+        low, high = found.interval
+        assert 0 <= low <= high < np.inf
+
+
+def test_limits_that_are_open_are_none():
+    flat = {10: share(50, 100), 20: share(52, 100), 40: share(51, 100), 80: share(53, 100)}
+    assert fitted(flat, 0.8).limits(0.95) is None
+    steep = {10: share(30, 100), 20: share(50, 100), 40: share(78, 100)}
+    low, high = fitted(steep, 0.8).limits(0.95)
+    assert 20 < low < fitted(steep, 0.8).crossing < high < 100
+
+
+def test_sizes_off_the_curve_are_left_out_far_from_the_answer():
+    # steep up to 60, level from there: no one curve
+    true = {40: 380, 44: 430, 50: 500, 60: 600, 400: 700, 900: 700}
+    curve = fitted({size: share(k, 1000) for size, k in true.items()}, 0.5)
+    assert curve.crossing == pytest.approx(50, abs=1.5)
+    assert curve.misfit > 0.05
+
+
+def share(rejected, n):
+    """A power of which only the counts matter."""
+    p_value = np.where(np.arange(n) < rejected, 0.01, 0.5)
+    no = np.zeros(n, dtype=bool)
+    return Power(None, "x", "normal", 0.05, 0.95, Replicates(p_value, no, ~no, no))
+
+
 def interrupted(monkeypatch, after):
     """Ctrl-C once so many blocks are done."""
     blocks = run._blocks
@@ -186,6 +313,11 @@ def test_an_interrupt_ends_a_curve_with_what_is_done(monkeypatch):
         curve = mm.power_curve(between(), "arm", along="subject", values=[10, 20, 40], n=50, seed=1)
     assert curve.sizes == (10, 20)
     assert [power.n for power in curve.powers] == [50, 16]
+    monkeypatch.undo()
+    interrupted(monkeypatch, after=2)  # before anything of the second size is done
+    with pytest.warns(StoppedEarlyWarning, match="Interrupted at 20 subject"):
+        curve = mm.power_curve(between(), "arm", along="subject", values=[10, 20, 40], n=50, seed=1)
+    assert curve.sizes == (10,)
 
 
 def test_an_interrupt_ends_a_search(monkeypatch):
@@ -194,6 +326,18 @@ def test_an_interrupt_ends_a_search(monkeypatch):
         found = mm.sample_size(between(), "arm", along="subject", n=50, seed=1)
     assert len(found.table) == 2
     assert "for a power of 80%" in repr(found)
+    assert found.power.n in (16, 50)
+    assert found.simulated_at in found.table["subject"].tolist()
+    monkeypatch.undo()
+    interrupted(monkeypatch, after=2)
+    with pytest.warns(StoppedEarlyWarning):
+        found = mm.sample_size(between(), "arm", along="subject", n=50, seed=1)
+    assert found.simulated_at == 20
+    assert found.power.n == 50
+    assert np.isnan(found.interval).all()
+    assert "interval not known" in repr(found)
+    assert "simulated at 20 subject, the nearest" in repr(found)
+    found.plot()
 
 
 def test_a_search_that_cannot_succeed_says_so():
@@ -205,6 +349,15 @@ def test_a_search_that_cannot_succeed_says_so():
     ("arguments", "message"),
     [
         ({"test": "arms"}, "neither a coefficient nor a term"),
+        ({"test": None}, "finite rows|no test"),
+        ({"test": object()}, "is no test"),
+        ({"test": [[0, "x"]]}, "is no test"),
+        ({"test": {"arm[T.b]": None}}, "is no test|finite rows"),
+        ({"test": {"arm[T.b]": np.inf}}, "factor of arm"),
+        ({"test": {}}, "zero or repeat"),
+        ({"test": []}, "shape"),
+        ({"test": ["arm", "sex"]}, "'sex' is neither"),
+        ({"test": ["arm", 3]}, "shape"),
         ({"n": 0}, "n = 0 is not a number of replicates"),
         ({"alpha": 2}, "alpha = 2 is not a probability"),
         ({"method": "bayes"}, "method = 'bayes' is not known"),
@@ -222,6 +375,16 @@ def test_bad_arguments(arguments, message):
 def test_bad_curves():
     with pytest.raises(DataError, match="values is empty"):
         mm.power_curve(between(), "arm", along="subject", values=[])
+    with pytest.raises(DataError, match="are no sizes"):
+        mm.power_curve(between(), "arm", along="subject", values=["many"])
+    with pytest.raises(DataError, match="are no sizes"):
+        mm.power_curve(between(), "arm", along="subject", values=20)
+    with pytest.raises(DataError, match=r"size 2\.5"):
+        mm.power_curve(between(), "arm", along="subject", values=[2.5, 10])
+    with pytest.raises(DataError, match="one test at a time"):
+        mm.power_curve(between(), ["arm", "Intercept"], along="subject", values=[10])
+    with pytest.raises(DataError, match="largest = 'x'"):
+        mm.sample_size(between(), "arm", along="subject", largest="x")
     with pytest.raises(DataError, match="item"):
         mm.power_curve(between(), "arm", along="item", values=[10], n=10)
     with pytest.raises(DataError, match=r"target = 1\.5"):

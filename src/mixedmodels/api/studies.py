@@ -1,20 +1,53 @@
 """Planning a study: the power of a test, along the size of the sample, and the size it needs."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any, overload
 
-from numpy.typing import ArrayLike
+from numpy.typing import NDArray
 
 from mixedmodels.planning import power_curve as curves
+from mixedmodels.planning import sample_size as searches
+from mixedmodels.planning.hypothesis import Test, Tests, are_several
 from mixedmodels.planning.plan import plan_of
-from mixedmodels.planning.power import Power, Question, answered
+from mixedmodels.planning.power import Power, Powers, Question, answered
 from mixedmodels.plots.planned import PlannedCurve, PlannedSize
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import PowerMethod, Shape
 
 
+@overload
+def power(  # type: ignore[overload-overlap]  # a str is a sequence of str, an empty mapping is both
+    model: object,
+    test: str | Mapping[str, float] | Sequence[Sequence[float]] | NDArray[Any],
+    *,
+    n: int = ...,
+    alpha: float = ...,
+    method: PowerMethod = ...,
+    seed: Seed = ...,
+    effects: Shape = ...,
+    residuals: Shape = ...,
+    level: float = ...,
+) -> Power: ...
+
+
+@overload
 def power(
     model: object,
-    test: str | Mapping[str, float] | ArrayLike,
+    test: Sequence[str] | Sequence[str | Mapping[str, float]] | Mapping[str, Test],
+    *,
+    n: int = ...,
+    alpha: float = ...,
+    method: PowerMethod = ...,
+    seed: Seed = ...,
+    effects: Shape = ...,
+    residuals: Shape = ...,
+    level: float = ...,
+) -> Powers: ...
+
+
+def power(
+    model: object,
+    test: Test | Tests,
     *,
     n: int = 1000,
     alpha: float = 0.05,
@@ -23,8 +56,8 @@ def power(
     effects: Shape = "normal",
     residuals: Shape = "normal",
     level: float = 0.95,
-) -> Power:
-    """The power of a test of fixed effects, by simulation.
+) -> Power | Powers:
+    """The power of tests of fixed effects, by simulation.
 
     Draws `n` data sets from the model, fits each and tests it. Replicate i is the same for one
     seed whatever the number of threads, workers and replicates is.
@@ -35,10 +68,11 @@ def power(
         What is taken as the truth: `mixedmodels.planning.plan` with effect sizes of your own, or a
         fitted model with its estimates (whose power, for the effect that was estimated, says
         nothing new: set effect sizes that matter).
-    test : str, mapping or array
+    test : str, mapping, array, or several of these
         A coefficient (``"cond[T.b]"``), a term (``"cond"``: all its coefficients, jointly),
         factors by coefficient (``{"cond[T.b]": 1, "cond[T.c]": -1}``), or a matrix with one column
-        per coefficient.
+        per coefficient. A list of these (``["cond", "group", "cond:group"]``) or a mapping of names
+        to them makes all tests in the same replicates.
     n : int
         Replicates. The interval of a power near 80 % is 5 points wide with 1,000.
     alpha : float
@@ -59,12 +93,15 @@ def power(
     Power
         `power`, `interval`, `table`, and what became of the replicates: those with a singular fit
         or a search that did not converge count like all others, those without a fit count as
-        not rejected, and all are reported.
+        not rejected, and all are reported. Of several tests `Powers`, whose `table` has a row per
+        test.
 
     Raises
     ------
     DataError
         If the model can make no such test, or a number or option makes no sense.
+    WorkerError
+        If workers of joblib's active backend die again and again.
 
     Examples
     --------
@@ -75,14 +112,17 @@ def power(
     ... )
     >>> mm.power(plan, "day", n=500, seed=1).n
     500
+    >>> mm.power(plan, ["Intercept", "day"], n=500, seed=1).table["test"].tolist()
+    ['Intercept', 'day']
     """
     question = Question(test, n, alpha, level, method, effects, residuals)
-    return answered(plan_of(model), question, seed)
+    found = answered(plan_of(model), question, seed)
+    return Powers(found) if are_several(test) else found[0]
 
 
 def power_curve(
     model: object,
-    test: str | Mapping[str, float] | ArrayLike,
+    test: Test,
     *,
     along: str,
     values: Sequence[int],
@@ -103,7 +143,8 @@ def power_curve(
         is laid out anew; rows of your own are taken level by level, and copied under new names
         where more levels are asked for than there are.
     values : sequence of int
-        Its numbers.
+        Its numbers. One with which the model cannot be fitted, as the first levels lack one of a
+        factor, is kept in the table with the reason.
     model, test, n, alpha, method, seed, effects, residuals, level
         As in `power`. Each size has random numbers of its own, whatever the other sizes are.
 
@@ -115,7 +156,8 @@ def power_curve(
     Raises
     ------
     DataError
-        As `power`, or if there is no such unit or a size is not a positive whole number.
+        As `power`, or if there is no such unit, a size is not a positive whole number, or the
+        model can be fitted with none of them.
 
     Examples
     --------
@@ -135,7 +177,7 @@ def power_curve(
 
 def sample_size(
     model: object,
-    test: str | Mapping[str, float] | ArrayLike,
+    test: Test,
     *,
     along: str,
     target: float = 0.8,
@@ -152,7 +194,9 @@ def sample_size(
 
     Sizes are tried where a probit regression of the rejections on the root of the size (exact for a
     z test whose standard error falls with the root) says that the target is, until it says the
-    same again; the regression on all of them gives the answer and its limits (Fieller 1954).
+    same again; the regression gives the answer and its limits (Fieller 1954). Where all sizes do
+    not lie on one curve (power levels off if other units set a limit), it is of those near the
+    answer; where they leave the limits open, more are tried.
 
     Parameters
     ----------
@@ -170,12 +214,15 @@ def sample_size(
     Returns
     -------
     PlannedSize
-        `size`, `interval`, `power` (simulated at the answer), `table` and `plot()`.
+        `size`, `interval`, `power` (simulated at the answer; after an interrupt, at the size
+        nearest to it), `table` and `plot()`. The interval is finite, or nan after an interrupt;
+        where even the smallest possible size has enough power, `note` says so.
 
     Raises
     ------
     DataError
-        As `power_curve`, or if no size up to `largest` is enough.
+        As `power_curve`; if no size up to `largest` is enough; or if the power changes so little
+        with the size that the limits would be zero and infinity.
 
     Examples
     --------
@@ -190,5 +237,5 @@ def sample_size(
     question = Question(test, n, alpha, level, method, effects, residuals)
     plan = plan_of(model)
     return PlannedSize(
-        curves.sample_size(plan, question, along=along, target=target, largest=largest, seed=seed)
+        searches.sample_size(plan, question, along=along, target=target, largest=largest, seed=seed)
     )

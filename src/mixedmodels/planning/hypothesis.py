@@ -1,8 +1,9 @@
 """What a power analysis tests: L beta = 0 for a coefficient, a term or rows of one's own."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,7 +30,50 @@ class Hypothesis:
     L: Vector
 
 
-def hypothesis(test: str | Mapping[str, float] | ArrayLike, spec: ModelSpec) -> Hypothesis:
+Test = str | Mapping[str, float] | ArrayLike
+"""One test: the name of a coefficient or a term, factors by coefficient, or a matrix."""
+
+Tests = Sequence[str | Mapping[str, float]] | Mapping[str, Test]
+"""Several tests: a list, or a mapping of names to them."""
+
+
+def are_several(test: Test | Tests) -> bool:
+    """Whether these are several tests: a list with words or mappings or matrices in it, or a
+    mapping to anything but numbers.
+    """
+    if isinstance(test, Mapping):
+        return not all(_is_number(value) for value in test.values())
+    if isinstance(test, str) or not isinstance(test, Sequence):
+        return False
+    return any(
+        isinstance(one, str | Mapping) or (isinstance(one, np.ndarray) and one.ndim == 2)
+        for one in test
+    )
+
+
+def hypotheses(test: Test | Tests, spec: ModelSpec) -> tuple[Hypothesis, ...]:
+    """What one test or several mean, with labels that differ.
+
+    Raises
+    ------
+    DataError
+        If the model cannot make one of them.
+    """
+    if not are_several(test):
+        return (hypothesis(test, spec),)  # type: ignore[arg-type]  # the union has been told apart
+    if isinstance(test, Mapping):
+        return tuple(replace(hypothesis(one, spec), label=str(name)) for name, one in test.items())
+    found: dict[str, Hypothesis] = {}
+    for one in cast("Sequence[Test]", test):
+        made = hypothesis(one, spec)
+        label, number = made.label, 2
+        while label in found:
+            label, number = f"{made.label} ({number})", number + 1
+        found[label] = replace(made, label=label)
+    return tuple(found.values())
+
+
+def hypothesis(test: Test, spec: ModelSpec) -> Hypothesis:
     """The hypothesis that `test` means.
 
     Parameters
@@ -50,19 +94,36 @@ def hypothesis(test: str | Mapping[str, float] | ArrayLike, spec: ModelSpec) -> 
     if isinstance(test, str):
         return Hypothesis(test, _rows_of(test, spec))
     if isinstance(test, Mapping):
-        for name in test:
+        for name, value in test.items():
             if name not in names:
                 raise _unknown(str(name), list(names))
+            if not (_is_number(value) and np.isfinite(value)):
+                raise DataError(f"The factor of {name} in the test is {value!r}: give a number.")
         row = np.array([[float(test.get(name, 0.0)) for name in names]])
         label = " + ".join(f"{factor:g} {name}" for name, factor in test.items())
         return Hypothesis(label, _independent(row))
-    L = np.atleast_2d(np.asarray(test, dtype=np.float64))
+    return Hypothesis("contrast", _independent(_matrix(test, names)))
+
+
+def _matrix(test: ArrayLike, names: Sequence[str]) -> Vector:
+    try:
+        L = np.atleast_2d(np.asarray(test, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"The test {test!r} is no test.\n"
+            "Do:   name a coefficient or a term, give factors by coefficient, a matrix of numbers, "
+            "or several of these in a list."
+        ) from error
     if L.ndim != 2 or L.shape[1] != len(names) or not np.isfinite(L).all():
         raise DataError(
             f"The matrix of the test has the shape {L.shape}, but the model has {len(names)} "
             f"coefficients.\nDo:   give finite rows over {', '.join(names)}."
         )
-    return Hypothesis("contrast", _independent(L))
+    return L
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 
 def _rows_of(test: str, spec: ModelSpec) -> Vector:

@@ -1,20 +1,21 @@
 """Power by simulation: how often a test rejects when the plan is true."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import linalg, special
 
 from mixedmodels.engine.batch import Draws, RefitPlan, Refits
 from mixedmodels.engine.problem import Problem
+from mixedmodels.errors import DataError
 from mixedmodels.inference.replication import replicated
-from mixedmodels.inference.replication.p_values import p_values
+from mixedmodels.inference.replication.p_values import of_rows, p_values
 from mixedmodels.options import require_count, require_option, require_probability
 from mixedmodels.planning.binomial import exact_interval
-from mixedmodels.planning.hypothesis import Hypothesis, hypothesis
+from mixedmodels.planning.hypothesis import Hypothesis, Test, Tests, hypotheses
 from mixedmodels.planning.plan import Plan
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import PowerMethod, Shape
@@ -24,7 +25,9 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Replicates:
-    """The tests of r replicates; p-values of replicates without a fit are nan."""
+    """A test of r replicates, or several, one after the other; p-values of replicates without a
+    fit are nan.
+    """
 
     p_value: Vector
     singular: NDArray[np.bool_]
@@ -135,13 +138,58 @@ class Power:
 
 
 @dataclass(frozen=True, slots=True)
+class Powers:
+    """Power of several tests in the same replicates; iterate, or ask for one by its name.
+
+    Attributes
+    ----------
+    powers : tuple of Power
+        One per test, in their order.
+    """
+
+    powers: tuple[Power, ...]
+
+    def __len__(self) -> int:
+        return len(self.powers)
+
+    def __iter__(self) -> Iterator[Power]:
+        return iter(self.powers)
+
+    def __getitem__(self, test: str) -> Power:
+        """The power of the test of this name.
+
+        Raises
+        ------
+        DataError
+            If there is none.
+        """
+        for power in self.powers:
+            if power.test == test:
+                return power
+        raise DataError(
+            f"There is no test {test!r} here.\n"
+            f"Do:   ask for one of {', '.join(repr(power.test) for power in self.powers)}."
+        )
+
+    @property
+    def table(self) -> object:
+        """Table: one row per test, with the columns of `Power.table`."""
+        rows = [power.row for power in self.powers]
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        return self.powers[0].plan.request.frame.table(columns)
+
+    def __repr__(self) -> str:
+        return "\n".join(repr(power) for power in self.powers)
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """What is asked of every replicate, checked.
 
     Attributes
     ----------
-    test : str, mapping or array
-        See `planning.hypothesis`.
+    test
+        One test or several; see `planning.hypothesis`.
     n, alpha, level
         Replicates, level of the test, coverage of the interval.
     method
@@ -150,7 +198,7 @@ class Question:
         Shapes of the distributions.
     """
 
-    test: str | Mapping[str, float] | ArrayLike
+    test: Test | Tests
     n: int
     alpha: float
     level: float
@@ -165,65 +213,84 @@ class Question:
         require_option("method", self.method, get_args(PowerMethod))
 
 
-def answered(plan: Plan, question: Question, seed: Seed) -> Power:
-    """Simulate from a plan, fit, test."""
-    tested = hypothesis(question.test, plan.spec)
+def answered(plan: Plan, question: Question, seed: Seed) -> tuple[Power, ...]:
+    """Simulate from a plan, fit, and make every test."""
+    tested = hypotheses(question.test, plan.spec)
     draws = plan.draws(seed, effects=question.effects, residuals=question.residuals)
     job = _job(plan, tested, draws, question.method)
-    parts = replicated(job, question.n, label=f"power of {tested.label}")
-    names = ("p_value", "singular", "converged", "failed")
-    columns = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
-    return Power(
-        plan, tested.label, question.method, question.alpha, question.level, Replicates(*columns)
+    label = ", ".join(one.label for one in tested)
+    parts = replicated(job, question.n, label=f"power of {label}")
+    p_value = np.concatenate([part.p_value for part in parts], axis=1)
+    names = ("singular", "converged", "failed")
+    states = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
+    return tuple(
+        Power(
+            plan, one.label, question.method, question.alpha, question.level, Replicates(p, *states)
+        )
+        for one, p in zip(tested, p_value, strict=True)
     )
 
 
 @dataclass(frozen=True, slots=True)
 class WaldJob:
-    """Draw, fit by REML, test by t or F."""
+    """Draw, fit by REML, make every test by t or F: `plan.L` has their rows, `at` says whose."""
 
     problem: Problem
     draws: Draws
     plan: RefitPlan
+    L: Vector
+    at: tuple[slice, ...]
 
     def run(self, first: int, count: int) -> Replicates:
-        """The tests of these replicates."""
+        """The tests of these replicates, p-values (tests, r)."""
         refits = self.problem.refit_drawn(self.draws, first, count, self.plan)
-        L = np.empty((0, 0)) if self.plan.L is None else self.plan.L
-        return _replicates(refits, p_values(refits, L))
+        p = [p_values(of_rows(refits, rows), self.L[rows]) for rows in self.at]
+        return _replicates(refits, np.array(p))
 
 
 @dataclass(frozen=True, slots=True)
 class RatioJob:
-    """Draw, fit the model and the model under the hypothesis by ML, compare the criteria."""
+    """Draw, fit the model and the model under every hypothesis by ML, compare the criteria."""
 
-    null: Problem
+    nulls: tuple[Problem, ...]
     problem: Problem
     draws: Draws
     plan: RefitPlan
-    df: int
+    df: tuple[int, ...]
 
     def run(self, first: int, count: int) -> Replicates:
-        """The tests of these replicates."""
-        small = self.null.refit_drawn(self.draws, first, count, self.plan)
+        """The tests of these replicates, p-values (tests, r)."""
         large = self.problem.refit_drawn(self.draws, first, count, self.plan)
-        statistic = np.maximum(small.deviance - large.deviance, 0.0)
-        return _replicates(large, special.chdtrc(self.df, statistic))
+        p = []
+        for null, df in zip(self.nulls, self.df, strict=True):
+            small = null.refit_drawn(self.draws, first, count, self.plan)
+            statistic = np.maximum(small.deviance - large.deviance, 0.0)
+            p.append(special.chdtrc(df, statistic))
+        return _replicates(large, np.array(p))
 
 
 def _replicates(refits: Refits, p_value: Vector) -> Replicates:
     return Replicates(p_value, refits.singular, refits.converged, refits.failed)
 
 
-def _job(plan: Plan, tested: Hypothesis, draws: Draws, method: PowerMethod) -> WaldJob | RatioJob:
+def _job(
+    plan: Plan, tested: Sequence[Hypothesis], draws: Draws, method: PowerMethod
+) -> WaldJob | RatioJob:
     if method == "lrt":
-        m = plan.problem.matrices
-        left = linalg.null_space(tested.L)
-        names = tuple(f"x{j}" for j in range(left.shape[1]))
-        null = Problem(replace(m, X=np.asfortranarray(m.X @ left), x_names=names))
+        nulls = tuple(_null(plan.problem, one) for one in tested)
         fitting = RefitPlan(reml=False, start=plan.theta)
-        return RatioJob(null, plan.problem, draws, fitting, len(tested.L))
+        return RatioJob(nulls, plan.problem, draws, fitting, tuple(len(one.L) for one in tested))
+    L = np.vstack([one.L for one in tested])
+    ends = np.cumsum([len(one.L) for one in tested]).tolist()
+    at = tuple(slice(end - len(one.L), end) for one, end in zip(tested, ends, strict=True))
     pieces = "wald" if method == "normal" else method
-    return WaldJob(
-        plan.problem, draws, RefitPlan(reml=True, start=plan.theta, L=tested.L, pieces=pieces)
-    )
+    fitting = RefitPlan(reml=True, start=plan.theta, L=L, pieces=pieces)
+    return WaldJob(plan.problem, draws, fitting, L, at)
+
+
+def _null(problem: Problem, tested: Hypothesis) -> Problem:
+    """The model under a hypothesis."""
+    left = linalg.null_space(tested.L)
+    names = tuple(f"x{j}" for j in range(left.shape[1]))
+    X = np.asfortranarray(problem.matrices.X @ left)
+    return Problem(replace(problem.matrices, X=X, x_names=names))

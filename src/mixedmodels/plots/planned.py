@@ -5,7 +5,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mixedmodels.planning.power import Power
-from mixedmodels.planning.power_curve import PowerCurve, SampleSize
+from mixedmodels.planning.power_curve import Failure, PowerCurve
+from mixedmodels.planning.sample_size import SampleSize
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,8 +26,13 @@ class PlannedCurve:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The sizes, ascending."""
+        """The sizes with which the model can be fitted, ascending."""
         return self.curve.sizes
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """The sizes with which it cannot, and why."""
+        return self.curve.failures
 
     @property
     def powers(self) -> tuple[Power, ...]:
@@ -35,7 +41,7 @@ class PlannedCurve:
 
     @property
     def table(self) -> object:
-        """Table: the size under the name of the unit, and the columns of `Power.table`."""
+        """Table: the size under the name of the unit, the columns of `Power.table`, `reason`."""
         return self.curve.table
 
     def plot(self, *, target: float | None = 0.8, ax: "Axes | None" = None) -> "Axes":
@@ -66,12 +72,22 @@ class PlannedSize:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Limits of the size at which the curve crosses the target."""
+        """Limits of the size at which the curve crosses the target; nan after an interrupt."""
         return self.found.size_low, self.found.size_high
 
     @property
-    def power(self) -> Power | None:
-        """What was simulated at the answer; None if an interrupt came before."""
+    def simulated_at(self) -> int:
+        """The size at which `power` was simulated."""
+        return self.found.simulated_at
+
+    @property
+    def note(self) -> str:
+        """What else has to be known of the answer; empty if nothing."""
+        return self.found.note
+
+    @property
+    def power(self) -> Power:
+        """What was simulated at the answer; after an interrupt, at the size nearest to it."""
         return self.found.power
 
     @property

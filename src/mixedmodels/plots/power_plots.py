@@ -5,7 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import PercentFormatter
 from scipy import special
 
-from mixedmodels.planning.power_curve import PowerCurve, SampleSize
+from mixedmodels.planning.power_curve import PowerCurve
+from mixedmodels.planning.sample_size import SampleSize
 from mixedmodels.plots import style
 
 MOST_TICKS = 10
@@ -31,8 +32,9 @@ def sample_size(found: SampleSize, *, ax: Axes | None) -> Axes:
     ax.plot(size, fitted, color=style.LINE, linewidth=2)
     style.level(ax, found.target)
     style.upright(ax, found.size)
-    low, high = found.size_low, min(found.size_high, 1.05 * sizes[-1])
-    ax.axvspan(low, high, color=style.LINE, alpha=0.15, linewidth=0)
+    if np.isfinite(found.size_low):
+        low, high = found.size_low, min(found.size_high, 1.05 * sizes[-1])
+        ax.axvspan(low, high, color=style.LINE, alpha=0.15, linewidth=0)
     note = f"{found.size:,} {found.curve.along} for {found.target:.0%}; {_note(found.curve)}"
     return _finished(ax, found.curve, note)
 
@@ -59,7 +61,8 @@ def _finished(ax: Axes, curve: PowerCurve, note: str) -> Axes:
 
 def _note(curve: PowerCurve) -> str:
     first = curve.powers[0]
+    lost = ", ".join(f"{failure.size:,}" for failure in curve.failures)
     return (
         f"{first.method}, alpha = {first.alpha:g}, {first.n:,} replicates per size; "
-        f"{first.level:.0%} limits"
+        f"{first.level:.0%} limits" + (f"; not possible with {lost}" if lost else "")
     )

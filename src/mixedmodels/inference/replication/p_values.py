@@ -1,5 +1,7 @@
 """p-values of one hypothesis in every replicate, by the formulas that serve a single fit."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
@@ -40,6 +42,26 @@ def p_values(refits: Refits, L: Vector, df: float = np.inf) -> Vector:
         p: Vector = np.where(finite, f, special.chdtrc(q, q * statistic))
     p[refits.failed] = np.nan
     return p
+
+
+def of_rows(refits: Refits, rows: slice) -> Refits:
+    """The same refits with the pieces of some rows of their hypothesis, which are blocks of its
+    own.
+    """
+    match refits.pieces:
+        case WaldPieces(covariance):
+            return replace(refits, pieces=WaldPieces(covariance[..., rows, rows]))
+        case SatterthwaitePieces(covariance, jacobian, spread):
+            part = SatterthwaitePieces(
+                covariance[..., rows, rows], jacobian[..., rows, rows], spread
+            )
+            return replace(refits, pieces=part)
+        case KenwardRogerPieces(covariance, information, slopes, bends):
+            pieces = (covariance, slopes, bends)
+            inner, first, second = (piece[..., rows, rows] for piece in pieces)
+            return replace(refits, pieces=KenwardRogerPieces(inner, information, first, second))
+        case None:
+            return refits
 
 
 def _method(refits: Refits, i: int, df: float) -> Method:

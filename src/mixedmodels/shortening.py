@@ -50,16 +50,23 @@ def distinct_labels(names: Sequence[object], width: int) -> list[str]:
 def one_line(name: object) -> str:
     r"""A name as it can stand in a line, so that what is invisible is seen.
 
-    Line breaks, control characters and marks that turn the direction of writing appear as escapes
-    (`\n`); an empty name and one with blanks at an end appear in quotation marks.
+    As `visible`; an empty name and one with blanks at an end appear in quotation marks.
     """
-    text = str(name)
-    if not text.isprintable():
-        text = "".join(
-            c if c.isprintable() or c in JOINERS else c.encode("unicode_escape").decode()
-            for c in text
-        )
+    text = visible(str(name))
     return text if text and text == text.strip() else f"'{text}'"
+
+
+def visible(text: str) -> str:
+    r"""Text on one line: line breaks and characters that control something appear as escapes.
+
+    A line break (`\n`) would end a row of a table or a comment, a control character colour a
+    terminal, a mark of direction turn the rest of the line around.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c in JOINERS else c.encode("unicode_escape").decode() for c in text
+    )
 
 
 def middle_cut(text: str, width: int, *, words: bool = True) -> str:

@@ -28,7 +28,7 @@ def test_latex_tables_are_whole(model):
     assert r"Intercept & 251.405" in text
     body = text.split(r"\caption{Fixed effects}")[1].split(r"\end{tabular}")[0]
     rows = [line for line in body.splitlines() if line.endswith(r"\\")]
-    assert {row.count("&") for row in rows} == {5}
+    assert {row.count("&") for row in rows} == {7}
 
 
 def test_latex_escapes():

@@ -35,9 +35,13 @@ def test_there_is_no_negative_zero():
 
 @pytest.mark.parametrize(
     ("p", "expected"),
-    [(0.0, "<0.001"), (0.00099, "<0.001"), (0.001, "0.001"), (0.0456, "0.046"), (1.0, "1.000")],
-)
-def test_small_p_values_are_only_said_to_be_small(p, expected):
+    [
+        (0.0, "<2e-16"), (1.9e-16, "<2e-16"), (2e-16, "2.0e-16"), (8.746842e-11, "8.7e-11"),
+        (0.00099, "9.9e-04"), (0.00099999, "1.0e-03"), (0.001, "0.001"), (0.0456, "0.046"),
+        (1.0, "1.000"),
+    ],
+)  # fmt: skip
+def test_small_p_values_keep_two_digits(p, expected):
     assert numbers.p_value(p) == expected
 
 

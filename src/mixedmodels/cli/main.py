@@ -1,22 +1,29 @@
 """Arguments, exit status and error text of the command `mixedmodels`.
 
 Exit status: 0 for success, 1 for a problem with the data or the formula (one message on standard
-error), 2 for wrong usage.
+error), 2 for wrong usage. Standard error also tells what had to be decided about the data.
 """
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import get_args
 
 from mixedmodels import datasets
 from mixedmodels.api.models import lmm
-from mixedmodels.cli.files import read_table, write_json
-from mixedmodels.cli.results import results
+from mixedmodels.cli.files import check_outputs, write_json
+from mixedmodels.cli.results import Extras, results, shown
+from mixedmodels.cli.table import Reading, Table, read_table
 from mixedmodels.errors import MixedModelsError, MixedModelsWarning
-from mixedmodels.vocabulary import DegreesOfFreedom
+from mixedmodels.formula import parse
+from mixedmodels.vocabulary import ContrastName, DegreesOfFreedom, IntervalMethod
+
+SEPARATORS = {"tab": "\t", r"\t": "\t", "space": " ", "comma": ",", "semicolon": ";"}
+"""Separators in words."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,36 +42,125 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MixedModelsError as error:
         sys.stderr.write(f"mixedmodels: {error}\n")
         return 1
-    sys.stdout.write(f"{output}\n")
+    return _print(output)
+
+
+def _print(output: str) -> int:
+    try:
+        sys.stdout.write(f"{output}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:  # as with `| head`: the reader has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mixedmodels", description="Linear mixed models.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('mixedmodels')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    fit = commands.add_parser("fit", help="fit a model to a CSV or Parquet file")
-    fit.add_argument("data", type=Path, metavar="DATA", help="a CSV or Parquet file")
-    fit.add_argument("formula", metavar="FORMULA", help='such as "y ~ x + (1 | g)"')
-    fit.add_argument("--ml", action="store_true", help="maximum likelihood instead of REML")
-    fit.add_argument(
-        "--ddf",
-        choices=get_args(DegreesOfFreedom),
-        default="satterthwaite",
-        help="degrees of freedom of the tests of fixed effects (default: %(default)s)",
+    fit = commands.add_parser(
+        "fit",
+        help="fit a model to a CSV or Parquet file",
+        description="Fit a model to a file and print its summary.",
     )
-    fit.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
-    fit.add_argument("--report", type=Path, metavar="OUT", help="also write a report as HTML")
+    fit.add_argument(
+        "data", type=Path, metavar="DATA",
+        help="CSV (any separator, also compressed) or Parquet; - for standard input",
+    )  # fmt: skip
+    fit.add_argument("formula", metavar="FORMULA", help='such as "y ~ x + (1 | g)"')
+    _add_model(fit.add_argument_group("the model"))
+    _add_results(fit.add_argument_group("results"))
+    _add_reading(fit.add_argument_group("how the file is read", "Found out where it is not given."))
     commands.add_parser("datasets", help="list the bundled data sets")
     return parser
 
 
+def _add_model(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--ml", action="store_true", help="maximum likelihood instead of REML")
+    group.add_argument("--weights", metavar="COLUMN", help="precision weights")
+    group.add_argument("--offset", metavar="COLUMN", help="a known part of the mean")
+    group.add_argument(
+        "--contrasts", action="append", default=[], type=_coding, metavar="COLUMN=CODING",
+        help=f"coding of a factor: {', '.join(get_args(ContrastName))}; may be repeated",
+    )  # fmt: skip
+    group.add_argument(
+        "--ddf", choices=get_args(DegreesOfFreedom), default="satterthwaite",
+        help="degrees of freedom of the tests of fixed effects (default: %(default)s)",
+    )  # fmt: skip
+
+
+def _add_results(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--anova", type=int, choices=(1, 2, 3), nargs="?", const=3, metavar="TYPE",
+        help="also test every term of the fixed part: type 1, 2 or 3 (default: 3)",
+    )  # fmt: skip
+    group.add_argument(
+        "--conf-int", choices=get_args(IntervalMethod), nargs="?", const="wald", metavar="METHOD",
+        help="also intervals of all parameters: wald (default), profile or bootstrap",
+    )  # fmt: skip
+    group.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
+    group.add_argument("--report", type=Path, metavar="OUT", help="also write a report as HTML")
+
+
+def _add_reading(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--sep", type=_separator, metavar="SIGN", help="between columns: a character, tab or space"
+    )
+    group.add_argument("--decimal", choices=(".", ","), help="the sign before decimals")
+    group.add_argument(
+        "--na", action="append", metavar="CODE",
+        help="a code of missing values, instead of the usual ones; may be repeated",
+    )  # fmt: skip
+    group.add_argument("--encoding", metavar="NAME", help="such as utf-8, utf-16, latin-1")
+    group.add_argument(
+        "--factor", action="append", default=[], metavar="COLUMN",
+        help="a column whose cells name levels, whatever they look like; may be repeated",
+    )  # fmt: skip
+
+
+def _coding(text: str) -> tuple[str, str]:
+    column, sign, coding = text.rpartition("=")
+    if not sign or coding not in get_args(ContrastName):
+        known = ", ".join(get_args(ContrastName))
+        raise argparse.ArgumentTypeError(f"{text!r} is not COLUMN=CODING with one of {known}")
+    return column, coding
+
+
+def _separator(text: str) -> str:
+    separator = SEPARATORS.get(text, text)
+    if len(separator) != 1 or separator in "\r\n\"'":
+        raise argparse.ArgumentTypeError(f"{text!r} is not one character, tab or space")
+    return separator
+
+
 def _fit(options: argparse.Namespace) -> str:
-    model = lmm(options.formula, read_table(options.data), reml=not options.ml)
+    check_outputs(options.data, {"--json": options.json, "--report": options.report})
+    table = _table(options)
+    for note in table.notes:
+        sys.stderr.write(f"mixedmodels: note: {note}\n")
+    model = lmm(
+        options.formula,
+        table.data,
+        reml=not options.ml,
+        weights=options.weights,
+        offset=options.offset,
+        contrasts=dict(options.contrasts) or None,
+    )
+    extras = Extras(options.ddf, options.anova, options.conf_int)
+    output = shown(model, extras)
     if options.json is not None:
-        write_json(options.json, results(model, ddf=options.ddf))
+        write_json(options.json, results(model, extras, notes=table.notes))
     if options.report is not None:
         model.report(options.report, ddf=options.ddf)
-    return str(model.summary(options.ddf))
+    return output
+
+
+def _table(options: argparse.Namespace) -> Table:
+    reading = Reading(
+        options.sep, options.decimal, options.encoding, options.na, tuple(options.factor)
+    )
+    extra = [name for name in (options.weights, options.offset) if name is not None]
+    return read_table(options.data, parse(options.formula), extra=extra, reading=reading)
 
 
 def _list_datasets() -> str:

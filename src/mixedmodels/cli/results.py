@@ -1,18 +1,58 @@
-"""The results of a fit as plain lists and mappings, for JSON."""
+"""The results of a fit as text, and as plain lists and mappings for JSON."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mixedmodels.model import LinearMixedModel
-from mixedmodels.vocabulary import DegreesOfFreedom
+from mixedmodels.report import sections, text
+from mixedmodels.vocabulary import DegreesOfFreedom, IntervalMethod, SumOfSquares
 
 Plain = dict[str, Any]
 
+SEED = 0
+"""Of bootstrap intervals, so that a command repeats."""
 
-def results(model: LinearMixedModel, *, ddf: DegreesOfFreedom = "satterthwaite") -> Plain:
-    """Everything that the summary shows, at full precision; undefined and infinite are None."""
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """What is asked for beside the summary.
+
+    Attributes
+    ----------
+    ddf : str
+        Degrees of freedom of all tests.
+    anova : {1, 2, 3}, optional
+        An analysis of variance of this type.
+    conf_int : str, optional
+        Intervals of all parameters by this method.
+    """
+
+    ddf: DegreesOfFreedom = "satterthwaite"
+    anova: SumOfSquares | None = None
+    conf_int: IntervalMethod | None = None
+
+
+def shown(model: LinearMixedModel, extras: Extras) -> str:
+    """The summary, and what else was asked for."""
+    parts = [str(model.summary(extras.ddf))]
+    if extras.anova is not None and len(model.params):
+        section = sections.analysis_of_variance(model.fit, extras.anova, extras.ddf)
+        parts.append(text.render_section(section))
+    if extras.conf_int is not None:
+        found = sections.intervals(model.fit, method=extras.conf_int, ddf=extras.ddf, seed=SEED)
+        parts.append(text.render_section(found))
+    return "\n\n".join(parts)
+
+
+def results(
+    model: LinearMixedModel, extras: Extras | None = None, *, notes: Sequence[str] = ()
+) -> Plain:
+    """Everything that is printed, at full precision; undefined and infinite are None."""
+    extras = extras or Extras()
     report = model.convergence
-    return {
+    out = {
         "formula": model.formula,
         "reml": model.reml,
         "nobs": model.nobs,
@@ -26,8 +66,8 @@ def results(model: LinearMixedModel, *, ddf: DegreesOfFreedom = "satterthwaite")
         "sigma": model.sigma,
         "theta": model.theta.to_dict(),
         "ngroups": model.ngroups,
-        "ddf": ddf,
-        "coefficients": records(model.coef_table(ddf)),
+        "ddf": extras.ddf,
+        "coefficients": records(model.coef_table(extras.ddf)),
         "variance_components": records(model.variance_components),
         "aliased": list(model.aliased),
         "is_singular": model.is_singular,
@@ -38,7 +78,14 @@ def results(model: LinearMixedModel, *, ddf: DegreesOfFreedom = "satterthwaite")
             "n_evaluations": report.n_evaluations,
             "gradient_norm": report.gradient_norm,
         },
+        "notes": list(notes),
     }
+    if extras.anova is not None:
+        out["anova"] = records(model.anova(extras.anova, ddf=extras.ddf))
+    if extras.conf_int is not None:
+        found = model.conf_int(method=extras.conf_int, which="all", ddf=extras.ddf, seed=SEED)
+        out["conf_int"] = records(found)
+    return out
 
 
 def records(table: Any) -> list[Plain]:

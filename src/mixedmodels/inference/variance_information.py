@@ -49,6 +49,8 @@ class VarianceParameters:
     covariance : array (r, r)
         Of the estimates. nan where a parameter is on the boundary, as there is no normal
         approximation, and where the criterion is flat or not convex in it.
+    on_boundary : bool array (r,)
+        Which belong to a covariance that is singular.
     """
 
     groups: tuple[str, ...]
@@ -56,6 +58,7 @@ class VarianceParameters:
     is_correlation: Mask
     estimate: Vector
     covariance: Vector
+    on_boundary: Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,8 @@ def variance_parameters(fit: Fit, scale: VarianceScale) -> VarianceParameters:
     estimate, jacobian = _transformed(fit, parameters, scale)
     facts = information(fit)
     covariance = jacobian @ facts.covariance @ jacobian.T
-    unknown = _not_identified(jacobian, facts) | np.append(_on_boundary(fit, parameters), False)
+    on_boundary = np.append(_on_boundary(fit, parameters), False)
+    unknown = _not_identified(jacobian, facts) | on_boundary
     covariance[unknown, :] = covariance[:, unknown] = np.nan
     groups, labels = group_names(fit.matrices), column_labels(fit.matrices)
     return VarianceParameters(
@@ -116,6 +120,7 @@ def variance_parameters(fit: Fit, scale: VarianceScale) -> VarianceParameters:
         is_correlation=np.array([scale == "sd" and p.i != p.j for p in parameters] + [False]),
         estimate=estimate,
         covariance=covariance,
+        on_boundary=on_boundary,
     )
 
 

@@ -1,6 +1,5 @@
 """The content of a report, free of any output format."""
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,25 +31,3 @@ class Document:
 def as_rows(columns: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
     """Columns of strings turned into rows."""
     return tuple(zip(*columns, strict=True))
-
-
-def one_line(text: str) -> str:
-    """Text without line breaks and without characters that control a terminal or a page.
-
-    Names of columns and levels may hold anything: a line break would end a comment of LaTeX or a
-    row of a table, an escape sequence would colour a terminal, a change of direction would turn
-    the rest of the line around. White space becomes a space, the others are shown as Python
-    writes them.
-    """
-    return text if text.isprintable() else "".join(map(_harmless, text))
-
-
-def _harmless(character: str) -> str:
-    if character.isspace():
-        return " "
-    controls = unicodedata.category(character) in ("Cc", "Cs") or character in TURNS
-    return ascii(character)[1:-1] if controls else character
-
-
-TURNS = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-"""Characters that change the direction of writing."""

@@ -5,7 +5,8 @@ No colour is set: text and lines take the page's own.
 
 from html import escape
 
-from mixedmodels.report.document import Document, Section, one_line
+from mixedmodels.report.document import Document, Section
+from mixedmodels.shortening import visible
 
 TABLE = "border-collapse:collapse;margin:0.4em 0 1em 0;font-variant-numeric:tabular-nums"
 CELL = "padding:0.15em 0.8em;border:0;background:none"
@@ -41,11 +42,11 @@ def render_section(section: Section) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(one_line(text))
+    return escape(visible(text))
 
 
 def _lines(text: str) -> str:
-    return "\n".join(_text(line) for line in text.splitlines())
+    return "\n".join(_text(line) for line in text.split("\n"))
 
 
 def _row(cells: tuple[str, ...], *, n_text: int) -> str:

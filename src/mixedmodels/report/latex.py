@@ -2,7 +2,8 @@
 
 import re
 
-from mixedmodels.report.document import Document, Section, one_line
+from mixedmodels.report.document import Document, Section
+from mixedmodels.shortening import visible
 
 SPECIAL = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
@@ -20,7 +21,7 @@ LIGATURE = re.compile(r"-(?=-)")
 def render(document: Document) -> str:
     """Title and facts as comments, then one table per section."""
     facts = [_comment(f"{name}: {value}") for name, value in document.facts]
-    notes = [_comment(line) for note in document.notes for line in f"Note: {note}".splitlines()]
+    notes = [_comment(line) for note in document.notes for line in f"Note: {note}".split("\n")]
     sections = [render_section(section) for section in document.sections]
     return "\n\n".join(["\n".join([_comment(document.title), *facts, *notes]), *sections])
 
@@ -47,12 +48,12 @@ def render_section(section: Section) -> str:
 
 def escaped(text: str) -> str:
     """Text on one line that LaTeX prints as it is."""
-    apart = LIGATURE.sub("-\0", one_line(text))  # one_line leaves no NUL
+    apart = LIGATURE.sub("-\0", visible(text))  # visible leaves no NUL
     return "".join(SPECIAL.get(character, character) for character in apart).replace("\0", "{}")
 
 
 def _comment(line: str) -> str:
-    return f"% {one_line(line)}"
+    return f"% {visible(line)}"
 
 
 def _row(cells: tuple[str, ...]) -> str:

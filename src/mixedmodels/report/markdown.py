@@ -2,7 +2,8 @@
 
 import re
 
-from mixedmodels.report.document import Document, Section, one_line
+from mixedmodels.report.document import Document, Section
+from mixedmodels.shortening import visible
 
 SPECIAL = {character: f"\\{character}" for character in "\\`*_{}[]#|~$^"} | {
     "<": "&lt;", ">": "&gt;", "&": "&amp;"
@@ -31,7 +32,7 @@ def render_section(section: Section) -> str:
 
 def escaped(text: str) -> str:
     """Text on one line that every reader of Markdown shows as it is."""
-    return "".join(SPECIAL.get(character, character) for character in one_line(text))
+    return "".join(SPECIAL.get(character, character) for character in visible(text))
 
 
 def _row(cells: tuple[str, ...]) -> str:
@@ -39,10 +40,10 @@ def _row(cells: tuple[str, ...]) -> str:
 
 
 def _paragraph(text: str) -> str:
-    return STARTS_A_BLOCK.sub(r"\1\\\2", escaped(text.strip()))
+    return STARTS_A_BLOCK.sub(r"\1\\\2", escaped(text).strip())
 
 
 def _note(note: str) -> str:
     """A quotation whose lines stay lines."""
-    lines = [_paragraph(line) for line in note.splitlines() if line.strip()]
+    lines = list(filter(None, map(_paragraph, note.split("\n"))))
     return "> " + "\\\n> ".join(lines)

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 
-SMALLEST_P = 0.001  # smaller ones are only said to be so: their digits depend on assumptions
+PLAIN_P = 0.001  # down to it p-values have three decimals; smaller ones two digits and a power
+SMALLEST_P = 2e-16  # smaller ones are only said to be so: doubles do not resolve 1 - p
 MOST_DIGITS = 9  # before and after the point together; wider columns turn to significant digits
 
 
@@ -45,5 +46,10 @@ def general(value: float, *, digits: int) -> str:
 
 
 def p_value(value: float) -> str:
-    """A p-value with three decimals, or ``<0.001``; blank if it is not a number."""
-    return f"<{SMALLEST_P}" if value < SMALLEST_P else fixed(value, decimals=3)
+    """A p-value: three decimals, below 0.001 two digits (``8.7e-05``), ``<2e-16`` at the end.
+
+    Blank if it is not a number.
+    """
+    if value < SMALLEST_P:
+        return f"<{SMALLEST_P:.0e}"
+    return f"{value:.1e}" if value < PLAIN_P else fixed(value, decimals=3)

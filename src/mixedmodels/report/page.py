@@ -14,12 +14,9 @@ import numpy as np
 from mixedmodels.diagnostics.checks import Check, check
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.inference.anova import term_tests
-from mixedmodels.inference.icc import icc
-from mixedmodels.inference.intervals import Wanted, wald
-from mixedmodels.inference.r2 import r2
 from mixedmodels.report import numbers
-from mixedmodels.report.document import Document, Section, as_rows
+from mixedmodels.report.document import Document, Section
+from mixedmodels.report.sections import analysis_of_variance, explained_variance, variances
 from mixedmodels.report.summary import summarise
 from mixedmodels.report.words import equation, fixed_terms, in_words, methods_sentence
 from mixedmodels.vocabulary import DegreesOfFreedom
@@ -154,63 +151,12 @@ def _numbers_of(name: str, values: Any) -> tuple[str, ...]:
 def _sections(fit: Fit, ddf: DegreesOfFreedom, document: Document) -> list[Section]:
     summary = {section.heading: section for section in document.sections}
     out = [summary["Fixed effects"]] if "Fixed effects" in summary else []
-    out.append(_variances(fit))
+    out.append(variances(fit))
     if fixed_terms(fit):
-        out.append(_anova(fit, ddf))
-    out.append(_explained(fit))
+        out.append(analysis_of_variance(fit, 3, ddf))
+    out.append(explained_variance(fit))
     out += [section for name, section in summary.items() if name.startswith("Criterion")]
     return out
-
-
-def _variances(fit: Fit) -> Section:
-    found = wald(fit, Wanted(0.95, "variance", "satterthwaite", n=0, seed=None))
-    groups = [group or "" for group in found.groups]
-    columns = [
-        [g if g != before else "" for g, before in zip(groups, ["", *groups], strict=False)],
-        found.terms,
-        *(
-            [numbers.general(float(v), digits=4) for v in values]
-            for values in (found.estimate, found.conf_low, found.conf_high)
-        ),
-    ]
-    return Section(
-        "Random effects: standard deviations and correlations",
-        ("Group", "Term", "Estimate", "95 % low", "high"),
-        as_rows(columns),
-        n_text=2,
-        footnote="Wald intervals, standard deviations on the log scale; blank on a boundary.",
-    )
-
-
-def _anova(fit: Fit, ddf: DegreesOfFreedom) -> Section:
-    tests = term_tests(fit, 3, ddf=ddf)
-    columns = [
-        [row.term for row, _ in tests],
-        [str(test.num_df) for _, test in tests],
-        numbers.column([test.den_df for _, test in tests], digits=3),
-        [numbers.fixed(test.statistic, decimals=3) for _, test in tests],
-        [numbers.p_value(test.p_value) for _, test in tests],
-    ]
-    return Section(
-        "Analysis of variance (type 3)",
-        ("Term", "Num. df", "Den. df", "F", "p"),
-        as_rows(columns),
-        n_text=1,
-        footnote="Each term after all others, over equally weighted levels, whatever the coding.",
-    )
-
-
-def _explained(fit: Fit) -> Section:
-    shares = {f"R² {name}": value for name, value in r2(fit).items()}
-    if fit.matrices.terms:
-        shares |= {f"ICC {name}": value for name, value in icc(fit).items()}
-    values = tuple(numbers.fixed(value, decimals=3) for value in shares.values())
-    return Section(
-        "Explained variance",
-        tuple(shares),
-        (values,),
-        footnote="Nakagawa & Schielzeth (2013), Johnson (2014).",
-    )
 
 
 def _check(row: Check) -> dict[str, str]:

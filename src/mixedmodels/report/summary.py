@@ -13,8 +13,10 @@ from mixedmodels.fit.labels import column_labels, group_names
 from mixedmodels.fit.notices import dropped_text
 from mixedmodels.fit.variance_components import term_covariances
 from mixedmodels.inference.coefficients import coefficient_tests
+from mixedmodels.inference.variance_intervals import variance_intervals
 from mixedmodels.report import html, latex, markdown, numbers, text
 from mixedmodels.report.document import Document, Section, as_rows
+from mixedmodels.report.sections import LIMITS, interval_note
 from mixedmodels.vocabulary import DegreesOfFreedom
 
 METHOD: dict[DegreesOfFreedom, str] = {
@@ -137,30 +139,57 @@ def _random_effects(fit: Fit) -> Section:
     names.append(("Residual", ""))
     variances.append(fit.sigma**2)
     correlations.append([])
+    limits = _limits(fit)
     n_corr = max(len(row) for row in correlations)
     padded = [row + [""] * (n_corr - len(row)) for row in correlations]
     columns = [
         *zip(*names, strict=True),
         numbers.column(variances),
         numbers.column([v**0.5 for v in variances]),
+        *limits.columns,
         *([row[j] for row in padded] for j in range(n_corr)),
     ]
-    header = ("Group", "Term", "Variance", "Std. dev.", *["Corr."][:n_corr], *[""] * (n_corr - 1))
+    header = ("Group", "Term", "Variance", "Std. dev.", *LIMITS, *["Corr."][:n_corr])
+    padding = ("",) * (n_corr - 1)
     heading = "Random effects" if groups else "Residual"
-    return Section(heading, header, as_rows(columns), n_text=2)
+    return Section(heading, header + padding, as_rows(columns), n_text=2, footnote=limits.note)
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """Limits of the standard deviations as finished columns, and how they were found."""
+
+    columns: tuple[list[str], list[str]]
+    note: str
+
+
+def _limits(fit: Fit) -> _Limits:
+    found = variance_intervals(fit, correlations=False)
+    sds = ~found.is_correlation
+    low, high = found.intervals.conf_low[sds], found.intervals.conf_high[sds]
+    cells = numbers.column([*low, *high], yardstick=found.intervals.estimate[sds].tolist())
+    return _Limits(
+        (cells[: len(low)], cells[len(low) :]),
+        interval_note(profiled=found.is_profiled.any(), missing=np.isnan(low).any()),
+    )
 
 
 def _fixed_effects(fit: Fit, ddf: DegreesOfFreedom) -> Section:
     tests = coefficient_tests(fit, ddf)
     errors = tests.std_error.tolist()
-    cells = numbers.column([*tests.estimate.tolist(), *errors], yardstick=errors)
+    limits = (*tests.conf_low, *tests.conf_high)
+    cells = numbers.column([*tests.estimate.tolist(), *errors, *limits], yardstick=errors)
+    p = len(errors)
+    estimates, std_errors, low, high = (cells[j : j + p] for j in range(0, 4 * p, p))
     columns: dict[str, Sequence[str]] = {
         "Term": fit.matrices.x_names,
-        "Estimate": cells[: len(errors)],
-        "Std. error": cells[len(errors) :],
+        "Estimate": estimates,
+        "Std. error": std_errors,
         "df": numbers.column(tests.df.tolist(), digits=3),
         "z" if ddf == "normal" else "t": [numbers.fixed(t, decimals=3) for t in tests.statistic],
         "p": [numbers.p_value(p) for p in tests.p_value],
+        LIMITS[0]: low,
+        LIMITS[1]: high,
     }
     if ddf == "normal":
         del columns["df"]

@@ -4,9 +4,10 @@ Bates & Watts (1988), Nonlinear Regression Analysis and Its Applications, sectio
 Venzon & Moolgavkar (1988), Applied Statistics 37, 87-94, for the intervals.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import TypeVar, get_args
 
 import numpy as np
@@ -146,8 +147,12 @@ def profile(fit: Fit, *, which: Which = "all") -> Profile:
     return Profile(fit, which, tuple(curves))
 
 
-def profile_intervals(fit: Fit, *, level: float = 0.95, which: Which = "all") -> Intervals:
+def profile_intervals(
+    fit: Fit, *, level: float = 0.95, which: Which = "all", only: Sequence[bool] | None = None
+) -> Intervals:
     """Where the criterion is the chi-square quantile above its minimum, by root finding.
+
+    With `only`, of some of these parameters.
 
     A limit of 0 for a standard deviation, or of -1 or 1 for a correlation, says that the criterion
     does not rise so far on that side. A correlation with a standard deviation of zero is not
@@ -155,6 +160,7 @@ def profile_intervals(fit: Fit, *, level: float = 0.95, which: Which = "all") ->
     """
     require_probability("level", level)
     best, parameters = _prepared(fit, which)
+    parameters = parameters if only is None else list(compress(parameters, only))
     z = float(special.ndtri(0.5 + level / 2))
 
     def limits(parameter: _Parameter) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """`LinearMixedModel`: the user's object, a façade of one-line methods over one `Fit`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ from mixedmodels.inference.variance_information import cov_variance
 from mixedmodels.plots import Plots
 from mixedmodels.plots.bootstrapped import BootstrappedModel
 from mixedmodels.plots.profiled import ProfiledModel
+from mixedmodels.prediction.parameters import Correlations, Deviations
 from mixedmodels.prediction.predict import predict
 from mixedmodels.prediction.simulate import simulate
 from mixedmodels.prediction.streams import Seed
@@ -471,13 +472,21 @@ class LinearMixedModel:
         re: SimulatedEffects = "new",
         effects: Shape = "normal",
         residuals: Shape = "normal",
+        newdata: object = None,
+        fixed: Mapping[str, float] | None = None,
+        sd: Deviations | None = None,
+        corr: Correlations | None = None,
+        sigma: float | None = None,
+        theta: ArrayLike | None = None,
     ) -> NDArray[np.float64]:
-        """Responses drawn from the model at its estimates.
+        """Responses drawn from the model, at its estimates or other parameters.
+
+        Without a fit, `mixedmodels.planning.plan` makes a model of parameters alone.
 
         Parameters
         ----------
         n : int
-            Number of replicates, the columns of the array (nobs, n).
+            Number of replicates, the columns of the array (rows, n).
         seed : int or Generator, optional
             Replicate i is the same for one seed whatever `n` is.
         re : {"new", "fitted"}
@@ -485,6 +494,32 @@ class LinearMixedModel:
         effects, residuals : {"normal", "t", "skewed"}
             Shapes, all of mean 0 and the fit's variance: normal, Student's t with 5 degrees of
             freedom, or a gamma of skewness 1.
+        newdata : frame, optional
+            Rows to draw for, with the columns that the formula uses but the response, and those of
+            weights and offset; by default the rows used. Its levels of the groups are its own; with
+            ``re="fitted"`` they must be the fit's. A row with a missing value gets nan.
+        fixed : mapping, optional
+            Fixed effects by the names of the coefficients; those not named are as estimated.
+        sd : mapping, optional
+            Standard deviations of random effects, in the units of the response, by group and
+            column: ``{"Subject": {"Days": 3}}``. Those not named are as estimated.
+        corr : mapping, optional
+            Correlations by group: one number for all pairs, numbers by pairs, or the matrix.
+        sigma : float, optional
+            Residual standard deviation of a row of weight 1; `sd` does not change with it.
+        theta : array, optional
+            In place of `sd` and `corr`, the relative covariance parameters, in the order of
+            `model.theta`; they are multiples of sigma.
+
+        Returns
+        -------
+        array (rows, n)
+            Of the rows used, in their order, or of those of `newdata`.
+
+        Raises
+        ------
+        DataError
+            If an option, name or parameter is not possible, or new data lack what the model needs.
 
         Examples
         --------
@@ -492,8 +527,25 @@ class LinearMixedModel:
         >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
         >>> model.simulate(1000, seed=1).shape
         (180, 1000)
+        >>> new = {"Days": [0, 1, 0, 1], "Subject": ["a", "a", "b", "b"]}
+        >>> y = model.simulate(500, seed=1, newdata=new, fixed={"Days": 50}, sigma=1)
+        >>> y.shape, bool(45 < (y[1] - y[0]).mean() < 55)
+        ((4, 500), True)
         """
-        return simulate(self.fit, n, seed=seed, re=re, effects=effects, residuals=residuals)
+        return simulate(
+            self.fit,
+            n,
+            seed=seed,
+            re=re,
+            effects=effects,
+            residuals=residuals,
+            newdata=newdata,
+            fixed=fixed,
+            sd=sd,
+            corr=corr,
+            sigma=sigma,
+            theta=theta,
+        )
 
     def anova(self, type: SumOfSquares = 3, *, ddf: DegreesOfFreedom = "satterthwaite") -> object:
         """Joint F tests of the terms of the fixed part.

@@ -97,3 +97,79 @@ def test_streams_do_not_overlap_at_their_beginnings():
 def test_bad_options(model, arguments, message):
     with pytest.raises(DataError, match=message):
         model.simulate(**arguments)
+
+
+def test_the_rows_of_the_fit_as_new_data_give_the_same(model):
+    m = model.fit.matrices
+    data = {"x": m.X[:, 1], "g": m.groupings[0].codes, "h": m.groupings[1].codes}
+    data |= {"w": m.weights, "o": m.offset}
+    for re in ("new", "fitted"):
+        alone = model.simulate(3, seed=6, re=re)
+        assert model.simulate(3, seed=6, re=re, newdata=data) == pytest.approx(alone, abs=1e-12)
+
+
+def test_new_rows_have_the_moments_of_the_model():
+    fit = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+    new = {"Days": [0, 3, 3, np.nan, 5], "Subject": ["a", "a", "b", "b", None]}
+    fixed, sd, corr = {"Days": 4.0}, {"Subject": {"Intercept": 2.0, "Days": 0.5}}, {"Subject": -0.4}
+    y = fit.simulate(REPLICATES, seed=7, newdata=new, fixed=fixed, sd=sd, corr=corr, sigma=1.5)
+    assert np.isnan(y[3:]).all()
+    y = y[:3]
+    start = fit.params["Intercept"]
+    Z = np.array([[1, 0], [1, 3], [1, 3]])
+    cov = np.array([[4, -0.4], [-0.4, 0.25]])
+    V = Z @ cov @ Z.T * np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]]) + 1.5**2 * np.eye(3)
+    spread = SPREAD * np.sqrt(np.diag(V) / REPLICATES)
+    assert (np.abs(y.mean(axis=1) - [start, start + 12, start + 12]) < spread).all()
+    scale = np.sqrt(np.outer(np.diag(V), np.diag(V)))
+    assert np.abs((np.cov(y) - V) / scale).max() < SPREAD * (2 / REPLICATES) ** 0.5
+
+
+def test_parameters_that_are_not_named_are_as_estimated(model):
+    estimates = {
+        "fixed": model.params.to_dict(),
+        "sd": {"g": {"x": float(np.sqrt(model.cov_re["g"].iloc[1, 1]))}},
+        "sigma": float(model.sigma),
+    }
+    alone = model.simulate(2, seed=8)
+    for name, value in estimates.items():
+        # the root of a singular covariance has half the digits
+        assert model.simulate(2, seed=8, **{name: value}) == pytest.approx(alone, abs=1e-6)
+    theta = model.theta.to_numpy()
+    assert model.simulate(2, seed=8, theta=theta) == pytest.approx(alone, abs=1e-9)
+    # theta is relative to sigma, sd is not
+    doubled = model.simulate(2, seed=8, theta=theta, sigma=2 * model.sigma)
+    mean = model.predict(re="none").to_numpy()[:, None]
+    assert doubled - mean == pytest.approx(2 * (alone - mean), abs=1e-9)
+    noisier = model.simulate(2, seed=8, sigma=2 * model.sigma)
+    quiet = model.simulate(2, seed=8, theta=theta / 1e6, sigma=1e6 * model.sigma) - mean
+    assert np.abs(quiet).max() > 1e5
+    assert not np.allclose(noisier, doubled)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"fixed": {"z": 1}}, "coefficient 'z'"),
+        ({"fixed": [1, 2]}, "has no names"),
+        ({"fixed": {"x": "big"}}, "is 'big'"),
+        ({"sd": 3}, "has no names"),
+        ({"sd": {"g": {"z": 1}}}, "column 'z'"),
+        ({"sd": {"g": {"x": -1}}}, "cannot be negative"),
+        ({"corr": {"g": 1.5}}, "impossible"),
+        ({"corr": {"g": {"x": 0.5}}}, "has the key 'x'"),
+        ({"corr": {"g": [[1, "x"], [2, 3]]}}, "corr of g is"),
+        ({"sigma": 0}, "no residual sd"),
+        ({"sigma": "1"}, "finite number"),
+        ({"theta": [1]}, "give 4 finite numbers"),
+        ({"theta": "x"}, "give 4 finite numbers"),
+        ({"theta": [1, 0, 1, 1], "sd": {"h": 1}}, "given twice"),
+        ({"re": "fitted", "sd": {"h": 1}}, "keeps the random effects"),
+        ({"newdata": {"x": [1]}}, "g"),
+        ({"newdata": {"x": [1], "g": [1], "h": [1], "o": [0]}}, "column 'w'"),
+        ({"newdata": {"x": [1], "g": [99], "h": [1], "o": [0], "w": [1]}, "re": "fitted"}, "of g"),
+    ],
+)
+def test_parameters_that_cannot_be(model, arguments, message):
+    with pytest.raises(DataError, match=message):
+        model.simulate(1, **arguments)

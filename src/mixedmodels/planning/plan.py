@@ -19,7 +19,7 @@ from mixedmodels.fit.request import Request
 from mixedmodels.formula import parse
 from mixedmodels.options import require_count, require_option
 from mixedmodels.planning.layout import Design
-from mixedmodels.planning.parameters import (
+from mixedmodels.prediction.parameters import (
     Correlations,
     Deviations,
     covariance_roots,

@@ -1,20 +1,51 @@
 """Responses drawn from a model: from a fit, or from parameters that somebody planned."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels.engine.batch import Draws, draw
+from mixedmodels.engine.templates import templates
+from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.fitted import fitted_array, marginal_mean
+from mixedmodels.fit.fitted import add_random_effects, marginal_mean
+from mixedmodels.fit.variance_components import term_covariances
 from mixedmodels.options import require_count, require_option
+from mixedmodels.prediction.new_design import new_design
+from mixedmodels.prediction.parameters import (
+    Correlations,
+    Deviations,
+    covariance_roots,
+    finite,
+    fixed_effects,
+)
 from mixedmodels.prediction.predict import term_templates
 from mixedmodels.prediction.streams import Key, Seed, key_of
 from mixedmodels.vocabulary import Shape, SimulatedEffects
 
 Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What responses are drawn from.
+
+    Attributes
+    ----------
+    beta : array (p,)
+        Fixed effects.
+    roots : tuple of (q_k, q_k) arrays
+        sigma T_k of every term.
+    sigma : float
+        Residual standard deviation of a row of weight 1.
+    """
+
+    beta: Vector
+    roots: tuple[Vector, ...]
+    sigma: float
 
 
 def simulate(
@@ -25,47 +56,92 @@ def simulate(
     re: SimulatedEffects = "new",
     effects: Shape = "normal",
     residuals: Shape = "normal",
+    newdata: object = None,
+    fixed: Mapping[str, float] | None = None,
+    sd: Deviations | None = None,
+    corr: Correlations | None = None,
+    sigma: float | None = None,
+    theta: ArrayLike | None = None,
 ) -> Vector:
-    """Responses drawn from a fitted model.
-
-    Parameters
-    ----------
-    fit : Fit
-        The fitted model, whose estimates are taken as the truth.
-    n : int
-        Number of replicates.
-    seed : int or Generator, optional
-        Replicate i is the same for one seed whatever `n` is.
-    re : {"new", "fitted"}
-        Draw random effects for every replicate, as in new samples of the groups (the default,
-        which the parametric bootstrap needs), or keep the conditional modes.
-    effects, residuals : {"normal", "t", "skewed"}
-        Shapes, all of mean 0 and the fit's variance: normal; Student's t with 5 degrees of
-        freedom; or a gamma of skewness 1.
-
-    Returns
-    -------
-    array (nobs, n)
-        Rows are those that the fit used, in their order.
+    """Responses drawn from a fitted model; see `LinearMixedModel.simulate`.
 
     Raises
     ------
     DataError
-        If `n` is not a positive whole number, or an option is not known.
+        If `n` is not a positive whole number, an option is not known, a parameter has no such
+        name or is not possible, or new data lack a column that the model needs.
     """
     require_count("n", n)
     require_option("effects", effects, get_args(Shape))
     require_option("residuals", residuals, get_args(Shape))
     require_option("re", re, get_args(SimulatedEffects))
+    if re == "fitted" and any(given is not None for given in (sd, corr, theta)):
+        raise DataError(
+            're = "fitted" keeps the random effects of the fit, for which sd, corr and theta say '
+            'nothing.\nDo:   draw new ones from them with re="new", or leave them out.'
+        )
+    truth = truth_of(fit, fixed=fixed, sd=sd, corr=corr, sigma=sigma, theta=theta)
+    modes = fit.b if re == "fitted" else ()
+    rows = None if newdata is None else new_design(fit, newdata, seen=re == "fitted")
+    m = fit.matrices if rows is None else rows.matrices
+    mean = marginal_mean(m.X, truth.beta, m.offset)
+    for term, b in zip(m.terms, modes, strict=False):
+        add_random_effects(mean, m.groupings[term.group].codes, term.Z, b)
     draws = Draws(
-        mean=fitted_array(fit) if re == "fitted" else population_mean(fit),
-        roots=() if re == "fitted" else scaled(term_templates(fit), fit.sigma),
-        sigma=fit.sigma,
+        mean=mean,
+        roots=() if re == "fitted" else truth.roots,
+        sigma=truth.sigma,
         key=key_of(seed),
         effects=effects,
         residuals=residuals,
     )
-    return draw(fit.matrices, draws, 0, n)
+    y = draw(m, draws, 0, n)
+    return y if rows is None else rows.spread(y)
+
+
+def truth_of(
+    fit: Fit,
+    *,
+    fixed: Mapping[str, float] | None,
+    sd: Deviations | None,
+    corr: Correlations | None,
+    sigma: float | None,
+    theta: ArrayLike | None,
+) -> Truth:
+    """The estimates, but for what is given."""
+    if theta is not None and (sd is not None or corr is not None):
+        raise DataError(
+            "The covariances are given twice, as theta and as sd or corr.\n"
+            "Do:   give theta, relative to sigma, or sd and corr, in the units of the response."
+        )
+    scale = fit.sigma if sigma is None else finite("sigma", sigma)
+    if not scale > 0:
+        raise DataError(f"sigma = {sigma!r} is no residual sd.\nDo:   give a positive number.")
+    names = fit.matrices.x_names
+    beta = fit.beta if fixed is None else fixed_effects(fixed, names, estimated=fit.beta)
+    if theta is not None:
+        roots = scaled(_templates(fit, theta), scale)
+    elif sd is None and corr is None:
+        roots = scaled(term_templates(fit), fit.sigma)
+    else:
+        known = term_covariances(fit)
+        roots = covariance_roots(fit.matrices, sd or {}, corr or {}, estimated=known)
+    return Truth(beta, roots, scale)
+
+
+def _templates(fit: Fit, theta: ArrayLike) -> tuple[Vector, ...]:
+    try:
+        values = np.asarray(theta, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.empty(0)
+    m = fit.problem.n_theta
+    if values.shape != (m,) or not np.isfinite(values).all():
+        raise DataError(
+            f"theta = {theta!r} is not what the model has.\n"
+            f"Do:   give {m} finite numbers in the order of model.theta."
+        )
+    sizes = [len(term.names) for term in fit.matrices.terms]
+    return templates(values, fit.problem.theta_index, sizes)
 
 
 def draws_of(fit: Fit, key: Key) -> Draws:

@@ -5,9 +5,10 @@ from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import linalg
 
 from mixedmodels.design import ModelMatrices
-from mixedmodels.engine.templates import lower_root
+from mixedmodels.engine.templates import correlation, lower_root
 from mixedmodels.errors import DataError
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
 
@@ -23,19 +24,37 @@ NEGATIVE = 1e-9
 """Most negative eigenvalue of a correlation matrix that is taken for rounding."""
 
 
-def fixed_effects(given: Mapping[str, float], names: Sequence[str]) -> Vector:
-    """Beta (p,) in the order of `names`; those not given are zero."""
+def fixed_effects(
+    given: Mapping[str, float], names: Sequence[str], *, estimated: Vector | None = None
+) -> Vector:
+    """Beta (p,) in the order of `names`; those not given are zero, or as estimated."""
+    _require_mapping("fixed", given, '{"x": 0.3}')
     _require_names("fixed", given, names, "coefficient")
-    return np.array([finite(f"fixed[{name!r}]", given.get(name, 0.0)) for name in names])
+    rest = np.zeros(len(names)) if estimated is None else estimated
+    return np.array(
+        [
+            finite(f"fixed[{name!r}]", given.get(name, float(value)))
+            for name, value in zip(names, rest, strict=True)
+        ]
+    )
 
 
 def covariance_roots(
-    matrices: ModelMatrices, deviations: Deviations, correlations: Correlations
+    matrices: ModelMatrices,
+    deviations: Deviations,
+    correlations: Correlations,
+    *,
+    estimated: Sequence[Vector] | None = None,
 ) -> tuple[Vector, ...]:
-    """Lower-triangular roots of Sigma_k of every term, formula order."""
+    """Lower-triangular roots of Sigma_k of every term, formula order.
+
+    Standard deviations must all be given, and correlations that are not are zero; unless there are
+    estimates of Sigma_k, which then hold for all that is not given.
+    """
     groups = group_names(matrices)
-    _require_names("sd", deviations, groups, "group")
-    _require_names("corr", correlations, groups, "group")
+    for what, given in (("sd", deviations), ("corr", correlations)):
+        _require_mapping(what, given, f'{{"{groups[0] if groups else "group"}": 0.5}}')
+        _require_names(what, given, groups, "group")
     labels = column_labels(matrices)
     out: dict[int, Vector] = {}
     for g, group in enumerate(groups):
@@ -48,14 +67,20 @@ def covariance_roots(
             free[start:stop, start:stop] = matrices.terms[k].structure != "diagonal"
             places[k] = slice(start, stop)
             start = stop
-        sd = _deviations(group, names, deviations.get(group, {}))
-        R = _correlation(group, names, correlations.get(group, 0.0), free)
+        known = None if estimated is None else linalg.block_diag(*(estimated[k] for k in terms))
+        sd = _deviations(group, names, deviations.get(group, {}), known)
+        R = _correlation(group, names, correlations.get(group), free, known)
         for k, at in places.items():
             out[k] = lower_root((R * np.outer(sd, sd))[at, at])
     return tuple(out[k] for k in range(len(matrices.terms)))
 
 
-def _deviations(group: str, names: Sequence[str], given: float | Mapping[str, float]) -> Vector:
+def _deviations(
+    group: str,
+    names: Sequence[str],
+    given: float | Mapping[str, float],
+    known: Vector | None,
+) -> Vector:
     if not isinstance(given, Mapping):
         if len(names) > 1:
             raise DataError(
@@ -64,6 +89,8 @@ def _deviations(group: str, names: Sequence[str], given: float | Mapping[str, fl
             )
         given = {names[0]: given}
     _require_names(f"sd of {group}", given, names, "column")
+    if known is not None:
+        given = {**dict(zip(names, np.sqrt(np.diag(known)).tolist(), strict=True)), **given}
     absent = [name for name in names if name not in given]
     if absent:
         raise DataError(
@@ -81,20 +108,23 @@ def _deviations(group: str, names: Sequence[str], given: float | Mapping[str, fl
 def _correlation(
     group: str,
     names: Sequence[str],
-    given: float | Mapping[tuple[str, str], float] | ArrayLike,
+    given: float | Mapping[tuple[str, str], float] | ArrayLike | None,
     free: NDArray[np.bool_],
+    known: Vector | None,
 ) -> Vector:
     q = len(names)
-    R = np.eye(q)
+    R = np.eye(q) if known is None else np.nan_to_num(correlation(known))
+    np.fill_diagonal(R, 1.0)
+    if given is None:
+        return R
     if isinstance(given, Mapping):
         for pair, value in given.items():
-            _require_names(f"corr of {group}", pair, names, "column")
-            i, j = (names.index(name) for name in pair)
+            i, j = _pair(group, pair, names)
             R[i, j] = R[j, i] = finite(f"corr of {pair} in {group}", value)
     elif np.ndim(given) == 0:
         R[free & ~np.eye(q, dtype=np.bool_)] = finite(f"corr of {group}", given)
     else:
-        R = np.array(given, dtype=np.float64)
+        R = _as_matrix(group, given)
         if R.shape != (q, q) or not np.allclose(R, R.T) or not np.allclose(np.diag(R), 1):
             raise DataError(
                 f"corr of {group} must be symmetric, {q} x {q}, with ones on its diagonal, in the "
@@ -102,6 +132,27 @@ def _correlation(
             )
     _check_correlation(group, names, R, free)
     return R
+
+
+def _pair(group: str, pair: object, names: Sequence[str]) -> tuple[int, int]:
+    if not (isinstance(pair, tuple) and len(pair) == 2):
+        raise DataError(
+            f"corr of {group} has the key {pair!r}.\n"
+            f'Do:   name two columns, as {{("{names[0]}", "{names[-1]}"): 0.3}}.'
+        )
+    _require_names(f"corr of {group}", pair, names, "column")
+    i, j = (names.index(name) for name in pair)
+    return i, j
+
+
+def _as_matrix(group: str, given: object) -> Vector:
+    try:
+        return np.array(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(
+            f"corr of {group} is {given!r}.\n"
+            "Do:   give a number for all pairs, numbers by pairs, or a matrix."
+        ) from error
 
 
 def _check_correlation(
@@ -122,6 +173,11 @@ def _check_correlation(
             "Do:   choose correlations between -1 and 1 that can hold together.\n"
             "Why:  some combination of these effects would have a negative variance."
         )
+
+
+def _require_mapping(what: str, given: object, example: str) -> None:
+    if not isinstance(given, Mapping):
+        raise DataError(f"{what} = {given!r} has no names.\nDo:   give a mapping, as {example}.")
 
 
 def _require_names(

@@ -2,8 +2,12 @@
 
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 import mixedmodels as mm
+
+settings.register_profile("project", deadline=None)  # no test asserts a time
+settings.load_profile("project")
 
 
 @pytest.fixture

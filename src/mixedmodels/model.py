@@ -883,7 +883,8 @@ class LinearMixedModel:
         Parameters
         ----------
         y : str or array
-            A column of the data, or one number per row used (or per row of the data).
+            A column of the data, or one number per row used (or per row of the data). A pandas
+            Series goes by its labels.
         """
         return LinearMixedModel(change.refit(self.fit, y))
 

@@ -78,7 +78,7 @@ def test_offset_and_weights_stay(frame):
     model = lmm("y ~ x + (1 | g)", frame, weights=w, offset=off)
     expected = lmm("`other response` ~ x + (1 | g)", frame, weights=w, offset=off)
     assert model.refit("other response").objective == pytest.approx(expected.objective, abs=SAME)
-    assert model.update(reml=False).fit.request.weights is w
+    np.testing.assert_array_equal(model.update(reml=False).fit.matrices.weights, w)
 
 
 @pytest.mark.parametrize(
@@ -176,3 +176,37 @@ def test_a_response_without_residual(frame):
     exact = frame.assign(y=3 + 2 * frame["x"])
     with pytest.raises(DataError, match="exactly"):
         lmm("y ~ x + (1 | g)", exact)
+
+
+CODED = pd.DataFrame(
+    {
+        "g": np.repeat(np.arange(12), 10),
+        "x": np.random.default_rng(29).normal(size=120),
+        "f": np.tile(list("abc"), 40),
+        "k": np.repeat(["u", "v"], 60),
+        "y": np.random.default_rng(30).normal(size=120),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "contrasts"),
+    [
+        (". ~ . - f", {"k": "sum"}),
+        (". ~ . - f - k", None),
+        (". ~ . - f + (1 | f)", {"k": "sum"}),
+        (". ~ . - f + (0 + f || g)", {"k": "sum", "f": "helmert"}),
+        (". ~ x * k + (1 | g)", {"k": "sum"}),
+        (". ~ . - k", {"f": "helmert"}),
+    ],
+)
+def test_contrasts_go_with_their_factor(change, contrasts):
+    model = lmm("y ~ x + f + k + (1 | g)", CODED, contrasts={"f": "helmert", "k": "sum"})
+    changed = model.update(change)
+    expected = lmm(changed.formula, CODED, contrasts=contrasts)
+    pd.testing.assert_series_equal(changed.params, expected.params)
+
+
+def test_contrasts_of_a_column_that_is_not_used_at_first_are_refused():
+    with pytest.raises(DataError, match="'f', which the formula does not use"):
+        lmm("y ~ x + (1 | f)", CODED, contrasts={"f": "sum"})

@@ -136,3 +136,44 @@ def test_new_data_must_have_the_columns(frame, model):
         model.predict(frame.drop(columns="x"))
     with pytest.raises(MixedModelsError, match="c"):
         model.predict(frame.assign(kind="c"))
+
+
+EMPTY = {
+    "pandas": lambda d: d.iloc[:0],
+    "polars": lambda d: pl.from_pandas(d)[:0],
+    "arrow": lambda d: pl.from_pandas(d)[:0].to_arrow(),
+    "without types": lambda d: {name: [] for name in d},
+    "text": lambda d: d.iloc[:0].astype(str),
+}
+
+
+@pytest.mark.parametrize("library", EMPTY)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"re": "none"},
+        {"se": True},
+        {"interval": "prediction"},
+        {"new_levels": "sampled", "seed": 1},
+        {"new_levels": "error"},
+    ],
+)
+@pytest.mark.parametrize(
+    "formula", ["y ~ x + kind + (x | g) + (1 | h)", "y ~ poly(x, 2) * kind + (1 | g:h)"]
+)
+def test_no_rows_have_no_predictions(frame, library, options, formula):
+    predicted = lmm(formula, frame).predict(EMPTY[library](frame), **options)
+    assert len(predicted) == 0
+
+
+def test_rows_without_columns_are_enough_for_an_intercept(frame):
+    model = lmm("y ~ 1 + (1 | g)", frame)
+    predicted = model.predict(pd.DataFrame(index=["a", "b"]), re="none")
+    assert predicted.to_dict() == dict.fromkeys(["a", "b"], model.params["Intercept"])
+
+
+@pytest.mark.parametrize("newdata", [3, "rows", [1, 2], object(), np.zeros(3), None.__class__])
+def test_what_is_no_table_is_refused(model, newdata):
+    with pytest.raises(DataError, match="not a table"):
+        model.predict(newdata)

@@ -8,7 +8,7 @@ from mixedmodels.data import Frame
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit, fit_model
-from mixedmodels.fit.request import Request
+from mixedmodels.fit.request import Request, owned
 from mixedmodels.formula import parse
 from mixedmodels.inference import bootstrap, likelihood_ratio
 from mixedmodels.inference.bootstrap import BootstrapTest
@@ -37,19 +37,21 @@ def lmm(
         over the levels of the group, correlated (``|``) or independent (``||``); ``(1 | a/b)`` is
         ``(1 | a) + (1 | a:b)``. Without a bar, ordinary least squares.
     data : frame
-        pandas, polars (also lazy), pyarrow, anything narwhals takes, or a dict of arrays.
+        pandas, polars (also lazy), pyarrow, anything narwhals takes, or a dict of arrays. The
+        model keeps a copy.
     reml : bool
         Restricted maximum likelihood (the default, since its variances do not shrink with the
         number of fixed effects) or maximum likelihood, which comparing fixed effects by
         likelihood needs.
     weights : str or array, optional
         Precision weights, a column or one number per row: the residual variance of a row is
-        sigma^2 divided by its weight.
+        sigma^2 divided by its weight. A pandas Series goes by its labels.
     offset : str or array, optional
-        A known part of the mean, a column or one number per row.
+        A known part of the mean, a column or one number per row, as `weights`.
     contrasts : mapping, optional
         Coding of categorical columns, as ``{"recipe": "sum"}``, one of ``treatment``, ``sum``,
-        ``helmert``, ``poly``, ``diff``, or a matrix (levels x columns).
+        ``helmert``, ``poly``, ``diff``, or a matrix (levels x columns); rows that
+        have names belong to the levels that they name.
     missing : {"drop", "error"}
         Rows with a missing value in a column that the formula uses are dropped and counted in
         `n_missing`, or are an error.
@@ -92,7 +94,7 @@ def lmm(
         missing=missing,
         control=Control() if control is None else control,
     )
-    return LinearMixedModel(fit_model(request))
+    return LinearMixedModel(fit_model(owned(request)))
 
 
 def compare(*models: LinearMixedModel, names: Sequence[str] | None = None) -> object:

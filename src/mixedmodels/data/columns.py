@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mixedmodels.data.levels import label
+
 Int32 = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
@@ -36,7 +38,7 @@ class Codes:
 
     @property
     def levels(self) -> tuple[str, ...]:
-        """The levels as text, the same for ``1``, ``1.0`` and ``"1"``."""
+        """The levels as text."""
         return tuple(label(value) for value in self.values)
 
     @property
@@ -74,7 +76,9 @@ class Column:
     numbers
         float64, int64 or bool, shape (n,); arbitrary where `missing` is true.
     codes
-        The levels, unused ones included.
+        The levels, unused ones included. Also of numbers that `numbers` cannot hold apart, such as
+        identifiers of twenty digits: with these codes the column is a factor, with `numbers` a
+        covariate.
     missing
         bool, shape (n,), true where the value is missing; None if no value is.
     """
@@ -136,24 +140,40 @@ def encode(column: Column, *, drop_unused: bool = True) -> Codes:
     return _encode_numbers(column.numbers, column.missing)
 
 
-def interaction(*factors: Codes) -> Codes:
+@dataclass(frozen=True, slots=True)
+class Combinations:
+    """The combinations of the levels of some factors that occur, as the levels of one factor.
+
+    Attributes
+    ----------
+    codes
+        int32, shape (n,): index into `members`; -1 where any factor is missing.
+    members
+        int32, shape (levels, factors): per combination the index of each factor's level.
+    parts
+        Per factor, the values that `members` points to.
+    """
+
+    codes: Int32
+    members: Int32
+    parts: tuple[tuple[Any, ...], ...]
+
+
+def interaction(*factors: Codes) -> Combinations:
     """The combinations of levels that occur, ordered by the first factor, then the second, ….
 
-    The levels are labels such as ``"a1:b1"``. A row that misses one level misses all.
+    A row that misses one level misses all. Of one factor they are its own levels.
     """
-    combined = factors[0].without_unused()
-    labels = combined.levels
+    first = factors[0].without_unused()
+    codes, members = first.codes, np.arange(len(first.values), dtype=np.int32)[:, None]
     for factor in factors[1:]:
-        n_levels = len(factor.values)
-        keys = combined.codes.astype(np.int64) * n_levels + factor.codes
-        missing = (combined.codes < 0) | (factor.codes < 0)
+        n_levels = max(len(factor.values), 1)
+        keys = codes.astype(np.int64) * n_levels + factor.codes
+        missing = (codes < 0) | (factor.codes < 0)
         codes, present = renumber(keys, missing if missing.any() else None)
-        first, second = np.divmod(present, n_levels)
-        seconds = factor.levels
-        pairs = zip(first.tolist(), second.tolist(), strict=True)
-        labels = tuple(f"{labels[i]}:{seconds[j]}" for i, j in pairs)
-        combined = Codes(codes, labels)
-    return Codes(combined.codes, labels)
+        before, own = np.divmod(present, n_levels)
+        members = np.column_stack([members[before], own.astype(np.int32)])
+    return Combinations(codes, members, (first.values, *(f.values for f in factors[1:])))
 
 
 def renumber(keys: NDArray[np.int64], missing: Mask | None) -> tuple[Int32, NDArray[np.int64]]:
@@ -202,37 +222,12 @@ def from_dictionary(indices: NDArray[Any], values: Sequence[Any], *, sort: bool)
     return Codes(codes, tuple([values[index] for index in order]))
 
 
-def renumber_levels(values: Sequence[Any], known: Sequence[Any]) -> Int32:
-    """The number of each level of `values` among the levels `known`.
-
-    Levels of one type are compared by value, of different types by their text, so that ``308``
-    in one table is ``"308"`` in another.
-
-    Returns
-    -------
-    array
-        int32, one longer than `values`: -1 for an unknown level, and at the end, so that it can
-        be indexed with codes.
-    """
-    if len({type(value) for value in (*values, *known)}) > 1:
-        values, known = [label(value) for value in values], [label(value) for value in known]
-    numbers = dict(zip(known, range(len(known)), strict=True))
-    return np.array([*(numbers.get(value, -1) for value in values), -1], dtype=np.int32)
-
-
 def as_pandas(column: Column) -> NDArray[Any] | pd.Categorical:
     """The values of all rows as pandas takes them: numbers, or categories in their order."""
     if column.numbers is not None:
         return column.numbers
     codes = encode(column)
     return pd.Categorical.from_codes(codes.codes, categories=pd.Index(codes.values, dtype=object))
-
-
-def label(value: object) -> str:
-    """A level as text; whole floats lose their ``.0`` so that they match integers."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
 
 
 def _encode_numbers(numbers: NDArray[Any], missing: Mask | None) -> Codes:

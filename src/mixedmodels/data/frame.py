@@ -1,9 +1,9 @@
-"""The user's table. Only this file knows that frame libraries exist, through narwhals."""
+"""The user's table, of whatever library narwhals knows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -12,15 +12,16 @@ import pandas as pd
 from narwhals.exceptions import NarwhalsError
 from numpy.typing import NDArray
 
-from mixedmodels.data.columns import Codes, Column, Mask, from_dictionary, renumber
+from mixedmodels.data.alignment import by_row
+from mixedmodels.data.columns import Column
+from mixedmodels.data.reading import is_plain, is_time, of_array, read
 from mixedmodels.errors import DataError
 
 Backend = nw.Implementation
 """The frame library that results go back to."""
 
-_TIMES = (nw.Date, nw.Datetime, nw.Duration, nw.Time)
-
-_FLOAT_OBJECTS = ("floating", "mixed-integer-float", "decimal")
+SMALL = 2**20
+"""Cells of a table up to which a copy of the whole costs little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +47,14 @@ class Frame:
     backend: Backend
 
     @staticmethod
-    def of(data: object) -> Frame:
+    def of(data: object, *, may_be_empty: bool = False) -> Frame:
         """Wrap pandas, polars (also lazy), pyarrow, a mapping of arrays, or what narwhals takes.
 
         Raises
         ------
         DataError
-            If it is no table, has no rows or no columns, or has two columns of one name.
+            If it is no table, has two columns of one name, or has no rows or no columns and may not
+            be empty.
         """
         native = _table_of_mapping(data) if isinstance(data, Mapping) else data
         if isinstance(native, np.ndarray) and native.dtype.names:
@@ -60,7 +62,7 @@ class Frame:
         _check_unique_names(native)
         frame = _wrapped(native)
         columns = tuple(name for name in frame.columns if isinstance(name, str))
-        if not columns or len(frame) == 0:
+        if not may_be_empty and (not columns or len(frame) == 0):
             raise DataError(
                 f"The data have {len(frame)} rows and {len(columns)} columns: nothing to fit.\n"
                 "Do:   pass a table with at least one row; check the filter or join that made it."
@@ -77,9 +79,40 @@ class Frame:
             If its values are neither numbers, booleans, text, categories nor dates.
         """
         native = self._data.to_native()
-        if isinstance(native, pd.DataFrame) and _is_plain(series := native[name]):
-            return Column.of_numbers(name, _widened(series.to_numpy()))
-        return _read(name, self._data[name])
+        if isinstance(native, pd.DataFrame) and is_plain(series := native[name]):
+            return of_array(name, series.to_numpy())
+        return read(name, self._data[name])
+
+    @property
+    def is_small(self) -> bool:
+        """Whether a copy of the whole table costs little."""
+        return self.nrows * len(self.columns) <= SMALL
+
+    def owned(self, columns: Collection[str]) -> Frame:
+        """The same table, out of reach of what the caller does to theirs later.
+
+        `columns` are copied. The others share the caller's memory: one that is renamed, dropped or
+        replaced there stays as it was here, but one that is changed in place, as through a NumPy
+        array that it was made of, may follow.
+        """
+        native = self._data.to_native()
+        is_whole = columns is self.columns
+        if not isinstance(native, pd.DataFrame):
+            data = self._data[np.arange(self.nrows)] if is_whole else self._gathered(columns)
+        elif is_whole and not _has_arrow(native):
+            data = self._data.clone()
+        else:
+            data = nw.from_native(_copied_pandas(native, columns))
+        index = self.index
+        if not isinstance(index, pd.RangeIndex) or index.name is not None:
+            index = index.copy(deep=True)
+        return replace(self, _data=data, index=index)
+
+    def _gathered(self, columns: Collection[str]) -> nw.DataFrame[Any]:
+        """The table with copies of the columns that a NumPy array may share, as text never does."""
+        schema, positions = self._data.schema, np.arange(self.nrows)
+        held = [name for name in columns if schema[name].is_numeric() or is_time(schema[name])]
+        return self._data.with_columns(*(self._data[name][positions] for name in held))
 
     def rows(self, positions: NDArray[np.intp]) -> Frame:
         """A table of some rows, which may repeat, in the order given; its index starts at 0."""
@@ -126,6 +159,21 @@ def _with_nulls(values: Any, backend: Backend) -> Any:
     return cells
 
 
+def _has_arrow(native: pd.DataFrame) -> bool:
+    return any(isinstance(dtype, pd.ArrowDtype) for dtype in native.dtypes.tolist())
+
+
+def _copied_pandas(native: pd.DataFrame, columns: Collection[str]) -> pd.DataFrame:
+    own = native.copy(deep=False)
+    for name in columns:
+        column = native[name]
+        if isinstance(column.dtype, pd.ArrowDtype):  # pandas takes Arrow's memory as immutable
+            own[name] = column.array.take(np.arange(len(native)))
+        else:
+            own[name] = column.copy(deep=True)
+    return own
+
+
 def _table_of_mapping(data: Mapping[Any, Any]) -> pd.DataFrame:
     columns = {str(name): np.ravel(v) if np.ndim(v) == 0 else v for name, v in data.items()}
     sizes = {name: len(values) for name, values in columns.items()}
@@ -135,13 +183,16 @@ def _table_of_mapping(data: Mapping[Any, Any]) -> pd.DataFrame:
             f"The arrays of the data have different lengths ({listed}).\n"
             "Do:   give every column one value per row."
         )
-    wide = [name for name, v in columns.items() if isinstance(v, np.ndarray) and v.ndim > 1]
+    wide = [name for name, v in columns.items() if np.ndim(v) > 1]
     if wide:
         raise DataError(
             f"Column {wide[0]!r} is an array of {np.ndim(columns[wide[0]])} dimensions.\n"
             "Do:   split it into columns with one value per row."
         )
-    return pd.DataFrame(columns)
+    index = next((v.index for v in columns.values() if isinstance(v, pd.Series)), None)
+    if index is not None:
+        columns = {name: by_row(f"column {name!r}", v, index) for name, v in columns.items()}
+    return pd.DataFrame(columns, index=index)
 
 
 def _wrapped(native: object) -> nw.DataFrame[Any]:
@@ -167,138 +218,4 @@ def _check_unique_names(native: object) -> None:
         f"The data have more than one column named {', '.join(map(repr, twice))}.\n"
         "Do:   rename or drop all but one.\n"
         "Why:  the formula could mean any of them."
-    )
-
-
-def _read(name: str, series: nw.Series[Any]) -> Column:
-    dtype = series.dtype
-    if dtype.is_float():
-        return Column.of_numbers(name, series.to_numpy().astype(np.float64, copy=False))
-    if dtype.is_integer():
-        return _read_integers(name, series)
-    if dtype == nw.Boolean:
-        missing = _nulls(series)
-        filled = series if missing is None else series.fill_null(False)
-        return Column.of_numbers(name, filled.to_numpy().astype(np.bool_), missing)
-    if dtype.is_decimal():
-        floats = series.cast(nw.Float64).to_numpy()
-        return Column.of_numbers(name, floats.astype(np.float64))
-    if isinstance(dtype, (nw.Categorical, nw.Enum)):
-        return Column.of_codes(name, _factorise(series, keeps_order=True))
-    if dtype == nw.String or isinstance(dtype, _TIMES):
-        codes = _factorise(series, keeps_order=False)
-        return Column.of_codes(name, codes, is_time=dtype != nw.String)
-    if isinstance(series.to_native(), pd.Series):
-        return _read_objects(name, series.to_native())
-    raise _unreadable(name, str(dtype))
-
-
-def _is_plain(series: pd.Series) -> bool:
-    """Whether a pandas column is a NumPy array of numbers or booleans, the common case."""
-    return isinstance(series.dtype, np.dtype) and series.dtype.kind in "fiub"
-
-
-def _widened(numbers: NDArray[Any]) -> NDArray[Any]:
-    """As float64, int64 or bool; integers beyond int64 become floats."""
-    kind = numbers.dtype.kind
-    if kind == "b":
-        return numbers
-    is_float = kind == "f" or (
-        numbers.dtype == np.uint64 and bool(np.any(numbers > np.iinfo(np.int64).max))
-    )
-    return numbers.astype(np.float64 if is_float else np.int64, copy=False)
-
-
-def _read_integers(name: str, series: nw.Series[Any]) -> Column:
-    missing = _nulls(series)
-    filled = series if missing is None else series.fill_null(0)
-    return Column.of_numbers(name, _widened(filled.to_numpy()), missing)
-
-
-def _nulls(series: nw.Series[Any]) -> Mask | None:
-    if series.null_count() == 0:
-        return None
-    return series.is_null().to_numpy().astype(np.bool_)
-
-
-def _factorise(series: nw.Series[Any], *, keeps_order: bool) -> Codes:
-    """Codes and levels with the library's own dictionary encoding."""
-    native: Any = series.to_native()
-    if isinstance(native, pd.Series):
-        if isinstance(native.dtype, pd.ArrowDtype):
-            return _factorise_arrow(native.array.__arrow_array__(), keeps_order=keeps_order)
-        return _factorise_pandas(native)
-    if series.implementation.is_polars():
-        return _factorise_polars(series)
-    if series.implementation.is_pyarrow():
-        return _factorise_arrow(native, keeps_order=keeps_order)
-    return _factorise_pandas(pd.Series(series.to_pandas()))
-
-
-def _factorise_pandas(series: pd.Series) -> Codes:
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        categories = tuple(series.cat.categories.tolist())
-        return Codes(series.cat.codes.to_numpy().astype(np.int32), categories)
-    codes, values = pd.factorize(series, sort=True)
-    return Codes(codes.astype(np.int32), tuple(values.tolist()))
-
-
-def _factorise_polars(series: nw.Series[Any]) -> Codes:
-    """Through the physical integers.
-
-    Enum has an order of levels. Categorical has none of its own, only the order in which the
-    process first met the strings, so its levels are sorted like text.
-    """
-    coded = series.cast(nw.Categorical()) if series.dtype == nw.String else series
-    distinct = coded.drop_nulls().unique()
-    codes, _ = renumber(_physical(coded), _nulls(coded))
-    order, _ = renumber(_physical(distinct), None)
-    values = distinct.to_list()
-    levels = [values[index] for index in np.argsort(order)]
-    return from_dictionary(codes, levels, sort=not isinstance(series.dtype, nw.Enum))
-
-
-def _physical(series: nw.Series[Any]) -> NDArray[np.int64]:
-    native: Any = series.to_native()
-    physical: NDArray[Any] = native.to_physical().fill_null(0).to_numpy()
-    return physical.astype(np.int64)
-
-
-def _factorise_arrow(array: Any, *, keeps_order: bool) -> Codes:
-    encoded = array if keeps_order else array.dictionary_encode()
-    one = encoded.unify_dictionaries().combine_chunks()
-    parts = getattr(one, "chunks", [one])
-    indices = np.concatenate([_arrow_indices(part) for part in parts])
-    return from_dictionary(indices, parts[0].dictionary.to_pylist(), sort=not keeps_order)
-
-
-def _arrow_indices(array: Any) -> NDArray[np.int32]:
-    """Indices of one dictionary array, -1 for null; they may be stored unsigned."""
-    indices: NDArray[np.int32] = array.indices.fill_null(0).to_numpy().astype(np.int32)
-    if array.null_count:
-        indices[array.is_null().to_numpy(zero_copy_only=False)] = -1
-    return indices
-
-
-def _read_objects(name: str, series: pd.Series) -> Column:
-    """A pandas column of Python objects: what they are decides."""
-    kind = pd.api.types.infer_dtype(series, skipna=True)
-    missing = series.isna().to_numpy()
-    if kind == "boolean":
-        return Column.of_numbers(name, series.where(~missing, False).to_numpy(np.bool_), missing)
-    if kind == "integer":
-        return Column.of_numbers(name, series.where(~missing, 0).to_numpy(np.int64), missing)
-    if kind in _FLOAT_OBJECTS:
-        return Column.of_numbers(name, series.to_numpy(np.float64, na_value=np.nan))
-    if kind == "empty":
-        return Column.of_numbers(name, np.full(len(series), np.nan))
-    if kind in ("string", "date", "datetime", "timedelta", "time", "period"):
-        return Column.of_codes(name, _factorise_pandas(series), is_time=kind != "string")
-    raise _unreadable(name, f"objects ({kind})")
-
-
-def _unreadable(name: str, what: str) -> DataError:
-    return DataError(
-        f"Column {name!r} holds {what}, which is neither numbers, text, categories nor dates.\n"
-        "Do:   convert it to one of these types before the fit."
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
-from mixedmodels.data import Column, Frame
+from mixedmodels.data import Column, Frame, by_row, read_values
 from mixedmodels.design.matrices import Vector
 from mixedmodels.design.names import near_matches
 from mixedmodels.errors import DataError
@@ -14,12 +15,13 @@ from mixedmodels.errors import DataError
 def read_argument(what: str, value: str | ArrayLike | None, frame: Frame) -> Column | None:
     """The argument named `what` as a float column of the length of the data.
 
-    Arrays and Series are taken by position, whatever their index.
+    A pandas Series goes by its labels to the rows that have them; arrays go by position.
 
     Raises
     ------
     DataError
-        If the column does not exist, is not numeric, or the array has another length.
+        If the column does not exist, is not numeric, the array has another length, or the labels
+        are not those of the data.
     """
     if value is None:
         return None
@@ -31,7 +33,26 @@ def read_argument(what: str, value: str | ArrayLike | None, frame: Frame) -> Col
         if column.numbers is None:
             raise DataError(f"{what}={value!r}: the column is not numeric.\nDo:   convert it.")
         return Column.of_numbers(value, column.numbers.astype(np.float64), column.missing)
-    return Column.of_numbers(what, _read_array(what, value, frame.nrows))
+    return _read_values(what, by_row(what, value, frame.index), frame.nrows)
+
+
+def owned_argument(what: str, value: str | ArrayLike | None) -> str | Vector | pd.Series | None:
+    """The argument, an array as a copy that the caller cannot change; a Series keeps its labels.
+
+    Raises
+    ------
+    DataError
+        If it is neither text nor numbers.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    column = _column_of(what, value)
+    numbers = np.array(column.numbers, dtype=np.float64)
+    if column.missing is not None:
+        numbers[column.missing] = np.nan
+    if isinstance(value, pd.Series):
+        return pd.Series(numbers, index=value.index.copy(deep=True))
+    return numbers
 
 
 def checked_weights(column: Column) -> Vector:
@@ -77,17 +98,29 @@ def checked_offset(column: Column) -> Vector:
     return offset
 
 
-def _read_array(what: str, value: ArrayLike, nrows: int) -> Vector:
-    try:
-        array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+def _read_values(what: str, value: ArrayLike, nrows: int) -> Column:
+    column = _column_of(what, value)
+    numbers = np.asarray(column.numbers, dtype=np.float64)
+    if numbers.shape != (nrows,):
         raise DataError(
-            f"{what} is neither the name of a column nor an array of numbers.\n"
-            "Do:   pass a column name, or one number per row of the data."
-        ) from error
-    if array.shape != (nrows,):
-        raise DataError(
-            f"{what} has shape {array.shape}, but the data have {nrows} rows.\n"
+            f"{what} has shape {numbers.shape}, but the data have {nrows} rows.\n"
             "Do:   pass one number per row, including rows that have missing values."
         )
-    return array
+    return Column.of_numbers(what, numbers, column.missing)
+
+
+def _column_of(what: str, value: ArrayLike) -> Column:
+    try:
+        column = read_values(what, value)
+    except (TypeError, ValueError, DataError) as error:
+        raise _no_numbers(what) from error
+    if column.numbers is None:
+        raise _no_numbers(what)
+    return column
+
+
+def _no_numbers(what: str) -> DataError:
+    return DataError(
+        f"{what} is neither the name of a column nor an array of numbers.\n"
+        "Do:   pass a column name, or one number per row of the data."
+    )

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
 from formulaic import ModelSpec as Recipe
 from numpy.typing import ArrayLike
 
-from mixedmodels.data import Column, Completeness, Frame, completeness
+from mixedmodels.data import (
+    Column,
+    Completeness,
+    Frame,
+    completeness,
+    require_distinct_labels,
+)
 from mixedmodels.design.arguments import checked_offset, checked_weights, read_argument
 from mixedmodels.design.checks import check_response, check_sizes, check_term
 from mixedmodels.design.contrasts import codings
@@ -67,6 +74,7 @@ class Parts:
     response: Response
     fixed: Expansion
     groupings: Sequence[Grouping]
+    level_maps: Sequence[LevelMap]
     random: Sequence[Expansion]
 
 
@@ -115,16 +123,33 @@ def build(
     roles = _roles(formula, frame.columns)
     data = _read(roles, frame, weights=weights, offset=offset, missing=missing)
     covariates = _covariates(roles, data, contrasts)
+    groupings, level_maps = groupings_of(formula.random, data.columns)
     parts = Parts(
         response=_response(formula, roles, data),
         fixed=expand(_recipe(formula.fixed, formula, frame), covariates),
-        groupings=groupings_of(formula.random, data.columns),
+        groupings=groupings,
+        level_maps=level_maps,
         random=[_expand_term(term, formula, frame, covariates) for term in formula.random],
     )
+    for what, expansion in zip(
+        ("The fixed part", *formula.random), (parts.fixed, *parts.random), strict=True
+    ):
+        _require_different_names(expansion, str(what))
     spec = _specification(formula, roles, covariates, parts)
     matrices = _matrices(spec, frame, data, parts)
     _check(spec, matrices, parts)
     return spec, matrices
+
+
+def _require_different_names(expansion: Expansion, what: str) -> None:
+    twice = [name for name, count in Counter(expansion.names).items() if count > 1]
+    if twice:
+        raise DataError(
+            f"{what} has two columns called {twice[0]!r}.\n"
+            "Do:   rename the column of the data, or leave out the term, that makes one of them.\n"
+            "Why:  results are found by these names; 'Intercept' is the constant, and f[T.b] level "
+            "b of f."
+        )
 
 
 def _specification(
@@ -140,7 +165,7 @@ def _specification(
             TermSpec(term, group_index[term.name], expansion.recipe)
             for term, expansion in zip(formula.random, parts.random, strict=True)
         ),
-        level_maps=tuple(LevelMap(g.name, g.columns, g.levels) for g in parts.groupings),
+        level_maps=tuple(parts.level_maps),
         variables=covariates.summary(),
         codings=covariates.codings,
         response_columns=roles.response,
@@ -230,9 +255,12 @@ def _read(
 
 
 def _covariates(roles: Roles, data: KeptData, contrasts: Contrasts | None) -> Variables:
-    columns = {name: _without_unused(data.columns[name]) for name in roles.covariates}
+    columns = {name: _as_covariate(data.columns[name]) for name in roles.covariates}
     for column in columns.values():
-        if column.codes is not None and len(column.codes.values) < 2:
+        if column.codes is None:
+            continue
+        require_distinct_labels(column.name, column.codes.values)
+        if len(column.codes.values) < 2:
             raise DataError(
                 f"Column {column.name!r} of the fixed part has one level, "
                 f"{column.codes.values[0]!r}.\n"
@@ -242,9 +270,10 @@ def _covariates(roles: Roles, data: KeptData, contrasts: Contrasts | None) -> Va
     return Variables(columns, data.nrows, chosen)
 
 
-def _without_unused(column: Column) -> Column:
-    if column.codes is None:
-        return column
+def _as_covariate(column: Column) -> Column:
+    """A column as formulas see it: numbers, or a factor without unused levels."""
+    if column.numbers is not None or column.codes is None:
+        return replace(column, codes=None)
     return Column.of_codes(
         column.name, column.codes.without_unused(), is_time=column.kind == "time"
     )

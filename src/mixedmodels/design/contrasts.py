@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
-import pandas as pd
 from formulaic.transforms.contrasts import (
     Contrasts as Coding,
 )
@@ -23,6 +22,7 @@ from formulaic.transforms.contrasts import (
 from numpy.typing import ArrayLike
 
 from mixedmodels.data import Codes
+from mixedmodels.design.contrast_tables import read_contrasts
 from mixedmodels.design.names import near_matches
 from mixedmodels.errors import DataError
 from mixedmodels.vocabulary import ContrastName, Contrasts
@@ -66,7 +66,8 @@ def codings(contrasts: Contrasts | None, factors: Mapping[str, Codes | None]) ->
     Parameters
     ----------
     contrasts
-        Column to name of a coding, or to a matrix with one row per level.
+        Column to name of a coding, or to a matrix with one row per level; rows that have names
+        belong to the levels that they name (see `read_contrasts`).
     factors
         The columns that the formula uses outside of groups; None for those that are numeric.
 
@@ -90,11 +91,11 @@ def codings(contrasts: Contrasts | None, factors: Mapping[str, Codes | None]) ->
                 f"Do:   write C({column}, contr.sum) in the formula, or make the column "
                 "categorical."
             )
-        chosen[column] = _coding(column, contrast, len(factor.values))
+        chosen[column] = _coding(column, contrast, factor.values)
     return chosen
 
 
-def _coding(column: str, contrast: ContrastName | ArrayLike, n_levels: int) -> Coding:
+def _coding(column: str, contrast: ContrastName | ArrayLike, levels: Sequence[Any]) -> Coding:
     if isinstance(contrast, str):
         if contrast not in NAMED:
             known = ", ".join(get_args(ContrastName))
@@ -104,12 +105,12 @@ def _coding(column: str, contrast: ContrastName | ArrayLike, n_levels: int) -> C
                 f"Do:   use one of {known}, or a matrix with one row per level."
             )
         return NAMED[contrast]()
-    return _matrix_coding(column, contrast, n_levels)
+    return _matrix_coding(column, contrast, levels)
 
 
-def _matrix_coding(column: str, contrast: ArrayLike, n_levels: int) -> Coding:
-    names = list(contrast.columns) if isinstance(contrast, pd.DataFrame) else None
-    matrix = np.asarray(contrast)
+def _matrix_coding(column: str, contrast: ArrayLike, levels: Sequence[Any]) -> Coding:
+    table, n_levels = read_contrasts(column, contrast, levels), len(levels)
+    matrix = table.matrix
     if matrix.dtype.kind not in "fiu" or matrix.ndim != 2 or not np.isfinite(matrix).all():
         raise DataError(
             f"The contrasts of {column!r} are not a matrix of finite numbers.\n"
@@ -123,4 +124,4 @@ def _matrix_coding(column: str, contrast: ArrayLike, n_levels: int) -> Coding:
             f"Do:   give one row for each of the {n_levels} levels and at most {n_levels - 1} "
             "columns, independent of each other and of a constant."
         )
-    return CustomContrasts(matrix.astype(np.float64), names)
+    return CustomContrasts(matrix.astype(np.float64), table.names)

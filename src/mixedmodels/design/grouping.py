@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mixedmodels.data import Codes, Column, encode, interaction, renumber_levels
+import numpy as np
+from numpy.typing import NDArray
+
+from mixedmodels.data import (
+    Codes,
+    Column,
+    encode,
+    interaction,
+    joined_labels,
+    label,
+    match_levels,
+    require_distinct_labels,
+)
 from mixedmodels.design.matrices import Grouping, Int32
 from mixedmodels.errors import DataError
 from mixedmodels.formula import RandomTerm
 
+Int64 = NDArray[np.int64]
+
+RESIDUAL = "Residual"
+"""What tables of variances call the residual."""
+
 
 @dataclass(frozen=True, slots=True)
 class LevelMap:
-    """How a fit numbers the levels of a grouping factor.
+    """How a fit numbers the levels of a grouping factor: by values, never by labels.
 
     Attributes
     ----------
@@ -22,52 +39,106 @@ class LevelMap:
         Name of the grouping factor.
     columns
         The columns it is made of.
-    levels
-        The levels in the order of their codes.
+    parts
+        Per column, its values.
+    members
+        int32, shape (levels, columns), in the order of the codes: which value of each column.
     """
 
     name: str
     columns: tuple[str, ...]
-    levels: tuple[Any, ...]
+    parts: tuple[tuple[Any, ...], ...]
+    members: Int32
+
+    def labels_without(self, outer: Collection[str]) -> tuple[str, ...]:
+        """The levels as text, without the parts that are columns of `outer`."""
+        kept = [j for j, column in enumerate(self.columns) if column not in outer]
+        if not kept:
+            return ("",) * len(self.members)
+        return joined_labels([self._texts(j) for j in kept])
+
+    def levels(self) -> tuple[Any, ...]:
+        """The user's own values for one column, labels such as ``"a1:b1"`` for several."""
+        return self.parts[0] if len(self.columns) == 1 else self.labels_without(())
+
+    def _texts(self, column: int) -> list[str]:
+        texts = [label(value) for value in self.parts[column]]
+        return [texts[member] for member in self.members[:, column].tolist()]
 
 
-def groupings_of(terms: Sequence[RandomTerm], columns: Mapping[str, Column]) -> list[Grouping]:
+def groupings_of(
+    terms: Sequence[RandomTerm], columns: Mapping[str, Column]
+) -> tuple[list[Grouping], list[LevelMap]]:
     """The distinct grouping factors of the terms, in order of first appearance.
 
     Raises
     ------
     DataError
-        If one has a single level.
+        If one has a single level, levels that read the same, or the name of the residual.
     """
     encoded: dict[str, Codes] = {}
     groupings: dict[str, Grouping] = {}
+    level_maps: list[LevelMap] = []
     for term in terms:
         if term.name in groupings:
             continue
+        _check_name(term)
         for name in term.group:
             if name not in encoded:
                 encoded[name] = encode(columns[name])
-        codes = _combined([encoded[name] for name in term.group])
-        _check_levels(term, codes)
-        groupings[term.name] = Grouping(term.name, term.group, codes.codes, codes.values)
-    return list(groupings.values())
+                require_distinct_labels(name, encoded[name].values)
+        found = interaction(*(encoded[name] for name in term.group))
+        level_map = LevelMap(term.name, term.group, found.parts, found.members)
+        grouping = Grouping(term.name, term.group, found.codes, level_map.levels())
+        _check_levels(term, grouping)
+        groupings[term.name] = grouping
+        level_maps.append(level_map)
+    return list(groupings.values()), level_maps
 
 
 def codes_for(level_map: LevelMap, columns: Mapping[str, Column]) -> Int32:
-    """The codes of other data under the numbers of a fit; -1 for new and missing levels."""
-    found = _combined([encode(columns[name]) for name in level_map.columns])
-    return renumber_levels(found.values, level_map.levels)[found.codes]
+    """The codes of other data under the numbers of a fit; -1 for new and missing levels.
+
+    Raises
+    ------
+    DataError
+        If the levels of a column have another type than in the fit and cannot be compared.
+    """
+    codes, members = None, level_map.members[:, 0].astype(np.int64)
+    for j, (name, values) in enumerate(zip(level_map.columns, level_map.parts, strict=True)):
+        found = encode(columns[name])
+        own = match_levels(name, found.values, values)[found.codes].astype(np.int64)
+        if codes is None:
+            codes = own
+            continue
+        keys = members * len(values) + level_map.members[:, j]
+        mine = np.where((codes < 0) | (own < 0), -1, codes * len(values) + own)
+        present = np.unique(keys)
+        members = np.searchsorted(present, keys)
+        codes = _places(mine, present)
+    return np.asarray(codes, dtype=np.int32)
 
 
-def _combined(factors: Sequence[Codes]) -> Codes:
-    return factors[0] if len(factors) == 1 else interaction(*factors)
+def _places(keys: Int64, present: Int64) -> Int64:
+    """Where each key stands in the ascending `present`, -1 where it does not."""
+    places = np.minimum(np.searchsorted(present, keys), len(present) - 1)
+    return np.where(present[places] == keys, places, -1)
 
 
-def _check_levels(term: RandomTerm, codes: Codes) -> None:
-    if len(codes.values) < 2:
+def _check_name(term: RandomTerm) -> None:
+    if term.name == RESIDUAL:
+        raise DataError(
+            f"The grouping factor of {term} is called {RESIDUAL!r}.\n"
+            "Do:   rename the column.\n"
+            f"Why:  {RESIDUAL!r} is the residual in every table of variances."
+        )
+
+
+def _check_levels(term: RandomTerm, grouping: Grouping) -> None:
+    if len(grouping.levels) < 2:
         raise DataError(
             f"The grouping factor {term.name!r} of {term} has one level, "
-            f"{codes.values[0]!r}.\n"
+            f"{grouping.levels[0]!r}.\n"
             "Do:   leave the term out, or use data with several levels.\n"
             "Why:  a variance between levels needs at least two of them."
         )

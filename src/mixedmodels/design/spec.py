@@ -10,7 +10,7 @@ import numpy as np
 from formulaic import ModelSpec as Recipe
 from formulaic.transforms.contrasts import Contrasts as Coding
 
-from mixedmodels.data import Codes, Column, Frame, completeness, encode, label, renumber_levels
+from mixedmodels.data import Codes, Column, Frame, completeness, encode, label, match_levels
 from mixedmodels.design.expand import evaluate, expand
 from mixedmodels.design.grouping import LevelMap, codes_for
 from mixedmodels.design.matrices import Mask, Matrix, NewMatrices, NewTerm, Vector
@@ -182,7 +182,7 @@ def _complete(
 
 def _filled(recipe: Recipe, variables: Variables, complete: Mask) -> Matrix:
     """The columns of a recipe, with NaN in the incomplete rows."""
-    if variables.nrows == complete.size:
+    if 0 < variables.nrows == complete.size:
         return expand(recipe, variables).matrix
     matrix = np.full((complete.size, len(recipe.column_names)), np.nan, order="F")
     if variables.nrows:
@@ -204,18 +204,20 @@ def _matched(variable: Variable, column: Column) -> Column:
     """A column of new data in the form that it had in the fit."""
     if variable.kind == "category":
         return _with_levels(variable, column)
+    if column.codes is not None and not column.codes.values:
+        return Column.of_numbers(variable.name, np.full(column.codes.codes.shape, np.nan))
     if column.numbers is None:
         raise DataError(
             f"Column {variable.name!r} was numeric in the fit and is not in these data.\n"
             "Do:   convert it to numbers."
         )
-    return column
+    return replace(column, codes=None)
 
 
 def _with_levels(variable: Variable, column: Column) -> Column:
-    """The column as codes of the levels of the fit, which are matched by their text."""
+    """The column as codes of the levels of the fit."""
     codes = encode(column)
-    renumber = renumber_levels(codes.values, variable.levels)
+    renumber = match_levels(variable.name, codes.values, variable.levels)
     unknown = [label(codes.values[index]) for index in np.flatnonzero(renumber[:-1] < 0)]
     if unknown:
         more = ", …" if len(variable.levels) > _LISTED_LEVELS else ""

@@ -22,7 +22,8 @@ class Control:
         is below this. The criterion is a deviance, so that 1e-8 is far below anything that
         statistics can see, and leaves theta accurate to about four digits or better.
     start : sequence of float, optional
-        Starting value of `theta` (formula order). By default every random-effect column starts
+        Starting value of `theta` (formula order; a Series such as `model.theta` goes by its
+        names). By default every random-effect column starts
         with a standard deviation equal to the residual's.
     on_failure : {"warn", "raise"}
         A search that ends without converging gives a ``ConvergenceWarning`` and a result whose

@@ -6,22 +6,27 @@ from difflib import get_close_matches
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mixedmodels.data import Frame
+from mixedmodels.data import Frame, by_row
+from mixedmodels.design.names import used_columns
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit, fit_model, fit_problem
+from mixedmodels.fit.request import owned
 from mixedmodels.fit.response import checked_response, column_response
+from mixedmodels.formula import Formula
 from mixedmodels.formula import update as update_formula
 from mixedmodels.formula.tokens import quote
+from mixedmodels.vocabulary import Contrasts
 
 
 def refit(fit: Fit, y: str | ArrayLike) -> Fit:
     """The same rows, columns and weights with another response.
 
     `y` is the name of a column of the data, or an array with one number per kept row (or per row
-    of the data, of which the kept ones are taken).
+    of the data, of which the kept ones are taken). A Series goes by its labels.
     """
     if not isinstance(y, str):
-        response = checked_response(y, fit.matrices)
+        aligned = by_row("the new response", y, fit.matrices.index, fit.frame.index)
+        response = checked_response(aligned, fit.matrices)
         whole = np.full(len(fit.matrices.kept), np.nan)
         whole[fit.matrices.kept] = response
         request = replace(fit.request, response=whole)
@@ -39,19 +44,34 @@ def update(
 ) -> Fit:
     """The same request with some parts changed; in `formula`, R's dots stand for the old parts.
 
-    After a refit to an array the new response stays, unless the data or the response of the
+    Contrasts of a factor that the new formula does not use go with it. After a refit to an array
+    the new response stays, unless the data or the response of the
     formula are replaced.
     """
     request = fit.request
     if formula is not None:
         changed = update_formula(request.formula, formula)
         keeps = changed.response == request.formula.response
-        request = replace(request, formula=changed, response=request.response if keeps else None)
+        request = replace(
+            request,
+            formula=changed,
+            response=request.response if keeps else None,
+            contrasts=_still_used(request.contrasts, changed),
+        )
     if reml is not None:
         request = replace(request, reml=reml)
     if data is not None:
-        request = replace(request, frame=Frame.of(data), response=None)
+        request = owned(replace(request, frame=Frame.of(data), response=None))
     return fit_model(request)
+
+
+def _still_used(contrasts: Contrasts | None, formula: Formula) -> Contrasts | None:
+    """The contrasts of columns that are not only in groups: a factor that goes takes its own."""
+    if contrasts is None:
+        return None
+    texts = (formula.fixed, *(term.lhs for term in formula.random))
+    used = {name for text in texts for name in used_columns(text, contrasts)}
+    return {name: contrast for name, contrast in contrasts.items() if name in used}
 
 
 def _require_column(frame: Frame, name: str) -> None:

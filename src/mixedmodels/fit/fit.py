@@ -19,6 +19,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.notices import announce
 from mixedmodels.fit.request import Request
 from mixedmodels.fit.response import checked_response
+from mixedmodels.fit.start import ordered_control
 from mixedmodels.formula import Formula
 
 Vector = NDArray[np.float64]
@@ -34,7 +35,7 @@ class Fit:
     Attributes
     ----------
     request : Request
-        What was asked for.
+        What was asked for, but for the start of the search: a later fit may have another theta.
     spec : ModelSpec
         The recipe of the columns, for new data.
     problem : Problem
@@ -106,10 +107,10 @@ def fit_model(request: Request) -> Fit:
 def fit_problem(request: Request, spec: ModelSpec, problem: Problem) -> Fit:
     """Search for the optimum of a problem that is already built, and announce what is unusual."""
     matrices = problem.matrices
-    solution = problem.minimise(reml=request.reml, control=request.control)
+    solution = problem.minimise(reml=request.reml, control=ordered_control(request, problem))
     _require_residual(solution, matrices)
     fit = Fit(
-        request=request,
+        request=replace(request, control=replace(request.control, start=None)),
         spec=spec,
         problem=problem,
         reml=request.reml,

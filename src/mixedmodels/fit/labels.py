@@ -1,6 +1,7 @@
 """Names of random-effect columns, unique within each grouping factor."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from mixedmodels.design import ModelMatrices
 
@@ -28,6 +29,18 @@ def column_labels(matrices: ModelMatrices) -> tuple[tuple[str, ...], ...]:
             names.append(label)
         labels.append(tuple(names))
     return tuple(labels)
+
+
+def theta_names(
+    matrices: ModelMatrices, theta_index: Sequence[tuple[int, int, int]]
+) -> tuple[str, ...]:
+    """Per element of theta its group, row and column, as in `subject.days.Intercept`."""
+    labels, groups = column_labels(matrices), group_names(matrices)
+    names = []
+    for k, row, column in theta_index:
+        parts = [groups[matrices.terms[k].group], labels[k][row]]
+        names.append(".".join(parts if row == column else [*parts, labels[k][column]]))
+    return tuple(names)
 
 
 def group_names(matrices: ModelMatrices) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ A singular fit is a result with a note, not an alarm: it is on `convergence` and
 import sys
 import warnings
 from collections.abc import Sequence
+from types import FrameType
 
 from mixedmodels.engine.convergence import Convergence
 from mixedmodels.errors import ConvergenceError, ConvergenceWarning, DroppedColumnsWarning
@@ -40,10 +41,15 @@ def dropped_text(aliased: Sequence[str]) -> str:
 
 def _user_level() -> int:
     """The stack level, for a caller of this function, of the first frame outside the package."""
-    package = __name__.partition(".")[0]
     level = 1
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals["__name__"].partition(".")[0] == package:
+    while frame.f_back is not None and _is_ours(frame):
         frame = frame.f_back
         level += 1
     return level
+
+
+def _is_ours(frame: FrameType) -> bool:
+    """Whether a frame runs the package's code; code run by `exec` may have no module's name."""
+    module = frame.f_globals.get("__name__")
+    return isinstance(module, str) and module.partition(".")[0] == __name__.partition(".")[0]

@@ -8,7 +8,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from mixedmodels.design import Grouping
 from mixedmodels.engine.templates import templates
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
@@ -70,6 +69,7 @@ def covariance_within(fit: Fit, group: str) -> list[EffectsWithin]:
     outer = next(g for g in m.groupings if g.name == group)
     T = templates(fit.theta, fit.problem.theta_index, [len(term.names) for term in m.terms])
     inner = [k for k, term in enumerate(m.terms) if m.groupings[term.group].is_within(outer)]
+    names = {k: fit.spec.level_maps[m.terms[k].group].labels_without(outer.columns) for k in inner}
     out = []
     for rows in outer.rows():
         effects, columns, roots, values = [], [], [], []
@@ -77,9 +77,7 @@ def covariance_within(fit: Fit, group: str) -> list[EffectsWithin]:
             term, grouping = m.terms[k], m.groupings[m.terms[k].group]
             for level in np.unique(grouping.codes[rows]):
                 here = (grouping.codes[rows] == level)[:, None]
-                label = (
-                    "" if grouping is outer else _inner_label(grouping.levels[level], outer, rows)
-                )
+                label = "" if grouping is outer else names[k][level]
                 effects += [(k, j, label) for j in range(len(term.names))]
                 columns.append(term.Z[rows] * here)
                 roots.append(T[k])
@@ -93,12 +91,6 @@ def covariance_within(fit: Fit, group: str) -> list[EffectsWithin]:
         covariance = fit.sigma**2 * root @ middle @ root.T
         out.append(EffectsWithin(tuple(effects), np.concatenate(values), covariance))
     return out
-
-
-def _inner_label(label: object, outer: Grouping, rows: NDArray[np.int64]) -> str:
-    """A label such as a:b without the part of the outer level."""
-    start = f"{outer.levels[outer.codes[rows[0]]]}:"
-    return str(label).removeprefix(start)
 
 
 def ranef_table(fit: Fit, *, level: float = 0.95) -> object:

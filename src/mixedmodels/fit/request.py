@@ -1,11 +1,15 @@
 """`Request`: everything a user said about a fit, so that it can be said again with a change."""
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels.data import Frame
+from mixedmodels.design.arguments import owned_argument
+from mixedmodels.design.names import used_columns
 from mixedmodels.engine.settings import Control
 from mixedmodels.formula import Formula
 from mixedmodels.vocabulary import Contrasts, Missing
@@ -29,3 +33,36 @@ class Request:
     missing: Missing = "drop"
     control: Control = field(default_factory=Control)
     response: NDArray[np.float64] | None = None
+
+
+def owned(request: Request) -> Request:
+    """The request with copies of all that the caller could change later.
+
+    A fit answers from its request for as long as it lives, so that nothing that happens to the
+    caller's table, arrays, contrasts or start may change it.
+
+    Raises
+    ------
+    DataError
+        If the weights or the offset are neither text nor numbers.
+    """
+    control = request.control
+    if control.start is not None:
+        control = replace(control, start=deepcopy(control.start))
+    return replace(
+        request,
+        frame=request.frame.owned(_columns_in_use(request)),
+        weights=owned_argument("weights", request.weights),
+        offset=owned_argument("offset", request.offset),
+        contrasts=deepcopy(request.contrasts),
+        control=control,
+    )
+
+
+def _columns_in_use(request: Request) -> Collection[str]:
+    """The columns that the model uses; all where looking for them would cost more than copies."""
+    columns = request.frame.columns
+    if request.frame.is_small:
+        return columns
+    named = [name for name in (request.weights, request.offset) if isinstance(name, str)]
+    return {*used_columns(request.formula.text, columns), *named}.intersection(columns)

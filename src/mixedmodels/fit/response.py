@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mixedmodels.data import Frame
+from mixedmodels.data import Frame, read_values
 from mixedmodels.design import ModelMatrices
 from mixedmodels.errors import DataError
 
@@ -64,8 +64,18 @@ def column_response(frame: Frame, name: str, matrices: ModelMatrices) -> Vector:
 
 def _as_floats(y: ArrayLike, what: str) -> Vector:
     try:
-        return np.array(y, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"{what} is not numeric.\nDo:   give an array of numbers or the name of a column."
-        ) from error
+        column = read_values(what, y)
+    except (TypeError, ValueError, DataError) as error:
+        raise _not_numeric(what) from error
+    if column.numbers is None:
+        raise _not_numeric(what)
+    values = np.array(column.numbers, dtype=np.float64)
+    if column.missing is not None:
+        values[column.missing] = np.nan
+    return values
+
+
+def _not_numeric(what: str) -> DataError:
+    return DataError(
+        f"{what} is not numeric.\nDo:   give an array of numbers or the name of a column."
+    )

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.engine.templates import correlation, covariance, templates
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
+from mixedmodels.fit.labels import column_labels, group_names, terms_of_group, theta_names
 
 Vector = NDArray[np.float64]
 
@@ -79,10 +79,5 @@ def theta(fit: Fit) -> pd.Series:
     Per term in formula order, the lower triangle of T_k column by column: the name is the group,
     the row and, off the diagonal, the column.
     """
-    labels = column_labels(fit.matrices)
-    groups = group_names(fit.matrices)
-    names = []
-    for k, row, column in fit.problem.theta_index:
-        parts = [groups[fit.matrices.terms[k].group], labels[k][row]]
-        names.append(".".join(parts if row == column else [*parts, labels[k][column]]))
+    names = theta_names(fit.matrices, fit.problem.theta_index)
     return pd.Series(fit.theta, index=pd.Index(names, dtype=object), name="theta")

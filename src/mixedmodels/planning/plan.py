@@ -15,7 +15,7 @@ from mixedmodels.engine.problem import Problem
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import marginal_mean
-from mixedmodels.fit.request import Request
+from mixedmodels.fit.request import Request, owned
 from mixedmodels.formula import parse
 from mixedmodels.options import require_count, require_option
 from mixedmodels.planning.layout import Design
@@ -170,8 +170,8 @@ def plan(
         )
     parsed = parse(formula)
     frame = Frame.of(data.frame() if isinstance(data, Design) else data)
-    request = Request(parsed, _with_response(frame, parsed.response), contrasts=contrasts)
-    spec, matrices = build(parsed, request.frame, contrasts=contrasts)
+    request = owned(Request(parsed, _with_response(frame, parsed.response), contrasts=contrasts))
+    spec, matrices = build(parsed, request.frame, contrasts=request.contrasts)
     return Plan(
         request=request,
         design=data if isinstance(data, Design) else None,

@@ -20,7 +20,7 @@ from mixedmodels.prediction.error_variance import ErrorCovariance
 from mixedmodels.prediction.rows import (
     Rows,
     fitted_rows,
-    group_levels,
+    group_codes,
     new_rows,
     refuse_new_levels,
 )
@@ -156,10 +156,10 @@ def unseen_draws(fit: Fit, rows: Rows, groups: frozenset[int], seed: Seed) -> Ve
         unseen = term.codes < 0
         if term.group not in groups or not unseen.any():
             continue
-        found = group_levels(fit, rows.frame, term.group)
-        used = np.unique(found.codes[unseen])  # -1, for the missing levels, comes first
+        codes = group_codes(fit, rows.frame, term.group)[unseen]
+        used = np.unique(codes)  # -1, for the missing levels, comes first
         b = fit.sigma * random.standard_normal((len(used), len(T))) @ T.T
-        places = np.searchsorted(used, found.codes[unseen])
+        places = np.searchsorted(used, codes)
         total[unseen] += np.einsum("ni,ni->n", term.Z[unseen], b[places])
     return total
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mixedmodels.data import Codes, Frame, encode, interaction
+from mixedmodels.data import Frame, encode, interaction
 from mixedmodels.design import NewTerm, rebuild
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -60,7 +60,7 @@ def new_rows(fit: Fit, newdata: object, groups: Collection[int]) -> Rows:
     DataError
         If a column is missing or unsuitable, or the model has an offset that is not a column.
     """
-    frame = Frame.of(newdata)
+    frame = Frame.of(newdata, may_be_empty=True)
     names = [fit.matrices.groupings[g].name for g in sorted(groups)]
     made = rebuild(fit.spec, frame, groups=names)
     return Rows(
@@ -74,11 +74,10 @@ def new_rows(fit: Fit, newdata: object, groups: Collection[int]) -> Rows:
     )
 
 
-def group_levels(fit: Fit, frame: Frame, group: int) -> Codes:
-    """The levels of a grouping factor as the new data have them."""
+def group_codes(fit: Fit, frame: Frame, group: int) -> Int32:
+    """The levels of a grouping factor as the new data number them, -1 for a missing one."""
     columns = fit.matrices.groupings[group].columns
-    codes = [encode(frame.column(name)) for name in columns]
-    return codes[0] if len(codes) == 1 else interaction(*codes)
+    return interaction(*(encode(frame.column(name)) for name in columns)).codes
 
 
 def refuse_new_levels(fit: Fit, rows: Rows, groups: Collection[int]) -> None:

@@ -57,13 +57,14 @@ def new_design(fit: Fit, newdata: object, *, seen: bool) -> NewDesign:
         If a column is missing or unsuitable, or a level is unseen and must not be.
     """
     frame = Frame.of(newdata)
-    rows = new_rows(fit, newdata, range(len(fit.matrices.groupings)))
-    _require_weights(fit, rows)
-    groupings = fit.matrices.groupings
+    groups = range(len(fit.matrices.groupings))
     if seen:
-        groupings = tuple(_as_fitted(rows, g, grouping) for g, grouping in enumerate(groupings))
+        rows = new_rows(fit, newdata, groups)
+        groupings = tuple(_as_fitted(rows, g, fit.matrices.groupings[g]) for g in groups)
     else:
-        groupings = tuple(_as_given(fit, frame, g, own) for g, own in enumerate(groupings))
+        groupings = tuple(group_levels(fit, frame, g) for g in groups)
+        rows = new_rows(fit, newdata, ())
+    _require_weights(fit, rows)
     complete = _complete(rows, groupings)
     m = replace(
         fit.matrices,
@@ -94,11 +95,6 @@ def _require_weights(fit: Fit, rows: Rows) -> None:
             else "Do:   put the weights into a column of the data and fit with its name."
         )
     )
-
-
-def _as_given(fit: Fit, frame: Frame, g: int, grouping: Grouping) -> Grouping:
-    found = group_levels(fit, frame, g)
-    return replace(grouping, codes=found.codes.astype(np.int32), levels=tuple(found.levels))
 
 
 def _as_fitted(rows: Rows, g: int, grouping: Grouping) -> Grouping:

@@ -20,7 +20,7 @@ from mixedmodels.prediction.error_variance import ErrorCovariance
 from mixedmodels.prediction.rows import (
     Rows,
     fitted_rows,
-    group_codes,
+    group_levels,
     new_rows,
     refuse_new_levels,
 )
@@ -156,7 +156,7 @@ def unseen_draws(fit: Fit, rows: Rows, groups: frozenset[int], seed: Seed) -> Ve
         unseen = term.codes < 0
         if term.group not in groups or not unseen.any():
             continue
-        codes = group_codes(fit, rows.frame, term.group)[unseen]
+        codes = group_levels(fit, rows.frame, term.group).codes[unseen]
         used = np.unique(codes)  # -1, for the missing levels, comes first
         b = fit.sigma * random.standard_normal((len(used), len(T))) @ T.T
         places = np.searchsorted(used, codes)

@@ -1,14 +1,16 @@
 """The rows to predict: those of a fit, or new ones with the same columns."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from mixedmodels.data import Frame, encode, interaction
-from mixedmodels.design import NewTerm, rebuild
+from mixedmodels.design import Grouping, NewTerm, rebuild
+from mixedmodels.design.grouping import LevelMap
+from mixedmodels.design.spec import read_column
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 
@@ -74,10 +76,12 @@ def new_rows(fit: Fit, newdata: object, groups: Collection[int]) -> Rows:
     )
 
 
-def group_codes(fit: Fit, frame: Frame, group: int) -> Int32:
-    """The levels of a grouping factor as the new data number them, -1 for a missing one."""
-    columns = fit.matrices.groupings[group].columns
-    return interaction(*(encode(frame.column(name)) for name in columns)).codes
+def group_levels(fit: Fit, frame: Frame, group: int) -> Grouping:
+    """A grouping factor of the fit with the levels and the codes that the new data have."""
+    grouping = fit.matrices.groupings[group]
+    found = interaction(*(encode(read_column(name, frame)) for name in grouping.columns))
+    levels = LevelMap(grouping.name, grouping.columns, found.parts, found.members).levels()
+    return replace(grouping, codes=found.codes, levels=levels)
 
 
 def refuse_new_levels(fit: Fit, rows: Rows, groups: Collection[int]) -> None:

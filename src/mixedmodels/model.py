@@ -562,7 +562,7 @@ class LinearMixedModel:
         Returns
         -------
         table
-            `term, sum_sq, mean_sq, num_df, den_df, statistic, p_value, hypothesis`.
+            `term, num_df, den_df, hypothesis, sum_sq, mean_sq, statistic, p_value`.
 
         Examples
         --------
@@ -695,7 +695,7 @@ class LinearMixedModel:
 
     @property
     def __maketables_default_stat_keys__(self) -> list[str]:
-        return ["N", "n_groups", "r2_marginal", "r2_conditional"]
+        return maketables.default_stats(self.fit)
 
     def profile(self, *, which: Which = "all") -> ProfiledModel:
         """Profile the likelihood in every parameter.
@@ -786,7 +786,7 @@ class LinearMixedModel:
         Returns
         -------
         table
-            `term, npar, llf, aic, statistic, df, p_value, p_value_boundary, note`. A variance
+            `term, npar, llf, aic, note, statistic, df, p_value, p_value_boundary`. A variance
             cannot be negative, which `p_value` ignores and `p_value_boundary` does not.
 
         Examples
@@ -813,8 +813,8 @@ class LinearMixedModel:
         Returns
         -------
         table
-            `term, npar, aic, statistic, df, p_value, note`, or `term, num_df, den_df, statistic,
-            p_value, note`.
+            `term, npar, aic, note, statistic, df, p_value`, or `term, num_df, den_df, note,
+            statistic, p_value`.
 
         Examples
         --------

@@ -1,8 +1,11 @@
 """Names made to fit a place without losing what tells them apart: for tables and pictures."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
+from dataclasses import fields, is_dataclass
 from itertools import count
+from textwrap import fill
+from typing import Any
 
 CUT = "…"
 """Stands where something was left out."""
@@ -10,6 +13,9 @@ CUT = "…"
 JOINERS = "\u200c\u200d"
 """Zero-width joiners: invisible, but part of how Persian, Hindi and emoji are written."""
 
+
+LINE, LONGEST, FEW = 100, 60, 6
+"""Of an object in brief: characters of a line and of a value, values of a sequence."""
 
 SHORTEST = 3
 """Characters of a cut name: with fewer, nothing of it is told."""
@@ -80,6 +86,45 @@ def middle_cut(text: str, width: int, *, words: bool = True) -> str:
         start = _kept(start, start.rstrip(), start.rpartition(" ")[0].rstrip())
         end = _kept(end, end.lstrip(), end.partition(" ")[2].lstrip())
     return f"{start}{CUT}{end}"
+
+
+def brief(thing: Any) -> str:
+    """An object with fields in a few lines, as its `__repr__`: what is long is told by its size.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> @dataclass
+    ... class Sample:
+    ...     name: str
+    ...     rows: tuple[int, ...]
+    ...     __repr__ = brief
+    >>> Sample("first", tuple(range(1000)))
+    Sample(name='first', rows=<tuple of 1000>)
+    """
+    parts = [f"{field.name}={_value(getattr(thing, field.name))}" for field in fields(thing)]
+    return fill(
+        f"{type(thing).__name__}({', '.join(parts)})",
+        width=LINE,
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _value(value: Any) -> str:
+    kind = type(value).__name__
+    if getattr(value, "shape", ()):
+        return f"<{kind} {' x '.join(map(str, value.shape))}>"
+    if isinstance(value, (str, int, float, complex, type(None))):
+        return middle_cut(repr(value), LONGEST, words=False)
+    if isinstance(value, (tuple, list)) and len(value) <= FEW and not any(map(_has_parts, value)):
+        return middle_cut(repr(value), LONGEST, words=False)
+    return f"<{kind} of {len(value)}>" if isinstance(value, Sized) else f"<{kind}>"
+
+
+def _has_parts(value: Any) -> bool:
+    return is_dataclass(value) or (isinstance(value, Sized) and not isinstance(value, str))
 
 
 def _kept(whole: str, trimmed: str, words: str) -> str:

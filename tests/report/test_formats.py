@@ -1,6 +1,8 @@
 """The summary as Markdown and LaTeX, and what maketables asks for."""
 
-import pandas as pd
+import subprocess
+import sys
+
 import pytest
 
 import mixedmodels as mm
@@ -37,18 +39,47 @@ def test_latex_escapes():
 
 def test_maketables_attributes(model):
     table = model.__maketables_coef_table__
-    assert list(table.columns) == ["b", "se", "t", "p"]
+    assert list(table.columns) == ["b", "se", "t", "p", "ci95l", "ci95u"]
     assert table.index.name == "Coefficient"
     assert table["b"].tolist() == model.params.tolist()
+    assert table["ci95l"].tolist() == model.coef_table()["conf_low"].tolist()
     assert model.__maketables_depvar__ == "Reaction"
     assert model.__maketables_stat__("N") == 180
     assert model.__maketables_stat__("r2_marginal") == pytest.approx(model.r2()["marginal"])
     assert model.__maketables_stat__("no such number") is None
 
 
-def test_maketables_builds_a_table(model):
+def test_the_table_of_maketables_shows_response_groups_and_shares(model):
     maketables = pytest.importorskip("maketables")
     simple = mm.lmm("Reaction ~ Days + (1 | Subject)", mm.datasets.load("sleepstudy"))
-    built = maketables.ETable([simple, model])
-    assert isinstance(built.df, pd.DataFrame)
-    assert "Days" in str(built.df.index.tolist())
+    least = mm.lmm("Reaction ~ Days", mm.datasets.load("sleepstudy"))
+    shown = maketables.ETable([simple, model, least]).df
+    assert [column[0] for column in shown.columns] == ["Reaction"] * 3
+    assert shown.index.get_level_values(1).tolist() == [
+        "Days", "Intercept", "Observations", "Levels of Subject", "R² marginal", "R² conditional",
+    ]  # fmt: skip
+    rows = shown.droplevel(0)
+    assert rows.loc["Levels of Subject"].tolist() == ["18", "18", "-"]
+    assert rows.loc["R² marginal"].tolist()[1] == f"{model.r2()['marginal']:.3f}"
+    assert rows.loc["Days"].iloc[1].startswith("10.467")
+    html = str(maketables.ETable([model]).make("html"))
+    for text in (
+        "Reaction",
+        "Levels of Subject",
+        "conditional",
+    ):
+        assert text in html
+
+
+def test_maketables_may_be_imported_after_the_fit():
+    pytest.importorskip("maketables")
+    code = (
+        "import mixedmodels as mm\n"
+        "model = mm.lmm('Yield ~ 1 + (1 | Batch)', mm.datasets.load('dyestuff'))\n"
+        "import maketables\n"
+        "print(maketables.ETable([model]).df.to_string())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Yield" in done.stdout
+    assert "Levels of Batch" in done.stdout

@@ -114,8 +114,8 @@ def compare(*models: LinearMixedModel, names: Sequence[str] | None = None) -> ob
     Returns
     -------
     table
-        `model, npar, aic, aicc, bic, weight, llf, deviance, statistic, df, p_value,
-        p_value_boundary, note`. `weight` is Akaike's. There is no test where a model is not a
+        `model, npar, aic, aicc, bic, weight, llf, deviance, note, statistic, df, p_value,
+        p_value_boundary`. `weight` is Akaike's. There is no test where a model is not a
         special case of the next. Where a variance is tested at zero, its boundary, `p_value`
         is too large; `p_value_boundary` is from the mixture of chi-squares that holds there, as
         the note tells.

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels.engine.templates import lower_root
 from mixedmodels.errors import DataError
+from mixedmodels.shortening import brief
 
 Vector = NDArray[np.float64]
 
@@ -33,6 +34,8 @@ class MixedLMParams:
     fe_params: Vector = field(default_factory=lambda: np.zeros(0))
     cov_re: Vector = field(default_factory=lambda: np.zeros((0, 0)))
     vcomp: Vector = field(default_factory=lambda: np.zeros(0))
+
+    __repr__ = brief
 
     @classmethod
     def from_components(

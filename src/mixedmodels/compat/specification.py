@@ -10,6 +10,7 @@ from formulaic import Formula, model_matrix
 from numpy.typing import NDArray
 
 from mixedmodels.errors import DataError
+from mixedmodels.shortening import brief
 
 Vector = NDArray[np.float64]
 
@@ -85,6 +86,8 @@ class Specification:
     is_pandas: bool
     notes: tuple[str, ...]
     n_dropped: int
+
+    __repr__ = brief
 
     def formula(self, *, independent: bool = False) -> str:
         """The formula of `lmm`; `independent` leaves out the covariances of the random columns."""

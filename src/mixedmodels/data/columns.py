@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixedmodels.data.levels import label
+from mixedmodels.shortening import brief
 
 Int32 = NDArray[np.int32]
 Mask = NDArray[np.bool_]
@@ -35,6 +36,8 @@ class Codes:
 
     codes: Int32
     values: tuple[Any, ...]
+
+    __repr__ = brief
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -88,6 +91,8 @@ class Column:
     numbers: NDArray[Any] | None
     codes: Codes | None
     missing: Mask | None
+
+    __repr__ = brief
 
     @staticmethod
     def of_numbers(name: str, numbers: NDArray[Any], missing: Mask | None = None) -> Column:

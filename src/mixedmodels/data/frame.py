@@ -16,6 +16,7 @@ from mixedmodels.data.alignment import by_row
 from mixedmodels.data.columns import Column
 from mixedmodels.data.reading import is_plain, is_time, of_array, read
 from mixedmodels.errors import DataError
+from mixedmodels.shortening import brief
 
 Backend = nw.Implementation
 """The frame library that results go back to."""
@@ -45,6 +46,8 @@ class Frame:
     nrows: int
     index: pd.Index
     backend: Backend
+
+    __repr__ = brief
 
     @staticmethod
     def of(data: object, *, may_be_empty: bool = False) -> Frame:

@@ -22,6 +22,7 @@ from mixedmodels.data import (
 from mixedmodels.design.matrices import Grouping, Int32
 from mixedmodels.errors import DataError
 from mixedmodels.formula import RandomTerm
+from mixedmodels.shortening import brief
 
 Int64 = NDArray[np.int64]
 
@@ -64,6 +65,8 @@ class LevelMap:
     def _texts(self, column: int) -> list[str]:
         texts = [label(value) for value in self.parts[column]]
         return [texts[member] for member in self.members[:, column].tolist()]
+
+    __repr__ = brief
 
 
 def groupings_of(

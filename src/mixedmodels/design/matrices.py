@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import Structure
 
 Vector = NDArray[np.float64]
@@ -37,6 +38,8 @@ class Grouping:
     columns: tuple[str, ...]
     codes: Int32
     levels: tuple[Any, ...]
+
+    __repr__ = brief
 
     def is_within(self, outer: Grouping) -> bool:
         """Whether every level lies within one level of `outer`."""
@@ -70,6 +73,8 @@ class TermMatrix:
     names: tuple[str, ...]
     Z: Matrix
     structure: Structure
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,8 @@ class ModelMatrices:
     kept: Mask
     index: pd.Index
     n_missing: int
+
+    __repr__ = brief
 
     def take(self, rows: Mask | NDArray[np.int64]) -> ModelMatrices:
         """The matrices on some of their rows, repeated ones too; levels and columns stay."""

@@ -18,6 +18,7 @@ from mixedmodels.design.names import evaluable, near_matches, readable
 from mixedmodels.design.variables import Variable, Variables
 from mixedmodels.errors import DataError
 from mixedmodels.formula import Formula, RandomTerm
+from mixedmodels.shortening import brief
 
 _LISTED_LEVELS = 12
 
@@ -29,6 +30,8 @@ class TermSpec:
     term: RandomTerm
     group: int
     recipe: Recipe
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class ModelSpec:
     x_columns: tuple[int, ...]
     x_names: tuple[str, ...]
     aliased: tuple[str, ...]
+
+    __repr__ = brief
 
 
 def rebuild(

@@ -19,6 +19,7 @@ from mixedmodels.design.contrasts import Encoder
 from mixedmodels.design.environment import FUNCTIONS
 from mixedmodels.design.names import python_name
 from mixedmodels.errors import DataError
+from mixedmodels.shortening import brief
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,8 @@ class Variable:
     kind: Literal["number", "boolean", "category"]
     levels: tuple[Any, ...]
     mean: float | None
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from mixedmodels.diagnostics.leverage import Leverage, leverage, studentized
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import fitted_array, residuals
+from mixedmodels.shortening import brief
 
 Vector = NDArray[np.float64]
 
@@ -38,6 +39,8 @@ class Facts:
     r: Vector
     leverage: Leverage | None
     refusal: str
+
+    __repr__ = brief
 
     @property
     def kind(self) -> str:

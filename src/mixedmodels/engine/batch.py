@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mixedmodels import _native
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import arrays_of, columns, in_rows, without_offset
+from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import Shape
 
 Vector = NDArray[np.float64]
@@ -169,6 +170,8 @@ class Refits:
     beta: Vector
     bse: Vector
     pieces: Pieces | None = None
+
+    __repr__ = brief
 
     def __len__(self) -> int:
         return len(self.status)

@@ -22,6 +22,7 @@ from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.memory import available_memory
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
+from mixedmodels.shortening import brief
 
 Vector = NDArray[np.float64]
 
@@ -44,6 +45,8 @@ class Problem:
     """
 
     matrices: ModelMatrices
+
+    __repr__ = brief
 
     @cached_property
     def native(self) -> _native.Problem:

@@ -21,6 +21,7 @@ from mixedmodels.fit.request import Request
 from mixedmodels.fit.response import checked_response
 from mixedmodels.fit.start import ordered_control
 from mixedmodels.formula import Formula
+from mixedmodels.shortening import brief
 
 Vector = NDArray[np.float64]
 
@@ -69,6 +70,8 @@ class Fit:
     b: tuple[Vector, ...]
     cov_beta_unscaled: Vector
     convergence: Convergence
+
+    __repr__ = brief
 
     @property
     def matrices(self) -> ModelMatrices:

@@ -12,6 +12,7 @@ from mixedmodels.design.arguments import owned_argument
 from mixedmodels.design.names import used_columns
 from mixedmodels.engine.settings import Control
 from mixedmodels.formula import Formula
+from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import Contrasts, Missing
 
 
@@ -33,6 +34,8 @@ class Request:
     missing: Missing = "drop"
     control: Control = field(default_factory=Control)
     response: NDArray[np.float64] | None = None
+
+    __repr__ = brief
 
 
 def owned(request: Request) -> Request:

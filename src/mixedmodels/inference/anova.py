@@ -43,7 +43,8 @@ def anova(fit: Fit, kind: SumOfSquares = 3, *, ddf: DegreesOfFreedom = "satterth
     Returns
     -------
     table
-        `term, sum_sq, mean_sq, num_df, den_df, statistic, p_value, hypothesis`. The mean square is
+        `term, num_df, den_df, hypothesis, sum_sq, mean_sq, statistic, p_value`: what a narrow
+        terminal leaves out stands in the middle. The mean square is
         F, before Kenward and Roger's scale, times sigma^2, as if the model had one error term. A
         term that the others determine has `num_df` 0 and no test. `hypothesis` says in words what
         is tested: that means do not differ, that slopes are zero.
@@ -60,13 +61,13 @@ def anova(fit: Fit, kind: SumOfSquares = 3, *, ddf: DegreesOfFreedom = "satterth
     return fit.frame.table(
         {
             "term": [row.term for row in rows],
-            "sum_sq": mean_sq * num_df,
-            "mean_sq": mean_sq,
             "num_df": num_df,
             "den_df": np.array([test.den_df for test in tests], dtype=np.float64),
+            "hypothesis": [row.words for row in rows],
+            "sum_sq": mean_sq * num_df,
+            "mean_sq": mean_sq,
             "statistic": np.array([test.statistic for test in tests], dtype=np.float64),
             "p_value": np.array([test.p_value for test in tests], dtype=np.float64),
-            "hypothesis": [row.words for row in rows],
         }
     )
 

@@ -52,9 +52,9 @@ def drop1(fit: Fit, test: DropTest = "lrt", *, ddf: DegreesOfFreedom = "satterth
     Returns
     -------
     table
-        ``"lrt"``: `term, npar, aic, statistic, df, p_value, note`, the model itself first, as
+        ``"lrt"``: `term, npar, aic, note, statistic, df, p_value`, the model itself first, as
         ``<none>``; `npar` and `aic` are those of the model without the term. ``"f"``: `term,
-        num_df, den_df, statistic, p_value, note`.
+        num_df, den_df, note, statistic, p_value`.
 
     Raises
     ------
@@ -123,12 +123,12 @@ def _ratios(fit: Fit) -> object:
             "term": ["<none>", *(drop.label for drop in drops)],
             "npar": [n_parameters(row) for row in rows],
             "aic": np.array([aic(row) for row in rows]),
+            "note": ["; ".join(parts) for parts in notes],
             "statistic": np.array([NAN, *statistics[1:]]),
             "df": np.array([NAN, *df[1:]], dtype=np.float64),
             "p_value": np.array(
                 [chi_square_tail(s, d) if d else NAN for s, d in zip(statistics, df, strict=True)]
             ),
-            "note": ["; ".join(parts) for parts in notes],
         }
     )
 
@@ -149,9 +149,9 @@ def _f_tests(fit: Fit, ddf: DegreesOfFreedom) -> object:
             "term": np.array([drop.label for drop in drops], dtype=object),
             "num_df": np.array([test.num_df for test in tests], dtype=np.int64),
             "den_df": np.array([test.den_df for test in tests], dtype=np.float64),
+            "note": np.array(["; ".join(drop.notes) for drop in drops], dtype=object),
             "statistic": np.array([test.statistic for test in tests], dtype=np.float64),
             "p_value": np.array([test.p_value for test in tests], dtype=np.float64),
-            "note": np.array(["; ".join(drop.notes) for drop in drops], dtype=object),
         }
     )
 

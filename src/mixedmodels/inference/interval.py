@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.data import Frame
+from mixedmodels.shortening import brief
 
 Vector = NDArray[np.float64]
 
@@ -31,6 +32,8 @@ class Intervals:
     estimate: Vector
     conf_low: Vector
     conf_high: Vector
+
+    __repr__ = brief
 
     def __add__(self, other: "Intervals") -> "Intervals":
         return Intervals(

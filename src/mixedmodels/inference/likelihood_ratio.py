@@ -100,8 +100,8 @@ def compare(fits: Sequence[Fit], names: Sequence[str] | None = None) -> object:
     Returns
     -------
     table
-        `model, npar, aic, aicc, bic, weight, llf, deviance, statistic, df, p_value,
-        p_value_boundary, note`, in the frame library of the first fit's data. `weight` is
+        `model, npar, aic, aicc, bic, weight, llf, deviance, note, statistic, df, p_value,
+        p_value_boundary`, in the frame library of the first fit's data. `weight` is
         Akaike's: the relative likelihood of the models, exp(-AIC/2), scaled to sum to 1.
         `p_value_boundary` is given where a variance is tested at zero (see
         `mixedmodels.inference.mixture`). `note` is empty where there is nothing to say.
@@ -139,8 +139,8 @@ def compare(fits: Sequence[Fit], names: Sequence[str] | None = None) -> object:
             "weight": relative / relative.sum(),
             "llf": np.array([log_likelihood(row) for row in rows]),
             "deviance": np.array([row.objective for row in rows]),
-            **ratio_columns(tests),
             "note": ["; ".join(parts) for parts in notes],
+            **ratio_columns(tests),
         }
     )
 

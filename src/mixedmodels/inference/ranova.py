@@ -71,7 +71,7 @@ def ranova(fit: Fit) -> object:
     Returns
     -------
     table
-        `term, npar, llf, aic, statistic, df, p_value, p_value_boundary, note`, the model itself
+        `term, npar, llf, aic, note, statistic, df, p_value, p_value_boundary`, the model itself
         first, as ``<none>``. `npar`, `llf` and `aic` are those of the model without the term.
         `p_value` takes the ratio for chi-square and is too large, as variances cannot be
         negative; `p_value_boundary` is from the mixture that holds there, or an upper bound, as
@@ -105,8 +105,8 @@ def ranova(fit: Fit) -> object:
             "npar": [n_parameters(row) for row in rows],
             "llf": np.array([log_likelihood(row) for row in rows]),
             "aic": np.array([aic(row) for row in rows]),
-            **ratio_columns([LikelihoodRatio(NAN, NAN, NAN, NAN, ()), *tests]),
             "note": ["; ".join(parts) for parts in notes],
+            **ratio_columns([LikelihoodRatio(NAN, NAN, NAN, NAN, ()), *tests]),
         }
     )
 

@@ -24,6 +24,7 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names
 from mixedmodels.inference.information import information
 from mixedmodels.options import require_option
+from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import VarianceScale
 
 Vector = NDArray[np.float64]
@@ -59,6 +60,8 @@ class VarianceParameters:
     estimate: Vector
     covariance: Vector
     on_boundary: Mask
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ from mixedmodels.prediction.parameters import (
 from mixedmodels.prediction.predict import term_templates
 from mixedmodels.prediction.simulate import scaled
 from mixedmodels.prediction.streams import Seed, key_of
+from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import Contrasts, Shape
 
 Vector = NDArray[np.float64]
@@ -63,6 +64,8 @@ class Plan:
     beta: Vector
     roots: tuple[Vector, ...]
     sigma: float
+
+    __repr__ = brief
 
     @property
     def params(self) -> pd.Series:

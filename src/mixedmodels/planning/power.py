@@ -18,6 +18,7 @@ from mixedmodels.planning.binomial import exact_interval
 from mixedmodels.planning.hypothesis import Hypothesis, Test, Tests, hypotheses
 from mixedmodels.planning.plan import Plan
 from mixedmodels.prediction.streams import Seed
+from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import PowerMethod, Shape
 
 Vector = NDArray[np.float64]
@@ -33,6 +34,8 @@ class Replicates:
     singular: NDArray[np.bool_]
     converged: NDArray[np.bool_]
     failed: NDArray[np.bool_]
+
+    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mixedmodels.shortening import brief
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -17,6 +19,8 @@ class Section:
     n_text: int = 0
     footnote: str = ""
 
+    __repr__ = brief
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -26,6 +30,8 @@ class Document:
     facts: tuple[tuple[str, str], ...]
     sections: tuple[Section, ...]
     notes: tuple[str, ...]
+
+    __repr__ = brief
 
 
 def as_rows(columns: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:

@@ -27,6 +27,7 @@ from mixedmodels.inference.interval import Intervals
 from mixedmodels.inference.replication import replicated
 from mixedmodels.options import require_count, require_option, require_probability
 from mixedmodels.prediction.streams import Seed, key_of
+from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import BootstrapInterval, BootstrapKind
 
 Vector = NDArray[np.float64]
@@ -62,6 +63,8 @@ class Bootstrap:
     replicates: Vector
     refits: Refits
     statistic: Statistic | None
+
+    __repr__ = brief
 
     @property
     def n_failed(self) -> int:

@@ -29,6 +29,7 @@ from mixedmodels.inference.profile.criterion import Criterion
 from mixedmodels.inference.profile.path import Limit, Path, Point, start_of
 from mixedmodels.inference.replication import progress
 from mixedmodels.options import require_option, require_probability
+from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import Which
 
 Vector = NDArray[np.float64]
@@ -75,6 +76,8 @@ class Curve:
     values: Vector
     zeta: Vector
 
+    __repr__ = brief
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -89,6 +92,8 @@ class Profile:
     fit: Fit
     which: Which
     curves: tuple[Curve, ...]
+
+    __repr__ = brief
 
     @property
     def table(self) -> object:

@@ -14,10 +14,14 @@ use crate::data::{Data, Structure};
 use crate::dense::{Square, cholesky, solve_lower, solve_lower_transpose};
 use crate::error::{EngineError, Result};
 use crate::packed::Packed;
+use crate::wide::{self, WIDE, transpose_product};
 
 /// Rows that are summed together before their sums are added: keeps rounding error near that of
 /// pairwise summation and the result independent of the number of threads.
 const CHUNK: usize = 4096;
+
+/// Numbers in the sums of chunks that wait to be added.
+const HELD: usize = 1 << 22;
 
 /// A pivot of a unit-diagonal cross-product below this means that the column depends on the others.
 const DEPENDENT: f64 = 3e-15;
@@ -126,10 +130,17 @@ impl Basis {
     #[inline]
     pub fn row(&self, data: &Data<'_>, row: usize, out: &mut [f64]) {
         let p = data.x.len();
+        self.raw_row(data, row, out);
+        solve_lower(p, &self.x_factor.data, &mut out[..p], 1);
+    }
+
+    /// Writes (x, ỹ) of a row, where many x become x̃ together.
+    #[inline]
+    pub fn raw_row(&self, data: &Data<'_>, row: usize, out: &mut [f64]) {
+        let p = data.x.len();
         for (o, x) in out.iter_mut().zip(&data.x) {
             *o = x[row];
         }
-        solve_lower(p, &self.x_factor.data, &mut out[..p], 1);
         out[p] = self.residual(data, row) / self.y_scale;
     }
 
@@ -152,9 +163,9 @@ impl Basis {
     pub fn beta_covariance(&self, inner: &Square) -> Square {
         let p = inner.n;
         let mut half = inner.clone();
-        solve_lower_transpose(p, &self.x_factor.data, &mut half.data, p);
+        wide::solve_lower_transpose(p, &self.x_factor.data, &mut half.data, p);
         let mut full = half.transpose();
-        solve_lower_transpose(p, &self.x_factor.data, &mut full.data, p);
+        wide::solve_lower_transpose(p, &self.x_factor.data, &mut full.data, p);
         full
     }
 
@@ -208,11 +219,15 @@ pub fn chunked(
         sums
     };
     let chunks = n.div_ceil(CHUNK);
-    let parts: Vec<Vec<f64>> = match chunks {
-        0 | 1 => (0..chunks).map(one).collect(),
-        _ => (0..chunks).into_par_iter().map(one).collect(),
+    if chunks < 2 {
+        return pairwise((0..chunks).map(one).collect(), width);
+    }
+    let at_once = (HELD / width.max(1)).max(2).next_power_of_two();
+    let several = |first: usize| {
+        let stop = chunks.min(first + at_once);
+        pairwise((first..stop).into_par_iter().map(one).collect(), width)
     };
-    pairwise(parts, width)
+    pairwise((0..chunks).step_by(at_once).map(several).collect(), width)
 }
 
 /// Adds vectors as a balanced tree.
@@ -232,6 +247,9 @@ fn pairwise(mut parts: Vec<Vec<f64>>, width: usize) -> Vec<f64> {
 /// left' W right, column-major with `left.len()` rows.
 fn moments(data: &Data<'_>, left: &[&[f64]], right: &[&[f64]]) -> Vec<f64> {
     let m = left.len();
+    if m > WIDE && right.len() > WIDE {
+        return wide_moments(data, left, right);
+    }
     chunked(data.n(), m * right.len(), |rows, sums| {
         for (j, b) in right.iter().enumerate() {
             for (i, a) in left.iter().enumerate() {
@@ -245,6 +263,22 @@ fn moments(data: &Data<'_>, left: &[&[f64]], right: &[&[f64]]) -> Vec<f64> {
     })
 }
 
+/// [`moments`] of many columns: the rows of a chunk side by side, for a product by blocks.
+fn wide_moments(data: &Data<'_>, left: &[&[f64]], right: &[&[f64]]) -> Vec<f64> {
+    chunked(data.n(), left.len() * right.len(), |rows, sums| {
+        let gather = |columns: &[&[f64]]| -> Vec<f64> {
+            columns.iter().flat_map(|c| c[rows.clone()].iter().copied()).collect()
+        };
+        let mut weighted = gather(right);
+        if let Some(w) = data.weights {
+            for column in weighted.chunks_exact_mut(rows.len()) {
+                column.iter_mut().zip(&w[rows.clone()]).for_each(|(v, w)| *v *= w);
+            }
+        }
+        transpose_product(rows.len(), &gather(left), &weighted, sums);
+    })
+}
+
 /// Lower Cholesky factor of X'WX/n, factored at unit diagonal so that scale plays no part.
 fn x_factor(data: &Data<'_>) -> Result<(Square, f64)> {
     let (n, p) = (data.n() as f64, data.p());
@@ -254,7 +288,7 @@ fn x_factor(data: &Data<'_>) -> Result<(Square, f64)> {
     if let Some(column) = scale.iter().position(|s| *s == 0.0) {
         return Err(EngineError::RankDeficient { column });
     }
-    cholesky(p, &mut factor.data).map_err(|column| EngineError::RankDeficient { column })?;
+    wide::cholesky(p, &mut factor.data).map_err(|column| EngineError::RankDeficient { column })?;
     if let Some(column) = (0..p).find(|&j| factor[(j, j)].powi(2) < DEPENDENT) {
         return Err(EngineError::RankDeficient { column });
     }

@@ -16,6 +16,7 @@ use crate::memory::zeros;
 use crate::packed::Packed;
 use crate::rows::RowsByLevel;
 use crate::symbolic::{Lists, Symbolic};
+use crate::wide::WIDE;
 
 /// Positions whose blocks one task fills.
 const NODES_PER_TASK: usize = 2048;
@@ -182,6 +183,9 @@ impl CrossProducts {
         let packed = Packed::new(data, basis, columns)?;
         let k = self.k;
         self.total = chunked(data.n(), k * k, |range, sums| {
+            if k > WIDE {
+                return packed.total(data, range, sums);
+            }
             for row in range {
                 let (x, w) = (packed.right(row), data.weight(row));
                 for j in 0..k {

@@ -37,6 +37,7 @@ pub mod rows;
 pub mod sensitivity;
 pub mod solve;
 pub mod symbolic;
+pub mod wide;
 
 pub use data::{Data, Group, Structure, Term};
 pub use error::{EngineError, Result};

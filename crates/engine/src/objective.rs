@@ -7,9 +7,10 @@
 //! ```
 
 use crate::basis::Basis;
-use crate::dense::{Square, cholesky, solve_lower, solve_lower_transpose};
+use crate::dense::{Square, solve_lower, solve_lower_transpose};
 use crate::error::{EngineError, Result};
 use crate::factor::Factor;
+use crate::wide::cholesky;
 
 /// β̂, r² and σ̂ profiled out at one θ, in the engine's coordinates.
 #[derive(Debug, Clone)]

@@ -1,5 +1,8 @@
 //! The rows in the engine's coordinates, side by side.
 
+use std::ops::Range;
+
+use faer::Par;
 use rayon::prelude::*;
 
 use crate::basis::Basis;
@@ -7,6 +10,7 @@ use crate::cross_products::SMALL;
 use crate::data::Data;
 use crate::error::Result;
 use crate::memory::zeros;
+use crate::wide::{WIDE, solve_lower_strided, transpose_product};
 
 /// Rows that one task brings into the engine's coordinates.
 const PACKED_PER_TASK: usize = 8192;
@@ -48,10 +52,15 @@ impl Packed {
             });
         }
         let mut values = zeros(data.n() * width)?;
+        let many = data.p() > WIDE;
         let fill = |(chunk, rows): (usize, &mut [f64])| {
             for (i, out) in rows.chunks_exact_mut(width).enumerate() {
                 let row = chunk * PACKED_PER_TASK + i;
-                basis.row(data, row, &mut out[..k]);
+                if many {
+                    basis.raw_row(data, row, &mut out[..k]);
+                } else {
+                    basis.row(data, row, &mut out[..k]);
+                }
                 for (f, columns) in columns.iter().enumerate() {
                     if let Place::Stored(at) = place[f] {
                         let z = &mut out[at..at + columns.len()];
@@ -59,6 +68,9 @@ impl Packed {
                         basis.z_row(f, z);
                     }
                 }
+            }
+            if many {
+                solve_lower_strided(data.p(), &basis.x_factor.data, rows, width, Par::Seq);
             }
         };
         let chunks = PACKED_PER_TASK * width;
@@ -74,6 +86,20 @@ impl Packed {
     #[inline]
     pub fn right(&self, row: usize) -> &[f64] {
         &self.values[row * self.width..][..self.k]
+    }
+
+    /// Writes the sum of w (x̃, ỹ)(x̃, ỹ)' over some rows, k × k, by blocks.
+    pub fn total(&self, data: &Data<'_>, rows: Range<usize>, sums: &mut [f64]) {
+        let n = rows.len();
+        let (mut plain, mut weighted) = (vec![0.0; n * self.k], vec![0.0; n * self.k]);
+        for (i, row) in rows.enumerate() {
+            let w = data.weight(row);
+            for (j, v) in self.right(row).iter().enumerate() {
+                plain[i + n * j] = *v;
+                weighted[i + n * j] = w * v;
+            }
+        }
+        transpose_product(n, &plain, &weighted, sums);
     }
 
     /// z̃ of a factor in a row.

@@ -21,6 +21,7 @@ use crate::rows::RowsByLevel;
 use crate::sensitivity::{InverseMemory, Sensitivity};
 use crate::solve::Effects;
 use crate::symbolic::{Graph, Symbolic, order};
+use crate::wide;
 
 /// Multiplications of a factorisation from which a gradient is dear.
 const DEAR: f64 = 1e8;
@@ -313,8 +314,8 @@ impl Problem {
         let p = self.p();
         let mut covariance = Square::identity(p);
         let l = &profile.x_factor.data;
-        crate::dense::solve_lower(p, l, &mut covariance.data, p);
-        crate::dense::solve_lower_transpose(p, l, &mut covariance.data, p);
+        wide::solve_lower(p, l, &mut covariance.data, p);
+        wide::solve_lower_transpose(p, l, &mut covariance.data, p);
         // X̃ has columns of unit mean square, as X R⁻¹ with R'R = X'WX/n.
         self.basis.beta_covariance(&covariance)
     }

@@ -9,6 +9,7 @@ use mixedmodels_engine::factor::Factor;
 use mixedmodels_engine::iterative::Iterative;
 use mixedmodels_engine::links::Links;
 use mixedmodels_engine::optimise::{Options, Status, minimise};
+use mixedmodels_engine::wide::WIDE;
 use mixedmodels_engine::{Problem, Structure};
 
 /// Relative agreement of two O(n³) and O(n) summations in double precision.
@@ -115,10 +116,26 @@ fn close(a: f64, b: f64, tolerance: f64) -> bool {
     (a - b).abs() <= tolerance * (1.0 + a.abs().max(b.abs()))
 }
 
+/// A design with more columns of X than loops are good for.
+fn wide_sample() -> Sample {
+    let weighted = Design {
+        levels: vec![9],
+        nested: false,
+        terms: vec![(0, 2, Structure::Unstructured)],
+        n: 130,
+        weighted: true,
+    };
+    let mut random = Random::new(3);
+    let mut sample = sample(&weighted, 4);
+    let mut column = || (0..130).map(|_| random.normal()).collect::<Vec<f64>>();
+    sample.x.extend((0..WIDE + 6).map(|_| column()));
+    sample
+}
+
 #[test]
 fn criterion_and_estimates_equal_dense_algebra() {
-    for (d, design) in designs().iter().enumerate() {
-        let sample = sample(design, d as u64);
+    let narrow = designs().into_iter().enumerate().map(|(d, design)| sample(&design, d as u64));
+    for (d, sample) in narrow.chain([wide_sample()]).enumerate() {
         let problem = Problem::new(&sample.data()).unwrap();
         let theta = random_theta(&problem, d as u64);
         for reml in [true, false] {

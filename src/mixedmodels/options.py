@@ -23,11 +23,11 @@ def require_probability(name: str, value: float) -> None:
         )
 
 
-def require_count(name: str, value: int) -> None:
-    """Refuse a number of replicates that is not a positive whole number."""
+def require_count(name: str, value: int, *, what: str = "replicates") -> None:
+    """Refuse a number, of replicates or what else, that is not a positive whole number."""
     is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not is_whole or value < 1:
         raise DataError(
-            f"{name} = {value!r} is not a number of replicates.\n"
+            f"{name} = {value!r} is not a number of {what}.\n"
             "Do:   give a whole number of one or more."
         )

@@ -1,5 +1,6 @@
 """Names made to fit a place without losing what tells them apart: for tables and pictures."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence, Sized
 from dataclasses import fields, is_dataclass
@@ -17,11 +18,22 @@ JOINERS = "\u200c\u200d"
 LINE, LONGEST, FEW = 100, 60, 6
 """Of an object in brief: characters of a line and of a value, values of a sequence."""
 
+BETWEEN = " _.:-/"
+"""Characters between words, also in names of columns."""
+
+PARTS = re.compile(r"(:|\[(?:[A-Z]\.)?|\])")
+"""What joins the parts of a term: colons, and brackets with the letter of a coding."""
+
+Part = tuple[str, bool | None]
+"""A part of a term and whether it is the name of a level; None for a term that fits as it is."""
+
 SHORTEST = 3
 """Characters of a cut name: with fewer, nothing of it is told."""
 
 
-def distinct_labels(names: Sequence[object], width: int) -> list[str]:
+def distinct_labels(
+    names: Sequence[object], width: int, *, write: Callable[[str], str] | None = None
+) -> list[str]:
     """One label per name, at most `width` characters long, distinct where the names are.
 
     A name that fits stays as it is. A longer one is cut in its middle, between words if that tells
@@ -35,6 +47,9 @@ def distinct_labels(names: Sequence[object], width: int) -> list[str]:
     width : int
         Characters that there is room for. A label exceeds it only where no distinct ones fit: a
         number after a cut needs its digits.
+    write : callable, optional
+        How a text is written where it stands, by default `one_line`: what it makes alike is told
+        apart as well.
 
     Returns
     -------
@@ -49,8 +64,53 @@ def distinct_labels(names: Sequence[object], width: int) -> list[str]:
     ['Therapist 01…', 'Therapist 02…']
     """
     texts = [str(name) for name in names]
-    labels = _assigned(sorted(set(texts)), max(width, 1))
+    lines = {text: (write or one_line)(text) for text in sorted(set(texts))}
+    labels = _assigned(lines, max(width, 1))
     return [labels[text] for text in texts]
+
+
+def distinct_terms(
+    names: Sequence[str], width: int, *, write: Callable[[str], str] | None = None
+) -> list[str]:
+    """The same for terms and coefficients, whose parts are shortened one by one if that suffices.
+
+    Of "name of a factor[name of a level]:name of a covariate" every part stays recognisable.
+
+    Examples
+    --------
+    >>> distinct_terms(["treatment_arm[Placebo]:weeks_since_visit", "weeks_since_visit"], 34)
+    ['treat…arm[Placebo]:weeks…visit', 'weeks_since_visit']
+    """
+    lines = [(write or one_line)(name) for name in names]
+    split: list[list[Part]] = [
+        [(line, None)] if len(line) <= width else _parts(line) for line in lines
+    ]
+    columns = sorted({part for parts in split for part, is_level in parts if is_level is False})
+    levels = sorted({part for parts in split for part, is_level in parts if is_level})
+    for room in range(max(map(len, [*columns, *levels]), default=0), SHORTEST, -1):
+        rooms = ((False, columns, max(2 * room // 3, SHORTEST)), (True, levels, room))
+        short: dict[Part, str] = {
+            (part, is_level): label
+            for is_level, pool, width_of_part in rooms
+            for part, label in zip(pool, distinct_labels(pool, width_of_part), strict=True)
+        }
+        labels = ["".join(short.get((part, kind), part) for part, kind in parts) for parts in split]
+        fits = max(map(len, labels), default=0) <= width
+        if fits and len(set(labels)) == len({*names}):
+            return labels
+    return distinct_labels(names, width, write=write)
+
+
+def _parts(line: str) -> list[Part]:
+    """The parts of a term with what joins them, and whether each is the name of a level."""
+    found: list[Part] = []
+    is_level = False
+    for part in PARTS.split(line):
+        is_level = is_level and part != "]"
+        if part:
+            found.append((part, is_level))
+        is_level = is_level or part.startswith("[")
+    return found
 
 
 def one_line(name: object) -> str:
@@ -83,8 +143,7 @@ def middle_cut(text: str, width: int, *, words: bool = True) -> str:
     tail = width - 1 - head
     start, end = text[:head], text[len(text) - tail :]
     if words:
-        start = _kept(start, start.rstrip(), start.rpartition(" ")[0].rstrip())
-        end = _kept(end, end.lstrip(), end.partition(" ")[2].lstrip())
+        start, end = _to_word(start), _to_word(end[::-1])[::-1]
     return f"{start}{CUT}{end}"
 
 
@@ -127,18 +186,16 @@ def _has_parts(value: Any) -> bool:
     return is_dataclass(value) or (isinstance(value, Sized) and not isinstance(value, str))
 
 
-def _kept(whole: str, trimmed: str, words: str) -> str:
-    """A piece to its last whole word, if half of it stays; a piece that ends with one as it is."""
-    if len(trimmed) < len(whole):
-        return trimmed
-    return words if 2 * len(words) >= len(whole) else whole
+def _to_word(piece: str) -> str:
+    """A beginning up to its last whole word, if half of it stays."""
+    ends = [j for j, c in enumerate(piece) if c in BETWEEN and 2 * j >= len(piece)]
+    return piece[: ends[-1]].rstrip(BETWEEN) or piece if ends else piece
 
 
-def _assigned(names: list[str], width: int) -> dict[str, str]:
+def _assigned(lines: dict[str, str], width: int) -> dict[str, str]:
     """Labels by name: from one manner of cutting if it tells all apart, else from several."""
-    lines = {name: one_line(name) for name in names}
-    fitting = {name: name for name in names if lines[name] == name and len(name) <= width}
-    long = [name for name in names if name not in fitting]
+    fitting = {name: name for name, line in lines.items() if line == name and len(name) <= width}
+    long = [name for name in lines if name not in fitting]
     mixed = dict(fitting)
     for cut in (_at_words, _without_shared, _in_halves, _at_differences):
         alone = _told_apart(cut, long, lines, fitting, width)
@@ -146,7 +203,8 @@ def _assigned(names: list[str], width: int) -> dict[str, str]:
             return fitting | alone
         pending = [name for name in long if name not in mixed]
         mixed |= _told_apart(cut, pending, lines, mixed, width)
-    return mixed | _numbered([name for name in long if name not in mixed], mixed, width)
+    rest = {name: lines[name] for name in long if name not in mixed}
+    return mixed | _numbered(rest, mixed, width)
 
 
 def _told_apart(
@@ -202,6 +260,9 @@ def _at_differences(lines: list[str], width: int) -> list[str]:
         groups.setdefault((line[:ends], line[-ends:]), []).append(line)
     found: dict[str, str] = {}
     for (start, end), members in groups.items():
+        if len(members) == 1:
+            found[members[0]] = middle_cut(members[0], width)
+            continue
         middles = _middles(members, ends, width - 2 - 2 * ends)
         for line, middle in zip(members, middles, strict=True):
             found[line] = line if len(line) <= width else f"{start}{CUT}{middle}{CUT}{end}"
@@ -230,15 +291,15 @@ def _beginning(lines: list[str]) -> int:
     return next((j for j, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
 
 
-def _numbered(names: list[str], labels: dict[str, str], width: int) -> dict[str, str]:
+def _numbered(lines: dict[str, str], labels: dict[str, str], width: int) -> dict[str, str]:
     """Beginnings with a number, for what no cut tells apart."""
     taken, found = set(labels.values()), {}
     numbers = count(1)
-    for name in names:
+    for name, line in lines.items():
         label = ""
         while not label or label in taken:
             ending = f"{CUT}{next(numbers)}"
-            label = one_line(name)[: max(width - len(ending), 0)] + ending
+            label = line[: max(width - len(ending), 0)] + ending
         taken.add(label)
         found[name] = label
     return found

@@ -33,7 +33,11 @@ SINGLE = {
 }
 """Plots of one panel, with the arguments they need for the cake data."""
 
-SEVERAL: dict[str, dict[str, Any]] = {"qq_ranef": {}, "caterpillar": {}, "lines": {}}
+SEVERAL: dict[str, dict[str, Any]] = {
+    "qq_ranef": {},
+    "caterpillar": {},
+    "lines": {},
+}
 
 
 def rendered(figure: Figure) -> bytes:
@@ -43,7 +47,7 @@ def rendered(figure: Figure) -> bytes:
 
 
 def test_all_are_tested() -> None:
-    assert {*SINGLE, *SEVERAL, "check"} == set(HOMES)
+    assert {*SINGLE, *SEVERAL, "check", "all_effects"} == set(HOMES)
 
 
 @pytest.mark.parametrize("name", SINGLE)
@@ -75,6 +79,13 @@ def test_data(cake: mm.LinearMixedModel, name: str) -> None:
     table = cake.plot.data(name, **SINGLE.get(name, {}))
     assert isinstance(table, pd.DataFrame)
     assert len(table) > 0
+
+
+def test_repr_is_short(sleep: mm.LinearMixedModel) -> None:
+    said = repr(sleep.plot)
+    assert "Reaction ~ Days" in said
+    assert "caterpillar" in said
+    assert len(said) < 400
 
 
 def test_data_go_back_to_the_users_library() -> None:
@@ -191,6 +202,115 @@ def test_effects_by_a_factor(cake: mm.LinearMixedModel) -> None:
     assert ax.get_legend().get_title().get_text() == "temp"
 
 
+def test_effects_are_means_over_all_rows() -> None:
+    """Of predictions at the data with one column set, whatever is in a term with it."""
+    rng = np.random.default_rng(3)
+    n = 901
+    data = pd.DataFrame(
+        {
+            "f": rng.choice(["a", "b", "c"], n, p=[0.7, 0.2, 0.1]),
+            "h": rng.choice(["u", "v"], n),
+            "x": rng.normal(size=n),
+            "z": rng.exponential(size=n),
+            "g": np.arange(n) % 30,
+        }
+    )
+    data["y"] = data["x"] * data["z"] ** 2 + (data["f"] == "b") * data["x"] + rng.normal(size=n)
+    model = mm.lmm("y ~ x * f * h + x * np.square(z) + (1 | g)", data)
+    shown = model.plot.data("effects", x="f", by=["h", "x"])
+    for i in (0, 4, 17):
+        row = shown.iloc[i]
+        x = float(row["panel"].removeprefix("x = "))
+        new = data.assign(f=row["x"], h=row["by"], x=x)
+        expected = model.predict(new, re="none").mean()
+        assert row["estimate"] == pytest.approx(expected, rel=1e-3)  # x is rounded in the label
+    alone = model.plot.data("effects", x="f").set_index("x")["estimate"]
+    for level in "abc":
+        expected = model.predict(data.assign(f=level), re="none").mean()
+        assert alone[level] == pytest.approx(expected, rel=1e-10)
+
+
+def test_effects_in_panels(cake: mm.LinearMixedModel) -> None:
+    figure = cake.plot.effects("temp", by=["recipe"])
+    assert isinstance(figure, Axes)
+    rng = np.random.default_rng(1)
+    n = 400
+    data = pd.DataFrame({"f": np.arange(n) % 8, "h": np.arange(n) // 8 % 3, "k": np.arange(n) % 15})
+    data = data.assign(y=rng.normal(size=n), x=rng.normal(size=n), g=np.arange(n) // 20)
+    data[["f", "h", "k"]] = data[["f", "h", "k"]].map(lambda value: f"level {value}")
+    model = mm.lmm("y ~ x * f + h + k + (1 | g)", data)
+    ax = model.plot.effects("x", by="f")
+    assert isinstance(ax, Axes)
+    assert len(ax.get_legend().get_texts()) == 8
+    assert len(model.plot.effects("x", by=["f", "h"]).axes) == 3
+    assert len(model.plot.effects("x", by="k").axes) == 15
+    with pytest.raises(DataError, match="several panels"):
+        model.plot.effects("x", by=["f", "h"], ax=ax)
+    with pytest.raises(DataError, match="too many for one picture"):
+        model.plot.effects("x", by=["f", "h", "k"])
+    assert [ax.get_title(loc="left") for ax in model.plot.all_effects().axes] == [
+        "h",
+        "k",
+        "x by f",
+    ]
+
+
+def test_effects_need_the_columns_of_the_fixed_part_alone() -> None:
+    """lme4 1.1.31: predict(m, data.frame(half = "early"), re.form = NA) gives 259.431."""
+    data = mm.datasets.load("sleepstudy")
+    data["half"] = np.where(data["Days"] < 5, "early", "late")
+    model = mm.lmm("Reaction ~ half + (Days | Subject)", data)
+    table = model.plot.data("effects", x="half").set_index("x")
+    assert table.loc["early", "estimate"] == pytest.approx(259.431, abs=0.01)
+    assert isinstance(model.plot.effects("half"), Axes)
+    with pytest.raises(DataError, match="fixed part"):
+        model.plot.effects("Days")
+
+
+def test_lines_join_within_the_innermost_group() -> None:
+    rng = np.random.default_rng(2)
+    data = pd.DataFrame({"school": np.arange(240) // 60, "class": np.arange(240) // 10})
+    data["time"], data["size"] = np.arange(240) % 10, 3.0
+    data["arm"] = np.where(data["class"] % 2, "drug", "placebo")
+    data["y"] = rng.normal(size=24)[data["class"]] * 5 + rng.normal(size=240)
+    model = mm.lmm("y ~ arm + time + (1 | school / class)", data)
+    figure = model.plot.lines()
+    assert len(figure.axes) == 4
+    assert figure.get_supxlabel() == "time"
+    for ax in figure.axes:
+        lines = [line for line in ax.lines if line.get_linestyle() == "-" and line.get_lw() > 1]
+        assert len(lines) == 6
+        fitted = [line.get_ydata() for line in lines]
+        np.testing.assert_allclose([np.ptp(np.diff(y)) for y in fitted], 0, atol=1e-9)
+
+
+def test_lines_run_along_factors_and_never_along_a_constant() -> None:
+    rng = np.random.default_rng(2)
+    data = pd.DataFrame({"g": np.arange(60) // 6, "one": 1.0, "age": np.arange(60) // 6 * 1.0})
+    data["arm"] = np.array(["a", "b", "c"])[np.arange(60) % 3]
+    data["y"] = rng.normal(size=60)
+    model = mm.lmm("y ~ age + arm + (1 | g)", data)
+    figure = model.plot.lines()
+    assert figure.get_supxlabel() == "arm"  # age does not vary within g
+    assert model.plot.data("lines")["x"].unique().tolist() == ["a", "b", "c"]
+    assert model.plot.lines("one").get_supxlabel() == "one"
+    assert mm.lmm("y ~ age + (1 | g)", data).plot.lines().get_supxlabel() == "age"
+
+
+def test_wild_estimates_of_small_levels_do_not_set_the_limits() -> None:
+    rng = np.random.default_rng(4)
+    g, x = np.repeat(np.arange(30), 6), rng.normal(size=180)
+    x[g == 0] = 1e-6 * np.arange(6)  # a slope of thousands
+    y = (1 + rng.normal(size=30)[g]) * x + rng.normal(size=30)[g] + rng.normal(size=180)
+    model = mm.lmm("y ~ x + (x | g)", pd.DataFrame({"y": y, "x": x, "g": g}))
+    ax = model.plot.shrinkage()
+    assert max(np.abs([*ax.get_xlim(), *ax.get_ylim()])) < 100
+    data = model.plot.data("shrinkage")
+    pooled = data[data["term"] == "x"]["pooled"]
+    assert ax.get_ylim()[0] < pooled.min() < pooled.max() < ax.get_ylim()[1]
+    assert "1 level estimated beyond the frame" in " ".join(t.get_text() for t in ax.texts)
+
+
 def test_effects_keep_the_offset() -> None:
     data = mm.datasets.load("sleepstudy").assign(shift=100.0)
     model = mm.lmm("Reaction ~ Days + (1 | Subject)", data, offset="shift")
@@ -219,7 +339,17 @@ def test_group_spread_is_one_on_average(sleep: mm.LinearMixedModel) -> None:
         (lambda plot: plot.residuals("Dayz"), "not a column"),
         (lambda plot: plot.effects("Subject"), "not a column that the fixed part uses"),
         (lambda plot: plot.caterpillar("Sbject"), "not a grouping factor"),
-        (lambda plot: plot.lines("Subject"), "not a numeric column"),
+        (lambda plot: plot.lines("Sbject"), "not a column of the data"),
+        (lambda plot: plot.lines(levels=0), "not a number of levels"),
+        (lambda plot: plot.check(columns=0), "not a number of columns"),
+        (lambda plot: plot.effects(["Days"]), "not a column that the fixed part uses"),
+        (lambda plot: plot.effects("Days", by=[["Days"]]), "names no columns"),
+        (lambda plot: plot.effects("Days", by=3), "names no columns"),
+        (lambda plot: plot.effects("Days", by="Days"), "name a column twice"),
+        (lambda plot: plot.effects("Days", ax="axes"), "ax is str, not Axes"),
+        (lambda plot: plot.caterpillar(level="high"), "not a probability"),
+        (lambda plot: plot.data(["qq"]), "no plot"),
+        (lambda plot: plot.data("qq", colour="red"), "have no option 'colour'"),
         (lambda plot: plot.collinearity(), "fewer than two terms"),
         (lambda plot: plot.influence("x"), "not a grouping factor"),
     ],

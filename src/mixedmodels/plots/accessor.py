@@ -1,8 +1,10 @@
 """`model.plot`: every picture by name. What draws is loaded when it is first used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
+from inspect import signature
 from typing import TYPE_CHECKING, Any, cast
 
 from mixedmodels.errors import DataError
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HOMES = {
+    "all_effects": "effects",
     "autocorrelation": "group_plots",
     "caterpillar": "effect_levels",
     "check": "check_panel",
@@ -34,8 +37,11 @@ HOMES = {
 }
 """The module of every plot."""
 
+WITHOUT_DATA = ("all_effects", "check")
+"""Pictures made of others, which have the data."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Plots:
     """The plots of one fit.
 
@@ -71,13 +77,16 @@ class Plots:
         Raises
         ------
         DataError
-            If there is no such plot.
+            If there is no such plot, or it has no such option.
         """
-        return self.fit.frame.table(_found(plot, "_data")(self.fit, **options))
+        return self.fit.frame.table(_with_options(_found(plot, "_data"), plot, options)(self.fit))
 
-    def check(self, *, seed: Seed = 0) -> "Figure":
-        """The assumptions on one page, with the verdicts of `model.check()`."""
-        return _figure("check", "_panel")(self.fit, seed=seed)
+    def check(self, *, columns: int = 3, seed: Seed = 0) -> "Figure":
+        """The assumptions on one page, with the verdicts of `model.check()`.
+
+        With `columns=1` the pictures stand below each other, as for a narrow screen.
+        """
+        return _figure("check", "_panel")(self.fit, columns=columns, seed=seed)
 
     def residuals(self, x: str | None = None, *, ax: "Axes | None" = None) -> "Axes":
         """Studentized residuals against the fitted values, or against a column of the data."""
@@ -134,20 +143,86 @@ class Plots:
     def lines(
         self, x: str | None = None, *, group: str | None = None, levels: int = 20
     ) -> "Figure":
-        """Observed data with fitted lines, a panel per level of a group."""
+        """Observed data with fitted lines, a panel per level of a group.
+
+        Along a covariate or a factor; without a name, along one of the model that varies within
+        the levels. Where other groups lie within the levels, a line joins the rows of one of the
+        innermost of them.
+        """
         return _figure("lines")(self.fit, x, group=group, levels=levels)
 
     def effects(
         self,
         x: str,
         *,
-        by: str | None = None,
+        by: "str | Sequence[str] | None" = None,
         level: float = 0.95,
         ddf: DegreesOfFreedom = "satterthwaite",
         ax: "Axes | None" = None,
-    ) -> "Axes":
-        """The estimated mean along a column of the fixed part, with intervals."""
-        return _axes("effects")(self.fit, x, by=by, level=level, ddf=ddf, ax=ax)
+    ) -> "Axes | Figure":
+        """The estimated mean along a column of the fixed part, with intervals.
+
+        The mean over all rows used, each with its own values of the other columns and counted
+        once; random effects are zero. Where the data do not determine it, there is a gap.
+
+        Parameters
+        ----------
+        x : str
+            A column of the fixed part.
+        by : str or list of str, optional
+            Columns for whose values the mean is drawn apart: a line or set of points for each
+            value of the first, of which eight are told apart (of covariates the 10, 50 and 90 %
+            quantiles), and a panel for each combination of the others. A single one with more
+            levels has a panel per level, of which there are 20 at most.
+        level : float
+            Coverage of the intervals, each on its own.
+        ddf : str
+            Method of degrees of freedom, as in `model.coef_table`.
+        ax : Axes, optional
+            Where to draw, if there is one panel.
+
+        Returns
+        -------
+        Axes or Figure
+            A `Figure` where there are several panels.
+
+        Raises
+        ------
+        DataError
+            If the fixed part does not use a column, or there would be too many panels.
+        """
+        drawn: Axes | Figure = _found("effects")(self.fit, x, by=by, level=level, ddf=ddf, ax=ax)
+        return drawn
+
+    def all_effects(
+        self,
+        *,
+        columns: int = 2,
+        level: float = 0.95,
+        ddf: DegreesOfFreedom = "satterthwaite",
+    ) -> "Figure":
+        """Estimated means along every term of the fixed part that is in no higher one.
+
+        An interaction is drawn along one of its columns by another, the rest as in the data.
+        """
+        return _figure("all_effects")(self.fit, columns=columns, level=level, ddf=ddf)
+
+    def __repr__(self) -> str:
+        return f"Plots of {self.fit.spec.formula}: {', '.join(sorted(HOMES))}"
+
+
+def _with_options(
+    function: "Callable[..., Any]", plot: str, options: dict[str, Any]
+) -> "Callable[..., Any]":
+    """The function with its options, once it is sure that it has them."""
+    known = [name for name in signature(function).parameters if name != "fit"]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise DataError(
+            f"The data of {plot!r} have no option {unknown[0]!r}.\n"
+            f"Do:   {'choose from ' + ', '.join(known) if known else 'give no options'}."
+        )
+    return partial(function, **options)
 
 
 def _axes(plot: str) -> "Callable[..., Axes]":
@@ -160,9 +235,10 @@ def _figure(plot: str, suffix: str = "") -> "Callable[..., Figure]":
 
 def _found(plot: str, suffix: str = "") -> Any:
     """The function that draws a plot, or with a suffix its sibling."""
-    module = import_module(f"mixedmodels.plots.{HOMES[plot]}") if plot in HOMES else None
-    function = getattr(module, plot + suffix, None)
+    known_name = isinstance(plot, str) and plot in HOMES
+    module = import_module(f"mixedmodels.plots.{HOMES[plot]}") if known_name else None
+    function = getattr(module, f"{plot}{suffix}", None)
     if function is None:
-        known = ", ".join(name for name in HOMES if name != "check")
+        known = ", ".join(name for name in HOMES if name not in WITHOUT_DATA)
         raise DataError(f"There is no plot {plot!r} with data.\nDo:   choose from {known}.")
     return function

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from mixedmodels.inference.bootstrap import Bootstrap
 from mixedmodels.plots import style
+from mixedmodels.plots.parameter_titles import parameter_titles
 
 BINS = 40
 
@@ -15,8 +16,9 @@ def histograms(result: Bootstrap, level: float) -> Figure:
     found = result.intervals(level, "percentile")
     shown = [j for j, column in enumerate(result.replicates.T) if np.isfinite(column).any()]
     figure, axes = style.panels(len(shown), width=3.6, height=2.8)
-    for ax, j in zip(axes, shown, strict=True):
-        _draw(ax, result, j, (found.conf_low[j], found.conf_high[j]))
+    names = parameter_titles([(result.groups[j], result.terms[j]) for j in shown])
+    for ax, j, name in zip(axes, shown, names, strict=True):
+        _draw(ax, result, j, name, (found.conf_low[j], found.conf_high[j]))
     r = len(result.replicates)
     return style.title_of(
         figure,
@@ -25,19 +27,10 @@ def histograms(result: Bootstrap, level: float) -> Figure:
     )
 
 
-def _draw(ax: Axes, result: Bootstrap, j: int, limits: tuple[float, float]) -> None:
+def _draw(ax: Axes, result: Bootstrap, j: int, name: str, limits: tuple[float, float]) -> None:
     values = result.replicates[:, j]
     values = values[np.isfinite(values)]
     ax.hist(values, bins=BINS, color=style.BLUE, alpha=0.55, linewidth=0)
     ax.axvspan(*limits, color=style.BAND, alpha=0.35, linewidth=0, zorder=0)
     ax.axvline(result.estimate[j], color=style.ORANGE, linewidth=2)
-    style.finish(ax, title=_title(result.groups[j], result.terms[j]), x="", y="replicates")
-
-
-def _title(group: str | None, term: str) -> str:
-    if group is None:
-        return style.short(term, 32)
-    if group in ("R2", "ICC"):
-        return f"{group.replace('R2', 'R²')} {term}"
-    of = term if term == "sd" or term.startswith("cor(") else f"sd({term})"
-    return style.short(f"{group}: {of}", 32)
+    style.finish(ax, title=name, x="", y="replicates")

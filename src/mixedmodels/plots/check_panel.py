@@ -14,11 +14,12 @@ from mixedmodels.diagnostics.facts import Facts, facts
 from mixedmodels.diagnostics.influence import influence
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels
-from mixedmodels.plots import style
+from mixedmodels.options import require_count
+from mixedmodels.plots import arrange, lettering, style
 from mixedmodels.plots.choice import group_index
-from mixedmodels.plots.collinearity_plot import collinearity
+from mixedmodels.plots.collinearity_plot import draw_collinearity
 from mixedmodels.plots.group_plots import draw_autocorrelation, draw_group_spread
-from mixedmodels.plots.influence_plots import draw_influence, leverage
+from mixedmodels.plots.influence_plots import draw_influence, draw_leverage
 from mixedmodels.plots.quantile_plots import draw_qq, draw_qq_ranef, draw_scaled
 from mixedmodels.plots.residual_plots import draw_residuals, draw_scale_location
 from mixedmodels.prediction.streams import Seed
@@ -42,11 +43,17 @@ WORDS: dict[Grade, tuple[str, str]] = {
 ORDER: tuple[Grade, ...] = ("unclear", "good", "look", "problem")
 
 
-def check_panel(fit: Fit, *, seed: Seed = 0) -> Figure:
+def check_panel(fit: Fit, *, columns: int = 3, seed: Seed = 0) -> Figure:
     """Up to nine pictures of the assumptions, each with the verdict of its checks.
 
     Of several groups the one is shown whose check came out worst.
+
+    Raises
+    ------
+    DataError
+        If `columns` is not a positive whole number.
     """
+    require_count("columns", columns, what="columns")
     found = facts(fit)
     rows = check(fit, seed=seed).rows
     panels = [
@@ -54,11 +61,11 @@ def check_panel(fit: Fit, *, seed: Seed = 0) -> Figure:
         *_of_groups(found, rows, seed),
         *_of_the_whole(found, rows, seed),
     ]
-    figure, grid = style.panels(len(panels), width=4.6, height=4.1)
+    figure, grid = style.panels(len(panels), columns=columns, width=4.6, height=4.1)
     for ax, panel in zip(grid, panels, strict=True):
         panel.draw(ax)
         _verdict(ax, panel.rows)
-    return style.title_of(figure, f"{fit.spec.formula}")
+    return style.title_of(figure, lettering.written(str(fit.spec.formula)))
 
 
 def _of_residuals(found: Facts, rows: Sequence[Check], seed: Seed) -> list[Panel]:
@@ -121,9 +128,9 @@ def _of_the_whole(found: Facts, rows: Sequence[Check], seed: Seed) -> list[Panel
     whole = _named(rows, "Distribution of the response", "Spread of the response")
     panels.append(Panel(whole, lambda ax: draw_scaled(fit, ax, seed)))
     if inflation(fit):
-        panels.append(Panel(_named(rows, "Collinearity"), lambda ax: collinearity(fit, ax=ax)))
+        panels.append(Panel(_named(rows, "Collinearity"), lambda ax: draw_collinearity(fit, ax)))
     elif found.leverage is not None and len(fit.beta):
-        panels.append(Panel((), lambda ax: leverage(fit, ax=ax)))
+        panels.append(Panel((), lambda ax: draw_leverage(fit, ax)))
     return panels
 
 
@@ -143,5 +150,5 @@ def _verdict(ax: Axes, rows: Sequence[Check]) -> None:
     ax.annotate(
         words, (0, 1), (0, 33), xycoords="axes fraction", textcoords="offset points",
         ha="left", va="bottom", fontsize=9, color=colour, fontweight="bold",
-        annotation_clip=False,
+        annotation_clip=False, label=arrange.VERDICT,
     )  # fmt: skip

@@ -8,22 +8,28 @@ from mixedmodels.diagnostics.collinearity import inflation
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.plots import style
+from mixedmodels.plots.arrange import arranged
 
 Data = dict[str, NDArray[np.generic]]
 
 
 def collinearity(fit: Fit, *, ax: Axes | None = None) -> Axes:
     """Factors by which collinearity makes standard errors larger, per term."""
+    rows = len(inflation(fit))
+    return arranged(draw_collinearity(fit, style.axes(ax, height=1.8 + 0.4 * rows)))
+
+
+def draw_collinearity(fit: Fit, ax: Axes) -> Axes:
+    """A row per term, the first on top."""
     data = collinearity_data(fit)
     factor = data["factor"].astype(np.float64)
-    place = np.arange(len(factor))[::-1]
-    ax = style.axes(ax, height=1.6 + 0.4 * len(factor))
+    place = np.arange(len(factor))
     ax.hlines(place, 1, factor, color=style.BLUE, linewidth=3)
     ax.plot(factor, place, "o", color=style.BLUE, markersize=7)
     for limit in (5**0.5, 10**0.5):
         style.upright(ax, limit)
-    ax.set_yticks(place, labels=[style.short(term) for term in data["term"]])
-    ax.set_ylim(-0.6, len(factor) - 0.4)
+    style.name_rows(ax, data["term"].tolist(), of_terms=True)
+    ax.set_ylim(len(factor) - 0.4, -0.6)
     ax.set_xlim(0.95, max(3.4, 1.1 * float(factor.max())))
     return style.finish(
         ax,

@@ -13,18 +13,25 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import add_random_effects, residuals
 from mixedmodels.fit.labels import column_labels, terms_of_group
 from mixedmodels.fit.random_effects import conditional_sd
-from mixedmodels.plots import style
+from mixedmodels.options import require_probability
+from mixedmodels.plots import lettering, style
+from mixedmodels.plots.arrange import arranged
 from mixedmodels.plots.choice import group_index
 
 Vector = NDArray[np.float64]
 Data = dict[str, NDArray[np.generic]]
+Mask = NDArray[np.bool_]
 
 RANK = 1e-7
 """Relative size of a singular value of the columns of a level that still counts."""
 
+REACH = 3.0
+"""Interquartile ranges beyond the quartiles up to which levels' own estimates are shown."""
+
 
 def caterpillar(fit: Fit, group: str | None = None, *, level: float = 0.95) -> Figure:
     """Random effects in order, with intervals: a panel per column of one group."""
+    require_probability("level", level)
     g = group_index(fit, group)
     columns = [(k, j) for k in terms_of_group(fit.matrices, g) for j in range(fit.b[k].shape[1])]
     n = len(fit.matrices.groupings[g].levels)
@@ -32,12 +39,15 @@ def caterpillar(fit: Fit, group: str | None = None, *, level: float = 0.95) -> F
     figure, grid = style.panels(len(columns), height=height)
     for ax, (k, j) in zip(grid, columns, strict=True):
         draw_caterpillar(fit, k, j, ax, level=level)
-    name = fit.matrices.groupings[g].name
-    return style.title_of(figure, f"Random effects of {name} ({n} levels)")
+        if ax is not grid[0]:
+            ax.set_ylabel("")
+    name, levels = lettering.name(fit.matrices.groupings[g].name), "level" if n == 1 else "levels"
+    return style.title_of(figure, f"Random effects of {name} ({n:,} {levels})")
 
 
 def caterpillar_data(fit: Fit, group: str | None = None, *, level: float = 0.95) -> Data:
     """Columns `group, level, term, estimate, conf_low, conf_high`, in the order drawn."""
+    require_probability("level", level)
     g = group_index(fit, group)
     labels = column_labels(fit.matrices)
     grouping = fit.matrices.groupings[g]
@@ -68,14 +78,13 @@ def draw_caterpillar(fit: Fit, k: int, j: int, ax: Axes, *, level: float = 0.95)
             linewidth=width if len(b) <= 200 else 0.4,
         )  # fmt: skip
         ax.plot(b[chosen], place[chosen], "o", color=colour, markersize=3 if len(b) <= 200 else 1)
-    labels = [style.short(grouping.levels[i], 18) for i in order]
-    style.name_rows(ax, labels)
-    name = column_labels(fit.matrices)[k][j]
+    style.name_rows(ax, [grouping.levels[i] for i in order])
+    name, group = column_labels(fit.matrices)[k][j], lettering.name(grouping.name)
     return style.finish(
         ax,
-        title=style.short(name, 34),
-        x=f"Effect on {fit.spec.formula.response}" + _per(name),
-        y=grouping.name if len(labels) <= 80 else f"{grouping.name} (in order)",
+        title=lettering.term(name, 80),
+        x=_effect_on(fit, name),
+        y=group if len(order) <= style.MOST_NAMES else f"{group} (in order)",
         note=f"{level:.0%} intervals. Strong: zero is outside",
     )
 
@@ -87,10 +96,11 @@ def shrinkage(fit: Fit, group: str | None = None, *, ax: Axes | None = None) -> 
     names = [
         name for k in terms_of_group(fit.matrices, g) for name in column_labels(fit.matrices)[k]
     ]
-    ax = style.axes(ax, height=5)
     if len(names) == 1:
-        return _dumbbells(fit, g, own[:, 0], pooled[:, 0], labels, names[0], ax)
-    return _arrows(fit, g, own, pooled, labels, names, ax)
+        height = float(np.clip(1.4 + 0.16 * len(labels), 4.4, 9.0))
+        ax = style.axes(ax, height=height)
+        return arranged(_dumbbells(fit, g, own[:, 0], pooled[:, 0], labels, names[0], ax))
+    return arranged(_arrows(fit, g, own, pooled, labels, names, style.axes(ax, height=5)))
 
 
 def shrinkage_data(fit: Fit, group: str | None = None) -> Data:
@@ -140,13 +150,18 @@ def _dumbbells(
     size = 5 if len(order) <= 100 else 2
     ax.plot(own[order], place, "o", color=style.BLUE, mfc="white", ms=size, label="level alone")
     ax.plot(pooled[order], place, "o", color=style.ORANGE, ms=size, label="model")
-    style.name_rows(ax, [style.short(labels[i], 18) for i in order])
-    ax.legend(frameon=False, loc="lower right")
+    low, high = _limits(own, pooled)
+    ax.set_xlim(low, high)
+    style.name_rows(ax, [labels[i] for i in order])
+    style.legend(ax)
     group = fit.matrices.groupings[g].name
     return style.finish(
-        ax, title=f"Shrinkage of {name} by {group}",
-        x=f"Effect on {fit.spec.formula.response}" + _per(name), y=group,
-    )  # fmt: skip
+        ax,
+        title=f"Shrinkage of {lettering.term(name, 40)} by {lettering.name(group, 40)}",
+        x=_effect_on(fit, name),
+        y=lettering.name(group),
+        note=_left_out(np.isnan(own), _outside(own, low, high)),
+    )
 
 
 def _arrows(
@@ -162,23 +177,64 @@ def _arrows(
     )  # fmt: skip
     ax.plot(*start.T, "o", color=style.BLUE, mfc="white", ms=5, label="level alone")
     ax.plot(*end.T, "o", color=style.ORANGE, ms=5, label="model")
-    ax.margins(0.08)
+    limits = np.array([_limits(start[:, i], end[:, i]) for i in range(2)])
+    ax.set_xlim(*limits[0])
+    ax.set_ylim(*limits[1])
+    outside = np.asarray(((start < limits[:, 0]) | (start > limits[:, 1])).any(axis=1))
     if len(start) <= 40:
-        kept = [label for label, k in zip(labels, known, strict=True) if k]
-        style.name_points(ax, start[:, 0], start[:, 1], [style.short(x, 10) for x in kept])
-    ax.legend(frameon=False)
-    response, group = fit.spec.formula.response, fit.matrices.groupings[g].name
-    dropped = int((~known).sum())
+        kept = lettering.names(np.array(labels, dtype=object)[known].tolist(), 16)
+        shown = np.flatnonzero(~outside)
+        style.name_points(ax, start[shown, 0], start[shown, 1], [kept[i] for i in shown])
+    style.legend(ax)
+    first = f"First two of {len(names)} columns. " if len(names) > 2 else ""
+    x, y = (lettering.term(name, 60) for name in names[:2])
     return style.finish(
-        ax, title=f"Shrinkage by {group}",
-        x=f"{names[0]}: effect on {response}" + _per(names[0]),
-        y=f"{names[1]}: effect on {response}" + _per(names[1]),
-        note=f"{dropped} levels have too few rows to be estimated alone" if dropped else "",
-    )  # fmt: skip
+        ax,
+        title=f"Shrinkage by {lettering.name(fit.matrices.groupings[g].name, 60)}",
+        x=f"{x}: {_effect_on(fit, names[0])}",
+        y=f"{y}: {_effect_on(fit, names[1])}",
+        note=first + _left_out(~known, outside),
+    )
 
 
-def _per(name: str) -> str:
-    return "" if name.startswith("Intercept") or "[" in name else f" per unit of {name}"
+def _limits(own: Vector, pooled: Vector) -> tuple[float, float]:
+    """A range with all effects of the model and the bulk of the levels' own estimates.
+
+    A level with few rows may be estimated thousands of times too far off, and would leave the
+    others one dot; what lies beyond `REACH` interquartile ranges from the quartiles is outside.
+    """
+    own = own[np.isfinite(own)]
+    if own.size:
+        quarter, three = np.quantile(own, [0.25, 0.75])
+        fence = REACH * (three - quarter)
+        own = own[(own >= quarter - fence) & (own <= three + fence)]
+    shown = np.concatenate([own, pooled, [0.0]])
+    low, high = float(shown.min()), float(shown.max())
+    margin = 0.08 * (high - low) or 1.0
+    return low - margin, high + margin
+
+
+def _outside(values: Vector, low: float, high: float) -> Mask:
+    return np.logical_or(values < low, values > high)
+
+
+def _left_out(unknown: Mask, outside: Mask) -> str:
+    """What the picture does not show."""
+    said = [
+        f"{n} level{'' if n == 1 else 's'} {what}"
+        for n, what in (
+            (int(unknown.sum()), "with too few rows to be estimated alone"),
+            (int(outside.sum()), "estimated beyond the frame"),
+        )
+        if n
+    ]
+    return f"Left out: {' and '.join(said)}" if said else ""
+
+
+def _effect_on(fit: Fit, name: str) -> str:
+    unit = name.startswith("Intercept") or "[" in name
+    per = "" if unit else f" per unit of {lettering.term(name)}"
+    return f"Effect on {lettering.term(fit.spec.formula.response)}{per}"
 
 
 def _half_width(fit: Fit, k: int, level: float) -> Vector:

@@ -1,190 +1,278 @@
-"""The estimated mean along one column of the data, with intervals."""
+"""The estimated mean along a column of the data, with intervals: lines, points, panels."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mixedmodels.data import Frame, as_pandas
-from mixedmodels.design import columns_of, is_intercept, rebuild
+from mixedmodels.design import columns_of, droppable_terms
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.inference.contrast import t_tests
-from mixedmodels.plots import style
+from mixedmodels.options import require_count
+from mixedmodels.plots import lettering, style
+from mixedmodels.plots.arrange import arranged
+from mixedmodels.plots.effect_means import (
+    SERIES,
+    effect_means,
+    fixed_columns,
+    is_covariate,
+    values_of,
+)
 from mixedmodels.vocabulary import DegreesOfFreedom
 
 Vector = NDArray[np.float64]
 Data = dict[str, NDArray[np.generic]]
 
-PLACES = 40
-"""Places along a covariate with more distinct values."""
+PANELS = 20
+"""Most panels of a figure."""
 
-ROWS = 400
-"""Rows of the data over which the mean is taken; of more, every so many-th."""
+WIDE = 28
+"""Characters of the labels in a legend."""
 
 
 def effects(
     fit: Fit,
     x: str,
     *,
-    by: str | None = None,
+    by: str | Sequence[str] | None = None,
     level: float = 0.95,
     ddf: DegreesOfFreedom = "satterthwaite",
     ax: Axes | None = None,
-) -> Axes:
-    """The population mean along `x`, a line or a set of points per value of `by`."""
+) -> Axes | Figure:
+    """The population mean along `x`, apart for values of the first `by`, in panels for the others.
+
+    One `by` with more than eight levels also has a panel per level.
+    """
+    names = _several(by)
     data = effects_data(fit, x, by=by, level=level, ddf=ddf)
-    ax = style.axes(ax)
-    groups = list(dict.fromkeys(data["by"].tolist()))
-    if data["x"].dtype.kind == "f":
-        _draw_lines(data, groups, ax)
-    else:
-        _draw_points(data, groups, ax)
-    if by is not None:
-        ax.legend(title=by, frameon=False)
-    along = x if by is None else f"{x} by {by}"
-    return style.finish(
+    in_panels = len(names) > 1 or len(dict.fromkeys(data["by"].tolist())) > SERIES
+    if in_panels:
+        if ax is not None:
+            raise DataError(
+                "These effects are drawn in several panels, which do not fit on one ax.\n"
+                "Do:   leave ax out, or give one by of at most eight levels."
+            )
+        return _in_panels(fit, data, x, names, level)
+    ax = style.axes(ax, width=6.4 + (_legend_width(data) if names else 0.0))
+    _draw(data, ax, names[0] if names else "")
+    response, *named = lettering.terms([fit.spec.formula.response, x, *names], 40)
+    style.finish(
         ax,
-        title=f"Estimated mean of {fit.spec.formula.response} along {along}",
-        x=x,
-        y=f"Mean {fit.spec.formula.response}",
-        note=f"{level:.0%} intervals; other columns as in the data, random effects zero",
+        title=f"Estimated mean of {response} along {' by '.join(named)}",
+        x=lettering.name(x),
+        y=f"Mean {lettering.term(fit.spec.formula.response)}",
+        note=_note(data, level),
     )
+    return arranged(ax)
+
+
+def all_effects(
+    fit: Fit,
+    *,
+    columns: int = 2,
+    level: float = 0.95,
+    ddf: DegreesOfFreedom = "satterthwaite",
+) -> Figure:
+    """The effects of every term that is in no higher one, a panel each: `x`, or `x` by another.
+
+    Raises
+    ------
+    DataError
+        If the fixed part has no columns, or `columns` is not a positive whole number.
+    """
+    require_count("columns", columns, what="columns")
+    pairs = _pairs(fit)
+    if not pairs:
+        raise DataError(
+            "The fixed part has no columns beside the intercept, so no effect can be drawn.\n"
+            "Do:   use plot.caterpillar() for the random effects."
+        )
+    figure, grid = style.panels(len(pairs), columns=columns, width=5.2, height=3.8)
+    for ax, (x, by) in zip(grid, pairs, strict=True):
+        data = effects_data(fit, x, by=by, level=level, ddf=ddf)
+        _draw(data, ax, by or "")
+        named = lettering.terms([x] if by is None else [x, by], 40)
+        style.finish(
+            ax,
+            title=" by ".join(named),
+            x=lettering.name(x),
+            y=f"Mean {lettering.term(fit.spec.formula.response)}",
+            note="" if np.isfinite(_numbers(data, "estimate")).all() else GAPS,
+        )
+    response = lettering.term(fit.spec.formula.response, 60)
+    return style.title_of(figure, f"Estimated means of {response}\n{_note(None, level)}")
 
 
 def effects_data(
     fit: Fit,
     x: str,
     *,
-    by: str | None = None,
+    by: str | Sequence[str] | None = None,
     level: float = 0.95,
     ddf: DegreesOfFreedom = "satterthwaite",
 ) -> Data:
-    """Columns `x, by, estimate, std_error, df, conf_low, conf_high`.
+    """Columns `x, by, estimate, std_error, df, conf_low, conf_high`; with several `by`s `panel`.
 
-    The estimate is the mean, over the rows of the data, of the population mean at that value of
-    `x` (and `by`) and the row's own values of everything else; the offset is left as it is.
+    The estimate is the mean, over all rows used, of the population mean at that value of `x` (and
+    of every `by`) and the row's own values of everything else; the offset is left as it is.
 
     Raises
     ------
     DataError
-        If the fixed part does not use `x` or `by`, or `by` has more than four values.
+        If the fixed part does not use a column, or there would be more than 20 panels.
     """
-    columns = _columns(fit)
-    places = _places(columns, x, most=PLACES)
-    series = [None] if by is None else _series(columns, by)
-    size = len(columns)
-    blocks = []
-    for value in series:
-        for place in places:
-            block = columns.assign(**{x: _constant(columns[x], place, size)})
-            if by is not None:
-                block = block.assign(**{by: _constant(columns[by], value, size)})
-            blocks.append(block)
-    stacked = {name: _joined([block[name] for block in blocks]) for name in columns.columns}
-    X = rebuild(fit.spec, Frame.of(pd.DataFrame(stacked)), groups=[]).X
-    L = X.reshape(len(blocks), size, -1).mean(axis=1)
-    found = t_tests(fit, L, ddf=ddf, level=level)
-    offset = 0.0 if fit.matrices.offset is None else float(fit.matrices.offset.mean())
-    number = columns[x].dtype.kind in "fiu"
+    names = _several(by)
+    means = effect_means(fit, x, names, level=level, ddf=ddf)
+    panels = len({values[1:] if len(names) > 1 else values for values in means.series})
+    if panels > (PANELS if len(names) > 1 or len(means.series) > SERIES else SERIES):
+        raise DataError(
+            f"by = {by!r} has {panels} levels, too many for one picture.\n"
+            "Do:   put it on the x axis, or draw with x and by exchanged."
+        )
+    found, places = means.found, means.places
+    labels = {"by": [_label(values[0]) if values else "" for values in means.series]}
+    if len(names) > 1:
+        labels["panel"] = [
+            ", ".join(f"{n} = {_label(v)}" for n, v in zip(names[1:], values[1:], strict=True))
+            for values in means.series
+        ]
+    numbers = np.array(places, dtype=np.float64 if means.is_number else object)
     return {
-        "x": np.tile(np.array(places, dtype=np.float64 if number else object), len(series)),
-        "by": np.repeat(np.array([_label(v) for v in series], dtype=object), len(places)),
-        "estimate": found.estimate + offset,
+        "x": np.tile(numbers, len(means.series)),
+        **{k: np.repeat(np.array(v, dtype=object), len(places)) for k, v in labels.items()},
+        "estimate": found.estimate + means.offset,
         "std_error": found.std_error,
         "df": found.df,
-        "conf_low": found.conf_low + offset,
-        "conf_high": found.conf_high + offset,
+        "conf_low": found.conf_low + means.offset,
+        "conf_high": found.conf_high + means.offset,
     }
 
 
-def _columns(fit: Fit) -> pd.DataFrame:
-    """The columns of the fixed part on some of the rows used."""
-    terms = [term for term in fit.spec.fixed.term_slices if not is_intercept(term)]
-    kept = np.flatnonzero(fit.matrices.kept)
-    rows = kept[:: max(1, -(-len(kept) // ROWS))]
-    found: dict[str, Any] = {}
-    for name in fit.spec.variables:
-        if name in columns_of(terms, fit.spec):
-            found[name] = as_pandas(fit.frame.column(name))[rows]
-    if not found:
-        raise DataError(
-            "The fixed part has no columns beside the intercept, so no effect can be drawn.\n"
-            "Do:   use plot.caterpillar() for the random effects."
-        )
-    return pd.DataFrame(found)
+GAPS = "Gaps: means that the data do not determine"
 
 
-def _places(columns: pd.DataFrame, name: str, *, most: int) -> list[Any]:
-    if name not in columns:
-        raise DataError(
-            f"{name!r} is not a column that the fixed part uses.\n"
-            f"Do:   choose from {', '.join(columns.columns)}."
-        )
-    values = columns[name]
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return list(values.cat.categories)
-    distinct = np.unique(values.to_numpy())
-    if len(distinct) <= most:
-        return list(distinct.tolist())
-    return list(np.linspace(float(distinct[0]), float(distinct[-1]), most).tolist())
+def _several(by: str | Sequence[str] | None) -> tuple[str, ...]:
+    """The names in `by`."""
+    if by is None:
+        return ()
+    names = (by,) if isinstance(by, str) else tuple(by) if isinstance(by, (list, tuple)) else None
+    if not names or not all(isinstance(name, str) for name in names):
+        raise DataError(f"by = {by!r} names no columns.\nDo:   give a name, or a list of names.")
+    return names
 
 
-def _series(columns: pd.DataFrame, by: str) -> list[Any]:
-    values = _places(columns, by, most=PLACES)
-    if len(values) <= len(style.SERIES):
-        return values
-    if columns[by].dtype.kind in "fiu":
-        return list(np.quantile(columns[by], [0.1, 0.5, 0.9], method="nearest").tolist())
-    raise DataError(
-        f"by = {by!r} has {len(values)} levels, too many for one picture.\n"
-        f"Do:   put it on the x axis, or draw with x and by exchanged."
+def _pairs(fit: Fit) -> list[tuple[str, str | None]]:
+    """Of every highest term a column to draw along, a covariate first, and one to draw by."""
+    order = fixed_columns(fit)
+    terms = droppable_terms(list(fit.spec.fixed.term_slices))
+    sets = list(dict.fromkeys(frozenset(columns_of([term], fit.spec)) for term in terms))
+    pairs: list[tuple[str, str | None]] = []
+    for columns in sets:
+        if not columns or any(columns < other for other in sets):
+            continue
+        found = sorted(columns, key=lambda name: (not is_covariate(fit, name), order.index(name)))
+        few = [name for name in found[1:] if len(values_of(fit, name)) <= SERIES]
+        pairs.append((found[0], few[0] if few else None))
+    return pairs[:PANELS]
+
+
+def _in_panels(fit: Fit, data: Data, x: str, names: Sequence[str], level: float) -> Figure:
+    by = "panel" if len(names) > 1 else "by"
+    panels = list(dict.fromkeys(data[by].tolist()))
+    columns = min(4, int(np.ceil(np.sqrt(len(panels)))))
+    beside = _legend_width(data) if len(names) > 1 else 0.0
+    figure, grid = style.panels(
+        len(panels),
+        columns=columns,
+        width=3.4 + beside / columns,
+        height=3.8 if len(panels) <= columns else 2.9,
     )
+    inner = {name: values for name, values in data.items() if name != by}
+    inner.setdefault("by", np.full(len(data["x"]), "", dtype=object))
+    titles = lettering.terms(panels, 60)
+    for i, (ax, panel, title) in enumerate(zip(grid, panels, titles, strict=True)):
+        rows = data[by] == panel
+        is_last = i == min(columns, len(panels)) - 1
+        part = {name: values[rows] for name, values in inner.items()}
+        _draw(part, ax, names[0] if len(names) > 1 and is_last else "", keyed=is_last)
+        style.finish(ax, title=title, x="", y="")
+        ax.set_ylim(*_range(data))
+    response = lettering.term(fit.spec.formula.response)
+    shared = style.across(figure, x=lettering.name(x), y=f"Mean {response}")
+    response, *named = lettering.terms([fit.spec.formula.response, x, *names], 40)
+    along = " by ".join(named)
+    title = f"Estimated mean of {response} along {along}\n{_note(data, level)}"
+    return style.title_of(figure, title, shared=shared)
 
 
-def _constant(values: pd.Series, value: Any, size: int) -> Any:
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        return pd.Categorical([value] * size, categories=values.cat.categories)
-    return np.full(size, value)
+def _note(data: Data | None, level: float) -> str:
+    note = f"{level:.0%} intervals; mean over all rows used, random effects zero"
+    if data is not None and not np.isfinite(_numbers(data, "estimate")).all():
+        note += f". {GAPS}"
+    return note
 
 
-def _joined(parts: list[pd.Series]) -> Any:
-    if isinstance(parts[0].dtype, pd.CategoricalDtype):
-        codes = np.concatenate([part.cat.codes for part in parts])
-        return pd.Categorical.from_codes(codes, categories=parts[0].cat.categories)
-    return np.concatenate([part.to_numpy() for part in parts])
+def _legend_width(data: Data) -> float:
+    """Inches that the legend needs."""
+    labels = lettering.names(list(dict.fromkeys(data["by"].tolist())), WIDE)
+    return (max(lettering.width_of(label, style.SMALL) for label in labels) + 50) / 72
+
+
+def _range(data: Data) -> tuple[float, float]:
+    """Limits of the y axis that all panels share."""
+    found = np.concatenate([_numbers(data, "conf_low"), _numbers(data, "conf_high")])
+    found = found[np.isfinite(found)]
+    if not found.size:
+        return 0.0, 1.0
+    margin = 0.05 * float(np.ptp(found)) or 1.0
+    return float(found.min()) - margin, float(found.max()) + margin
 
 
 def _label(value: Any) -> str:
-    if value is None:
-        return ""
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _draw_lines(data: Data, groups: list[str], ax: Axes) -> None:
-    for group, (colour, line, _) in zip(groups, style.SERIES, strict=False):
+def _draw(data: Data, ax: Axes, by: str, *, keyed: bool = True) -> None:
+    """Lines along a covariate, else points, and a legend under the name of `by`, if any."""
+    groups = list(dict.fromkeys(data["by"].tolist()))
+    labels = lettering.names(groups, WIDE)
+    draw = _draw_lines if data["x"].dtype.kind == "f" else _draw_points
+    draw(data, dict(zip(groups, labels, strict=True)), ax)
+    if by and keyed:
+        style.legend(ax, lettering.wrapped(lettering.name(by), 150, style.SMALL))
+
+
+def _draw_lines(data: Data, groups: dict[str, str], ax: Axes) -> None:
+    faint = 0.18 if len(groups) <= 4 else 0.08
+    for (group, label), (colour, line, marker) in zip(groups.items(), style.SERIES, strict=False):
         rows = data["by"] == group
         x = data["x"][rows].astype(np.float64)
-        low, high, mean = (_numbers(data, n, rows) for n in ("conf_low", "conf_high", "estimate"))
-        ax.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
-        ax.plot(x, mean, line, color=colour, linewidth=2, label=group)
+        low, high, mean = (_numbers(data, n)[rows] for n in ("conf_low", "conf_high", "estimate"))
+        ax.fill_between(x, low, high, color=colour, alpha=faint, linewidth=0)
+        mark = marker if len(x) <= MARKED else ""
+        ax.plot(x, mean, linestyle=line, marker=mark, ms=4, color=colour, lw=2, label=label)
 
 
-def _draw_points(data: Data, groups: list[str], ax: Axes) -> None:
+MARKED = 10
+"""Places up to which they are marked on a line."""
+
+
+def _draw_points(data: Data, groups: dict[str, str], ax: Axes) -> None:
     places = list(dict.fromkeys(data["x"].tolist()))
-    for i, (group, (colour, _, marker)) in enumerate(zip(groups, style.SERIES, strict=False)):
+    apart = min(0.12, 0.7 / len(groups))
+    series = zip(groups.items(), style.SERIES, strict=False)
+    for i, ((group, label), (colour, _, marker)) in enumerate(series):
         rows = data["by"] == group
-        at = np.arange(len(places)) + 0.12 * (i - (len(groups) - 1) / 2)
-        low, high, mean = (_numbers(data, n, rows) for n in ("conf_low", "conf_high", "estimate"))
+        at = np.arange(len(places)) + apart * (i - (len(groups) - 1) / 2)
+        low, high, mean = (_numbers(data, n)[rows] for n in ("conf_low", "conf_high", "estimate"))
         ax.vlines(at, low, high, color=colour, linewidth=2)
-        ax.plot(at, mean, marker, color=colour, markersize=6, label=group)
-    ax.set_xticks(range(len(places)), labels=[style.short(place, 14) for place in places])
-    if len(places) > 6:
-        ax.tick_params(axis="x", rotation=90, labelsize=style.SMALL)
-    ax.margins(x=0.1)
+        ax.plot(at, mean, marker, color=colour, markersize=6, label=label)
+    style.name_columns(ax, places)
+    ax.set_xlim(-0.6, len(places) - 0.4)
 
 
-def _numbers(data: Data, name: str, rows: NDArray[np.bool_]) -> Vector:
-    return data[name][rows].astype(np.float64)
+def _numbers(data: Data, name: str) -> Vector:
+    return data[name].astype(np.float64)

@@ -1,115 +1,199 @@
 """The observed data with fitted lines, a panel per level of a group."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mixedmodels.diagnostics.facts import covariates
+from mixedmodels.data import Column, encode
+from mixedmodels.design import Grouping
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import fitted_array, marginal_mean
-from mixedmodels.plots import style
+from mixedmodels.options import require_count
+from mixedmodels.plots import lettering, style
 from mixedmodels.plots.choice import group_index
+from mixedmodels.plots.effect_means import fixed_columns
 
 Vector = NDArray[np.float64]
+Int = NDArray[np.int64]
 Data = dict[str, NDArray[np.generic]]
 
 PANELS = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Along:
+    """What stands on the x axis.
+
+    Attributes
+    ----------
+    name : str
+        The column.
+    values : array (n,)
+        Its numbers, or the positions of its levels; nan where it is missing.
+    levels : tuple of str
+        Names of the levels; none for numbers.
+    """
+
+    name: str
+    values: Vector
+    levels: tuple[str, ...]
+
+    @property
+    def labels(self) -> NDArray[np.generic]:
+        """The values as a table shows them: numbers, or the names of the levels."""
+        if not self.levels:
+            return self.values
+        known = np.nan_to_num(self.values, nan=len(self.levels)).astype(np.int64)
+        return np.array([*self.levels, None], dtype=object)[known]
+
+
 def lines(
     fit: Fit, x: str | None = None, *, group: str | None = None, levels: int = PANELS
 ) -> Figure:
-    """Response and fitted values of the levels of a group against a covariate."""
-    name, values = _covariate(fit, x)
+    """Response and fitted values of the levels of a group against a column of the data."""
+    require_count("levels", levels, what="levels")
     g = group_index(fit, group)
+    along = _along(fit, x, g)
     grouping = fit.matrices.groupings[g]
     chosen = _chosen(len(grouping.levels), levels)
-    columns = min(5, max(1, len(chosen)))
+    columns = min(5, len(chosen))
     figure, grid = style.panels(len(chosen), columns=columns, width=2.3, height=2.1)
     m = fit.matrices
     fitted, marginal = fitted_array(fit), marginal_mean(m.X, fit.beta, m.offset)
-    for ax, level in zip(grid, chosen, strict=True):
-        rows = grouping.codes == level
-        _panel(ax, values[rows], m.y[rows], fitted[rows], marginal[rows])
-        ax.set_title(style.short(grouping.levels[level], 20), fontsize=9)
-        ax.set_xlim(*_limits(values))
-        ax.set_ylim(*_limits(np.concatenate([m.y, fitted])))
-    _label(grid, columns, name, fit.spec.formula.response)
+    inner = innermost(m.groupings, g)
+    titles = lettering.fitting([grouping.levels[i] for i in chosen], 2.3 * 72 - 30, 9)
+    limits = _limits(along.values), _limits(np.concatenate([m.y, fitted]))
+    for ax, level, title in zip(grid, chosen, titles, strict=True):
+        rows = (grouping.codes == level) & np.isfinite(along.values)
+        part = along.values[rows], m.y[rows], fitted[rows], marginal[rows]
+        _panel(ax, *part, inner.codes[rows])
+        lettering.literal(ax.set_title(title, fontsize=9))
+        ax.set_xlim(*limits[0])
+        ax.set_ylim(*limits[1])
+    _label(grid, columns, along)
+    response = lettering.term(fit.spec.formula.response)
+    shared = style.across(figure, x=lettering.name(along.name), y=response)
     some = (
         f" ({len(chosen)} of {len(grouping.levels)})" if len(chosen) < len(grouping.levels) else ""
     )
+    short, by, within = lettering.names([response, grouping.name, inner.name], 60)
+    each = "level" if inner is grouping else f"level of {within}"
     return style.title_of(
         figure,
-        f"{fit.spec.formula.response} by {grouping.name}{some}\n"
-        "points: data; line: fitted for the level; dashed: population",
+        f"{short} by {by}{some}\npoints: data; line: fitted for the {each}; dashed: population",
+        shared=shared,
     )
 
 
 def lines_data(fit: Fit, x: str | None = None, *, group: str | None = None) -> Data:
     """Columns `row, level, x, observed, fitted, population`, every row used."""
-    _, values = _covariate(fit, x)
     m = fit.matrices
-    grouping = m.groupings[group_index(fit, group)]
+    g = group_index(fit, group)
+    grouping = m.groupings[g]
     labels = np.array([str(label) for label in grouping.levels], dtype=object)
     return {
         "row": np.asarray(m.index),
         "level": labels[grouping.codes],
-        "x": values,
+        "x": _along(fit, x, g).labels,
         "observed": m.y,
         "fitted": fitted_array(fit),
         "population": marginal_mean(m.X, fit.beta, m.offset),
     }
 
 
-def _panel(ax: Axes, x: Vector, y: Vector, fitted: Vector, marginal: Vector) -> None:
+def innermost(groupings: tuple[Grouping, ...], g: int) -> Grouping:
+    """The finest grouping factor that lies within the levels of one, and has rows to join."""
+    outer = groupings[g]
+    best = outer
+    for inner in groupings:
+        codes = inner.codes.astype(np.int64) * len(outer.levels) + outer.codes
+        is_nested = len(np.unique(codes)) == len(np.unique(inner.codes))
+        joins = np.bincount(inner.codes).max(initial=0) > 1
+        if is_nested and joins and len(inner.levels) > len(best.levels):
+            best = inner
+    return best
+
+
+def _panel(
+    ax: Axes, x: Vector, y: Vector, fitted: Vector, marginal: Vector, inner: NDArray[np.int32]
+) -> None:
     ax.plot(x, y, "o", color=style.POINT, markersize=3.5, alpha=0.8)
-    places, index = np.unique(x, return_inverse=True)
-    count = np.bincount(index)
-    mark = "" if len(places) > 1 else "_"
-    ax.plot(
-        places, np.bincount(index, marginal) / count, color=style.REFERENCE, linestyle="--",
-        linewidth=1.2, marker=mark,
-    )  # fmt: skip
-    ax.plot(
-        places, np.bincount(index, fitted) / count, color=style.ORANGE, linewidth=2, marker=mark
-    )
+    _joined(ax, x, marginal, color=style.REFERENCE, linestyle="--", width=1.2)
+    levels = np.unique(inner)
+    for level in levels:
+        rows = inner == level
+        width = 2.0 if len(levels) == 1 else 1.1
+        _joined(ax, x[rows], fitted[rows], color=style.ORANGE, linestyle="-", width=width)
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def _label(grid: list[Axes], columns: int, x: str, y: str) -> None:
+def _joined(ax: Axes, x: Vector, y: Vector, *, color: str, linestyle: str, width: float) -> None:
+    """A line through the mean at every value of x; a dash where there is only one."""
+    places, index = np.unique(x, return_inverse=True)
+    mean = np.bincount(index, y) / np.bincount(index)
+    mark = "" if len(places) > 1 else "_"
+    ax.plot(places, mean, color=color, linestyle=linestyle, linewidth=width, marker=mark)
+
+
+def _label(grid: list[Axes], columns: int, along: Along) -> None:
     for i, ax in enumerate(grid):
-        if i % columns == 0:
-            ax.set_ylabel(y)
-        else:
-            ax.tick_params(labelleft=False)
-        if i + columns >= len(grid):
-            ax.set_xlabel(x)
-        else:
-            ax.tick_params(labelbottom=False)
+        if along.levels:
+            style.name_columns(ax, along.levels)
+        style.plain_numbers(ax)
+        ax.tick_params(labelleft=i % columns == 0, labelbottom=i + columns >= len(grid))
 
 
 def _limits(values: Vector) -> tuple[float, float]:
-    low, high = float(values.min()), float(values.max())
-    return low - 0.05 * (high - low), high + 0.05 * (high - low)
+    known = values[np.isfinite(values)]
+    low, high = float(known.min(initial=np.inf)), float(known.max(initial=-np.inf))
+    margin = 0.05 * (high - low) or 0.5
+    return low - margin, high + margin
 
 
-def _chosen(n: int, most: int) -> NDArray[np.int64]:
+def _chosen(n: int, most: int) -> Int:
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64))
 
 
-def _covariate(fit: Fit, x: str | None) -> tuple[str, Vector]:
-    known = covariates(fit)
-    if x is None and known:
-        x = next(iter(known))
-    if x is not None and x in known:
-        return x, known[x]
-    if x is not None and x in fit.frame.columns:
-        numbers = fit.frame.column(x).numbers
-        if numbers is not None:
-            return x, numbers[fit.matrices.kept].astype(np.float64)
-    raise DataError(
-        f"x = {x!r} is not a numeric column of the data.\n"
-        f"Do:   name one{', as ' + ', '.join(known) if known else ''}."
-    )
+def _along(fit: Fit, x: str | None, g: int) -> Along:
+    """The column that is asked for, or one of the model that varies, within the group at best.
+
+    Numbers go before factors, and the fixed part before the left sides of the bars.
+    """
+    if x is not None:
+        if not isinstance(x, str) or x not in fit.frame.columns:
+            known = ", ".join(fit.frame.columns[:12])
+            raise DataError(f"x = {x!r} is not a column of the data.\nDo:   choose from {known}.")
+        return _read(fit, x)
+    fixed = fixed_columns(fit)
+    names = [*fixed, *(name for name in fit.spec.variables if name not in fixed)]
+    found = [_read(fit, name) for name in names]
+    codes = fit.matrices.groupings[g].codes
+    varying = [a for a in found if len(np.unique(a.values)) > 1]
+    if not varying:
+        raise DataError(
+            "The model uses no column that varies, so nothing stands on the x axis.\n"
+            "Do:   name a column of the data as x."
+        )
+    return min(varying, key=lambda a: (not _varies_within(a.values, codes), bool(a.levels)))
+
+
+def _varies_within(values: Vector, codes: NDArray[np.int32]) -> bool:
+    pairs = np.unique(np.column_stack([codes, values]), axis=0)
+    return len(pairs) > len(np.unique(codes))
+
+
+def _read(fit: Fit, name: str) -> Along:
+    column: Column = fit.frame.column(name)
+    kept = fit.matrices.kept
+    if column.numbers is not None and column.kind == "number":
+        numbers = column.numbers.astype(np.float64)
+        if column.missing is not None:
+            numbers[column.missing] = np.nan
+        return Along(name, numbers[kept], ())
+    codes = encode(column)
+    values = codes.codes[kept].astype(np.float64)
+    return Along(name, np.where(values < 0, np.nan, values), codes.levels)

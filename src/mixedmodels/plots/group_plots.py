@@ -9,7 +9,8 @@ from mixedmodels.diagnostics.autocorrelation import correlation
 from mixedmodels.diagnostics.facts import Facts, facts
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.plots import style
+from mixedmodels.plots import lettering, style
+from mixedmodels.plots.arrange import arranged
 from mixedmodels.plots.choice import group_index
 
 Vector = NDArray[np.float64]
@@ -22,7 +23,8 @@ LAGS = 12
 
 def group_spread(fit: Fit, group: str | None = None, *, ax: Axes | None = None) -> Axes:
     """Residual standard deviation of every level, with intervals."""
-    return draw_group_spread(facts(fit), group_index(fit, group), style.axes(ax, height=5))
+    g = group_index(fit, group)
+    return arranged(draw_group_spread(facts(fit), g, style.axes(ax, height=5)))
 
 
 def group_spread_data(fit: Fit, group: str | None = None) -> Data:
@@ -44,12 +46,12 @@ def draw_group_spread(found: Facts, g: int, ax: Axes) -> Axes:
     for chosen, colour, width in ((~clear, style.POINT, 1.0), (clear, style.ORANGE, 2.0)):
         ax.hlines(place[chosen], low[chosen], high[chosen], color=colour, linewidth=width)
         ax.plot(sd[order][chosen], place[chosen], "o", color=colour, markersize=4)
-    style.name_rows(ax, [style.short(data["level"][i], 18) for i in order])
-    name = found.fit.matrices.groupings[g].name
+    style.name_rows(ax, data["level"][order].tolist())
+    name = lettering.name(found.fit.matrices.groupings[g].name)
     some = f"Lowest and highest {SHOWN // 2} of {len(sd)}. " if len(order) < len(sd) else ""
     return style.finish(
         ax,
-        title=f"Spread of the residuals by {name}",
+        title=f"Spread of the residuals by {lettering.name(name, 40)}",
         x="Residual sd / sigma (95% interval)",
         y=name,
         note=f"{some}Strong: the interval leaves out 1",
@@ -79,7 +81,7 @@ def _spread(found: Facts, g: int) -> Data:
 
 def autocorrelation(fit: Fit, *, ax: Axes | None = None) -> Axes:
     """Correlation of residuals that are so many rows apart in a level."""
-    return draw_autocorrelation(facts(fit), style.axes(ax))
+    return arranged(draw_autocorrelation(facts(fit), style.axes(ax)))
 
 
 def autocorrelation_data(fit: Fit) -> Data:
@@ -100,7 +102,7 @@ def draw_autocorrelation(found: Facts, ax: Axes) -> Axes:
     ax.hlines(expected, lag - 0.35, lag + 0.35, color=style.ORANGE, linewidth=2, label="model")
     ax.vlines(lag, 0, r, color=style.BLUE, linewidth=2)
     ax.plot(lag, r, "o", color=style.BLUE, markersize=6, label="data")
-    ax.legend(ncols=2, framealpha=0.85, edgecolor="none")
+    style.legend(ax)
     ax.set_xlim(0.4, lag[-1] + 0.6)
     style.whole_numbers(ax)
     eq = found.leverage.equations if found.leverage is not None else None
@@ -108,7 +110,7 @@ def draw_autocorrelation(found: Facts, ax: Axes) -> Axes:
     return style.finish(
         ax,
         title="Likeness of residuals in row order",
-        x=f"Rows apart within a level of {group}",
+        x=f"Rows apart within a level of {lettering.name(group)}",
         y="Correlation of residuals",
         note="Boxes: chance. It matters if the rows are in time order",
     )

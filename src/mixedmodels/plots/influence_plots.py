@@ -9,7 +9,8 @@ from mixedmodels.diagnostics.influence import influence as influence_of
 from mixedmodels.diagnostics.leverage import leverage as leverage_of
 from mixedmodels.diagnostics.leverage import studentized
 from mixedmodels.fit.fit import Fit
-from mixedmodels.plots import style
+from mixedmodels.plots import lettering, style
+from mixedmodels.plots.arrange import arranged
 
 Data = dict[str, NDArray[np.generic]]
 
@@ -19,10 +20,14 @@ SHOWN = 20
 
 def leverage(fit: Fit, *, ax: Axes | None = None) -> Axes:
     """Studentized residuals against leverage, with lines of equal Cook's distance."""
+    return arranged(draw_leverage(fit, style.axes(ax)))
+
+
+def draw_leverage(fit: Fit, ax: Axes) -> Axes:
+    """The points, the names of those with the largest distance, and the lines."""
     data = leverage_data(fit)
     h, r = data["leverage"].astype(np.float64), data["residual"].astype(np.float64)
     cook = data["cooks_distance"].astype(np.float64)
-    ax = style.axes(ax)
     style.level(ax, 0.0)
     note = style.scatter(ax, h, r)
     xlim, ylim = (0.0, 1.08 * float(np.nanmax(h))), ax.get_ylim()
@@ -30,7 +35,7 @@ def leverage(fit: Fit, *, ax: Axes | None = None) -> Axes:
     ax.set_xlim(xlim)
     ax.set_ylim(ylim)
     far = np.argsort(-np.nan_to_num(cook))[:3]
-    style.name_points(ax, h[far], r[far], [f"row {data['row'][i]}" for i in far])
+    style.name_points(ax, h[far], r[far], style.row_names(data["row"][far]))
     return style.finish(
         ax,
         title="Leverage and residuals",
@@ -52,7 +57,7 @@ def leverage_data(fit: Fit) -> Data:
 
 def influence(fit: Fit, by: str | None = None, *, ax: Axes | None = None) -> Axes:
     """Cook's distances of the rows or levels that count most."""
-    return draw_influence(influence_of(fit, by), style.axes(ax))
+    return arranged(draw_influence(influence_of(fit, by), style.axes(ax)))
 
 
 def influence_data(fit: Fit, by: str | None = None) -> Data:
@@ -75,16 +80,17 @@ def dfbetas(fit: Fit, by: str | None = None, *, ax: Axes | None = None) -> Axes:
         shown = np.flatnonzero(known)[style.some(int(known.sum()), extreme=column[known])]
         ax.plot(column[shown], np.full(len(shown), place), "o", color=style.POINT, ms=5, alpha=0.5)
         far = shown[np.argsort(-np.abs(column[shown]))[:2]]
-        labels = [style.short(found.labels[i], 14) for i in far]
+        labels = lettering.names([found.labels[i] for i in far], 20)
         style.name_points(ax, column[far], np.full(len(far), place), labels)
-    ax.set_yticks(range(scaled.shape[1]), labels=[style.short(n) for n in fit.matrices.x_names])
+    style.name_rows(ax, fit.matrices.x_names, of_terms=True)
     ax.set_ylim(scaled.shape[1] - 0.4, -0.6)
-    return style.finish(
+    style.finish(
         ax,
         title=f"Estimates with all rows minus those without {_what(found, one=True)}",
         x="Change (standard errors)",
         y="",
     )
+    return arranged(ax)
 
 
 def dfbetas_data(fit: Fit, by: str | None = None) -> Data:
@@ -108,16 +114,13 @@ def draw_influence(found: Influence, ax: Axes) -> Axes:
     place = np.arange(len(top))
     ax.hlines(place, 0, found.cooks[top], color=style.BLUE, linewidth=2)
     ax.plot(found.cooks[top], place, "o", color=style.BLUE, markersize=5)
-    style.name_rows(ax, [style.short(found.labels[i], 18) for i in top])
+    style.name_rows(ax, [found.labels[i] for i in top])
     reach = float(found.cooks[top].max(initial=0.0)) or 1.0
-    ax.set_xlim(0, 1.45 * reach)
+    ax.set_xlim(0, 1.05 * reach)
+    names = lettering.terms(found.fit.matrices.x_names, 26)
     for i in range(max(0, len(top) - 3), len(top)):
         row = top[i]
-        name = style.short(found.fit.matrices.x_names[term[row]], 18)
-        ax.annotate(
-            f"{name} {size[row]:+.2f} SE", (found.cooks[row], i), (7, 0),
-            textcoords="offset points", va="center", fontsize=style.SMALL,
-        )  # fmt: skip
+        style.beside(ax, f"{names[term[row]]} {size[row]:+.2f} SE", float(found.cooks[row]), i)
     some = (
         f"Largest {len(top)} of {len(found.labels)}"
         if len(top) < len(found.labels)
@@ -127,15 +130,15 @@ def draw_influence(found: Influence, ax: Axes) -> Axes:
         ax,
         title=f"Influence of {_what(found)}",
         x="Cook's distance",
-        y=found.by or "Row",
+        y=lettering.name(found.by or "Row"),
         note=f"{some}. Beside: the coefficient that moves most",
     )
 
 
 def _what(found: Influence, *, one: bool = False) -> str:
     if one:
-        return "one row" if found.by is None else f"one level of {found.by}"
-    return "single rows" if found.by is None else f"the levels of {found.by}"
+        return "one row" if found.by is None else f"one level of {lettering.name(found.by, 40)}"
+    return "single rows" if found.by is None else f"the levels of {lettering.name(found.by, 40)}"
 
 
 def _equal_distances(

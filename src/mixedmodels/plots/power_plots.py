@@ -7,7 +7,8 @@ from scipy import special
 
 from mixedmodels.planning.power_curve import PowerCurve
 from mixedmodels.planning.sample_size import SampleSize
-from mixedmodels.plots import style
+from mixedmodels.plots import lettering, style
+from mixedmodels.plots.arrange import arranged
 
 MOST_TICKS = 10
 """Sizes that are all named on the axis."""
@@ -35,7 +36,8 @@ def sample_size(found: SampleSize, *, ax: Axes | None) -> Axes:
     if np.isfinite(found.size_low):
         low, high = found.size_low, min(found.size_high, 1.05 * sizes[-1])
         ax.axvspan(low, high, color=style.LINE, alpha=0.15, linewidth=0)
-    note = f"{found.size:,} {found.curve.along} for {found.target:.0%}; {_note(found.curve)}"
+    along = lettering.name(found.curve.along, 40)
+    note = f"{found.size:,} {along} for {found.target:.0%}; {_note(found.curve)}"
     return _finished(ax, found.curve, note)
 
 
@@ -55,8 +57,9 @@ def _finished(ax: Axes, curve: PowerCurve, note: str) -> Axes:
         ax.set_xticks(curve.sizes)
     else:
         style.whole_numbers(ax)
-    title = f"Power of {curve.powers[0].test}"
-    return style.finish(ax, title=title, x=f"Number of {curve.along}", y="Power", note=note)
+    title = f"Power of {lettering.term(curve.powers[0].test)}"
+    x = f"Number of {lettering.name(curve.along)}"
+    return arranged(style.finish(ax, title=title, x=x, y="Power", note=note))
 
 
 def _note(curve: PowerCurve) -> str:

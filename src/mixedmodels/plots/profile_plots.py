@@ -10,6 +10,7 @@ from mixedmodels.inference.profile import Curve, Profile
 from mixedmodels.inference.profile.spline import density, spline
 from mixedmodels.options import require_option
 from mixedmodels.plots import style
+from mixedmodels.plots.parameter_titles import parameter_titles
 
 Vector = NDArray[np.float64]
 
@@ -28,8 +29,9 @@ def profiles(profile: Profile, kind: str) -> Figure:
     require_option("kind", kind, tuple(TITLES))
     curves = [curve for curve in profile.curves if len(curve.values) > 1]
     figure, axes = style.panels(len(curves), width=3.6, height=2.9)
-    for ax, curve in zip(axes, curves, strict=True):
-        (_draw_zeta if kind == "zeta" else _draw_density)(ax, curve)
+    names = parameter_titles([(curve.group, curve.term) for curve in curves])
+    for ax, curve, name in zip(axes, curves, names, strict=True):
+        (_draw_zeta if kind == "zeta" else _draw_density)(ax, curve, name)
     return style.title_of(figure, TITLES[kind])
 
 
@@ -39,7 +41,7 @@ TITLES = {
 }
 
 
-def _draw_zeta(ax: Axes, curve: Curve) -> None:
+def _draw_zeta(ax: Axes, curve: Curve, name: str) -> None:
     x = _places(curve)
     ax.plot(x, spline(curve)(x), color=style.BLUE, linewidth=2)
     style.level(ax, 0)
@@ -51,27 +53,20 @@ def _draw_zeta(ax: Axes, curve: Curve) -> None:
                 ax.plot([at, at], [0, side], color=style.REFERENCE, linewidth=0.8)
             ax.axhline(side, color=style.BAND, linewidth=0.8, zorder=0)
     ax.plot(curve.estimate, 0, "o", color=style.ORANGE, markersize=5)
-    style.finish(ax, title=_title(curve), x="", y="zeta")
+    style.finish(ax, title=name, x="", y="zeta")
 
 
-def _draw_density(ax: Axes, curve: Curve) -> None:
+def _draw_density(ax: Axes, curve: Curve, name: str) -> None:
     x = _places(curve)
     height = density(curve, x)
     ax.plot(x, height, color=style.BLUE, linewidth=2)
     ax.fill_between(x, height, color=style.BLUE, alpha=0.15, linewidth=0)
     style.upright(ax, curve.estimate)
     ax.set_ylim(bottom=0)
-    style.finish(ax, title=_title(curve), x="", y="density")
+    style.finish(ax, title=name, x="", y="density")
 
 
 def _places(curve: Curve) -> Vector:
     x = np.linspace(curve.values[0], curve.values[-1], 10 * PLACES)
     shown = x[np.abs(spline(curve)(x)) <= MOST]
     return np.linspace(shown[0], shown[-1], PLACES)
-
-
-def _title(curve: Curve) -> str:
-    if curve.group is None:
-        return style.short(curve.term)
-    of = curve.term if curve.term == "sd" or curve.term.startswith("cor(") else f"sd({curve.term})"
-    return style.short(f"{curve.group}: {of}", 32)

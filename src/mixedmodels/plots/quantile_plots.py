@@ -10,7 +10,8 @@ from mixedmodels.diagnostics.facts import Facts, facts
 from mixedmodels.diagnostics.scaled import scaled_residuals
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels
-from mixedmodels.plots import style
+from mixedmodels.plots import lettering, style
+from mixedmodels.plots.arrange import arranged
 from mixedmodels.prediction.streams import Seed
 
 Data = dict[str, NDArray[np.generic]]
@@ -20,7 +21,7 @@ LIMITS = "Band: 95 of 100 simulated samples, point by point"
 
 def qq(fit: Fit, *, ax: Axes | None = None, seed: Seed = 0) -> Axes:
     """Studentized residuals against normal quantiles."""
-    return draw_qq(facts(fit), style.axes(ax, width=5), seed)
+    return arranged(draw_qq(facts(fit), style.axes(ax, width=5), seed))
 
 
 def qq_data(fit: Fit, *, seed: Seed = 0) -> Data:
@@ -75,7 +76,7 @@ def qq_ranef_data(fit: Fit, *, seed: Seed = 0) -> Data:
 
 def scaled(fit: Fit, *, ax: Axes | None = None, seed: Seed = 0) -> Axes:
     """Scaled residuals against uniform quantiles."""
-    return draw_scaled(fit, style.axes(ax, width=5), seed)
+    return arranged(draw_scaled(fit, style.axes(ax, width=5), seed))
 
 
 def scaled_data(fit: Fit, *, seed: Seed = 0) -> Data:
@@ -88,7 +89,7 @@ def scaled_data(fit: Fit, *, seed: Seed = 0) -> Data:
 def draw_qq(found: Facts, ax: Axes, seed: Seed) -> Axes:
     """Residuals of a fit."""
     q = residual_quantiles(found, seed=seed)
-    _draw(q, [f"row {label}" for label in _last(q, np.asarray(found.fit.matrices.index))], ax)
+    _draw(q, style.row_names(_last(q, np.asarray(found.fit.matrices.index))), ax)
     return style.finish(
         ax,
         title="Residuals against normal quantiles",
@@ -103,10 +104,11 @@ def draw_qq_ranef(found: Facts, q: Quantiles, k: int, j: int, ax: Axes) -> Axes:
     m = found.fit.matrices
     grouping = m.groupings[m.terms[k].group]
     labels = np.array([str(level) for level in grouping.levels], dtype=object)
-    _draw(q, [style.short(label, 14) for label in _last(q, labels)], ax)
+    _draw(q, lettering.names(_last(q, labels).tolist(), 20), ax)
+    column, group = column_labels(m)[k][j], grouping.name
     return style.finish(
         ax,
-        title=f"{style.short(column_labels(m)[k][j], 30)} by {style.short(grouping.name, 20)}",
+        title=f"{lettering.term(column, 40)} by {lettering.name(group, 40)}",
         x="Normal quantile",
         y="Random effect / its sd",
         note=LIMITS,

@@ -9,7 +9,8 @@ from mixedmodels.data import encode
 from mixedmodels.diagnostics.facts import Facts, facts
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.plots import style
+from mixedmodels.plots import lettering, style
+from mixedmodels.plots.arrange import arranged
 
 Vector = NDArray[np.float64]
 Data = dict[str, NDArray[np.generic]]
@@ -20,7 +21,7 @@ TYPICAL_ROOT = 0.822
 
 def residuals(fit: Fit, x: str | None = None, *, ax: Axes | None = None) -> Axes:
     """Studentized residuals against the fitted values, or a column of the data."""
-    return draw_residuals(facts(fit), x, style.axes(ax))
+    return arranged(draw_residuals(facts(fit), x, style.axes(ax)))
 
 
 def residuals_data(fit: Fit, x: str | None = None) -> Data:
@@ -32,7 +33,7 @@ def residuals_data(fit: Fit, x: str | None = None) -> Data:
 
 def scale_location(fit: Fit, *, ax: Axes | None = None) -> Axes:
     """Square roots of the absolute residuals against the fitted values."""
-    return draw_scale_location(facts(fit), style.axes(ax))
+    return arranged(draw_scale_location(facts(fit), style.axes(ax)))
 
 
 def scale_location_data(fit: Fit) -> Data:
@@ -46,8 +47,8 @@ def draw_residuals(found: Facts, x: str | None, ax: Axes) -> Axes:
     """The points, zero, a smooth, and the names of the rows that lie far off."""
     fit = found.fit
     values: NDArray[np.generic] = found.fitted if x is None else _column(fit, x)
-    response = fit.spec.formula.response
-    label = f"Fitted {response}" if x is None else x
+    response = lettering.term(fit.spec.formula.response)
+    label = f"Fitted {response}" if x is None else lettering.name(x)
     style.level(ax, 0.0)
     if values.dtype.kind == "f":
         numbers = values.astype(np.float64)
@@ -56,7 +57,7 @@ def draw_residuals(found: Facts, x: str | None, ax: Axes) -> Axes:
         _name_far_rows(found, numbers, ax)
     else:
         note = _boxes(found.r, values, ax)
-    against = "fitted values" if x is None else x
+    against = "fitted values" if x is None else lettering.name(x, 40)
     return style.finish(
         ax,
         title=f"Residuals against {against}",
@@ -75,7 +76,7 @@ def draw_scale_location(found: Facts, ax: Axes) -> Axes:
     return style.finish(
         ax,
         title="Spread along the fitted values",
-        x=f"Fitted {found.fit.spec.formula.response}",
+        x=f"Fitted {lettering.term(found.fit.spec.formula.response)}",
         y=f"√|{found.kind} residual|",
         note=note or "Dashed: an even spread. Line: smooth",
     )
@@ -91,7 +92,7 @@ def _name_far_rows(found: Facts, x: Vector, ax: Axes) -> None:
     far = np.argsort(-np.abs(found.r))[:3]
     far = far[np.abs(found.r[far]) > usual]
     labels = [found.fit.matrices.index[row] for row in far]
-    style.name_points(ax, x[far], found.r[far], [f"row {label}" for label in labels])
+    style.name_points(ax, x[far], found.r[far], style.row_names(labels))
 
 
 def _boxes(r: Vector, labels: NDArray[np.generic], ax: Axes) -> str:
@@ -100,12 +101,11 @@ def _boxes(r: Vector, labels: NDArray[np.generic], ax: Axes) -> str:
     shown = levels[:40]
     ax.boxplot(
         [r[labels == level] for level in shown],
-        tick_labels=[style.short(level, 14) for level in shown],
+        positions=np.arange(len(shown)),
         medianprops={"color": style.LINE, "linewidth": 2},
         flierprops={"markersize": 3, "markeredgecolor": style.POINT},
     )
-    if len(shown) > 6:
-        ax.tick_params(axis="x", rotation=90, labelsize=style.SMALL)
+    style.name_columns(ax, shown)
     return "" if len(shown) == len(levels) else f"{len(shown)} of {len(levels)} levels shown"
 
 

@@ -9,9 +9,19 @@ from mixedmodels.errors import DataError
 
 def require_option(name: str, value: object, known: Sequence[object]) -> None:
     """Refuse a value that is not one of a closed set, as ``get_args`` gives it of a `Literal`."""
-    if value not in known:
+    is_plain = value is None or isinstance(value, (str, int, float, np.generic))
+    if not is_plain or value not in known:
         listed = ", ".join(repr(option) for option in known if option is not None)
         raise DataError(f"{name} = {value!r} is not known.\nDo:   give one of {listed}.")
+
+
+def require_flag(name: str, value: object) -> None:
+    """Refuse what is neither true nor false."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise DataError(
+            f"{name} is of type {type(value).__name__}, neither True nor False.\n"
+            "Do:   write True or False."
+        )
 
 
 def require_probability(name: str, value: float) -> None:

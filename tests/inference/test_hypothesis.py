@@ -1,7 +1,11 @@
 """Hypotheses as text and as matrices."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 import mixedmodels as mm
@@ -92,3 +96,29 @@ def test_tables_come_in_the_library_of_the_data() -> None:
     data = polars.from_pandas(pd.DataFrame(mm.datasets.load("sleepstudy")))
     fit = mm.lmm("Reaction ~ Days + (1 | Subject)", data).fit
     assert isinstance(wald_test(fit, "Days = 0"), polars.DataFrame)
+
+
+NAMED = {"recipe[T.C]": -1.0, "temp": 2.0}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        dict,
+        pd.Series,
+        lambda named: pd.DataFrame([named]),
+        lambda named: pl.DataFrame([named]),
+        lambda named: pa.table({name: [value] for name, value in named.items()}),
+        lambda named: pd.Series(named).reindex(["temp", "Intercept", "recipe[T.C]"], fill_value=0),
+    ],
+)
+def test_numbers_with_names_go_by_their_names(fit: Fit, made: Callable[..., object]) -> None:
+    found = read_hypothesis(fit, made(NAMED))
+    np.testing.assert_array_equal(found.L, [[0, 0, -1, 2, 0, 0]])
+    np.testing.assert_array_equal(read_hypothesis(fit, pd.Series([0, 0, -1, 2, 0, 0])).L, found.L)
+
+
+@pytest.mark.parametrize("named", [{"day": 1}, {}, pd.Series([1, 1], index=["temp", "temp"])])
+def test_names_that_are_no_coefficients_are_refused(fit: Fit, named: object) -> None:
+    with pytest.raises(DataError, match="The hypothesis names"):
+        read_hypothesis(fit, named)

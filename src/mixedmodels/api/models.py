@@ -13,6 +13,7 @@ from mixedmodels.formula import parse
 from mixedmodels.inference import bootstrap, likelihood_ratio
 from mixedmodels.inference.bootstrap import BootstrapTest
 from mixedmodels.model import LinearMixedModel
+from mixedmodels.options import require_flag
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import Contrasts, Missing
 
@@ -84,10 +85,11 @@ def lmm(
             f"control is of type {type(control).__name__}.\n"
             "Do:   pass a Control, as Control(max_evaluations=50)."
         )
+    require_flag("reml", reml)
     request = Request(
         formula=parse(formula),
         frame=Frame.of(data),
-        reml=reml,
+        reml=bool(reml),
         weights=weights,
         offset=offset,
         contrasts=contrasts,

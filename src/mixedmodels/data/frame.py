@@ -178,7 +178,7 @@ def _copied_pandas(native: pd.DataFrame, columns: Collection[str]) -> pd.DataFra
 
 
 def _table_of_mapping(data: Mapping[Any, Any]) -> pd.DataFrame:
-    columns = {str(name): np.ravel(v) if np.ndim(v) == 0 else v for name, v in data.items()}
+    columns = {str(name): np.ravel(v) if _depth(v) == 0 else v for name, v in data.items()}
     sizes = {name: len(values) for name, values in columns.items()}
     if len(set(sizes.values())) > 1:
         listed = ", ".join(f"{name}: {size}" for name, size in sizes.items())
@@ -186,16 +186,24 @@ def _table_of_mapping(data: Mapping[Any, Any]) -> pd.DataFrame:
             f"The arrays of the data have different lengths ({listed}).\n"
             "Do:   give every column one value per row."
         )
-    wide = [name for name, v in columns.items() if np.ndim(v) > 1]
+    wide = [name for name, values in columns.items() if _depth(values) > 1]
     if wide:
         raise DataError(
-            f"Column {wide[0]!r} is an array of {np.ndim(columns[wide[0]])} dimensions.\n"
+            f"Column {wide[0]!r} is an array of {_depth(columns[wide[0]])} dimensions.\n"
             "Do:   split it into columns with one value per row."
         )
     index = next((v.index for v in columns.values() if isinstance(v, pd.Series)), None)
     if index is not None:
         columns = {name: by_row(f"column {name!r}", v, index) for name, v in columns.items()}
     return pd.DataFrame(columns, index=index)
+
+
+def _depth(values: Any) -> int:
+    """Dimensions; rows of unequal length count as two."""
+    try:
+        return np.ndim(values)
+    except ValueError:
+        return 2
 
 
 def _wrapped(native: object) -> nw.DataFrame[Any]:

@@ -17,7 +17,7 @@ from mixedmodels.errors import DataError
 
 Int32 = NDArray[np.int32]
 
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?")
+_NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?|[iI]nf)")
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?")
 
@@ -127,26 +127,11 @@ def match_levels(name: str, values: Sequence[Any], known: Sequence[Any]) -> Int3
     if len(types) <= 1 and types <= set(_PLAIN_TYPES):
         numbers = dict(zip(known, range(len(known)), strict=True))
         found = [numbers.get(value, -1) for value in values]
-        if types == {float} and -1 in found:
-            found = _at_single_precision(values, known, found)
-        return np.array([*found, -1], dtype=np.int32)
+        if types != {float} or -1 not in found:
+            return np.array([*found, -1], dtype=np.int32)
     theirs, ours = [meaning(value) for value in values], [meaning(value) for value in known]
     found = _Matcher(name, known, ours).numbers(values, theirs)
     return np.array([*found, -1], dtype=np.int32)
-
-
-def _at_single_precision(
-    values: Sequence[float], known: Sequence[float], found: list[int]
-) -> list[int]:
-    """Matches of floats where one of the tables has single precision, as 0.1 held in four bytes."""
-    single, other = np.array(known, dtype=np.float32), np.array(values, dtype=np.float32)
-    if not (np.array_equal(single, known) or np.array_equal(other, values)):
-        return found
-    numbers = dict(zip(single.tolist(), range(len(known)), strict=True))
-    return [
-        numbers.get(value, -1) if number < 0 else number
-        for value, number in zip(other.tolist(), found, strict=True)
-    ]
 
 
 class _Matcher:
@@ -157,7 +142,8 @@ class _Matcher:
         self.kinds = {meaning.family: meaning.kind for meaning in ours}
         self.numbers_of = {(m.family, m.key): number for number, m in enumerate(ours)}
         for number, value in enumerate(known):
-            self.numbers_of.setdefault(("number", _as_printed(value)), number)
+            for key in _as_printed(value):
+                self.numbers_of.setdefault(("number", key), number)
         self.read_as: dict[tuple[str, str], dict[Hashable, list[int]]] = {}
 
     def numbers(self, values: Sequence[Any], theirs: Sequence[Meaning]) -> list[int]:
@@ -176,7 +162,11 @@ class _Matcher:
         return found
 
     def _number(self, value: Any, meaning: Meaning) -> int:
-        number = self.numbers_of.get((meaning.family, meaning.key), -1)
+        keys = (meaning.key, *_as_printed(value))
+        number = next(
+            (n for n in (self.numbers_of.get((meaning.family, key), -1) for key in keys) if n >= 0),
+            -1,
+        )
         if number >= 0 or meaning.family in self.kinds:
             return number
         if meaning.family == "text":
@@ -193,7 +183,8 @@ class _Matcher:
         readings = self._readings(meaning)
         if not readings:
             raise self._types_differ(value, meaning)
-        same = readings.get(meaning.key) or readings.get(_as_printed(value), [])
+        keys = (meaning.key, *_as_printed(value))
+        same = next((readings[key] for key in keys if key in readings), [])
         if len(same) > 1:
             raise self._same(self.known[same[0]], self.known[same[1]], value)
         return same[0] if same else -1
@@ -280,9 +271,17 @@ def read_text(text: str, family: str, kind: str) -> Hashable | None:
     return text
 
 
-def _as_printed(value: object) -> Hashable | None:
-    """The key of a float's shortest text, which beyond 2^53 is another whole number; else None."""
-    return number_key(Decimal(repr(float(value)))) if isinstance(value, float) else None
+def _as_printed(value: object) -> tuple[Hashable, ...]:
+    """The keys that the shortest texts of a float read as, in its own and in lower precision.
+
+    Beyond 2^53 that is another whole number; and 0.1 held in four bytes is 0.10000000149011612
+    in eight.
+    """
+    if not isinstance(value, float) or not np.isfinite(value):
+        return ()
+    with np.errstate(over="ignore"):
+        held = [kind(value) for kind in (np.float64, np.float32, np.float16)]
+    return tuple(number_key(Decimal(str(short))) for short in held if float(short) == value)
 
 
 def _meaning_of_moment(value: Any) -> Meaning:

@@ -57,7 +57,10 @@ def read(name: str, series: nw.Series[Any]) -> Column:
         filled = series if missing is None else series.fill_null(False)
         return Column.of_numbers(name, filled.to_numpy().astype(np.bool_), missing)
     if isinstance(dtype, (nw.Categorical, nw.Enum)):
-        return Column.of_codes(name, _factorise(series, keeps_order=True))
+        codes = _factorise(series, keeps_order=True)
+        if any(isinstance(value, (dict, list)) for value in codes.values):
+            raise _unreadable(name, "categories that are records or lists")
+        return Column.of_codes(name, codes)
     if dtype == nw.String or is_time(dtype):
         codes = _factorise(series, keeps_order=False)
         return Column.of_codes(name, codes, is_time=is_time(dtype))
@@ -78,6 +81,8 @@ def read_values(name: str, values: Any) -> Column:
     if isinstance(series, nw.Series):
         return read(name, series)
     array = np.asarray(values)
+    if isinstance(values, np.ma.MaskedArray) and array.dtype.kind in "fiub":
+        return of_array(name, array, np.ma.getmaskarray(values))
     if array.dtype.kind in "fiub":
         return of_array(name, array)
     if array.ndim != 1:
@@ -286,7 +291,10 @@ def _read_objects(name: str, series: pd.Series) -> Column:
         return Column.of_numbers(name, np.full(len(series), np.nan))
     if kind in _FACTORS:
         return Column.of_codes(name, _factorise_pandas(series), is_time=kind not in _TEXTLIKE)
-    codes, values = pd.factorize(series.where(~missing, None))
+    try:
+        codes, values = pd.factorize(series.where(~missing, None))
+    except TypeError as error:  # lists and the like have no hash
+        raise _unreadable(name, f"objects ({kind})") from error
     if all(isinstance(value, _NUMBERS) for value in values):
         return _of_exact(name, from_dictionary(codes, values.tolist(), sort=True))
     raise _unreadable(name, f"objects ({kind})")

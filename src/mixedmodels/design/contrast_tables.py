@@ -57,13 +57,21 @@ def read_contrasts(factor: str, given: Any, levels: Sequence[Any]) -> ContrastTa
         return made if _column_names(given) else replace(made, names=None)
     if hasattr(given, "columns"):
         return _of_frame(factor, given, levels)
-    return ContrastTable(np.asarray(given), None)
+    return ContrastTable(_as_array(given), None)
+
+
+def _as_array(given: Any) -> NDArray[Any]:
+    """As an array, of objects where numbers are no matrix, which the caller then refuses."""
+    try:
+        return np.asarray(given)
+    except ValueError:
+        return np.array(None, dtype=object)
 
 
 def _of_mapping(factor: str, given: Mapping[Any, Any], levels: Sequence[Any]) -> ContrastTable:
     keys = list(given)
     if _names_the_levels(factor, keys, levels):
-        rows = [np.atleast_1d(np.asarray(row)) for row in given.values()]
+        rows = [np.atleast_1d(_as_array(row)) for row in given.values()]
         if len({row.shape for row in rows}) > 1:
             raise _rows_differ(factor, keys, levels, "rows of different lengths")
         return ContrastTable(np.array(rows)[_order(factor, keys, levels)], None)

@@ -76,12 +76,17 @@ def codings(contrasts: Contrasts | None, factors: Mapping[str, Codes | None]) ->
     DataError
         If a column is not used or numeric, a name is unknown, or a matrix does not fit.
     """
+    if contrasts is not None and not isinstance(contrasts, Mapping):
+        raise DataError(
+            f"contrasts is of type {type(contrasts).__name__}.\n"
+            'Do:   pass a dict from columns to codings, as {"recipe": "sum"}.'
+        )
     chosen: dict[str, Coding] = {}
     for column, contrast in (contrasts or {}).items():
         if column not in factors:
             raise DataError(
                 f"contrasts names {column!r}, which the formula does not use."
-                f"{near_matches(column, tuple(factors))}\n"
+                f"{near_matches(str(column), tuple(factors))}\n"
                 "Do:   name a categorical column of the fixed part or the left side of a bar."
             )
         factor = factors[column]

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from mixedmodels.errors import DataError
+from mixedmodels.options import require_option
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +50,17 @@ class Control:
     on_failure: Literal["warn", "raise"] = "warn"
 
     def __post_init__(self) -> None:
-        if self.max_evaluations < 1:
+        count, tolerance = self.max_evaluations, self.tolerance
+        is_whole = isinstance(count, (int, np.integer)) and not isinstance(count, bool)
+        if not is_whole or count < 1:
             raise DataError(
-                f"Control(max_evaluations={self.max_evaluations}): at least one evaluation is "
-                "needed.\nDo:   leave it out, or give a positive number."
+                f"Control(max_evaluations={count}): at least one evaluation is needed.\n"
+                "Do:   leave it out, or give a positive whole number."
             )
-        if not (math.isfinite(self.tolerance) and self.tolerance > 0):
+        is_number = isinstance(tolerance, (int, float, np.number)) and tolerance is not True
+        if not (is_number and math.isfinite(tolerance) and tolerance > 0):
             raise DataError(
                 f"Control(tolerance={self.tolerance}): the tolerance must be positive and finite."
                 "\nDo:   leave it out; the default of 1e-8 is in units of the deviance."
             )
-        if self.on_failure not in ("warn", "raise"):
-            raise DataError(
-                f"Control(on_failure={self.on_failure!r}) is not known.\n"
-                'Do:   write "warn" or "raise".'
-            )
+        require_option("on_failure", self.on_failure, ("warn", "raise"))

@@ -15,6 +15,7 @@ from mixedmodels.fit.response import checked_response, column_response
 from mixedmodels.formula import Formula
 from mixedmodels.formula import update as update_formula
 from mixedmodels.formula.tokens import quote
+from mixedmodels.options import require_flag
 from mixedmodels.vocabulary import Contrasts
 
 
@@ -59,7 +60,8 @@ def update(
             contrasts=_still_used(request.contrasts, changed),
         )
     if reml is not None:
-        request = replace(request, reml=reml)
+        require_flag("reml", reml)
+        request = replace(request, reml=bool(reml))
     if data is not None:
         request = owned(replace(request, frame=Frame.of(data), response=None))
     return fit_model(request)

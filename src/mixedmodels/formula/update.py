@@ -39,6 +39,9 @@ def update(old: Formula, new: str) -> Formula:
     >>> str(update(old, ". ~ . + b - (1 | h)"))
     'y ~ a + b + (1 | g)'
     """
+    if not isinstance(new, str):
+        message = f"A formula is a string such as '. ~ . + x', not {type(new).__name__}."
+        raise FormulaError(message, formula=old.text)
     left, right = split_sides(new, tokenize(new))
     response = _with_dots(left, old.response) if left else old.response
     keeps_old = any(token.is_operator(".") for token in right)

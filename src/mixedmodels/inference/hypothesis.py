@@ -5,13 +5,15 @@ A text names coefficients as tables do: ``"days = 0"``, ``"recipe[T.B] = recipe[
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from mixedmodels.data import Frame, as_pandas, by_name, is_unlabelled
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 
@@ -43,6 +45,9 @@ class LinearHypothesis:
 def read_hypothesis(fit: Fit, h: str | Sequence[str] | ArrayLike) -> LinearHypothesis:
     """The hypothesis that `h` stands for at a fit.
 
+    A Series, a dict or the columns of a table go by the names of the coefficients; those that they
+    do not name count zero.
+
     Raises
     ------
     DataError
@@ -56,10 +61,34 @@ def read_hypothesis(fit: Fit, h: str | Sequence[str] | ArrayLike) -> LinearHypot
     return _from_matrix(fit, h)
 
 
+def _by_coefficient(h: object, names: Sequence[str]) -> object:
+    """Numbers that name coefficients as a matrix over all of them; those not named count zero."""
+    if isinstance(h, Mapping):
+        labels, values = list(h), [list(h.values())]
+    elif isinstance(h, pd.Series) and not is_unlabelled(h.index):
+        labels, values = h.index.tolist(), [h.tolist()]
+    elif isinstance(h, pd.DataFrame) and not is_unlabelled(h.columns):
+        labels, values = h.columns.tolist(), h.to_numpy().tolist()
+    elif hasattr(h, "columns") and not isinstance(h, pd.DataFrame):
+        frame = Frame.of(h)
+        labels = list(frame.columns)
+        values = np.transpose([as_pandas(frame.column(name)) for name in labels]).tolist()
+    else:
+        return h
+    if not labels:
+        raise DataError(
+            "The hypothesis names no coefficient.\nDo:   give a number for at least one."
+        )
+    places = by_name("The hypothesis", labels, names)
+    matrix = np.zeros((len(values), len(names)))
+    matrix[:, places] = np.array(values, dtype=np.float64)
+    return matrix
+
+
 def _from_matrix(fit: Fit, h: object) -> LinearHypothesis:
     names = fit.matrices.x_names
     try:
-        L = np.atleast_2d(np.asarray(h, dtype=np.float64))
+        L = np.atleast_2d(np.asarray(_by_coefficient(h, names), dtype=np.float64))
     except (TypeError, ValueError) as error:
         raise DataError(
             f"The hypothesis is of type {type(h).__name__}, which is neither text nor numbers.\n"

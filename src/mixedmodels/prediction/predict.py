@@ -15,7 +15,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import add_random_effects, marginal_mean
 from mixedmodels.fit.labels import group_names
-from mixedmodels.options import require_option, require_probability
+from mixedmodels.options import require_flag, require_option, require_probability
 from mixedmodels.prediction.error_variance import ErrorCovariance
 from mixedmodels.prediction.rows import (
     Rows,
@@ -112,6 +112,7 @@ def predict(
     """
     groups = chosen_groups(fit, re)
     require_option("new_levels", new_levels, get_args(NewLevels))
+    require_flag("se", se)
     require_option("interval", interval, (None, *get_args(Interval)))
     rows = fitted_rows(fit) if newdata is None else new_rows(fit, newdata, groups)
     if new_levels == "error":
@@ -136,7 +137,12 @@ def chosen_groups(fit: Fit, re: str | Iterable[str]) -> frozenset[int]:
             f"re = {re!r} is not known.\n"
             f'Do:   write "all", "none" or a list of groups, as {list(names)}.'
         )
-    chosen = list(re)
+    if not isinstance(re, Iterable) or (isinstance(re, np.ndarray) and re.ndim == 0):
+        raise DataError(
+            f"re is of type {type(re).__name__}.\n"
+            f'Do:   write "all", "none" or a list of groups, as {list(names)}.'
+        )
+    chosen = [name if isinstance(name, str) else repr(name) for name in re]
     for name in chosen:
         if name not in names:
             near = get_close_matches(str(name), names, n=1)

@@ -77,6 +77,14 @@ class DroppedColumnsWarning(MixedModelsWarning):
     """Columns of the fixed part are linear combinations of earlier ones and were dropped."""
 
 
+class NotIdentifiedWarning(MixedModelsWarning):
+    """The data cannot tell some variance parameters apart: their values are no estimates."""
+
+
+class NotEstimableWarning(MixedModelsWarning):
+    """A mean depends on which columns of the fixed part were dropped; it is given as nan."""
+
+
 class CompatibilityWarning(MixedModelsWarning):
     """How an entry point of another package's form read something that could be read otherwise."""
 

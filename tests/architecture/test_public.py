@@ -86,6 +86,8 @@ ERRORS = [
     "SingularFitWarning",
     "ConvergenceWarning",
     "DroppedColumnsWarning",
+    "NotIdentifiedWarning",
+    "NotEstimableWarning",
     "CompatibilityWarning",
     "StoppedEarlyWarning",
 ]

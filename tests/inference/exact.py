@@ -8,7 +8,7 @@ import warnings
 from functools import cache
 
 import mixedmodels as mm
-from mixedmodels.errors import ConvergenceWarning, DroppedColumnsWarning
+from mixedmodels.errors import ConvergenceWarning, DroppedColumnsWarning, NotIdentifiedWarning
 from tests.reference.load import reference
 
 FURTHER = mm.Control(tolerance=1e-14)
@@ -20,6 +20,7 @@ def fit(name: str, *, reml: bool = True) -> mm.LinearMixedModel:
     ref = reference(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DroppedColumnsWarning)
+        warnings.simplefilter("ignore", NotIdentifiedWarning)
         warnings.simplefilter("ignore", ConvergenceWarning)
         return mm.lmm(
             ref.python_formula, ref.data(), reml=reml, control=FURTHER, **ref.fit_arguments()

@@ -4,7 +4,7 @@ import warnings
 from functools import cache
 
 import mixedmodels as mm
-from mixedmodels.errors import DroppedColumnsWarning
+from mixedmodels.errors import DroppedColumnsWarning, NotIdentifiedWarning
 from tests.reference.load import TRANSLATIONS, Method, Reference, reference
 
 
@@ -19,6 +19,7 @@ def fitted_formula(name: str, formula: str, method: Method) -> mm.LinearMixedMod
     ref = reference(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DroppedColumnsWarning)
+        warnings.simplefilter("ignore", NotIdentifiedWarning)
         return mm.lmm(formula, ref.data(), reml=method == "REML", **ref.fit_arguments())
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import mixedmodels as mm
-from mixedmodels.errors import DroppedColumnsWarning
+from mixedmodels.errors import DroppedColumnsWarning, NotIdentifiedWarning
 from tests.reference.load import models, reference
 
 SEARCH = 1e-4  # of the sd of the response: where two searches end
@@ -28,6 +28,7 @@ def fitted(name):
     ref = reference(name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DroppedColumnsWarning)
+        warnings.simplefilter("ignore", NotIdentifiedWarning)
         return mm.lmm(ref.python_formula, ref.data(), **ref.fit_arguments())
 
 

@@ -4,6 +4,7 @@
 """
 
 from mixedmodels.design.build import build
+from mixedmodels.design.identification import Identification, identify
 from mixedmodels.design.matrices import (
     Grouping,
     ModelMatrices,
@@ -20,20 +21,23 @@ from mixedmodels.design.reduce import (
     reduced_fixed_part,
     term_label,
 )
-from mixedmodels.design.spec import ModelSpec, TermSpec, rebuild
+from mixedmodels.design.spec import ModelSpec, TermSpec, all_fixed_columns, rebuild
 
 __all__ = [
     "Grouping",
+    "Identification",
     "ModelMatrices",
     "ModelSpec",
     "NewMatrices",
     "NewTerm",
     "TermMatrix",
     "TermSpec",
+    "all_fixed_columns",
     "build",
     "columns_of",
     "complete_rows",
     "droppable_terms",
+    "identify",
     "is_categorical",
     "is_intercept",
     "rebuild",

@@ -19,13 +19,19 @@ from mixedmodels.data import (
     require_distinct_labels,
 )
 from mixedmodels.design.arguments import checked_offset, checked_weights, read_argument
-from mixedmodels.design.checks import check_response, check_sizes, check_term
+from mixedmodels.design.checks import (
+    check_columns,
+    check_identification,
+    check_response,
+    check_sizes,
+)
 from mixedmodels.design.contrasts import codings
+from mixedmodels.design.estimability import FixedColumns, fixed_columns
 from mixedmodels.design.expand import Expansion, evaluate, expand, recipe_of
 from mixedmodels.design.grouping import LevelMap, groupings_of
+from mixedmodels.design.identification import Identification, identify
 from mixedmodels.design.matrices import Grouping, ModelMatrices, TermMatrix, Vector
 from mixedmodels.design.names import check_names, evaluable, used_columns
-from mixedmodels.design.rank import independent_columns
 from mixedmodels.design.spec import ModelSpec, TermSpec
 from mixedmodels.design.variables import Variables
 from mixedmodels.errors import DataError, FormulaError
@@ -135,10 +141,10 @@ def build(
         ("The fixed part", *formula.random), (parts.fixed, *parts.random), strict=True
     ):
         _require_different_names(expansion, str(what))
-    spec = _specification(formula, roles, covariates, parts)
-    matrices = _matrices(spec, frame, data, parts)
-    _check(spec, matrices, parts)
-    return spec, matrices
+    columns = fixed_columns(parts.fixed.matrix, parts.fixed.names)
+    matrices = _matrices(formula, frame, data, parts, columns)
+    found = _identified(formula.random, matrices)
+    return _specification(formula, roles, covariates, parts, columns, found), matrices
 
 
 def _require_different_names(expansion: Expansion, what: str) -> None:
@@ -153,16 +159,19 @@ def _require_different_names(expansion: Expansion, what: str) -> None:
 
 
 def _specification(
-    formula: Formula, roles: Roles, covariates: Variables, parts: Parts
+    formula: Formula,
+    roles: Roles,
+    covariates: Variables,
+    parts: Parts,
+    columns: FixedColumns,
+    found: Identification,
 ) -> ModelSpec:
-    x_columns = tuple(independent_columns(parts.fixed.matrix).tolist())
-    x_names = tuple(parts.fixed.names[column] for column in x_columns)
-    group_index = {grouping.name: index for index, grouping in enumerate(parts.groupings)}
+    groups = _group_index(parts)
     return ModelSpec(
         formula=formula,
         fixed=parts.fixed.recipe,
         terms=tuple(
-            TermSpec(term, group_index[term.name], expansion.recipe)
+            TermSpec(term, groups[term.name], expansion.recipe)
             for term, expansion in zip(formula.random, parts.random, strict=True)
         ),
         level_maps=tuple(parts.level_maps),
@@ -170,23 +179,23 @@ def _specification(
         codings=covariates.codings,
         response_columns=roles.response,
         response_state=parts.response.state,
-        x_columns=x_columns,
-        x_names=x_names,
-        aliased=tuple(name for name in parts.fixed.names if name not in x_names),
+        columns=columns,
+        identification=found,
     )
 
 
-def _matrices(spec: ModelSpec, frame: Frame, data: KeptData, parts: Parts) -> ModelMatrices:
-    X = parts.fixed.matrix
-    rows = data.rows.rows
+def _matrices(
+    formula: Formula, frame: Frame, data: KeptData, parts: Parts, columns: FixedColumns
+) -> ModelMatrices:
+    rows, groups = data.rows.rows, _group_index(parts)
     return ModelMatrices(
         y=parts.response.values,
-        X=np.asfortranarray(X[:, list(spec.x_columns)]) if spec.aliased else X,
-        x_names=spec.x_names,
+        X=columns.kept_of(parts.fixed.matrix),
+        x_names=columns.names,
         groupings=tuple(parts.groupings),
         terms=tuple(
-            TermMatrix(term.group, expansion.names, expansion.matrix, term.term.structure)
-            for term, expansion in zip(spec.terms, parts.random, strict=True)
+            TermMatrix(groups[term.name], expansion.names, expansion.matrix, term.structure)
+            for term, expansion in zip(formula.random, parts.random, strict=True)
         ),
         weights=data.weights,
         offset=data.offset,
@@ -196,16 +205,18 @@ def _matrices(spec: ModelSpec, frame: Frame, data: KeptData, parts: Parts) -> Mo
     )
 
 
-def _check(spec: ModelSpec, matrices: ModelMatrices, parts: Parts) -> None:
+def _group_index(parts: Parts) -> dict[str, int]:
+    return {grouping.name: index for index, grouping in enumerate(parts.groupings)}
+
+
+def _identified(terms: Sequence[RandomTerm], matrices: ModelMatrices) -> Identification:
+    """What the data can tell of the variance parameters; models that make no sense are refused."""
     check_sizes(*matrices.X.shape)
-    for term, matrix, expansion in zip(spec.terms, matrices.terms, parts.random, strict=True):
-        check_term(
-            term.term,
-            matrix,
-            matrices.groupings[matrix.group],
-            is_numeric=expansion.is_numeric,
-            weights=matrices.weights,
-        )
+    for term, matrix in zip(terms, matrices.terms, strict=True):
+        check_columns(term, matrix)
+    found = identify(matrices)
+    check_identification(terms, matrices, found)
+    return found
 
 
 def _roles(formula: Formula, columns: Sequence[str]) -> Roles:

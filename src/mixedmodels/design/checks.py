@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from mixedmodels.design.matrices import Grouping, Mask, Matrix, TermMatrix, Vector
+from mixedmodels.design.identification import Identification
+from mixedmodels.design.matrices import ModelMatrices, TermMatrix, Vector
+from mixedmodels.design.repeats import dependent_column, repeated_term
 from mixedmodels.errors import DataError
 from mixedmodels.formula import RandomTerm
-
-DEPENDENT = 1e-10
-"""Relative size of what is left of a column within groups, below which it is dependent."""
 
 
 def check_response(y: Vector, text: str) -> None:
@@ -39,85 +40,77 @@ def check_sizes(n: int, p: int) -> None:
         )
 
 
-def check_term(
-    term: RandomTerm,
-    matrix: TermMatrix,
-    grouping: Grouping,
-    *,
-    is_numeric: Mask,
-    weights: Vector | None,
-) -> None:
-    """Refuse a random term whose variances cannot be told from the residual or each other.
-
-    Indicators of factors (`is_numeric` false) may be constant within groups: a factor between
-    groups gives each of its levels a variance of its own.
-    """
-    n, q = matrix.Z.shape
-    levels = len(grouping.levels)
-    same_weights = weights is None or bool(np.all(weights == weights[0]))
-    if same_weights and n <= levels * q:
+def check_columns(term: RandomTerm, matrix: TermMatrix) -> None:
+    """Refuse a random term with a column of zeros."""
+    has_values = matrix.Z.any(axis=0)
+    if not has_values.all():
+        name = matrix.names[int(np.argmin(has_values))]
         raise DataError(
-            f"The term {term} has {levels} levels"
-            + (f" with {q} effects each" if q > 1 else "")
-            + f", and there are {n} rows.\n"
-            "Do:   leave the term out or simplify it; a factor that numbers the rows is no group.\n"
-            "Why:  with an effect for every row, its variance and the residual variance cannot be "
-            "told apart."
+            f"The column {name!r} of {term} is zero in every row.\n"
+            "Do:   leave it out of the term.\n"
+            "Why:  an effect of it changes nothing, so that it has no variance."
         )
-    if matrix.names == ("Intercept",) or has_full_rank_group(matrix.Z, grouping):
-        return
-    dependent = dependent_columns(matrix.Z, grouping) & is_numeric
-    if dependent.any():
-        raise _dependent(term, matrix.names, int(np.argmax(dependent)))
 
 
-def has_full_rank_group(Z: Matrix, grouping: Grouping) -> bool:
-    """Whether the columns are independent within the largest group: a cheap sufficient test."""
-    largest = int(np.bincount(grouping.codes).argmax())
-    rows = Z[grouping.codes == largest]
-    scale = np.abs(rows).max(axis=0)
-    if not scale.all() or len(rows) < Z.shape[1]:
-        return False
-    singular_values = np.linalg.svd(rows / scale, compute_uv=False)
-    return bool(singular_values[-1] > DEPENDENT * singular_values[0])
+def check_identification(
+    terms: Sequence[RandomTerm], matrices: ModelMatrices, found: Identification
+) -> None:
+    """Refuse a random term that says nothing of its own.
 
-
-def dependent_columns(Z: Matrix, grouping: Grouping) -> Mask:
-    """The columns that within every group are combinations of the earlier ones.
-
-    Gram-Schmidt within all groups at once: what remains of each column after the projection on
-    the earlier ones, with coefficients of its own for each group.
+    One whose columns repeat each other, that can only give what another term or the residual
+    gives, or whose group has one level and whose effects the fixed part takes up. Other relations
+    among the variance parameters are no error: the fit tells them.
     """
-    codes, levels = grouping.codes, len(grouping.levels)
-    dependent = np.zeros(Z.shape[1], dtype=np.bool_)
-    directions: list[tuple[Vector, Vector]] = []
-    for column in range(Z.shape[1]):
-        rest = Z[:, column] / (np.abs(Z[:, column]).max() or 1.0)
-        before = float(rest @ rest)
-        for direction, squares in directions:
-            products = np.bincount(codes, weights=rest * direction, minlength=levels)
-            rest = rest - (products / squares)[codes] * direction
-        left = np.bincount(codes, weights=rest * rest, minlength=levels)
-        dependent[column] = left.sum() <= DEPENDENT**2 * before
-        if not dependent[column]:
-            vanishing = left <= DEPENDENT**2 * left.max()
-            directions.append((rest, np.where(vanishing, np.inf, left)))
-    return dependent
+    if not found.n_lost:
+        return
+    for term, matrix in zip(terms, matrices.terms, strict=True):
+        column = dependent_column(matrix) if matrix.structure == "unstructured" else None
+        if column is not None:
+            raise _dependent(term, matrix.names, column)
+    for term, matrix, absorbed in zip(terms, matrices.terms, found.absorbed, strict=True):
+        levels = matrices.groupings[matrix.group].levels
+        if len(levels) == 1 and len(absorbed) == len(matrix.names):
+            raise _one_level(term, levels[0])
+    pair = repeated_term(matrices)
+    if pair is not None:
+        term, other = terms[pair[0]], None if pair[1] is None else terms[pair[1]]
+        raise _like_the_residual(term, matrices) if other is None else _repeats(term, other)
 
 
 def _dependent(term: RandomTerm, names: tuple[str, ...], column: int) -> DataError:
     name, others = names[column], names[:column]
-    if not others:
-        return DataError(
-            f"The column {name!r} of {term} is zero in every row.\nDo:   leave it out of the term."
-        )
-    if others == ("Intercept",):
-        what = f"The random slope of {name!r} in {term} is constant within every group."
-        why = "a slope needs a covariate that varies within the groups"
-    else:
-        what = (
-            f"The column {name!r} of {term} is, within every group, a combination of "
-            f"{', '.join(others)}."
-        )
-        why = "their effects cannot be told apart"
-    return DataError(f"{what}\nDo:   leave {name!r} out of the term.\nWhy:  {why}.")
+    return DataError(
+        f"The column {name!r} of {term} is a combination of {', '.join(others)}.\n"
+        f"Do:   leave {name!r} out of the term.\n"
+        "Why:  their effects cannot be told apart."
+    )
+
+
+def _one_level(term: RandomTerm, level: object) -> DataError:
+    return DataError(
+        f"The grouping factor {term.name!r} of {term} has one level, {level!r}.\n"
+        "Do:   leave the term out, or use data with several levels.\n"
+        "Why:  a variance between levels needs at least two of them, unless the columns of the "
+        "term are other than those of the fixed part."
+    )
+
+
+def _like_the_residual(term: RandomTerm, matrices: ModelMatrices) -> DataError:
+    return DataError(
+        f"The term {term} has {len(matrices.y)} levels, and there are {len(matrices.y)} rows.\n"
+        "Do:   leave the term out; a factor that numbers the rows is no group.\n"
+        "Why:  with an effect for every row, its variance and the residual variance cannot be "
+        "told apart."
+    )
+
+
+def _repeats(term: RandomTerm, other: RandomTerm) -> DataError:
+    same_rows = (
+        "" if term.name == other.name else f", as {term.name} has the same levels as {other.name}"
+    )
+    return DataError(
+        f"The term {term} repeats what {other} says already{same_rows}.\n"
+        f"Do:   leave {term} out: {other} alone is the same model.\n"
+        "Why:  every covariance that the one can give the other can give too, so that their "
+        "variances cannot be told apart."
+    )

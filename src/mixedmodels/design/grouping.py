@@ -77,7 +77,7 @@ def groupings_of(
     Raises
     ------
     DataError
-        If one has a single level, levels that read the same, or the name of the residual.
+        If one has levels that read the same, or the name of the residual.
     """
     encoded: dict[str, Codes] = {}
     groupings: dict[str, Grouping] = {}
@@ -93,7 +93,6 @@ def groupings_of(
         found = interaction(*(encoded[name] for name in term.group))
         level_map = LevelMap(term.name, term.group, found.parts, found.members)
         grouping = Grouping(term.name, term.group, found.codes, level_map.levels())
-        _check_levels(term, grouping)
         groupings[term.name] = grouping
         level_maps.append(level_map)
     return list(groupings.values()), level_maps
@@ -134,14 +133,4 @@ def _check_name(term: RandomTerm) -> None:
             f"The grouping factor of {term} is called {RESIDUAL!r}.\n"
             "Do:   rename the column.\n"
             f"Why:  {RESIDUAL!r} is the residual in every table of variances."
-        )
-
-
-def _check_levels(term: RandomTerm, grouping: Grouping) -> None:
-    if len(grouping.levels) < 2:
-        raise DataError(
-            f"The grouping factor {term.name!r} of {term} has one level, "
-            f"{grouping.levels[0]!r}.\n"
-            "Do:   leave the term out, or use data with several levels.\n"
-            "Why:  a variance between levels needs at least two of them."
         )

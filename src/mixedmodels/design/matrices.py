@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -129,6 +130,15 @@ class ModelMatrices:
             index=self.index[rows],
         )
 
+    def with_terms(self, terms: Sequence[TermMatrix]) -> ModelMatrices:
+        """The same rows and fixed part with other random terms on these groupings."""
+        used = sorted({term.group for term in terms})
+        return replace(
+            self,
+            groupings=tuple(self.groupings[g] for g in used),
+            terms=tuple(replace(term, group=used.index(term.group)) for term in terms),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class NewTerm:
@@ -159,7 +169,8 @@ class NewMatrices:
     Attributes
     ----------
     X
-        Shape (n, p), the columns that the fit kept; NaN in incomplete rows.
+        Shape (n, p), the columns that the fit kept; NaN in incomplete rows, and in rows whose mean
+        the fit cannot tell.
     terms
         Random terms in formula order.
     y
@@ -169,6 +180,8 @@ class NewMatrices:
     complete
         bool, shape (n,): no column that `X` or a `Z` needs is missing. Grouping levels do not
         count.
+    estimable
+        bool, shape (n,): the mean of the row does not depend on which columns the fit dropped.
     """
 
     X: Matrix
@@ -176,3 +189,4 @@ class NewMatrices:
     y: Vector | None
     index: pd.Index
     complete: Mask
+    estimable: Mask

@@ -11,8 +11,10 @@ from formulaic import ModelSpec as Recipe
 from formulaic.transforms.contrasts import Contrasts as Coding
 
 from mixedmodels.data import Codes, Column, Frame, completeness, encode, label, match_levels
+from mixedmodels.design.estimability import FixedColumns
 from mixedmodels.design.expand import evaluate, expand
 from mixedmodels.design.grouping import LevelMap, codes_for
+from mixedmodels.design.identification import Identification
 from mixedmodels.design.matrices import Mask, Matrix, NewMatrices, NewTerm, Vector
 from mixedmodels.design.names import evaluable, near_matches, readable
 from mixedmodels.design.variables import Variable, Variables
@@ -57,12 +59,10 @@ class ModelSpec:
         The columns of the response.
     response_state
         State of stateful transforms in the response.
-    x_columns
-        Indices of the columns of `fixed` that are in X.
-    x_names
-        Their names.
-    aliased
-        Names of the columns that were dropped because earlier ones span them.
+    columns
+        Which columns of `fixed` are in X, and the relations of the others to them.
+    identification
+        What the data can tell of the variance parameters.
     """
 
     formula: Formula
@@ -73,9 +73,23 @@ class ModelSpec:
     codings: Mapping[str, Coding]
     response_columns: tuple[str, ...]
     response_state: Mapping[str, Any]
-    x_columns: tuple[int, ...]
-    x_names: tuple[str, ...]
-    aliased: tuple[str, ...]
+    columns: FixedColumns
+    identification: Identification
+
+    @property
+    def x_columns(self) -> tuple[int, ...]:
+        """Indices of the columns of `fixed` that are in X."""
+        return self.columns.kept
+
+    @property
+    def x_names(self) -> tuple[str, ...]:
+        """Names of the columns of `fixed` that are in X."""
+        return self.columns.names
+
+    @property
+    def aliased(self) -> tuple[str, ...]:
+        """Names of the columns that were dropped because earlier ones span them."""
+        return self.columns.aliased
 
     __repr__ = brief
 
@@ -109,8 +123,11 @@ def rebuild(
     """
     complete, variables = _complete(matched_columns(spec, frame), frame.nrows, spec.codings)
     fixed = _filled(spec.fixed, variables, complete)
+    estimable = spec.columns.estimable(fixed)
+    X = spec.columns.kept_of(fixed)
+    X[~estimable] = np.nan
     return NewMatrices(
-        X=np.asfortranarray(fixed[:, list(spec.x_columns)]),
+        X=X,
         terms=tuple(
             _new_term(spec, term, frame, variables, complete)
             if groups is None or term.term.name in groups
@@ -120,7 +137,17 @@ def rebuild(
         y=_response(spec, frame) if need_response else None,
         index=frame.index,
         complete=complete,
+        estimable=estimable,
     )
+
+
+def all_fixed_columns(spec: ModelSpec, frame: Frame) -> Matrix:
+    """All columns of the fixed part (n, columns), dropped ones too, for other data.
+
+    NaN in rows with missing values. Errors as of `rebuild`.
+    """
+    complete, variables = _complete(matched_columns(spec, frame), frame.nrows, spec.codings)
+    return _filled(spec.fixed, variables, complete)
 
 
 def matched_columns(

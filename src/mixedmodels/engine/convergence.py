@@ -33,6 +33,9 @@ class Convergence:
         Terms whose covariance has a direction of zero variance. A singular fit is converged.
     trace : tuple of float
         The criterion at each evaluation.
+    undetermined : tuple of str
+        Of variance parameters that the data cannot tell apart, which they are, what is determined
+        of them, what to do and why.
     """
 
     converged: bool
@@ -42,11 +45,13 @@ class Convergence:
     gradient_norm: float
     singular: tuple[SingularTerm, ...]
     trace: tuple[float, ...]
+    undetermined: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:
-        """`search`, then every singular term with its zero-variance directions."""
-        return "\n".join([self.search, *(term.message for term in self.singular)])
+        """`search`, then `undetermined`, then the singular terms with their directions."""
+        singular = (term.message for term in self.singular)
+        return "\n".join([self.search, *self.undetermined, *singular])
 
 
 def convergence_of(

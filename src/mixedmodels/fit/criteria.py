@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.design import ModelMatrices
+from mixedmodels.design import Identification, ModelMatrices
 
 Vector = NDArray[np.float64]
 
@@ -31,13 +31,17 @@ class Maximised(Protocol):
         """Fixed effects (p,)."""
 
     @property
+    def identification(self) -> Identification:
+        """What the data can tell of the variance parameters."""
+
+    @property
     def objective(self) -> float:
         """Minus twice the log-likelihood, restricted under REML."""
 
 
 def n_parameters(fit: Maximised) -> int:
-    """Fixed effects, covariance parameters and the residual variance."""
-    return len(fit.beta) + len(fit.theta) + 1
+    """Fixed effects, covariance parameters and the residual variance, as many as data can tell."""
+    return len(fit.beta) + len(fit.theta) + 1 - fit.identification.n_lost
 
 
 def n_rows(fit: Maximised) -> int:

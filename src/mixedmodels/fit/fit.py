@@ -11,15 +11,18 @@ from numpy.typing import NDArray
 
 from mixedmodels._native import Solution
 from mixedmodels.data import Frame
-from mixedmodels.design import ModelMatrices, ModelSpec, build
-from mixedmodels.engine.convergence import Convergence, convergence_of
+from mixedmodels.design import Identification, ModelMatrices, ModelSpec, build
+from mixedmodels.engine.convergence import Convergence
 from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.search import optimum
 from mixedmodels.engine.singularity import TermFacts
+from mixedmodels.engine.templates import covariance, templates
 from mixedmodels.errors import DataError
 from mixedmodels.fit.notices import announce
 from mixedmodels.fit.request import Request
 from mixedmodels.fit.response import checked_response
 from mixedmodels.fit.start import ordered_control
+from mixedmodels.fit.undetermined import undetermined
 from mixedmodels.formula import Formula
 from mixedmodels.shortening import brief
 
@@ -56,7 +59,8 @@ class Fit:
     cov_beta_unscaled : array (p, p)
         (X'V^-1 X)^-1; times sigma^2 it is the covariance of `beta`.
     convergence : Convergence
-        How the search ended, and which terms are singular.
+        How the search ended, which terms are singular, and which variance parameters the data
+        cannot tell apart.
     """
 
     request: Request
@@ -77,6 +81,11 @@ class Fit:
     def matrices(self) -> ModelMatrices:
         """The model matrices of the kept rows."""
         return self.problem.matrices
+
+    @property
+    def identification(self) -> Identification:
+        """What the data can tell of the variance parameters."""
+        return self.spec.identification
 
     @property
     def frame(self) -> Frame:
@@ -110,8 +119,17 @@ def fit_model(request: Request) -> Fit:
 def fit_problem(request: Request, spec: ModelSpec, problem: Problem) -> Fit:
     """Search for the optimum of a problem that is already built, and announce what is unusual."""
     matrices = problem.matrices
-    solution = problem.minimise(reml=request.reml, control=ordered_control(request, problem))
+    solution, convergence = optimum(
+        problem,
+        spec.identification,
+        term_facts(spec.formula, matrices),
+        reml=request.reml,
+        control=ordered_control(request, problem),
+    )
     _require_residual(solution, matrices)
+    if spec.identification.n_lost:
+        messages = undetermined_at(problem, spec.identification, solution)
+        convergence = replace(convergence, undetermined=messages)
     fit = Fit(
         request=replace(request, control=replace(request.control, start=None)),
         spec=spec,
@@ -123,7 +141,7 @@ def fit_problem(request: Request, spec: ModelSpec, problem: Problem) -> Fit:
         objective=solution.deviance,
         b=tuple(solution.b),
         cov_beta_unscaled=solution.cov_beta_unscaled,
-        convergence=convergence_of(problem, solution, term_facts(spec.formula, matrices)),
+        convergence=convergence,
     )
     announce(fit.convergence, spec.aliased, on_failure=request.control.on_failure)
     return fit
@@ -141,6 +159,14 @@ def term_facts(formula: Formula, matrices: ModelMatrices) -> tuple[TermFacts, ..
         )
         for written, term in zip(formula.random, matrices.terms, strict=True)
     )
+
+
+def undetermined_at(problem: Problem, known: Identification, solution: Solution) -> tuple[str, ...]:
+    """The messages about variance parameters that the data cannot tell apart."""
+    sizes = [len(term.names) for term in problem.matrices.terms]
+    T = templates(solution.theta, problem.theta_index, sizes)
+    covariances = [covariance(T_k, solution.sigma) for T_k in T]
+    return undetermined(problem.matrices, known, covariances, solution.sigma**2)
 
 
 def _require_residual(solution: Solution, matrices: ModelMatrices) -> None:

@@ -9,11 +9,16 @@ from collections.abc import Sequence
 from types import FrameType
 
 from mixedmodels.engine.convergence import Convergence
-from mixedmodels.errors import ConvergenceError, ConvergenceWarning, DroppedColumnsWarning
+from mixedmodels.errors import (
+    ConvergenceError,
+    ConvergenceWarning,
+    DroppedColumnsWarning,
+    NotIdentifiedWarning,
+)
 
 
 def announce(convergence: Convergence, aliased: Sequence[str], *, on_failure: str) -> None:
-    """Warn of dropped columns and of a search that failed, or raise if asked to.
+    """Warn of dropped columns, of variances that the data cannot tell, and of a failed search.
 
     Raises
     ------
@@ -23,9 +28,11 @@ def announce(convergence: Convergence, aliased: Sequence[str], *, on_failure: st
     if not convergence.converged and on_failure == "raise":
         raise ConvergenceError(convergence.message)
     if not convergence.converged:
-        warnings.warn(convergence.message, ConvergenceWarning, stacklevel=_user_level())
+        warnings.warn(convergence.message, ConvergenceWarning, stacklevel=user_level())
+    for message in convergence.undetermined:
+        warnings.warn(message, NotIdentifiedWarning, stacklevel=user_level())
     if aliased:
-        warnings.warn(dropped_text(aliased), DroppedColumnsWarning, stacklevel=_user_level())
+        warnings.warn(dropped_text(aliased), DroppedColumnsWarning, stacklevel=user_level())
 
 
 def dropped_text(aliased: Sequence[str]) -> str:
@@ -39,7 +46,7 @@ def dropped_text(aliased: Sequence[str]) -> str:
     )
 
 
-def _user_level() -> int:
+def user_level() -> int:
     """The stack level, for a caller of this function, of the first frame outside the package."""
     level = 1
     frame = sys._getframe(1)

@@ -18,17 +18,34 @@ def term_covariances(fit: Fit) -> tuple[Vector, ...]:
     return tuple(covariance(T_k, fit.sigma) for T_k in T)
 
 
+def known_covariances(fit: Fit) -> tuple[Vector, ...]:
+    """Sigma_k of every random term, nan where the data cannot tell an entry."""
+    covariances = term_covariances(fit)
+    if not fit.identification.n_lost:
+        return covariances
+    return tuple(
+        np.where(fit.identification.of_term(k, len(cov)), cov, np.nan)
+        for k, cov in enumerate(covariances)
+    )
+
+
+def known_residual(fit: Fit) -> float:
+    """sigma^2, nan where the data cannot tell it from other variances."""
+    return fit.sigma**2 if fit.identification.identified[-1] else float("nan")
+
+
 def variance_components(fit: Fit) -> object:
     """Table `group, term1, term2, vcov, sdcor`, in the caller's own frame library.
 
     Per random term its variances (`term2` null, `sdcor` the standard deviation), then its
     covariances (`sdcor` the correlation, null where a variance is zero); the last row is the
-    residual. A covariance that the model fixes at zero has no row.
+    residual. A covariance that the model fixes at zero has no row. A parameter that the data
+    cannot tell from others is null: `convergence.undetermined` says what is known of it.
     """
     rows: list[tuple[str, str | None, str | None, float, float | None]] = []
     labels = column_labels(fit.matrices)
     groups = group_names(fit.matrices)
-    for k, cov in enumerate(term_covariances(fit)):
+    for k, cov in enumerate(known_covariances(fit)):
         term = fit.matrices.terms[k]
         group, names = groups[term.group], labels[k]
         rows += [(group, a, None, v, v**0.5) for a, v in zip(names, np.diag(cov), strict=True)]
@@ -39,7 +56,8 @@ def variance_components(fit: Fit) -> object:
                 for i in range(len(names))
                 for j in range(i + 1, len(names))
             ]
-    rows.append(("Residual", None, None, fit.sigma**2, fit.sigma))
+    residual = known_residual(fit)
+    rows.append(("Residual", None, None, residual, residual**0.5))
     group_column, term1, term2, vcov, sdcor = zip(*rows, strict=True)
     return fit.frame.table(
         {
@@ -55,9 +73,10 @@ def variance_components(fit: Fit) -> object:
 def cov_re(fit: Fit) -> dict[str, pd.DataFrame]:
     """Covariance of the random effects of one level of each group.
 
-    Two terms on one group are independent: they are blocks of one matrix.
+    Two terms on one group are independent: they are blocks of one matrix. nan where the data cannot
+    tell an entry from other parameters.
     """
-    covariances = term_covariances(fit)
+    covariances = known_covariances(fit)
     labels = column_labels(fit.matrices)
     out = {}
     for g, group in enumerate(group_names(fit.matrices)):

@@ -100,7 +100,7 @@ def t_tests(
     method = method_of(fit, ddf)
     estimate = L @ fit.beta - (0.0 if rhs is None else rhs)
     std_error = np.sqrt(np.einsum("ki,ij,kj->k", L, method.covariance, L))
-    df = method.single(L)
+    df = np.where(np.isnan(std_error), np.nan, method.single(L))
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = estimate / std_error
     half = student_quantile(df, 0.5 + level / 2) * std_error

@@ -12,23 +12,31 @@ of the Royal Society Interface 14, 20170213.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from mixedmodels.design import Identification, ModelMatrices
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.variance_components import term_covariances
+
+Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class ExplainedVariance:
-    """Variances in the units of the response squared."""
+    """Variances in the units of the response squared; nan for what no data can tell.
+
+    Attributes
+    ----------
+    fixed, random, residual
+        The parts.
+    total
+        Their sum, which may be known where its parts are not.
+    """
 
     fixed: float
     random: float
     residual: float
-
-    @property
-    def total(self) -> float:
-        """Their sum."""
-        return self.fixed + self.random + self.residual
+    total: float
 
 
 def explained_variance(fit: Fit) -> ExplainedVariance:
@@ -39,14 +47,64 @@ def explained_variance(fit: Fit) -> ExplainedVariance:
     """
     m = fit.matrices
     fixed = float(np.var(m.X @ fit.beta, ddof=1)) if len(fit.beta) else 0.0
-    return ExplainedVariance(fixed, sum(by_group(fit).values()), fit.sigma**2)
+    random, residual = sum(_random_by_group(fit).values()), fit.sigma**2
+    known = shares_known(m, fit.identification)
+    return ExplainedVariance(
+        fixed=fixed,
+        random=random if known.random else np.nan,
+        residual=residual if known.residual else np.nan,
+        total=fixed + random + residual if known.total else np.nan,
+    )
 
 
 def by_group(fit: Fit) -> dict[str, float]:
-    """The random part, group by group."""
+    """The random part, group by group; nan for what no data can tell."""
+    m, known = fit.matrices, fit.identification
+    shares = _random_by_group(fit)
+    if not known.n_lost:
+        return shares
+    weights = _mean_squares(m, known)
+    group = np.array([m.terms[k].group for k, _, _ in known.parameters] + [-1])
+    return {
+        name: share if known.determines(np.where(group == g, weights, 0.0)) else np.nan
+        for g, (name, share) in enumerate(shares.items())
+    }
+
+
+def _random_by_group(fit: Fit) -> dict[str, float]:
+    """The same at the estimates, whatever they are worth."""
     m = fit.matrices
     shares = dict.fromkeys((grouping.name for grouping in m.groupings), 0.0)
     for cov, term in zip(term_covariances(fit), m.terms, strict=True):
         mean = float(np.sum(cov * (term.Z.T @ term.Z))) / len(m.y)
         shares[m.groupings[term.group].name] += mean
     return shares
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Which parts the data determine; the variance of X beta they always do."""
+
+    random: bool
+    residual: bool
+    total: bool
+
+
+def shares_known(matrices: ModelMatrices, known: Identification) -> Known:
+    """Which of the parts are functions of what the data can tell of the variance parameters."""
+    if not known.n_lost:
+        return Known(random=True, residual=True, total=True)
+    weights = _mean_squares(matrices, known)
+    return Known(
+        random=known.determines(np.append(weights[:-1], 0.0)),
+        residual=bool(known.identified[-1]),
+        total=known.determines(weights),
+    )
+
+
+def _mean_squares(matrices: ModelMatrices, known: Identification) -> Vector:
+    """What a unit of every variance parameter, the residual last, adds to the mean variance."""
+    squares = [term.Z.T @ term.Z / len(matrices.y) for term in matrices.terms]
+    return np.array(
+        [*(squares[k][i, j] * (1.0 if i == j else 2.0) for k, i, j in known.parameters), 1.0]
+    )

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.design import ModelMatrices, complete_rows
-from mixedmodels.engine.convergence import Convergence, convergence_of
+from mixedmodels.design import Identification, ModelMatrices, complete_rows, identify
+from mixedmodels.engine.convergence import Convergence
 from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.search import optimum
 from mixedmodels.engine.settings import Control
 from mixedmodels.engine.singularity import TermFacts
 from mixedmodels.fit.fit import Fit
@@ -38,6 +39,8 @@ class Maximum:
         Minus twice the log-likelihood, restricted under REML.
     convergence : Convergence
         How the search ended.
+    identification : Identification
+        What the data can tell of the variance parameters.
     """
 
     matrices: ModelMatrices
@@ -46,18 +49,26 @@ class Maximum:
     beta: Vector
     objective: float
     convergence: Convergence
+    identification: Identification
 
 
 def maximum_of(fit: Fit, *, reml: bool | None = None) -> Maximum:
     """The optimum of a fit; under the other criterion it is searched for."""
     if reml is not None and reml != fit.reml:
         return search(fit.problem, reml=reml, control=fit.request.control)
-    return Maximum(fit.matrices, fit.reml, fit.theta, fit.beta, fit.objective, fit.convergence)
+    return Maximum(
+        matrices=fit.matrices,
+        reml=fit.reml,
+        theta=fit.theta,
+        beta=fit.beta,
+        objective=fit.objective,
+        convergence=fit.convergence,
+        identification=fit.identification,
+    )
 
 
 def search(problem: Problem, *, reml: bool, control: Control) -> Maximum:
     """Search from the default start, whatever start the control names: theta may be another."""
-    solution = problem.minimise(reml=reml, control=replace(control, start=None))
     m = problem.matrices
     facts = tuple(
         TermFacts(
@@ -69,8 +80,19 @@ def search(problem: Problem, *, reml: bool, control: Control) -> Maximum:
         )
         for term in m.terms
     )
-    convergence = convergence_of(problem, solution, facts)
-    return Maximum(m, reml, solution.theta, solution.beta, solution.deviance, convergence)
+    known = identify(m)
+    solution, convergence = optimum(
+        problem, known, facts, reml=reml, control=replace(control, start=None)
+    )
+    return Maximum(
+        matrices=m,
+        reml=reml,
+        theta=solution.theta,
+        beta=solution.beta,
+        objective=solution.deviance,
+        convergence=convergence,
+        identification=known,
+    )
 
 
 def caveats(maximum: Maximum) -> list[str]:
@@ -81,6 +103,8 @@ def caveats(maximum: Maximum) -> list[str]:
     if maximum.convergence.singular:
         labels = (term.label for term in maximum.convergence.singular)
         notes.append(f"singular fit: {', '.join(labels)}")
+    if maximum.identification.n_lost:
+        notes.append("variance parameters that the data cannot tell apart do not count")
     return notes
 
 

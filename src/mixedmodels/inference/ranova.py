@@ -189,9 +189,4 @@ def _reduced(matrices: ModelMatrices, reduction: Reduction) -> ModelMatrices:
         terms[reduction.term] = replace(old, Z=np.asfortranarray(Z), names=names)
     else:
         del terms[reduction.term]
-    used = sorted({term.group for term in terms})
-    return replace(
-        matrices,
-        groupings=tuple(matrices.groupings[g] for g in used),
-        terms=tuple(replace(term, group=used.index(term.group)) for term in terms),
-    )
+    return matrices.with_terms(terms)

@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mixedmodels.engine.problem import Information
 from mixedmodels.engine.singularity import NEGLIGIBLE
 from mixedmodels.engine.templates import templates
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names
-from mixedmodels.inference.information import information
+from mixedmodels.inference.flat import covariance_slopes
+from mixedmodels.inference.information import Information, information
 from mixedmodels.options import require_option
 from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import VarianceScale
@@ -46,7 +46,8 @@ class VarianceParameters:
     is_correlation : bool array (r,)
         On the scale ``"sd"``, which are correlations.
     estimate : array (r,)
-        nan for a correlation with an effect of zero variance.
+        nan for a correlation with an effect of zero variance, and for a parameter that the data
+        cannot tell from others.
     covariance : array (r, r)
         Of the estimates. nan where a parameter is on the boundary, as there is no normal
         approximation, and where the criterion is flat or not convex in it.
@@ -113,8 +114,10 @@ def variance_parameters(fit: Fit, scale: VarianceScale) -> VarianceParameters:
     estimate, jacobian = _transformed(fit, parameters, scale)
     facts = information(fit)
     covariance = jacobian @ facts.covariance @ jacobian.T
+    untold = _unidentified(fit, parameters, scale)
     on_boundary = np.append(_on_boundary(fit, parameters), False)
-    unknown = _not_identified(jacobian, facts) | on_boundary
+    unknown = untold | on_boundary | _not_identified(jacobian, facts)
+    estimate = np.where(untold, np.nan, estimate)
     covariance[unknown, :] = covariance[:, unknown] = np.nan
     groups, labels = group_names(fit.matrices), column_labels(fit.matrices)
     return VarianceParameters(
@@ -162,7 +165,7 @@ def _transformed(
     T = templates(
         fit.theta, fit.problem.theta_index, [len(term.names) for term in fit.matrices.terms]
     )
-    slopes = [_covariance_slopes(fit, k, T_k) for k, T_k in enumerate(T)]
+    slopes = [covariance_slopes(fit, k, T_k) for k, T_k in enumerate(T)]
     estimate, jacobian = np.zeros(len(parameters) + 1), np.zeros((len(parameters) + 1, m + 1))
     for row, p in enumerate(parameters):
         S, dS = sigma**2 * T[p.term] @ T[p.term].T, slopes[p.term]
@@ -171,17 +174,6 @@ def _transformed(
     estimate[-1] = sigma**2 if scale == "var" else sigma
     jacobian[-1, -1] = 2 * sigma if scale == "var" else 1.0
     return estimate, jacobian
-
-
-def _covariance_slopes(fit: Fit, term: int, T: Vector) -> Vector:
-    """dSigma_k / d(theta, sigma), (m + 1, q_k, q_k)."""
-    slopes = np.zeros((len(fit.theta) + 1, *T.shape))
-    for position, (k, row, column) in enumerate(fit.problem.theta_index):
-        if k == term:
-            slopes[position, row, :] += fit.sigma**2 * T[:, column]
-            slopes[position, :, row] += fit.sigma**2 * T[:, column]
-    slopes[-1] = 2 * fit.sigma * T @ T.T
-    return slopes
 
 
 def _entry(S: Vector, dS: Vector, i: int, j: int) -> tuple[float, Vector]:
@@ -212,6 +204,22 @@ def _not_identified(jacobian: Vector, facts: Information) -> Mask:
     lost = np.abs(jacobian - jacobian @ facts.covariance @ facts.hessian / 2) / unit
     mask: Mask = lost.max(axis=1) > LOST * (np.abs(jacobian) / unit).max(axis=1)
     return mask
+
+
+def _unidentified(fit: Fit, parameters: list[Parameter], scale: VarianceScale) -> Mask:
+    """Which parameters (r,) the data cannot tell from others, whatever the estimates are."""
+    known = fit.identification
+    if not known.n_lost:
+        return np.zeros(len(parameters) + 1, dtype=np.bool_)
+    entries = [known.of_term(k, len(term.names)) for k, term in enumerate(fit.matrices.terms)]
+    parts = [
+        all(
+            entries[p.term][i, j]
+            for i, j in ([(p.i, p.j)] if scale == "var" else {(p.i, p.j), (p.i, p.i), (p.j, p.j)})
+        )
+        for p in parameters
+    ]
+    return ~np.array([*parts, known.identified[-1]], dtype=np.bool_)
 
 
 def _on_boundary(fit: Fit, parameters: list[Parameter]) -> Mask:

@@ -259,6 +259,13 @@ def _recoded(old: Plan, matrices: ModelMatrices, frame: Frame) -> ModelMatrices:
     """The matrices with the columns of the old recipe: `poly` and the like keep their state."""
     kept = matrices.kept
     made = rebuild(old.spec, frame, groups=())
+    if not made.estimable.all():
+        raise DataError(
+            "Some of these rows need coefficients that the model has dropped: "
+            f"{', '.join(old.spec.aliased)}.\n"
+            "Do:   choose rows of the kinds that the model was made from, or leave out the terms "
+            "that repeat others there."
+        )
     terms = tuple(
         TermMatrix(term.group, term.names, np.asfortranarray(new.Z[kept]), term.structure)
         for term, new in zip(matrices.terms, made.terms, strict=True)

@@ -10,10 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixedmodels.data import Frame, as_pandas
-from mixedmodels.design import columns_of, is_intercept, rebuild
+from mixedmodels.design import all_fixed_columns, columns_of, is_intercept
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.contrast import TTests, t_tests
+from mixedmodels.prediction.rows import warn_of_not_estimable
 from mixedmodels.vocabulary import DegreesOfFreedom
 
 Vector = NDArray[np.float64]
@@ -152,7 +153,7 @@ def _few(values: pd.Series) -> list[Any]:
 def _mean_rows(
     fit: Fit, columns: Columns, moved: Sequence[str], points: Sequence[dict[str, Any]]
 ) -> Vector:
-    """Rows of L (points, p): the mean row of X at every point.
+    """Rows of L (points, p): the mean row of X at every point, nan where it is not estimable.
 
     Terms without a moved column have the mean of the fit. The others see, beside the moved columns,
     only those that they share a term with, of which every distinct combination is made once.
@@ -164,8 +165,7 @@ def _mean_rows(
     moving = np.zeros(len(spec.fixed.column_names), dtype=np.bool_)
     for term in touched:
         moving[spec.fixed.term_slices[term]] = True
-    moving = moving[list(spec.x_columns)]
-    L = np.tile(np.asarray(m.X).mean(axis=0), (len(points), 1))
+    L = np.tile(spec.columns.completed(np.asarray(m.X).mean(axis=0)), (len(points), 1))
     at_once = max(1, ROWS // len(rows))
     for first in range(0, len(points), at_once):
         some = points[first : first + at_once]
@@ -173,10 +173,19 @@ def _mean_rows(
             name: _column(values, rows, [point.get(name, _OWN) for point in some])
             for name, values in columns.items()
         }
-        X = rebuild(spec, Frame.of(pd.DataFrame(made)), groups=[]).X
+        X = all_fixed_columns(spec, Frame.of(pd.DataFrame(made)))
         mean = np.einsum("kuj,u->kj", X.reshape(len(some), len(rows), -1), weight)
         L[first : first + len(some), moving] = mean[:, moving]
-    return L
+    estimable = spec.columns.estimable(L)
+    warn_of_not_estimable(
+        fit, [_in_words(p) for p, known in zip(points, estimable, strict=True) if not known]
+    )
+    L[~estimable] = np.nan
+    return L[:, list(spec.x_columns)]
+
+
+def _in_words(point: dict[str, Any]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in point.items())
 
 
 _OWN = object()

@@ -117,7 +117,8 @@ def effects_data(
     """Columns `x, by, estimate, std_error, df, conf_low, conf_high`; with several `by`s `panel`.
 
     The estimate is the mean, over all rows used, of the population mean at that value of `x` (and
-    of every `by`) and the row's own values of everything else; the offset is left as it is.
+    of every `by`) and the row's own values of everything else; the offset is left as it is. nan
+    where one of these means is not estimable (an empty cell), with a `NotEstimableWarning`.
 
     Raises
     ------

@@ -101,8 +101,11 @@ def predict(
     Returns
     -------
     Series or table
-        nan where a value of a covariate is missing. The table has `estimate, std_error` and with
-        an interval `conf_low, conf_high`, in the frame library of `newdata` or of the fit's data.
+        nan where a value of a covariate is missing, and, with a `NotEstimableWarning`, where the
+        mean is not estimable: the row is of a kind (an empty cell, off the line of two aliased
+        covariates) at which the mean would depend on which columns the fit dropped. The table
+        has `estimate, std_error` and with an interval `conf_low, conf_high`, in the frame library
+        of `newdata` or of the fit's data.
 
     Raises
     ------

@@ -1,6 +1,7 @@
 """The rows to predict: those of a fit, or new ones with the same columns."""
 
-from collections.abc import Collection
+import warnings
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,11 +12,15 @@ from mixedmodels.data import Frame, encode, interaction
 from mixedmodels.design import Grouping, NewTerm, rebuild
 from mixedmodels.design.grouping import LevelMap
 from mixedmodels.design.spec import read_column
-from mixedmodels.errors import DataError
+from mixedmodels.errors import DataError, NotEstimableWarning
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.notices import user_level
 
 Vector = NDArray[np.float64]
 Int32 = NDArray[np.int32]
+
+MOST = 6
+"""Dropped columns that a warning lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ def fitted_rows(fit: Fit) -> Rows:
 def new_rows(fit: Fit, newdata: object, groups: Collection[int]) -> Rows:
     """Rows of other data; only the columns of the groupings in `groups` need be there.
 
+    A row whose mean the fit cannot tell has an X of nan, and a `NotEstimableWarning` is given.
+
     Raises
     ------
     DataError
@@ -65,6 +72,8 @@ def new_rows(fit: Fit, newdata: object, groups: Collection[int]) -> Rows:
     frame = Frame.of(newdata, may_be_empty=True)
     names = [fit.matrices.groupings[g].name for g in sorted(groups)]
     made = rebuild(fit.spec, frame, groups=names)
+    off = np.flatnonzero(~made.estimable)
+    warn_of_not_estimable(fit, [f"row label {label!r}" for label in made.index[off].tolist()])
     return Rows(
         X=made.X,
         terms=made.terms,
@@ -73,6 +82,25 @@ def new_rows(fit: Fit, newdata: object, groups: Collection[int]) -> Rows:
         index=made.index,
         frame=frame,
         is_new=True,
+    )
+
+
+def warn_of_not_estimable(fit: Fit, rows: Sequence[str]) -> None:
+    """Say of which rows, given in words, the mean depends on which columns the fit dropped."""
+    if not rows:
+        return
+    means = "one mean is" if len(rows) == 1 else f"{len(rows)} means are"
+    warnings.warn(
+        f"{means.capitalize()} not estimable and given as nan: that of {rows[0]}"
+        f"{' and others' if len(rows) > 1 else ''}.\n"
+        "Do:   predict where the fit has rows of that kind, or leave the terms out that cannot be "
+        "told there.\n"
+        f"Why:  columns of the fixed part were dropped ({', '.join(fit.spec.aliased[:MOST])}"
+        f"{', …' if len(fit.spec.aliased) > MOST else ''}), as the rows of\n"
+        "      the fit do not need them; these rows do, so that any number would be that of a "
+        "coding.",
+        NotEstimableWarning,
+        stacklevel=user_level(),
     )
 
 

@@ -11,7 +11,7 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import residuals
 from mixedmodels.fit.labels import column_labels, group_names
 from mixedmodels.fit.notices import dropped_text
-from mixedmodels.fit.variance_components import term_covariances
+from mixedmodels.fit.variance_components import known_covariances, known_residual
 from mixedmodels.inference.coefficients import coefficient_tests
 from mixedmodels.inference.variance_intervals import variance_intervals
 from mixedmodels.report import html, latex, markdown, numbers, text
@@ -128,7 +128,7 @@ def _random_effects(fit: Fit) -> Section:
     names: list[tuple[str, str]] = []
     variances: list[float] = []
     correlations: list[list[str]] = []
-    for k, cov in enumerate(term_covariances(fit)):
+    for k, cov in enumerate(known_covariances(fit)):
         term = fit.matrices.terms[k]
         corr = correlation(cov)
         for j, label in enumerate(labels[k]):
@@ -137,7 +137,7 @@ def _random_effects(fit: Fit) -> Section:
             known = [] if term.structure == "diagonal" else corr[j, :j].tolist()
             correlations.append([numbers.fixed(c, decimals=2) for c in known])
     names.append(("Residual", ""))
-    variances.append(fit.sigma**2)
+    variances.append(known_residual(fit))
     correlations.append([])
     limits = _limits(fit)
     n_corr = max(len(row) for row in correlations)
@@ -198,7 +198,7 @@ def _fixed_effects(fit: Fit, ddf: DegreesOfFreedom) -> Section:
 
 
 def _notes(fit: Fit) -> tuple[str, ...]:
-    notes = [term.message for term in fit.convergence.singular]
+    notes = [*fit.convergence.undetermined, *(term.message for term in fit.convergence.singular)]
     if not fit.convergence.converged:
         notes.insert(0, fit.convergence.search)
     if fit.spec.aliased:

@@ -20,6 +20,7 @@ SEVERAL = 2
 def design_checks(fit: Fit) -> Iterator[Check]:
     """All of them."""
     yield _converged(fit)
+    yield from _told_apart(fit)
     yield from _singular(fit)
     yield from _collinear(fit)
     yield from _reused_labels(fit)
@@ -38,6 +39,22 @@ def _converged(fit: Fit) -> Check:
     )
 
 
+def _told_apart(fit: Fit) -> Iterator[Check]:
+    if not fit.matrices.terms:
+        return
+    lost = fit.identification.n_lost
+    first = fit.convergence.undetermined[0].splitlines()[0] if lost else ""
+    yield Check(
+        "Variance parameters that the data can tell",
+        "",
+        "parameters more than can be told",
+        float(lost),
+        "problem" if lost else "good",
+        first if lost else "The data can tell every variance and covariance from the others.",
+        "Leave out what is in the model twice; see model.convergence.message.",
+    )
+
+
 def _singular(fit: Fit) -> Iterator[Check]:
     if not fit.matrices.terms:
         return
@@ -49,10 +66,16 @@ def _singular(fit: Fit) -> Iterator[Check]:
         "terms with a direction of zero variance",
         float(n),
         "look" if n else "good",
-        first if n else "Every variance is above zero, every correlation below one.",
+        first if n else _not_singular(fit),
         "Keep the fit if prediction is the aim; otherwise a smaller random part, such as (1 + x || "
         "g), says the same. See model.convergence.message.",
     )
+
+
+def _not_singular(fit: Fit) -> str:
+    if fit.identification.n_lost:
+        return "Of the terms whose parameters can be told, none has a direction of zero variance."
+    return "Every variance is above zero, every correlation below one."
 
 
 def _collinear(fit: Fit) -> Iterator[Check]:

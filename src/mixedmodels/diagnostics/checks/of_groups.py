@@ -13,7 +13,7 @@ from mixedmodels.diagnostics.facts import Facts
 from mixedmodels.diagnostics.group_spread import group_spread
 from mixedmodels.diagnostics.influence import influence, largest
 from mixedmodels.diagnostics.moments import Shape, shape
-from mixedmodels.fit.labels import column_labels
+from mixedmodels.fit.labels import column_labels, terms_of_group
 
 Vector = NDArray[np.float64]
 
@@ -37,18 +37,33 @@ def group_checks(facts: Facts) -> Iterator[Check]:
     m = facts.fit.matrices
     labels = column_labels(m)
     for g, grouping in enumerate(m.groupings):
-        yield _levels(grouping.name, len(grouping.levels))
-        for k, term in enumerate(m.terms):
-            if term.group == g:
-                for j, name in enumerate(labels[k]):
-                    yield _effects(f"{name} | {grouping.name}", facts.fit.b[k][:, j])
+        known = [
+            facts.fit.identification.of_term(k, len(m.terms[k].names)).diagonal()
+            for k in range(len(m.terms))
+        ]
+        terms = terms_of_group(m, g)
+        yield _levels(grouping.name, len(grouping.levels), all(known[k].all() for k in terms))
+        for k in terms:
+            for j, name in enumerate(labels[k]):
+                b = facts.fit.b[k][:, j]
+                yield _effects(f"{name} | {grouping.name}", b, is_known=bool(known[k][j]))
         yield _spread(facts, g)
         yield _influence(facts, g)
     yield from _autocorrelation(facts)
 
 
-def _levels(name: str, levels: int) -> Check:
+def _levels(name: str, levels: int, is_known: bool) -> Check:
     few = levels < FEW_LEVELS
+    if not is_known:
+        return Check(
+            "Number of levels",
+            name,
+            "levels",
+            float(levels),
+            "problem",
+            f"However many levels of {name} there are, not all variances between them can be told.",
+            "See model.convergence.message for what the model has twice.",
+        )
     return Check(
         "Number of levels",
         name,
@@ -63,8 +78,11 @@ def _levels(name: str, levels: int) -> Check:
     )
 
 
-def _effects(name: str, b: Vector) -> Check:
+def _effects(name: str, b: Vector, *, is_known: bool) -> Check:
     what = ("Shape of the random effects", name)
+    if not is_known:
+        why = "Their variance cannot be told from other parameters."
+        return Check(*what, "skewness", np.nan, "unclear", why, "See model.convergence.message.")
     if len(b) < LEVELS_FOR_SHAPE or np.ptp(b) == 0:
         why = "The variance is zero." if np.ptp(b) == 0 else f"{len(b)} levels are too few to tell."
         return Check(*what, "skewness", np.nan, "unclear", why, "Look at plot.qq_ranef().")

@@ -157,7 +157,9 @@ class Bootstrap:
             case.plan,
         )
         if self.statistic is None:
-            values = parameters_of(self.fit.problem, left.theta, left.sigma, left.beta).values
+            values = parameters_of(
+                self.fit.problem, self.fit.identification, left.theta, left.sigma, left.beta
+            ).values
         else:
             values = np.array(
                 [
@@ -195,8 +197,10 @@ def bootstrap(
     if statistic is None:
         refits = joined(replicated(resampling, n, label=label))
         one = (fit.theta[None], np.array([fit.sigma]), fit.beta[None])
-        found = parameters_of(fit.problem, *one)
-        values = parameters_of(fit.problem, refits.theta, refits.sigma, refits.beta).values
+        found = parameters_of(fit.problem, fit.identification, *one)
+        values = parameters_of(
+            fit.problem, fit.identification, refits.theta, refits.sigma, refits.beta
+        ).values
         return Bootstrap(
             fit, kind, found.groups, found.terms, found.values[0], values, refits, None
         )

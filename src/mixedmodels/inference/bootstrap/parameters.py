@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mixedmodels.design import Identification
 from mixedmodels.engine.problem import Problem
 from mixedmodels.fit.labels import column_labels, group_names
+from mixedmodels.inference.explained_variance import shares_known
 
 Vector = NDArray[np.float64]
 
@@ -30,21 +32,30 @@ class Parameters:
     values: Vector
 
 
-def parameters_of(problem: Problem, theta: Vector, sigma: Vector, beta: Vector) -> Parameters:
+def parameters_of(
+    problem: Problem, known: Identification, theta: Vector, sigma: Vector, beta: Vector
+) -> Parameters:
     """Standard deviations and correlations by term, sigma, coefficients, R2 and ICC.
+
+    nan for variance parameters that the data cannot tell from others.
 
     Parameters
     ----------
     problem : Problem
         The model.
+    known : Identification
+        What the data can tell of its variance parameters.
     theta, sigma, beta : arrays (r, m), (r,), (r, p)
         The fits.
     """
     covariances = _covariances(problem, theta, sigma)
-    columns = _variances(problem, covariances)
-    columns["Residual", "sd"] = sigma
+    visible = [
+        np.where(known.of_term(k, cov.shape[1]), cov, np.nan) for k, cov in enumerate(covariances)
+    ]
+    columns = _variances(problem, visible)
+    columns["Residual", "sd"] = sigma if known.identified[-1] else np.full_like(sigma, np.nan)
     columns |= {(None, n): b for n, b in zip(problem.matrices.x_names, beta.T, strict=True)}
-    columns |= _shares(problem, covariances, sigma, beta)
+    columns |= _shares(problem, known, covariances, sigma, beta)
     groups, terms = zip(*columns, strict=True)
     return Parameters(groups, terms, np.column_stack(list(columns.values())))
 
@@ -75,7 +86,11 @@ def _variances(problem: Problem, covariances: list[Vector]) -> dict[tuple[str | 
 
 
 def _shares(
-    problem: Problem, covariances: list[Vector], sigma: Vector, beta: Vector
+    problem: Problem,
+    known: Identification,
+    covariances: list[Vector],
+    sigma: Vector,
+    beta: Vector,
 ) -> dict[tuple[str | None, str], Vector]:
     """R2 and ICC as `mixedmodels.inference.explained_variance` defines their parts."""
     m = problem.matrices
@@ -85,12 +100,15 @@ def _shares(
     random = np.zeros(len(sigma))
     for term, cov in zip(m.terms, covariances, strict=True):
         random += np.einsum("rij,ij->r", cov, term.Z.T @ term.Z) / len(X)
-    total = fixed + random + sigma**2
+    parts = shares_known(m, known)
+    total = fixed + random + sigma**2 if parts.total else np.full_like(sigma, np.nan)
+    random = random if parts.random else np.full_like(sigma, np.nan)
     shares: dict[tuple[str | None, str], Vector] = {
         ("R2", "marginal"): fixed / total,
         ("R2", "conditional"): (fixed + random) / total,
     }
     if m.terms:
-        shares["ICC", "adjusted"] = random / (random + sigma**2)
+        residual = sigma**2 if parts.residual else np.full_like(sigma, np.nan)
+        shares["ICC", "adjusted"] = random / (random + residual)
         shares["ICC", "unadjusted"] = random / total
     return shares

@@ -14,6 +14,9 @@ from mixedmodels.inference.information import information
 
 Vector = NDArray[np.float64]
 
+MOVED = 1e-6
+"""Change of a variance along a flat direction, relative to it, from which it cannot be told."""
+
 EQUAL = 1e-8
 """Difference of degrees of freedom that counts as none."""
 
@@ -30,21 +33,25 @@ class Satterthwaite:
         Its derivatives in (theta, sigma).
     spread : array (m + 1, m + 1)
         Covariance of the estimates of (theta, sigma).
+    flat : array (m + 1, d)
+        Directions of (theta, sigma) that no data can tell, each as large as doubling sigma^2.
     """
 
     covariance: Vector
     gradient: Vector
     spread: Vector
+    flat: Vector
 
     def single(self, L: Vector) -> Vector:
-        """2 v^2 / var(v) for the variance v of every row."""
+        """2 v^2 / var(v) for the variance v of every row; nan where no data can tell v."""
         variance = np.einsum("ki,ij,kj->k", L, self.covariance, L)
         half = np.tensordot(L, self.gradient, axes=(1, 1))  # (k, m + 1, p)
         slope = np.einsum("kmj,kj->km", half, L)
         spread = np.einsum("ki,ij,kj->k", slope, self.spread, slope)
         with np.errstate(divide="ignore", invalid="ignore"):
-            df = 2 * variance**2 / spread
-        return np.where(spread > 0, df, np.inf)
+            df = np.where(spread > 0, 2 * variance**2 / spread, np.inf)
+        moved = np.abs(slope @ self.flat).max(axis=1, initial=0.0)
+        return np.where(moved > MOVED * variance, np.nan, df)
 
     def joint(self, L: Vector) -> tuple[float, float]:
         """The F whose mean is that of the sum of squared t over the principal rows of L beta."""
@@ -67,13 +74,19 @@ def _joint_df(df: Vector) -> float:
 def satterthwaite(fit: Fit) -> Satterthwaite:
     """Satterthwaite's method at a fit by REML or ML."""
     facts = information(fit)
-    return satterthwaite_of(fit.cov_beta_unscaled, fit.sigma, facts.jacobian, facts.covariance)
+    return satterthwaite_of(
+        fit.cov_beta_unscaled, fit.sigma, facts.jacobian, facts.covariance, facts.flat
+    )
 
 
-def satterthwaite_of(C: Vector, sigma: float, jacobian: Vector, spread: Vector) -> Satterthwaite:
+def satterthwaite_of(
+    C: Vector, sigma: float, jacobian: Vector, spread: Vector, flat: Vector | None = None
+) -> Satterthwaite:
     """The method from C (p, p), its slopes in theta (m, p, p) and the spread of (theta, sigma).
 
-    With L C L' in the place of C, and so on, the hypothesis becomes the identity.
+    `flat` are the directions of (theta, sigma) that no data can tell, by default none. With L C L'
+    in the place of C, and so on, the hypothesis becomes the identity.
     """
     gradient = np.concatenate([sigma**2 * jacobian, 2 * sigma * C[None]])
-    return Satterthwaite(sigma**2 * C, gradient, spread)
+    none = np.empty((len(gradient), 0))
+    return Satterthwaite(sigma**2 * C, gradient, spread, none if flat is None else flat)

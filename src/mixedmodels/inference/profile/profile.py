@@ -161,7 +161,8 @@ def profile_intervals(
 
     A limit of 0 for a standard deviation, or of -1 or 1 for a correlation, says that the criterion
     does not rise so far on that side. A correlation with a standard deviation of zero is not
-    defined, and neither are its limits.
+    defined, and neither are its limits. A parameter that the data cannot tell from others has
+    neither an estimate nor limits.
     """
     require_probability("level", level)
     best, parameters = _prepared(fit, which)
@@ -235,7 +236,8 @@ def _parameters(fit: Fit, which: Which) -> Iterator[_Parameter]:
         yield from _variance_parameters(fit, criterion)
         scale = fit.sigma / np.sqrt(2 * len(fit.matrices.y))
         held = HeldSigma(criterion)
-        yield _Parameter("Residual", "sd", held, fit.sigma, POSITIVE, float(scale))
+        sigma = fit.sigma if fit.identification.identified[-1] else np.nan
+        yield _Parameter("Residual", "sd", held, sigma, POSITIVE, float(scale))
     if which != "variance":
         errors = fit.sigma * np.sqrt(np.diag(fit.cov_beta_unscaled))
         for j, name in enumerate(fit.matrices.x_names):
@@ -254,13 +256,14 @@ def _variance_parameters(fit: Fit, criterion: Criterion) -> Iterator[_Parameter]
     for k, (term, T) in enumerate(zip(fit.matrices.terms, _templates(fit), strict=True)):
         group, names = groups[term.group], labels[k]
         sd = fit.sigma * np.linalg.norm(T, axis=1)
+        known = fit.identification.of_term(k, len(names))
         for a, name in enumerate(names):
             scale = WALD * (sd[a] if sd[a] else fit.sigma * np.sqrt(np.mean(T**2) + 1e-2))
             yield _Parameter(
                 group,
                 name,
                 HeldDeviation(criterion, k, a),
-                float(sd[a]),
+                float(sd[a]) if known[a, a] else np.nan,
                 NOT_NEGATIVE,
                 float(scale),
             )
@@ -270,7 +273,8 @@ def _variance_parameters(fit: Fit, criterion: Criterion) -> Iterator[_Parameter]
         for a in range(len(names)):
             for b in range(a + 1, len(names)):
                 length = np.sqrt(cov[a, a] * cov[b, b])
-                corr = float(cov[a, b] / length) if length else np.nan
+                is_known = bool(known[a, b] and known[a, a] and known[b, b])
+                corr = float(cov[a, b] / length) if length and is_known else np.nan
                 yield _Parameter(
                     group,
                     f"cor({names[a]}, {names[b]})",
@@ -287,7 +291,9 @@ def _templates(fit: Fit) -> list[Vector]:
 
 
 def _paths(fit: Fit, parameter: _Parameter) -> tuple[Path, ...]:
-    """Both sides; none for a correlation with something that does not vary."""
+    """Both sides; none for a correlation with something that does not vary, and for a parameter
+    that the data cannot tell from others.
+    """
     if not np.isfinite(parameter.estimate):
         return ()
     T, held = _templates(fit), parameter.held

@@ -1,0 +1,117 @@
+"""The columns of the fixed part that are kept, and which rows the kept ones speak for.
+
+Columns that earlier ones span are dropped, which sets their coefficients to zero: one choice of
+many. On the rows of the fit every choice gives the same mean. On another row x' it does only if x'
+satisfies the relations of the columns, that is, if it is in the row space of the whole matrix;
+otherwise the mean there is not estimable, and any number for it is that of a coding (Searle 1971,
+Linear Models, section 5.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mixedmodels.design.matrices import Mask, Matrix, Vector
+from mixedmodels.design.rank import independent_columns
+
+OFF = 1e-6
+"""Distance from a relation, in standard deviations of the dropped column, that counts: columns are
+dropped at a tenth of it."""
+
+ROUNDING = 1e-10
+"""The same, relative to the terms of the relation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relations:
+    """The linear relations of the columns of the fixed part.
+
+    Attributes
+    ----------
+    coefficients
+        Shape (columns, d): the columns times each of these give zero on the rows of the fit.
+    slack
+        Shape (d,): how far from zero a row may be.
+    """
+
+    coefficients: Matrix
+    slack: Vector
+
+    def hold(self, X: Matrix) -> Mask:
+        """Whether each row of all columns (n, columns) satisfies them; yes where one is missing."""
+        distance = np.abs(X @ self.coefficients)
+        terms = np.abs(X) @ np.abs(self.coefficients)
+        off = distance > self.slack + ROUNDING * terms
+        return np.asarray(~off.any(axis=1))
+
+
+@dataclass(frozen=True, slots=True)
+class FixedColumns:
+    """Which columns of the fixed part are in X.
+
+    Attributes
+    ----------
+    kept
+        Their indices among all.
+    names
+        Their names.
+    aliased
+        Names of the others, which earlier ones span.
+    relations
+        None if all are kept.
+    """
+
+    kept: tuple[int, ...]
+    names: tuple[str, ...]
+    aliased: tuple[str, ...]
+    relations: Relations | None
+
+    def kept_of(self, X: Matrix) -> Matrix:
+        """X from all columns."""
+        return X if self.relations is None else np.asfortranarray(X[:, list(self.kept)])
+
+    def completed(self, row: Vector) -> Vector:
+        """All columns (columns,) of a row, or mean of rows, of the fit from the kept ones."""
+        out = np.zeros(len(self.kept) + len(self.aliased))
+        kept = list(self.kept)
+        out[kept] = row
+        if self.relations is not None:
+            dropped = [j for j in range(len(out)) if j not in set(kept)]
+            out[dropped] = -(row @ self.relations.coefficients[kept])
+        return out
+
+    def estimable(self, X: Matrix) -> Mask:
+        """Whether the mean of each row of all columns (n, columns) is estimable."""
+        return np.ones(len(X), np.bool_) if self.relations is None else self.relations.hold(X)
+
+
+def fixed_columns(X: Matrix, names: Sequence[str]) -> FixedColumns:
+    """Choose the columns to keep of all columns X (n, columns) of a fit."""
+    kept = tuple(independent_columns(X).tolist())
+    dropped = [j for j in range(X.shape[1]) if j not in set(kept)]
+    return FixedColumns(
+        kept=kept,
+        names=tuple(names[j] for j in kept),
+        aliased=tuple(names[j] for j in dropped),
+        relations=_relations(X, list(kept), dropped) if dropped else None,
+    )
+
+
+def _relations(X: Matrix, kept: list[int], dropped: list[int]) -> Relations:
+    """Each dropped column less its combination of the kept ones; far origins do not hurt."""
+    first = X[:, 0]
+    centre = X.mean(axis=0) if first[0] != 0 and np.all(first == first[0]) else np.zeros(X.shape[1])
+    C = X - centre
+    size = np.linalg.norm(C, axis=0)
+    unit = C / np.where(size > 0, size, 1.0)
+    found = np.linalg.lstsq(unit[:, kept], C[:, dropped], rcond=None)[0]
+    b = found / np.where(size > 0, size, np.inf)[kept][:, None]
+    coefficients = np.zeros((X.shape[1], len(dropped)))
+    coefficients[kept] = -b
+    coefficients[dropped, range(len(dropped))] = 1.0
+    if centre.any():
+        coefficients[0] -= (centre @ coefficients) / first[0]
+    return Relations(coefficients, OFF * size[dropped] / np.sqrt(len(X)))

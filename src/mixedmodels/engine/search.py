@@ -1,0 +1,79 @@
+"""The optimum of a problem, whose variances that no data can tell stay at zero."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixedmodels._native import Solution
+from mixedmodels.design import Identification, ModelMatrices
+from mixedmodels.engine.convergence import Convergence, convergence_of
+from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.settings import Control
+from mixedmodels.engine.singularity import TermFacts
+
+Vector = NDArray[np.float64]
+
+
+def optimum(
+    problem: Problem,
+    known: Identification,
+    facts: Sequence[TermFacts],
+    *,
+    reml: bool,
+    control: Control,
+) -> tuple[Solution, Convergence]:
+    """Search for the optimum of `problem`.
+
+    Effects that the fixed part takes up have no part in it: the data are silent on their variance,
+    which is zero in the result, as if they were not in the model. A term whose parameters cannot
+    all be told is never called singular, since where it ends on its flat ground is chance.
+    """
+    if not any(known.absorbed):
+        solution = problem.minimise(reml=reml, control=control)
+        convergence = convergence_of(problem, solution, tuple(facts))
+        return solution, _without_chance(convergence, known)
+    free = np.array(
+        [not {row, column} & set(known.absorbed[k]) for k, row, column in problem.theta_index],
+        dtype=np.bool_,
+    )
+    part = Problem(without_columns(problem.matrices, known.absorbed))
+    if control.start is not None:
+        control = replace(control, start=problem.checked(control.start)[free].tolist())
+    found = part.minimise(reml=reml, control=control)
+    theta = np.zeros(len(free))
+    theta[free] = found.theta
+    kept = [k for k, fact in enumerate(facts) if len(known.absorbed[k]) < len(fact.columns)]
+    convergence = convergence_of(part, found, tuple(_part(facts[k], known, k) for k in kept))
+    singular = tuple(replace(term, term=kept[term.term]) for term in convergence.singular)
+    convergence = replace(convergence, singular=singular)
+    return problem.estimates(theta, reml=reml), _without_chance(convergence, known)
+
+
+def without_columns(matrices: ModelMatrices, columns: Sequence[Sequence[int]]) -> ModelMatrices:
+    """The matrices without some columns of each random term."""
+    terms = []
+    for term, out in zip(matrices.terms, columns, strict=True):
+        kept = [j for j in range(len(term.names)) if j not in out]
+        if kept:
+            names = tuple(term.names[j] for j in kept)
+            terms.append(replace(term, names=names, Z=np.asfortranarray(term.Z[:, kept])))
+    return matrices.with_terms(terms)
+
+
+def _part(fact: TermFacts, known: Identification, term: int) -> TermFacts:
+    columns = tuple(c for j, c in enumerate(fact.columns) if j not in known.absorbed[term])
+    return replace(fact, columns=columns)
+
+
+def _without_chance(convergence: Convergence, known: Identification) -> Convergence:
+    if not known.n_lost or not convergence.singular:
+        return convergence
+    identified = known.identified
+    unknown = {
+        k for (k, _, _), is_known in zip(known.parameters, identified[:-1], strict=True)
+        if not is_known
+    }  # fmt: skip
+    kept = tuple(term for term in convergence.singular if term.term not in unknown)
+    return replace(convergence, singular=kept)

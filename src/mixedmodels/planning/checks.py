@@ -12,6 +12,9 @@ from mixedmodels.planning.layout import ROW, Design, Sizes
 PARTLY = 0.7
 """Share of the information of an effect below which a design warns that the rest is lost."""
 
+LARGEST = 100_000_000
+"""Rows of a design at most: each of its columns then takes nearly a gigabyte."""
+
 SHOWN = 6
 """Effects that a warning names."""
 
@@ -41,6 +44,20 @@ def check_design(design: Design) -> None:
     _check_fraction("missing", design.missing)
     if not _is_count(design.repeats):
         raise DataError(f"repeats = {design.repeats!r}: give a whole number of one or more.")
+    check_rows(design)
+
+
+def check_rows(design: Design) -> None:
+    """Refuse a design of so many rows that no machine lays it out, before it is laid out."""
+    n = design.repeats * prod(len(levels) for levels in design.within.values())
+    for unit, size in design.units.items():
+        each = np.atleast_1d(np.array(size, dtype=object))
+        n *= max(1, int(sum(each)) // len(each)) if unit in design.nested else int(sum(each))
+    if n > LARGEST:
+        raise DataError(
+            f"The design would have about {n:.3g} rows.\n"
+            f"Do:   take fewer units; {LARGEST:,} rows are the most."
+        )
 
 
 def check_confounding(design: Design) -> None:
@@ -97,9 +114,9 @@ def _numbers(design: Design) -> str:
     return ", ".join(said) + (f", {lists} counterbalanced conditions" if lists > 1 else "")
 
 
-def require_unit(unit: str, units: Collection[str], where: str) -> None:
+def require_unit(unit: object, units: Collection[str], where: str) -> None:
     """Refuse the name of a unit that the design does not have."""
-    if unit not in units:
+    if not (isinstance(unit, str) and unit in units):
         raise DataError(
             f"{where} names the unit {unit!r}, which the design does not have.\n"
             f"Do:   name one of {_listed(units)}."

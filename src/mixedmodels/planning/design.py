@@ -4,11 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from mixedmodels.planning.checks import check_confounding, check_design, check_size, require_unit
-from mixedmodels.planning.columns import Levels
-from mixedmodels.planning.layout import Design, Sizes
+from mixedmodels.errors import DataError
+from mixedmodels.planning import arguments
+from mixedmodels.planning.checks import (
+    check_confounding,
+    check_design,
+    check_rows,
+    check_size,
+    require_unit,
+)
+from mixedmodels.planning.layout import Design
 from mixedmodels.prediction.streams import Seed, key_of
 
 
@@ -100,13 +105,16 @@ def design(
     """
     first, second = key_of(seed).tolist()
     made = Design(
-        units={name: _frozen_sizes(size) for name, size in units.items()},
-        nested=dict(nested or {}),
-        within=_frozen_levels(within),
-        counterbalanced=_frozen_levels(counterbalanced),
-        between={u: _frozen_levels(f) for u, f in (between or {}).items()},
-        covariates=dict(covariates or {}),
-        dropout=dict(dropout or {}),
+        units={
+            name: arguments.sizes(size)
+            for name, size in arguments.mapping("units", units, example='{"subject": 30}').items()
+        },
+        nested=arguments.names("nested", nested, example='{"pupil": "class"}'),
+        within=arguments.factors("within", within),
+        counterbalanced=arguments.factors("counterbalanced", counterbalanced),
+        between=arguments.between(between),
+        covariates=arguments.names("covariates", covariates, example='{"age": "subject"}'),
+        dropout=arguments.dropout(dropout),
         repeats=repeats,
         missing=missing,
         key=(first, second),
@@ -144,15 +152,13 @@ def resized(design: Design, unit: str, size: int | Sequence[int]) -> Design:
 
 def with_size(design: Design, unit: str, size: int | Sequence[int]) -> Design:
     """The same, whatever it confounds."""
+    if not isinstance(design, Design):
+        raise DataError(
+            f"A {type(design).__name__} is no design.\nDo:   make one with planning.design()."
+        )
     require_unit(unit, design.units, "resized")
-    sizes = _frozen_sizes(size)
+    sizes = arguments.sizes(size)
     check_size(unit, sizes, design.nested)
-    return replace(design, units={**design.units, unit: sizes})
-
-
-def _frozen_sizes(size: int | Sequence[int]) -> Sizes:
-    return tuple(size) if isinstance(size, (Sequence, np.ndarray)) else size
-
-
-def _frozen_levels(factors: Mapping[str, Iterable[Any]] | None) -> Mapping[str, Levels]:
-    return {name: tuple(levels) for name, levels in (factors or {}).items()}
+    made = replace(design, units={**design.units, unit: sizes})
+    check_rows(made)
+    return made

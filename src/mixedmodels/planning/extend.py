@@ -44,7 +44,7 @@ def require_along(old: Plan, along: str) -> None:
         require_unit(along, old.design.units, "along")
         return
     columns = _grouping_columns(old)
-    if along not in columns:
+    if not (isinstance(along, str) and along in columns):
         raise DataError(
             f"along = {along!r} is no grouping column of the model.\n"
             f"Do:   name one of {', '.join(sorted(columns)) or 'none: the model has no groups'}."

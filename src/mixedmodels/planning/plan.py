@@ -181,7 +181,7 @@ def plan(
         spec=spec,
         problem=Problem(matrices),
         beta=fixed_effects(fixed, matrices.x_names),
-        roots=covariance_roots(matrices, sd or {}, corr or {}),
+        roots=covariance_roots(matrices, {} if sd is None else sd, {} if corr is None else corr),
         sigma=float(sigma),
     )
 

@@ -121,7 +121,7 @@ def _correlation(
         for pair, value in given.items():
             i, j = _pair(group, pair, names)
             R[i, j] = R[j, i] = finite(f"corr of {pair} in {group}", value)
-    elif np.ndim(given) == 0:
+    elif isinstance(given, int | float | np.number):
         R[free & ~np.eye(q, dtype=np.bool_)] = finite(f"corr of {group}", given)
     else:
         R = _as_matrix(group, given)

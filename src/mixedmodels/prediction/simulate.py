@@ -125,7 +125,8 @@ def truth_of(
         roots = scaled(term_templates(fit), fit.sigma)
     else:
         known = term_covariances(fit)
-        roots = covariance_roots(fit.matrices, sd or {}, corr or {}, estimated=known)
+        given = ({} if sd is None else sd, {} if corr is None else corr)
+        roots = covariance_roots(fit.matrices, *given, estimated=known)
     return Truth(beta, roots, scale)
 
 

@@ -38,13 +38,19 @@ class Statistic:
         Raises
         ------
         DataError
-            If the function gives no numbers.
+            If it is no function, or gives no numbers.
         """
+        if not callable(self.function):
+            raise DataError(
+                f"statistic = {self.function!r} is no function.\n"
+                'Do:   give one of a model, as lambda m: m.params["x"] / m.sigma.'
+            )
         found = self.function(self.wrap(fit))
         try:
             if isinstance(found, Mapping | pd.Series):
                 names = tuple(str(name) for name in found.keys())  # noqa: SIM118
-                return names, np.array([found[name] for name in found.keys()], dtype=np.float64)  # noqa: SIM118
+                values = np.array([found[name] for name in found.keys()], dtype=np.float64)  # noqa: SIM118
+                return names, values.reshape(len(names))
             values = np.atleast_1d(np.asarray(found, dtype=np.float64)).ravel()
         except (TypeError, ValueError) as error:
             raise DataError(

@@ -142,3 +142,22 @@ def test_a_start_serves_the_fit_that_it_was_given_for():
     model = lmm("y ~ x + (1 | g)", columns(), control=Control(start=[2.0]))
     more = model.update(". ~ . + (0 + x | g)")
     assert more.theta.size == 2
+
+
+def test_results_are_the_callers_own():
+    data = pd.DataFrame(columns(), index=pd.Index(np.arange(N) + 5, name="row"))
+    model = lmm("y ~ x + (1 | g)", data)
+    series = (model.params, model.theta, model.fittedvalues, model.resid, model.predict())
+    before = [one.copy() for one in series]
+    for one in series:
+        one.iloc[:] = 0.0
+        one.index.name = "other"
+    effects = model.random_effects["g"]
+    effects.iloc[:] = 0.0
+    model.ngroups.clear()
+    after = (model.params, model.theta, model.fittedvalues, model.resid, model.predict())
+    for one, other in zip(before, after, strict=True):
+        pd.testing.assert_series_equal(one, other)
+        assert other.index.name in (None, "row")
+    assert model.random_effects["g"].to_numpy().any()
+    assert model.ngroups == {"g": 6}

@@ -97,3 +97,13 @@ def test_a_size_that_loses_a_cell():
 def test_what_has_no_effect_sizes():
     with pytest.raises(DataError, match="A Design has no effect sizes"):
         plan_of(design({"subject": 5}))
+
+
+def test_copies_have_names_that_no_level_has():
+    levels = ["a", "a.copy1", "a..copy1", "b"]
+    random = np.random.default_rng(3)
+    data = pd.DataFrame({"g": np.repeat(levels, 6), "y": random.normal(size=24)})
+    plan = plan_of(lmm("y ~ 1 + (1 | g)", data))
+    larger = extended(plan, "g", 10).problem.matrices
+    assert len(larger.groupings[0].levels) == 10
+    assert np.bincount(larger.groupings[0].codes).tolist() == [6] * 10

@@ -123,7 +123,7 @@ class Frame:
         plain = native.reset_index(drop=True) if isinstance(native, pd.DataFrame) else native
         return Frame.of(plain)
 
-    def with_column(self, name: str, values: NDArray[np.float64] | Sequence[str]) -> Frame:
+    def with_column(self, name: str, values: NDArray[np.float64] | Sequence[str | None]) -> Frame:
         """The same table with a column of numbers or text, added or replaced."""
         series = nw.new_series(name, values, backend=self.backend)  # type: ignore[arg-type]
         columns = self.columns if name in self.columns else (*self.columns, name)

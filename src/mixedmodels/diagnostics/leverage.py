@@ -56,7 +56,7 @@ def leverage(fit: Fit) -> Leverage:
 
 def hat_values(fit: Fit) -> pd.Series:
     """Leverage of each row used, between 0 and 1, on the index of the rows used."""
-    return pd.Series(leverage(fit).values, index=fit.matrices.index, name="leverage")
+    return pd.Series(leverage(fit).values, index=fit.matrices.index.view(), name="leverage")
 
 
 def studentized(fit: Fit, found: Leverage) -> Vector:

@@ -33,7 +33,7 @@ def residuals(fit: Fit, kind: ResidualKind = "response", *, seed: Seed = None) -
     """
     if kind == "studentized":
         values = studentized(fit, leverage(fit))
-        return pd.Series(values, index=fit.matrices.index, name="resid")
+        return pd.Series(values, index=fit.matrices.index.view(), name="resid")
     if kind == "scaled":
         return scaled_residuals(fit, seed=seed).rename("resid")
     if kind not in ("response", "pearson", "standardized", "marginal"):

@@ -46,7 +46,7 @@ def fitted_array(fit: Fit) -> Vector:
 
 def fitted_values(fit: Fit) -> pd.Series:
     """Conditional fitted values, on the index of the kept rows."""
-    return pd.Series(fitted_array(fit), index=fit.matrices.index, name="fitted")
+    return pd.Series(fitted_array(fit), index=fit.matrices.index.view(), name="fitted")
 
 
 def residuals(fit: Fit, kind: ResidualKind = "response") -> pd.Series:
@@ -70,4 +70,4 @@ def residuals(fit: Fit, kind: ResidualKind = "response") -> pd.Series:
         values = values * np.sqrt(m.weights)
     if kind == "standardized":
         values = values / fit.sigma
-    return pd.Series(values, index=m.index, name="resid")
+    return pd.Series(values, index=m.index.view(), name="resid")

@@ -8,7 +8,7 @@ from mixedmodels.fit.fit import Fit
 
 def params(fit: Fit) -> pd.Series:
     """Estimates of the fixed effects, by name."""
-    return pd.Series(fit.beta, index=_names(fit), name="estimate")
+    return pd.Series(fit.beta.copy(), index=_names(fit), name="estimate")
 
 
 def cov_params(fit: Fit) -> pd.DataFrame:

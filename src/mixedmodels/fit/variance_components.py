@@ -99,4 +99,4 @@ def theta(fit: Fit) -> pd.Series:
     the row and, off the diagonal, the column.
     """
     names = theta_names(fit.matrices, fit.problem.theta_index)
-    return pd.Series(fit.theta, index=pd.Index(names, dtype=object), name="theta")
+    return pd.Series(fit.theta.copy(), index=pd.Index(names, dtype=object), name="theta")

@@ -97,7 +97,7 @@ def _copies(old: Plan, along: str, size: int) -> Frame:
     for name in sorted(columns):
         own = encode(frame.column(name))
         if name == along or _is_nested(own.codes, codes):
-            labels = np.array([*own.levels, "missing"], dtype=object)[own.codes[rows]]
+            labels = np.array([*own.levels, None], dtype=object)[own.codes[rows]]
             taken = taken.with_column(name, _named(labels, copy))
     return taken
 
@@ -122,9 +122,13 @@ def _evenly(old: Plan, codes: Index, n_levels: int) -> Index:
     return np.argsort(place, kind="stable")
 
 
-def _named(labels: NDArray[np.object_], copy: Index) -> list[str]:
+def _named(labels: NDArray[np.object_], copy: Index) -> list[str | None]:
+    """Names of copies that no level has already; a missing level stays missing."""
+    mark = ".copy"
+    while any(mark in label for label in set(labels.tolist()) if label is not None):
+        mark = f".{mark}"
     pairs = zip(labels.tolist(), copy.tolist(), strict=True)
-    return [f"{label}.copy{c}" if c else label for label, c in pairs]
+    return [f"{label}{mark}{c}" if c and label is not None else label for label, c in pairs]
 
 
 def _is_nested(inner: Codes, outer: Codes) -> bool:

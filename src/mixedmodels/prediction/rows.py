@@ -56,7 +56,7 @@ def fitted_rows(fit: Fit) -> Rows:
     """The rows that the fit used."""
     m = fit.matrices
     terms = tuple(NewTerm(t.group, m.groupings[t.group].codes, t.names, t.Z) for t in m.terms)
-    return Rows(m.X, terms, m.offset, m.weights, m.index, fit.frame, is_new=False)
+    return Rows(m.X, terms, m.offset, m.weights, m.index.view(), fit.frame, is_new=False)
 
 
 def new_rows(fit: Fit, newdata: object, groups: Collection[int]) -> Rows:

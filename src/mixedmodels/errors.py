@@ -43,7 +43,7 @@ class FormulaError(MixedModelsError):
         self.formula = formula
         self.position = position
         self.length = length
-        super().__init__(f"{message}\n{_underlined(formula, position, length)}")
+        super().__init__(f"{message}\n{underlined(formula, position, length)}")
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild_formula_error, (self.message, self.formula, self.position, self.length)
@@ -103,7 +103,7 @@ def _rebuild_formula_error(
     return FormulaError(message, formula=formula, position=position, length=length)
 
 
-def _underlined(formula: str, position: int | None, length: int) -> str:
+def underlined(formula: str, position: int | None, length: int) -> str:
     """The formula on one indented line, cut to a window, and a line of carets below it."""
     line = "".join(" " if character.isspace() else character for character in formula)
     centre = position or 0

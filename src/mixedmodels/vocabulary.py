@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import Literal
 
 from numpy.typing import ArrayLike
@@ -16,8 +16,12 @@ Structure = Literal["unstructured", "diagonal"]
 ContrastName = Literal["treatment", "sum", "helmert", "poly", "diff"]
 """Codings of a categorical column that have a name; a matrix is the other possibility."""
 
-Contrasts = Mapping[str, ContrastName | ArrayLike]
-"""Coding of categorical columns by name; a matrix has one row per level."""
+Contrasts = Mapping[str, ContrastName | tuple[Literal["treatment"], Hashable] | ArrayLike]
+"""Coding of categorical columns by name; ``("treatment", level)`` compares with that level; a
+matrix has one row per level."""
+
+Context = Mapping[str, Callable[..., ArrayLike] | float]
+"""Functions and numbers of the caller's that a formula may use by these names."""
 
 ResidualKind = Literal["response", "pearson", "standardized", "marginal", "studentized", "scaled"]
 

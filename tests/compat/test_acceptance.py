@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from textwrap import dedent as log_of_one
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 from scipy import stats
 
 import mixedmodels as mm
-from mixedmodels.errors import CompatibilityWarning, DataError
+from mixedmodels.errors import CompatibilityWarning, DataError, FormulaError
 
 NEAR = {"rel": 1e-3}
 
@@ -310,3 +311,24 @@ def test_results_have_what_scripts_use(data):
 def test_bad_input_is_one_clear_error(data, call, message):
     with pytest.raises(DataError, match=message):
         call(data)
+
+
+def doubled(x):
+    """A function of this module, which formulas find."""
+    return 2 * x
+
+
+def test_functions_of_the_callers_module_are_found():
+    data = mm.datasets.load("sleepstudy")
+    own = mm.mixedlm("Reaction ~ doubled(Days)", data, groups="Subject").fit()
+    plain = mm.mixedlm("Reaction ~ Days", data, groups="Subject").fit()
+    assert own.params["doubled(Days)"] == pytest.approx(plain.params["Days"] / 2, rel=1e-8)
+    with pytest.raises(FormulaError, match="no function 'doubled'"):
+        mm.mixedlm("Reaction ~ doubled(Days)", data, groups="Subject", eval_env=-1).fit()
+
+
+def test_what_the_caller_imported_is_not_within_reach():
+    data = mm.datasets.load("sleepstudy")
+    assert callable(log_of_one)
+    with pytest.raises(FormulaError, match="no function 'log_of_one'"):
+        mm.mixedlm("Reaction ~ log_of_one(Days)", data, groups="Subject").fit()

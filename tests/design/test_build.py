@@ -231,8 +231,8 @@ def test_names_that_functions_have_too():
     assert matrices("y ~ C + exp + log(yield)", data).x_names[1:] == ("C", "exp", "log(yield)")
 
 
-def test_methods_of_columns():
-    m = matrices("y ~ x.clip(0) + (1 | g)")
+def test_functions_of_numpy():
+    m = matrices("y ~ np.clip(x, 0, np.inf) + (1 | g)")
     np.testing.assert_array_equal(m.X[:, 1], DATA["x"].clip(0))
 
 

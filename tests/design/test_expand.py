@@ -11,6 +11,7 @@ from formulaic.errors import DataMismatchWarning
 from mixedmodels.data import Column
 from mixedmodels.design.expand import expand_formulaic, expand_plain, is_plain, recipe_of
 from mixedmodels.design.variables import Variables
+from mixedmodels.formula import parse
 
 RANDOM = np.random.default_rng(27)
 VALUES = {
@@ -48,9 +49,9 @@ def described(recipe: Recipe):
 
 @pytest.mark.parametrize("text", PLAIN)
 def test_the_direct_path_makes_the_same_columns_and_recipe(text):
-    direct = expand_plain(recipe_of(text, text), VARIABLES)
-    theirs = expand_formulaic(recipe_of(text, text), VARIABLES)
-    assert is_plain(recipe_of(text, text), VARIABLES)
+    direct = expand_plain(recipe_of(parse("y ~ " + text).fixed_sum), VARIABLES)
+    theirs = expand_formulaic(recipe_of(parse("y ~ " + text).fixed_sum), VARIABLES)
+    assert is_plain(recipe_of(parse("y ~ " + text).fixed_sum), VARIABLES)
     np.testing.assert_array_equal(direct.matrix, theirs.matrix)
     assert direct.names == theirs.names
     assert described(direct.recipe) == described(theirs.recipe)
@@ -58,7 +59,7 @@ def test_the_direct_path_makes_the_same_columns_and_recipe(text):
 
 @pytest.mark.parametrize("text", [text for text in PLAIN if text != "0"])
 def test_formulaic_accepts_the_recipe_for_other_data(text):
-    direct = expand_plain(recipe_of(text, text), VARIABLES)
+    direct = expand_plain(recipe_of(parse("y ~ " + text).fixed_sum), VARIABLES)
     table = pd.DataFrame(VALUES)[2:5]
     with warnings.catch_warnings():
         warnings.simplefilter("error", DataMismatchWarning)
@@ -68,4 +69,4 @@ def test_formulaic_accepts_the_recipe_for_other_data(text):
 
 @pytest.mark.parametrize("text", ["log(a)", "2:a", "a + I(b**2)"])
 def test_other_terms_are_left_to_formulaic(text):
-    assert not is_plain(recipe_of(text, text), VARIABLES)
+    assert not is_plain(recipe_of(parse("y ~ " + text).fixed_sum), VARIABLES)

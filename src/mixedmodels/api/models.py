@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from numpy.typing import ArrayLike
 
 from mixedmodels.data import Frame
+from mixedmodels.design.environment import checked_context
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit, fit_model
@@ -15,7 +16,7 @@ from mixedmodels.inference.bootstrap import BootstrapTest
 from mixedmodels.model import LinearMixedModel
 from mixedmodels.options import require_flag
 from mixedmodels.prediction.streams import Seed
-from mixedmodels.vocabulary import Contrasts, Missing
+from mixedmodels.vocabulary import Context, Contrasts, Missing
 
 
 def lmm(
@@ -26,6 +27,7 @@ def lmm(
     weights: str | ArrayLike | None = None,
     offset: str | ArrayLike | None = None,
     contrasts: Contrasts | None = None,
+    context: Context | None = None,
     missing: Missing = "drop",
     control: Control | None = None,
 ) -> LinearMixedModel:
@@ -51,8 +53,13 @@ def lmm(
         A known part of the mean, a column or one number per row, as `weights`.
     contrasts : mapping, optional
         Coding of categorical columns, as ``{"recipe": "sum"}``, one of ``treatment``, ``sum``,
-        ``helmert``, ``poly``, ``diff``, or a matrix (levels x columns); rows that
-        have names belong to the levels that they name.
+        ``helmert``, ``poly``, ``diff``; ``("treatment", "Placebo")`` compares with that level; or
+        a matrix (levels x columns), whose rows, if they have names, belong to the levels that they
+        name.
+    context : mapping, optional
+        Functions and numbers that the formula may use by these names, as ``{"f": f}`` for
+        ``f(x)``. A function takes arrays of floats and gives one number per row, the same
+        whatever other rows there are. A formula can execute nothing else: see docs/formulas.md.
     missing : {"drop", "error"}
         Rows with a missing value in a column that the formula uses are dropped and counted in
         `n_missing`, or are an error.
@@ -93,6 +100,7 @@ def lmm(
         weights=weights,
         offset=offset,
         contrasts=contrasts,
+        context=checked_context(context),
         missing=missing,
         control=Control() if control is None else control,
     )

@@ -138,11 +138,12 @@ class MixedLM:
         groups : str or array (n,)
             Column of the groups, or the group of every row.
         eval_env : int
-            How many frames above the caller the formula's own functions are looked up.
+            How many frames above the caller functions of the formula are looked up: those that
+            are defined there or in the same module, and no others. -1 for none.
         """
         del use_sparse, use_sqrt
         _require_known(kwargs, ())
-        caller = sys._getframe(1 + eval_env)
+        caller = None if eval_env < 0 else sys._getframe(1 + eval_env)
         model = cls.__new__(cls)
         model._set(
             read_formulas(
@@ -153,7 +154,7 @@ class MixedLM:
                 vc_formula=vc_formula,
                 subset=subset,
                 missing=missing,
-                names={**caller.f_globals, **caller.f_locals},
+                names={} if caller is None else {**caller.f_globals, **caller.f_locals},
             )
         )
         return model
@@ -225,9 +226,8 @@ class MixedLM:
         _require_known(fit_kwargs, (*IGNORED, *UNUSED))
         self.reml = reml
         formula = self.spec.formula(independent=free is not None and free.is_independent)
-        return MixedLMResults(
-            self, lmm(formula, self.spec.table(), reml=reml), full_output=full_output
-        )
+        fitted = lmm(formula, self.spec.table(), reml=reml, context=self.spec.context)
+        return MixedLMResults(self, fitted, full_output=full_output)
 
     def loglike(self, params: MixedLMParams, profile_fe: bool = True) -> float:
         """The log-likelihood (of the last fit's kind) at some variances, the rest at its best."""
@@ -247,7 +247,8 @@ class MixedLM:
     @cached_property
     def _matrices(self) -> ModelMatrices:
         """The matrices, without a search."""
-        return build(parse(self.spec.formula()), Frame.of(self.spec.table()))[1]
+        frame = Frame.of(self.spec.table())
+        return build(parse(self.spec.formula()), frame, context=self.spec.context)[1]
 
     @property
     def exog_names(self) -> list[str]:
@@ -342,6 +343,7 @@ def mixedlm(
     missing: str = "drop",
     *,
     groups: Any = None,
+    eval_env: int = 0,
     **kwargs: Any,
 ) -> MixedLM:
     """A mixed linear model from a formula, as ``statsmodels.formula.api.mixedlm`` makes it.
@@ -366,7 +368,7 @@ def mixedlm(
         use_sparse,
         missing,
         groups=groups,
-        eval_env=1 + kwargs.pop("eval_env", 0),
+        eval_env=eval_env if eval_env < 0 else 1 + eval_env,
         **kwargs,
     )
 

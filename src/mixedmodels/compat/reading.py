@@ -1,13 +1,12 @@
 """Reading what statsmodels' `MixedLM` takes."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from formulaic import Formula
 
 from mixedmodels.compat.specification import (
     Component,
@@ -19,7 +18,8 @@ from mixedmodels.compat.specification import (
     variables,
 )
 from mixedmodels.data import Frame, as_pandas
-from mixedmodels.design.environment import KNOWN_NAMES
+from mixedmodels.design.environment import FUNCTION_NAMES
+from mixedmodels.design.names import references
 from mixedmodels.errors import DataError
 from mixedmodels.options import require_option
 
@@ -45,16 +45,16 @@ def read_formulas(
     frame = (whole if subset is None else whole.loc[subset]).copy(deep=False)
     group, group_name = _group_column(groups, frame)
     random, notes, crossed = _random_part(re_formula, vc_formula, group)
-    fixed, frame = _with_own_functions(formula, frame, names)
-    texts = [fixed, *([random] if random else []), *map(right_side, (vc_formula or {}).values())]
+    texts = [formula, *([random] if random else []), *map(right_side, (vc_formula or {}).values())]
+    context = own_functions(texts, names)
     used = dict.fromkeys([*variables(texts, list(frame.columns)), *crossed, group])
     frame, dropped, _ = _complete(frame, [], missing, list(used))
-    components = [component_of_formula(n, t, frame) for n, t in (vc_formula or {}).items()]
+    components = [component_of_formula(n, t, frame, context) for n, t in (vc_formula or {}).items()]
     ones, zeros = np.ones(len(frame)), np.zeros(len(frame), dtype=np.int64)
     components += [Component(name, (name,), zeros, ones, crossed=name) for name in crossed]
     return Specification(
         frame=frame,
-        fixed=fixed,
+        fixed=formula,
         random=random,
         group=group,
         group_name=group_name,
@@ -64,6 +64,7 @@ def read_formulas(
         is_pandas=True,
         notes=tuple(notes),
         n_dropped=dropped,
+        context=context,
     )
 
 
@@ -174,19 +175,19 @@ def _random_part(
     return left, [note], list(crossed)
 
 
-def _with_own_functions(
-    formula: str, frame: pd.DataFrame, names: Mapping[str, Any]
-) -> tuple[str, pd.DataFrame]:
-    """Calls of functions that only the caller knows, evaluated as columns."""
-    for term in Formula(formula).rhs if "~" in formula else Formula(formula):
-        for factor in term.factors:
-            text = str(factor.expr)
-            called = re.match(r"([A-Za-z_]\w*)\(", text)
-            if called and called[1] not in KNOWN_NAMES and called[1] in names:
-                space = {**names, **{str(c): frame[c] for c in frame.columns}}
-                frame = frame.assign(**{text: eval(text, {}, space)})
-                formula = formula.replace(text, quoted(text))
-    return formula, frame
+def own_functions(texts: Sequence[str], names: Mapping[str, Any]) -> dict[str, Any]:
+    """The functions that formulas call and that the caller's own module defines.
+
+    What the caller imported is not among them: a formula must not reach further than its author
+    could see, and `mixedmodels.lmm` takes functions by `context` alone.
+    """
+    called = {r.name for text in texts for r in references(text) if r.is_call}
+    home = names.get("__name__")
+    return {
+        name: names[name]
+        for name in sorted(called - FUNCTION_NAMES)
+        if isinstance(names.get(name), FunctionType) and names[name].__module__ == home
+    }
 
 
 def _complete(

@@ -1,16 +1,19 @@
 """`Specification`: arrays or formulas of statsmodels' form as a table and one formula."""
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from formulaic import Formula, model_matrix
 from numpy.typing import NDArray
 
+from mixedmodels.data import Frame
+from mixedmodels.design.build import columns_of_text
+from mixedmodels.design.names import used_columns
 from mixedmodels.errors import DataError
 from mixedmodels.shortening import brief
+from mixedmodels.vocabulary import Context
 
 Vector = NDArray[np.float64]
 
@@ -73,6 +76,8 @@ class Specification:
         How the input was read, where there was a choice.
     n_dropped : int
         Rows with missing values.
+    context : mapping
+        The caller's functions that the formula uses.
     """
 
     frame: pd.DataFrame
@@ -86,6 +91,7 @@ class Specification:
     is_pandas: bool
     notes: tuple[str, ...]
     n_dropped: int
+    context: Context = field(default_factory=dict)
 
     __repr__ = brief
 
@@ -155,10 +161,10 @@ def component_of_matrix(name: str, matrix: pd.DataFrame) -> Component:
     return Component(name, tuple(map(str, matrix.columns)), codes, picked)
 
 
-def component_of_formula(name: str, text: str, frame: pd.DataFrame) -> Component:
+def component_of_formula(name: str, text: str, frame: pd.DataFrame, context: Context) -> Component:
     """The component of a formula such as ``"0 + C(classroom)"``."""
-    matrix = model_matrix(right_side(text), frame, na_action="ignore")
-    return component_of_matrix(name, pd.DataFrame(matrix))
+    made = columns_of_text(right_side(text), Frame.of(frame), context=context)
+    return component_of_matrix(name, pd.DataFrame(made.matrix, columns=list(made.names)))
 
 
 def right_side(text: str) -> str:
@@ -169,9 +175,9 @@ def right_side(text: str) -> str:
 def variables(texts: Sequence[str], columns: Sequence[Hashable]) -> list[str]:
     """The columns that some formulas use."""
     names: list[str] = []
+    known = [str(name) for name in columns]
     for text in texts:
-        needed = Formula(text).required_variables
-        names += [str(name) for name in needed if name in columns and name not in names]
+        names += [name for name in used_columns(text, known) if name not in names]
     return names
 
 

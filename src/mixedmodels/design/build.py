@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
-from formulaic import ModelSpec as Recipe
 from numpy.typing import ArrayLike
 
 from mixedmodels.data import (
@@ -26,18 +25,21 @@ from mixedmodels.design.checks import (
     check_sizes,
 )
 from mixedmodels.design.contrasts import codings
+from mixedmodels.design.environment import checked_context
 from mixedmodels.design.estimability import FixedColumns, fixed_columns
 from mixedmodels.design.expand import Expansion, evaluate, expand, recipe_of
 from mixedmodels.design.grouping import LevelMap, groupings_of
 from mixedmodels.design.identification import Identification, identify
 from mixedmodels.design.matrices import Grouping, ModelMatrices, TermMatrix, Vector
-from mixedmodels.design.names import check_names, evaluable, used_columns
+from mixedmodels.design.names import check_names, used_columns
 from mixedmodels.design.spec import ModelSpec, TermSpec
 from mixedmodels.design.variables import Variables
 from mixedmodels.errors import DataError, FormulaError
 from mixedmodels.formula import Formula, RandomTerm
+from mixedmodels.formula.terms import read_sum
+from mixedmodels.formula.tokens import tokenize
 from mixedmodels.options import require_option
-from mixedmodels.vocabulary import Contrasts, Missing
+from mixedmodels.vocabulary import Context, Contrasts, Missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ def build(
     weights: str | ArrayLike | None = None,
     offset: str | ArrayLike | None = None,
     contrasts: Contrasts | None = None,
+    context: Context | None = None,
     missing: Missing = "drop",
 ) -> tuple[ModelSpec, ModelMatrices]:
     """Make the matrices of a model.
@@ -110,6 +113,8 @@ def build(
         Coding of categorical columns. Without it every factor, also an ordered one, gets
         treatment coding, formulaic's default: its coefficients are differences from the first
         level.
+    context
+        Functions and numbers of the caller's that the formula may use.
     missing
         ``"drop"`` leaves out the rows with a missing value in a column in use (the default, as
         in R); ``"error"`` refuses them.
@@ -125,17 +130,18 @@ def build(
     FormulaError, DataError
         If the model cannot be built or the data cannot identify it.
     """
-    check_names(formula, frame.columns)
+    own = checked_context(context)
+    check_names(formula.text, frame.columns, own)
     roles = _roles(formula, frame.columns)
     data = _read(roles, frame, weights=weights, offset=offset, missing=missing)
-    covariates = _covariates(roles, data, contrasts)
+    covariates = _covariates(roles, data, contrasts, own)
     groupings, level_maps = groupings_of(formula.random, data.columns)
     parts = Parts(
-        response=_response(formula, roles, data),
-        fixed=expand(_recipe(formula.fixed, formula, frame), covariates),
+        response=_response(formula, roles, data, own),
+        fixed=expand(recipe_of(formula.fixed_sum), covariates),
         groupings=groupings,
         level_maps=level_maps,
-        random=[_expand_term(term, formula, frame, covariates) for term in formula.random],
+        random=[_expand_term(term, formula, covariates) for term in formula.random],
     )
     for what, expansion in zip(
         ("The fixed part", *formula.random), (parts.fixed, *parts.random), strict=True
@@ -158,6 +164,21 @@ def _require_different_names(expansion: Expansion, what: str) -> None:
         )
 
 
+def columns_of_text(text: str, frame: Frame, *, context: Context | None = None) -> Expansion:
+    """The columns of the sum of terms `text`, on rows without missing values.
+
+    Raises
+    ------
+    FormulaError, DataError
+        As `build`.
+    """
+    own = checked_context(context)
+    check_names(text, frame.columns, own)
+    columns = {name: frame.column(name) for name in used_columns(text, frozenset(frame.columns))}
+    variables = Variables(columns, frame.nrows, {}, own)
+    return expand(recipe_of(read_sum(text, tokenize(text))), variables)
+
+
 def _specification(
     formula: Formula,
     roles: Roles,
@@ -177,6 +198,7 @@ def _specification(
         level_maps=tuple(parts.level_maps),
         variables=covariates.summary(),
         codings=covariates.codings,
+        functions=covariates.functions,
         response_columns=roles.response,
         response_state=parts.response.state,
         columns=columns,
@@ -265,7 +287,9 @@ def _read(
     )
 
 
-def _covariates(roles: Roles, data: KeptData, contrasts: Contrasts | None) -> Variables:
+def _covariates(
+    roles: Roles, data: KeptData, contrasts: Contrasts | None, own: Mapping[str, Any]
+) -> Variables:
     columns = {name: _as_covariate(data.columns[name]) for name in roles.covariates}
     for column in columns.values():
         if column.codes is None:
@@ -278,7 +302,7 @@ def _covariates(roles: Roles, data: KeptData, contrasts: Contrasts | None) -> Va
                 "Do:   leave it out of the formula, or check the rows that were kept."
             )
     chosen = codings(contrasts, {name: column.codes for name, column in columns.items()})
-    return Variables(columns, data.nrows, chosen)
+    return Variables(columns, data.nrows, chosen, own)
 
 
 def _as_covariate(column: Column) -> Column:
@@ -290,26 +314,19 @@ def _as_covariate(column: Column) -> Column:
     )
 
 
-def _response(formula: Formula, roles: Roles, data: KeptData) -> Response:
+def _response(formula: Formula, roles: Roles, data: KeptData, own: Mapping[str, Any]) -> Response:
     if not roles.response:
         message = "The response names no column of the data."
         raise FormulaError(message, formula=formula.text, position=0)
     columns = {name: data.columns[name] for name in roles.response}
     state: dict[str, Any] = {}
-    text = evaluable(formula.response, roles.response, is_python=True)
-    y = evaluate(text, Variables(columns, data.nrows, {}), state)
+    y = evaluate(formula.response_factor, Variables(columns, data.nrows, {}, own), state)
     check_response(y, formula.response)
     return Response(y, state)
 
 
-def _recipe(text: str, formula: Formula, frame: Frame) -> Recipe:
-    return recipe_of(evaluable(text, frame.columns), formula.text)
-
-
-def _expand_term(
-    term: RandomTerm, formula: Formula, frame: Frame, covariates: Variables
-) -> Expansion:
-    expansion = expand(_recipe(term.lhs, formula, frame), covariates)
+def _expand_term(term: RandomTerm, formula: Formula, covariates: Variables) -> Expansion:
+    expansion = expand(recipe_of(term.sum), covariates, "random")
     if not expansion.names:
         message = f"The term {term} has no columns: write (1 | {term.name}) or name a covariate."
         length = term.stop - term.start

@@ -21,7 +21,7 @@ from formulaic.transforms.contrasts import (
 )
 from numpy.typing import ArrayLike
 
-from mixedmodels.data import Codes
+from mixedmodels.data import Codes, label
 from mixedmodels.design.contrast_tables import read_contrasts
 from mixedmodels.design.names import near_matches
 from mixedmodels.errors import DataError
@@ -96,11 +96,42 @@ def codings(contrasts: Contrasts | None, factors: Mapping[str, Codes | None]) ->
                 f"Do:   write C({column}, contr.sum) in the formula, or make the column "
                 "categorical."
             )
-        chosen[column] = _coding(column, contrast, factor.values)
+        if isinstance(contrast, tuple) and len(contrast) == 2 and isinstance(contrast[0], str):
+            chosen[column] = _reference_coding(column, contrast, factor)
+        else:
+            chosen[column] = _coding(column, contrast, factor.values)
     return chosen
 
 
-def _coding(column: str, contrast: ContrastName | ArrayLike, levels: Sequence[Any]) -> Coding:
+def _reference_coding(column: str, contrast: tuple[Any, ...], factor: Codes) -> Coding:
+    """Treatment coding with a reference level of the caller's choice."""
+    name, level = contrast
+    if name != "treatment":
+        raise DataError(
+            f"The coding {name!r} of {column!r} has no reference level.\n"
+            f'Do:   use ("treatment", level), or {name!r} alone.'
+        )
+    number = level_index(factor.values, level)
+    if number is None:
+        listed = ", ".join(map(repr, factor.values[:12])) + (", …" if factor.values[12:] else "")
+        raise DataError(
+            f"The reference level {level!r} of {column!r} does not occur."
+            f"{near_matches(str(level), factor.levels)}\n"
+            f"Do:   use one of {listed}."
+        )
+    return TreatmentContrasts(base=factor.values[number])
+
+
+def level_index(levels: Sequence[Any], wanted: object) -> int | None:
+    """The number of a level that somebody wrote, by its value or else by how it reads."""
+    for number, level in enumerate(levels):
+        if type(level) is type(wanted) and level == wanted:
+            return number
+    texts = [label(level) for level in levels]
+    return texts.index(label(wanted)) if label(wanted) in texts else None
+
+
+def _coding(column: str, contrast: Any, levels: Sequence[Any]) -> Coding:
     if isinstance(contrast, str):
         if contrast not in NAMED:
             known = ", ".join(get_args(ContrastName))

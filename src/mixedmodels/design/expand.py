@@ -1,4 +1,4 @@
-"""Turn the text of a sum of terms into columns, with formulaic and the data.
+"""Turn a sum of terms into columns, with formulaic and the data.
 
 The recipe of the columns is formulaic's `ModelSpec`: it keeps the terms, the coding of factors
 and the state of transforms, and gives the same columns for other data.
@@ -9,24 +9,26 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from formulaic import ModelSpec as Recipe
 from formulaic import SimpleFormula
-from formulaic.errors import DataMismatchWarning, FormulaicError
+from formulaic.errors import DataMismatchWarning
 from formulaic.materializers.base import EncodedTermStructure
 from formulaic.materializers.types import EvaluatedFactor, FactorValues, ScopedFactor, ScopedTerm
 from formulaic.parser.types import Factor, Term
-from formulaic.transforms import TRANSFORMS
-from formulaic.utils.stateful_transforms import stateful_eval
 from formulaic.utils.variables import Variable as NamedValue
 
+from mixedmodels.design.evaluation import Evaluator
+from mixedmodels.design.materializer import Materializer
 from mixedmodels.design.matrices import Mask, Matrix, Vector
 from mixedmodels.design.names import readable
+from mixedmodels.design.place import Place
+from mixedmodels.design.sizes import Part, check_count
 from mixedmodels.design.variables import Variables
-from mixedmodels.errors import DataError, FormulaError
+from mixedmodels.errors import DataError, MixedModelsError
+from mixedmodels.formula.expression import expression_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,52 +63,37 @@ class Expansion:
         )
 
 
-def recipe_of(text: str, formula_text: str) -> Recipe:
-    """An untrained recipe for the sum of terms `text`, which implies an intercept.
-
-    Raises
-    ------
-    FormulaError
-        If formulaic cannot read `text`; the message shows `formula_text`.
-    """
-    try:
-        terms = _parsed(text)
-    except (FormulaicError, SyntaxError, NotImplementedError) as error:
-        detail = str(error).splitlines()[0] if str(error) else type(error).__name__
-        message = f"The terms {text!r} cannot be read: {detail}"
-        position = formula_text.find(text)
-        raise FormulaError(
-            message,
-            formula=formula_text,
-            position=position if position >= 0 else None,
-            length=len(text),
-        ) from error
+def recipe_of(terms: SimpleFormula) -> Recipe:
+    """An untrained recipe for the columns of some terms."""
     return Recipe(formula=terms, materializer="pandas", output="numpy", na_action="ignore")
 
 
-def expand(recipe: Recipe, variables: Variables) -> Expansion:
+def expand(recipe: Recipe, variables: Variables, part: Part = "fixed") -> Expansion:
     """Make the columns of a recipe; an untrained recipe is trained on these data.
 
     Raises
     ------
+    FormulaError
+        If a function is called in a way that it does not have.
     DataError
-        If a term cannot be evaluated, has levels that the recipe does not know, or is not finite.
+        If a term cannot be evaluated, has levels that the recipe does not know, has too many
+        columns, or is not finite.
     """
     if is_plain(recipe, variables):
-        expansion = expand_plain(recipe, variables)
+        expansion = expand_plain(recipe, variables, part)
     else:
-        expansion = expand_formulaic(recipe, variables)
+        expansion = expand_formulaic(recipe, variables, part)
     _check_finite(expansion)
     return expansion
 
 
-def evaluate(expression: str, variables: Variables, state: dict[str, Any]) -> Vector:
-    """The values of one Python expression, such as a response ``log(y + 1)``, as a new array.
+def evaluate(factor: Factor, variables: Variables, state: dict[str, Any]) -> Vector:
+    """The values of one factor, such as a response ``log(y + 1)``, as a new array.
 
     Parameters
     ----------
-    expression
-        A column name or an expression over columns.
+    factor
+        A column or an expression over columns.
     variables
         The columns.
     state
@@ -117,35 +104,18 @@ def evaluate(expression: str, variables: Variables, state: dict[str, Any]) -> Ve
     DataError
         If it cannot be evaluated or does not give one number per row.
     """
-    name = readable(expression)
-    if variables.is_number(name):
-        values: Any = variables.numbers(name)
+    if factor.eval_method is Factor.EvalMethod.LOOKUP:
+        values = variables.factor(factor.expr)
     else:
-        table = variables.table
-        context = {**variables.context, **{column: table[column] for column in table.columns}}
-        values = _evaluated(expression, context, state)
+        evaluator = Evaluator(variables, state, Place.of(factor.metadata))
+        values = evaluator.factor(expression_of(factor.expr))
     array = np.asarray(values)
-    if array.dtype.kind not in "fiub" or array.shape != (variables.nrows,):
+    if array.dtype.kind != "f" or array.shape != (variables.nrows,):
         raise DataError(
-            f"The response {expression!r} does not give one number per row.\n"
+            f"The response {readable(factor.expr)!r} does not give one number per row.\n"
             "Do:   name a numeric column, or an expression of numeric columns such as log(y)."
         )
     return np.array(array, dtype=np.float64)
-
-
-def _evaluated(expression: str, context: dict[str, Any], state: dict[str, Any]) -> Any:
-    recipe = Recipe(formula=SimpleFormula([]))
-    env = {**TRANSFORMS, **context}
-    try:
-        with np.errstate(all="ignore"):
-            return stateful_eval(expression, env, None, state, recipe)
-    except Exception as error:
-        raise _cannot_evaluate(expression, error) from error
-
-
-@lru_cache(maxsize=256)
-def _parsed(text: str) -> SimpleFormula:
-    return SimpleFormula.from_spec(text)
 
 
 def is_plain(recipe: Recipe, variables: Variables) -> bool:
@@ -164,9 +134,11 @@ def _is_intercept(term: Term) -> bool:
     return len(term.factors) == 1 and term.factors[0].expr == "1"
 
 
-def expand_plain(recipe: Recipe, variables: Variables) -> Expansion:
+def expand_plain(recipe: Recipe, variables: Variables, part: Part = "fixed") -> Expansion:
     """What formulaic does for numeric columns, without its cost of a millisecond per call."""
     terms = list(recipe.formula)
+    if recipe.structure is None:
+        check_count(part, dict.fromkeys(terms, 1), variables.nrows)
     matrix = np.empty((variables.nrows, len(terms)), order="F")
     for column, term in enumerate(terms):
         if _is_intercept(term):
@@ -205,21 +177,31 @@ def _numerical(factor: Factor) -> EvaluatedFactor:
     )
 
 
-def expand_formulaic(recipe: Recipe, variables: Variables) -> Expansion:
-    """Any terms: formulaic evaluates them, and what it raises becomes a `DataError`."""
+def expand_formulaic(recipe: Recipe, variables: Variables, part: Part = "fixed") -> Expansion:
+    """Any terms: formulaic codes their factors, whose values come from `Evaluator`."""
+    for term in recipe.formula:
+        for factor in term.factors:
+            is_name = factor.eval_method is Factor.EvalMethod.LOOKUP
+            if is_name and factor.expr not in variables.columns:
+                message = f"{factor.expr} is no column: a term needs one."
+                raise Place.of(factor.metadata).formula_error(message)
     try:
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", DataMismatchWarning)
-            made = recipe.get_model_matrix(variables.table, context=variables.context)
+            made = Materializer.of(variables, part).get_model_matrix(recipe)
+            matrix = np.asfortranarray(made, dtype=np.float64)
     except DataMismatchWarning as error:
         raise DataError(
             f"{error}\nDo:   use only the levels that the model was fitted with."
         ) from error
+    except MixedModelsError:
+        raise
     except Exception as error:
+        if isinstance(error.__cause__, MixedModelsError):
+            raise error.__cause__ from None
         raise _cannot_evaluate(" + ".join(map(str, recipe.formula)), error) from error
     trained = made.model_spec
-    matrix = np.asfortranarray(made, dtype=np.float64)
     names = tuple(readable(name) for name in trained.column_names)
     return Expansion(trained, names, matrix)
 

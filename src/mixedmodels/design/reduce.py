@@ -12,12 +12,11 @@ from numpy.typing import ArrayLike
 
 from mixedmodels.data import Frame, completeness
 from mixedmodels.design.arguments import read_argument
-from mixedmodels.design.expand import expand
+from mixedmodels.design.expand import expand, recipe_of
 from mixedmodels.design.matrices import Mask, Matrix
 from mixedmodels.design.names import readable, used_columns
 from mixedmodels.design.rank import independent_columns
 from mixedmodels.design.spec import ModelSpec, matched_columns
-from mixedmodels.design.variables import Variables
 
 
 def term_label(term: Term) -> str:
@@ -59,22 +58,17 @@ def reduced_fixed_part(
     which are those of the fit even where fewer terms would let more rows in.
     """
     columns = matched_columns(spec, frame, rows=None if kept.all() else kept)
-    variables = Variables(columns, int(np.count_nonzero(kept)), spec.codings)
-    recipe = Recipe(
-        formula=SimpleFormula(list(terms)),
-        materializer="pandas",
-        output="numpy",
-        na_action="ignore",
-    )
-    X = expand(recipe, variables).matrix
+    variables = spec.variables_of(columns, int(np.count_nonzero(kept)))
+    X = expand(recipe_of(SimpleFormula(list(terms))), variables).matrix
     return np.asfortranarray(X[:, independent_columns(X)])
 
 
 def columns_of(terms: Iterable[Term], spec: ModelSpec) -> set[str]:
     """The columns of the data that some terms of a fit use."""
-    texts = {readable(factor.expr) for term in terms for factor in term.factors}
-    plain = {text for text in texts if text in spec.variables}
-    return plain.union(*(used_columns(text, spec.variables) for text in texts - plain))
+    factors = [factor for term in terms for factor in term.factors]
+    plain = {f.expr for f in factors if f.eval_method is Factor.EvalMethod.LOOKUP}
+    texts = [f.expr for f in factors if f.eval_method is Factor.EvalMethod.PYTHON]
+    return plain.union(*(used_columns(text, spec.variables) for text in texts))
 
 
 def complete_rows(frame: Frame, columns: Collection[str], *, offset: str | ArrayLike | None) -> int:

@@ -16,7 +16,7 @@ from mixedmodels.design.expand import evaluate, expand
 from mixedmodels.design.grouping import LevelMap, codes_for
 from mixedmodels.design.identification import Identification
 from mixedmodels.design.matrices import Mask, Matrix, NewMatrices, NewTerm, Vector
-from mixedmodels.design.names import evaluable, near_matches, readable
+from mixedmodels.design.names import near_matches, readable
 from mixedmodels.design.variables import Variable, Variables
 from mixedmodels.errors import DataError
 from mixedmodels.formula import Formula, RandomTerm
@@ -55,6 +55,8 @@ class ModelSpec:
         The columns of the fixed part and the left sides of the bars: kind, levels, mean.
     codings
         The codings that the caller chose, by column.
+    functions
+        The functions and numbers of the caller's that the formula may use.
     response_columns
         The columns of the response.
     response_state
@@ -71,6 +73,7 @@ class ModelSpec:
     level_maps: tuple[LevelMap, ...]
     variables: Mapping[str, Variable]
     codings: Mapping[str, Coding]
+    functions: Mapping[str, Any]
     response_columns: tuple[str, ...]
     response_state: Mapping[str, Any]
     columns: FixedColumns
@@ -92,6 +95,10 @@ class ModelSpec:
         return self.columns.aliased
 
     __repr__ = brief
+
+    def variables_of(self, columns: Mapping[str, Column], nrows: int) -> Variables:
+        """Columns of some rows, with the codings and functions of the fit."""
+        return Variables(columns, nrows, self.codings, self.functions)
 
 
 def rebuild(
@@ -121,7 +128,7 @@ def rebuild(
         If a column is missing from the data, has another type, or a categorical column of the
         fixed part has a level that the fit has not seen.
     """
-    complete, variables = _complete(matched_columns(spec, frame), frame.nrows, spec.codings)
+    complete, variables = _complete(spec, matched_columns(spec, frame), frame.nrows)
     fixed = _filled(spec.fixed, variables, complete)
     estimable = spec.columns.estimable(fixed)
     X = spec.columns.kept_of(fixed)
@@ -146,7 +153,7 @@ def all_fixed_columns(spec: ModelSpec, frame: Frame) -> Matrix:
 
     NaN in rows with missing values. Errors as of `rebuild`.
     """
-    complete, variables = _complete(matched_columns(spec, frame), frame.nrows, spec.codings)
+    complete, variables = _complete(spec, matched_columns(spec, frame), frame.nrows)
     return _filled(spec.fixed, variables, complete)
 
 
@@ -201,15 +208,13 @@ def _term_without_levels(
     return NewTerm(term.group, codes, names, _filled(term.recipe, variables, complete))
 
 
-def _complete(
-    columns: Mapping[str, Column], nrows: int, codings: Mapping[str, Coding]
-) -> tuple[Mask, Variables]:
+def _complete(spec: ModelSpec, columns: Mapping[str, Column], nrows: int) -> tuple[Mask, Variables]:
     """Which rows are complete, and the columns on these rows."""
     found = completeness(columns.values())
     if found.rows is None:
-        return np.ones(nrows, dtype=np.bool_), Variables(columns, nrows, codings)
+        return np.ones(nrows, dtype=np.bool_), spec.variables_of(columns, nrows)
     kept = {name: column.take(found.rows) for name, column in columns.items()}
-    return found.rows, Variables(kept, int(np.count_nonzero(found.rows)), codings)
+    return found.rows, spec.variables_of(kept, int(np.count_nonzero(found.rows)))
 
 
 def _filled(recipe: Recipe, variables: Variables, complete: Mask) -> Matrix:
@@ -224,11 +229,10 @@ def _filled(recipe: Recipe, variables: Variables, complete: Mask) -> Matrix:
 
 def _response(spec: ModelSpec, frame: Frame) -> Vector:
     columns = {name: read_column(name, frame) for name in spec.response_columns}
-    complete, variables = _complete(columns, frame.nrows, {})
-    text = evaluable(spec.formula.response, spec.response_columns, is_python=True)
+    complete, variables = _complete(spec, columns, frame.nrows)
     y = np.full(frame.nrows, np.nan)
     if variables.nrows:
-        y[complete] = evaluate(text, variables, dict(spec.response_state))
+        y[complete] = evaluate(spec.formula.response_factor, variables, dict(spec.response_state))
     return y
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -16,8 +14,6 @@ from numpy.typing import NDArray
 
 from mixedmodels.data import Codes, Column
 from mixedmodels.design.contrasts import Encoder
-from mixedmodels.design.environment import FUNCTIONS
-from mixedmodels.design.names import python_name
 from mixedmodels.errors import DataError
 from mixedmodels.shortening import brief
 
@@ -58,11 +54,14 @@ class Variables:
         Their length.
     codings
         The coding of the categorical columns for which the caller chose one.
+    functions
+        The functions and numbers of the caller's that the formula may use.
     """
 
     columns: Mapping[str, Column]
     nrows: int
     codings: Mapping[str, Coding]
+    functions: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for column in self.columns.values():
@@ -80,47 +79,32 @@ class Variables:
             raise ValueError(f"column {name!r} is not numeric")
         return numbers
 
-    @cached_property
-    def table(self) -> pd.DataFrame:
-        """The columns without a chosen coding, as pandas."""
-        plain = {
-            alias: _as_pandas(column)
-            for name, column in self.columns.items()
-            if name not in self.codings
-            for alias in _aliases(name)
-        }
-        return pd.DataFrame(plain, index=pd.RangeIndex(self.nrows), copy=False)
+    def raw(self, name: str) -> NDArray[Any] | pd.Categorical:
+        """The values of a column as they are in the data: numbers, booleans, or a factor."""
+        column = self.columns[name]
+        if column.numbers is None and column.codes is not None:
+            return _categorical(column.codes)
+        return self.numbers(name)
 
-    @cached_property
-    def context(self) -> dict[str, Any]:
-        """Functions, and the columns that come with a chosen coding."""
-        coded = {
-            alias: FactorValues(
-                pd.Series(_as_pandas(self.columns[name])),
-                kind="categorical",
-                spans_intercept=True,
-                encoder=Encoder(coding),
-            )
-            for name, coding in self.codings.items()
-            for alias in _aliases(name)
-        }
-        return {**FUNCTIONS, **coded}
+    def factor(self, name: str) -> Any:
+        """The values of a column as a factor of its own: floats, or categories."""
+        values = self.raw(name)
+        if isinstance(values, np.ndarray):
+            return values.astype(np.float64, copy=False)
+        values = pd.Series(values)
+        if name not in self.codings:
+            return values
+        encoder = Encoder(self.codings[name])
+        return FactorValues(values, kind="categorical", spans_intercept=True, encoder=encoder)
 
     def summary(self) -> dict[str, Variable]:
         """What a fit remembers of the columns."""
         return {name: _remember(column) for name, column in self.columns.items()}
 
 
-def _as_pandas(column: Column) -> Any:
-    if column.codes is None:
-        return column.numbers
-    categories = pd.Index(column.codes.values, dtype=object)
-    return pd.Categorical.from_codes(column.codes.codes, categories=categories)
-
-
-def _aliases(name: str) -> set[str]:
-    """The name, and the form in which Python's parser would look it up (``µ`` as ``μ``)."""
-    return {name, unicodedata.normalize("NFKC", python_name(name))}
+def _categorical(codes: Codes) -> pd.Categorical:
+    categories = pd.Index(codes.values, dtype=object)
+    return pd.Categorical.from_codes(codes.codes, categories=categories)
 
 
 def _remember(column: Column) -> Variable:

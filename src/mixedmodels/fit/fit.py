@@ -109,6 +109,7 @@ def fit_model(request: Request) -> Fit:
         weights=request.weights,
         offset=request.offset,
         contrasts=request.contrasts,
+        context=request.context,
         missing=request.missing,
     )
     if request.response is not None:

@@ -13,7 +13,7 @@ from mixedmodels.design.names import used_columns
 from mixedmodels.engine.settings import Control
 from mixedmodels.formula import Formula
 from mixedmodels.shortening import brief
-from mixedmodels.vocabulary import Contrasts, Missing
+from mixedmodels.vocabulary import Context, Contrasts, Missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Request:
     weights: str | ArrayLike | None = None
     offset: str | ArrayLike | None = None
     contrasts: Contrasts | None = None
+    context: Context | None = None
     missing: Missing = "drop"
     control: Control = field(default_factory=Control)
     response: NDArray[np.float64] | None = None

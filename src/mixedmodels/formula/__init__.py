@@ -1,7 +1,7 @@
 """Formulas: tokens, syntax tree, fixed part and random terms. Nothing here knows of data.
 
-The bar terms are read here; the fixed part and the left sides of the bars stay text in the
-language of formulaic, which `mixedmodels.design` evaluates.
+Sums are expanded into terms, whose factors are columns or expressions: syntax trees that
+`mixedmodels.design` calculates, and that nothing executes.
 """
 
 from mixedmodels.formula.formula import Formula, RandomTerm

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mixedmodels.errors import FormulaError
 from mixedmodels.formula.formula import RandomTerm
 from mixedmodels.formula.syntax import Addend, split_sum, top_level_bars
+from mixedmodels.formula.terms import read_sum
 from mixedmodels.formula.tokens import Token, closing, render
 from mixedmodels.vocabulary import Structure
 
@@ -41,9 +42,10 @@ def read_bar(text: str, addend: Addend) -> tuple[RandomTerm, ...]:
         raise FormulaError(message, formula=text, position=inside[bars[1]].start)
     (bar,) = bars
     structure = _structure(text, addend, inside[bar])
-    lhs = _read_lhs(text, inside[:bar], inside[bar])
+    left = inside[:bar]
+    lhs, columns = _read_lhs(text, left, inside[bar]), read_sum(text, left)
     return tuple(
-        RandomTerm(lhs, group, structure, addend.start, addend.stop)
+        RandomTerm(lhs, group, structure, addend.start, addend.stop, columns)
         for group in _read_groups(text, inside[bar + 1 :], inside[bar])
     )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from formulaic import SimpleFormula
+from formulaic.parser.types import Factor
 
 from mixedmodels.formula.tokens import quote
 from mixedmodels.vocabulary import Structure
@@ -16,6 +19,8 @@ class RandomTerm:
     ----------
     lhs
         Source text of the columns; an intercept is implied unless it says ``0 +``.
+    sum
+        The terms that `lhs` stands for.
     group
         Names of the columns that together make the grouping factor.
     structure
@@ -29,6 +34,7 @@ class RandomTerm:
     structure: Structure
     start: int
     stop: int
+    sum: SimpleFormula = field(compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -37,8 +43,14 @@ class RandomTerm:
 
     def same_as(self, other: RandomTerm) -> bool:
         """Whether both ask for the same random effects, wherever they stand."""
-        mine = (self.lhs, self.group, self.structure)
-        return mine == (other.lhs, other.group, other.structure)
+        if self.group != other.group or set(self.sum) != set(other.sum):
+            return False
+        return self.structure == other.structure or self.is_intercept
+
+    @property
+    def is_intercept(self) -> bool:
+        """Whether the intercept is all that varies."""
+        return [str(term) for term in self.sum] == ["1"]
 
     def __str__(self) -> str:
         bar = "||" if self.structure == "diagonal" else "|"
@@ -62,6 +74,10 @@ class Formula:
         The addends of `fixed`; a subtracted one begins with ``-``.
     random
         The random terms in the order of the formula, ``a/b`` already written out.
+    fixed_sum
+        The terms that `fixed` stands for.
+    response_factor
+        The response as what is evaluated.
     """
 
     text: str
@@ -69,6 +85,8 @@ class Formula:
     fixed: str
     fixed_terms: tuple[str, ...]
     random: tuple[RandomTerm, ...]
+    fixed_sum: SimpleFormula = field(compare=False, repr=False)
+    response_factor: Factor = field(compare=False, repr=False)
 
     def __str__(self) -> str:
         addends = [self.fixed, *(str(term) for term in self.random)]

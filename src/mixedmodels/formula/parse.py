@@ -1,14 +1,19 @@
-"""Parse a formula: the bar terms are ours, the rest goes on to formulaic as text."""
+"""Parse a formula: a response, the terms of the fixed part, and bar terms."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+
+from formulaic.parser.types import Factor
 
 from mixedmodels.errors import FormulaError
 from mixedmodels.formula.bars import is_bar, read_bar
+from mixedmodels.formula.expression import read_expression
 from mixedmodels.formula.formula import Formula, RandomTerm
 from mixedmodels.formula.syntax import Addend, Sign, split_sides, split_sum, top_level_bars
+from mixedmodels.formula.terms import read_sum
 from mixedmodels.formula.tokens import Token, closing, render, tokenize
 
 
@@ -49,6 +54,12 @@ def parse(text: str) -> Formula:
     if not isinstance(text, str):
         message = f"A formula is a string such as 'y ~ x + (1 | g)', not {type(text).__name__}."
         raise FormulaError(message, formula=str(text))
+    return _parsed(text)
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> Formula:
+    """The formula; the same text is read once, as a `Formula` never changes."""
     tokens = tokenize(text)
     left, right = split_sides(text, tokens)
     _check_response(text, left)
@@ -67,6 +78,8 @@ def parse(text: str) -> Formula:
         fixed=join_addends(split.fixed),
         fixed_terms=tuple(_signed(addend) for addend in split.fixed),
         random=random,
+        fixed_sum=read_sum(text, _summed(split.fixed)),
+        response_factor=_response(text, left),
     )
 
 
@@ -88,6 +101,22 @@ def join_addends(addends: Sequence[Addend]) -> str:
     for addend in addends[1:]:
         text += f" {addend.sign} {render(addend.tokens)}"
     return text
+
+
+def _summed(addends: Sequence[Addend]) -> list[Token]:
+    """The tokens of a sum of addends, with their signs."""
+    return [
+        token
+        for addend in addends
+        for token in (Token("operator", addend.sign, addend.start, addend.start), *addend.tokens)
+    ]
+
+
+def _response(text: str, tokens: Sequence[Token]) -> Factor:
+    place = {"start": tokens[0].start, "stop": tokens[-1].stop, "formula": text}
+    if len(tokens) == 1 and tokens[0].is_name:
+        return Factor(tokens[0].name, eval_method="lookup", metadata=place)
+    return Factor(read_expression(text, tokens).text, eval_method="python", metadata=place)
 
 
 def _signed(addend: Addend) -> str:
@@ -154,8 +183,9 @@ def _check_stray_bar(text: str, addend: Addend) -> None:
 
 
 def _check_repeats(text: str, terms: Sequence[RandomTerm]) -> None:
+    """Refuse a term that is written twice; the design finds repeats in other words."""
     for index, term in enumerate(terms):
-        if any(term.same_as(earlier) for earlier in terms[:index]):
+        if str(term) in map(str, terms[:index]):
             message = f"The term {term} occurs twice; remove one: they cannot be told apart."
             length = term.stop - term.start
             raise FormulaError(message, formula=text, position=term.start, length=length)

@@ -38,8 +38,13 @@ class Addend:
 
 
 def split_sides(text: str, tokens: Sequence[Token]) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
-    """The tokens before and after the tilde."""
-    tildes = [index for index, token in enumerate(tokens) if token.is_operator("~")]
+    """The tokens before and after the tilde; one that turns a condition divides nothing."""
+    inside = depths(tokens)
+    tildes = [
+        index
+        for index, token in enumerate(tokens)
+        if token.is_operator("~") and not (inside[index] and _negates(tokens, index))
+    ]
     if not tildes:
         message = "A formula needs a '~' between the response and the terms: response ~ terms."
         raise FormulaError(message, formula=text, position=len(text.rstrip()))
@@ -47,7 +52,7 @@ def split_sides(text: str, tokens: Sequence[Token]) -> tuple[tuple[Token, ...], 
         message = "A formula has one '~'; remove this one."
         raise FormulaError(message, formula=text, position=tokens[tildes[1]].start)
     (tilde,) = tildes
-    if depths(tokens)[tilde] > 0:
+    if inside[tilde] > 0:
         message = "The '~' must not be inside brackets."
         raise FormulaError(message, formula=text, position=tokens[tilde].start)
     return tuple(tokens[:tilde]), tuple(tokens[tilde + 1 :])
@@ -82,6 +87,12 @@ def split_sum(text: str, tokens: Sequence[Token]) -> Iterator[Addend]:
 def _awaits_operand(tokens: Sequence[Token]) -> bool:
     """Whether an operand must follow, so that a sign belongs to it; a dot is an operand."""
     return bool(tokens) and tokens[-1].kind == "operator" and tokens[-1].text != "."
+
+
+def _negates(tokens: Sequence[Token], index: int) -> bool:
+    """Whether the tilde at `index` turns a condition, as in ``I(~done)``."""
+    before = tokens[index - 1] if index else None
+    return before is not None and before.kind in ("open", "operator")
 
 
 def top_level_bars(tokens: Sequence[Token]) -> list[int]:

@@ -19,7 +19,7 @@ _TOKEN = re.compile(
     | (?P<string>   '(?:\\.|[^'\\])*' | "(?:\\.|[^"\\])*")
     | (?P<number>   (?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
     | (?P<name>     \.?[^\W\d][\w.]*)
-    | (?P<operator> %\w+% | \|\| | \*\* | == | != | <= | >= | // | [~+\-*/:^|.,=<>%@&!])
+    | (?P<operator> %in% | \|\| | \*\* | == | != | <= | >= | // | [~+\-*/:^|.,=<>%@&!])
     | (?P<open>     [(\[{])
     | (?P<close>    [)\]}])
     """,
@@ -29,6 +29,9 @@ _TOKEN = re.compile(
 _PLAIN_NAME = re.compile(r"\.?[^\W\d][\w.]*")
 
 _CLOSER = {"(": ")", "[": "]", "{": "}"}
+
+DEEPEST = 100
+"""Brackets within each other; nobody can read more, and Python's parser stops soon after."""
 
 _TIGHT = {":", "^", "**", "=", "."}
 
@@ -84,6 +87,11 @@ def tokenize(text: str) -> tuple[Token, ...]:
 def quote(name: str) -> str:
     """`name` as it must be written in a formula: with backticks unless it is a plain word."""
     return name if _PLAIN_NAME.fullmatch(name) else f"`{name}`"
+
+
+def unquote(name: str) -> str:
+    """The column that a written name stands for: `quote` undone."""
+    return name[1:-1] if name.startswith("`") else name
 
 
 def closing(tokens: Sequence[Token], opening: int) -> int:
@@ -142,6 +150,9 @@ def _check_brackets(text: str, tokens: Sequence[Token]) -> None:
     for token in tokens:
         if token.kind == "open":
             opened.append(token)
+            if len(opened) > DEEPEST:
+                message = f"Brackets are nested deeper than {DEEPEST} here: remove some."
+                raise FormulaError(message, formula=text, position=token.start)
         elif token.kind == "close":
             if not opened:
                 message = f"This {token.text!r} closes nothing: remove it, or open it before."

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from formulaic.parser.types import Factor, Term
+
 from mixedmodels.errors import FormulaError
 from mixedmodels.formula.bars import read_bar
 from mixedmodels.formula.formula import Formula, RandomTerm
 from mixedmodels.formula.parse import join_addends, parse, split_terms
 from mixedmodels.formula.syntax import Addend, split_sides
-from mixedmodels.formula.tokens import Token, render, tokenize
+from mixedmodels.formula.terms import read_sum
+from mixedmodels.formula.tokens import Token, quote, render, tokenize
 
 
 def update(old: Formula, new: str) -> Formula:
@@ -21,7 +24,8 @@ def update(old: Formula, new: str) -> Formula:
         The formula to start from.
     new
         ``response ~ terms`` or ``~ terms``, which keeps the response. On the right, ``.`` brings
-        the fixed part and all bar terms; ``- x`` and ``- (1 | g)`` remove a term again.
+        the fixed part and all bar terms; ``- x`` and ``- (1 | g)`` remove a term again, also
+        ``- (0 + x | g)`` from ``(x || g)``, which is ``(1 | g) + (0 + x | g)``.
 
     Returns
     -------
@@ -31,7 +35,7 @@ def update(old: Formula, new: str) -> Formula:
     Raises
     ------
     FormulaError
-        If `new` cannot be read or removes a bar term that `old` does not have.
+        If `new` cannot be read or removes a term that is not there.
 
     Examples
     --------
@@ -46,6 +50,7 @@ def update(old: Formula, new: str) -> Formula:
     response = _with_dots(left, old.response) if left else old.response
     keeps_old = any(token.is_operator(".") for token in right)
     split = split_terms(new, right)
+    _check_removed(new, old, split.fixed)
     fixed = _updated_fixed(old, split.fixed)
     random = _updated_random(new, old.random if keeps_old else (), split.bars)
     return parse(" + ".join([f"{response} ~ {fixed}", *(str(term) for term in random)]))
@@ -88,20 +93,64 @@ def _with_dots(tokens: Sequence[Token], replacement: str) -> str:
     )
 
 
+def _check_removed(new: str, old: Formula, addends: Sequence[Addend]) -> None:
+    """Refuse to take away what neither the old fixed part nor the new one has."""
+    plain = [a for a in addends if not any(token.is_operator(".") for token in a.tokens)]
+    present = set(old.fixed_sum) if len(plain) < len(addends) else set()
+    for addend in plain:
+        terms = {term for term in read_sum(new, addend.tokens) if str(term) != "1"}
+        if addend.sign == "+":
+            present |= terms
+        elif terms and not terms & present:
+            known = ", ".join(_written(term) for term in old.fixed_sum)
+            what = render(addend.tokens)
+            message = f"There is no term {what} to remove. The fixed part has: {known}."
+            length = addend.stop - addend.start
+            raise FormulaError(message, formula=new, position=addend.start, length=length)
+
+
 def _updated_random(
     new: str, old: Sequence[RandomTerm], bars: Sequence[Addend]
 ) -> list[RandomTerm]:
     terms = list(old)
     for bar in bars:
         for term in read_bar(new, bar):
-            present = next((kept for kept in terms if kept.same_as(term)), None)
+            place = next((i for i, kept in enumerate(terms) if _holds(kept, term)), None)
             if bar.sign == "-":
-                if present is None:
+                if place is None:
                     raise _nothing_to_remove(new, bar, term, terms)
-                terms.remove(present)
-            elif present is None:
+                terms[place : place + 1] = _rest(terms[place], term)
+            elif place is None:
                 terms.append(term)
     return terms
+
+
+def _holds(kept: RandomTerm, term: RandomTerm) -> bool:
+    """Whether a term is another one, or one of the independent parts that `||` makes of it."""
+    if kept.same_as(term):
+        return True
+    is_part = term.structure == "diagonal" or len(term.sum) == 1
+    inside = kept.group == term.group and set(term.sum) < set(kept.sum)
+    return is_part and inside and kept.structure == "diagonal"
+
+
+def _rest(kept: RandomTerm, removed: RandomTerm) -> list[RandomTerm]:
+    """What is left of a term without one of its independent parts."""
+    terms = [term for term in kept.sum if term not in set(removed.sum)]
+    if not terms:
+        return []
+    has_intercept = any(str(term) == "1" for term in terms)
+    left = " + ".join([*([] if has_intercept else ["0"]), *map(_written, terms)])
+    group = ":".join(map(quote, kept.group))
+    return list(parse(f"y ~ ({left} {'|' if left == '1' else '||'} {group})").random)
+
+
+def _written(term: Term) -> str:
+    """A term as it is written in a formula."""
+    return ":".join(
+        quote(factor.expr) if factor.eval_method is Factor.EvalMethod.LOOKUP else factor.expr
+        for factor in term.factors
+    )
 
 
 def _nothing_to_remove(

@@ -19,7 +19,7 @@ Functions").
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from formulaic import ModelSpec as Recipe
@@ -30,7 +30,6 @@ from numpy.typing import NDArray
 from mixedmodels.design import is_intercept, term_label
 from mixedmodels.design.expand import expand
 from mixedmodels.design.spec import matched_columns
-from mixedmodels.design.variables import Variables
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.vocabulary import SumOfSquares
@@ -215,14 +214,14 @@ def indicators(fit: Fit) -> Indicators:
     """
     spec, kept, X = fit.spec, fit.matrices.kept, fit.matrices.X
     columns = matched_columns(spec, fit.frame, rows=None if kept.all() else kept)
-    variables = Variables(columns, int(np.count_nonzero(kept)), spec.codings)
+    variables = spec.variables_of(columns, int(np.count_nonzero(kept)))
     scale = np.linalg.norm(X, axis=0)
     Q, R = np.linalg.qr(X / scale)
     kinds = {expr: kind for expr, (kind, _) in spec.fixed.encoder_state.items()}
     categorical = {e for e, kind in kinds.items() if kind is Factor.Kind.CATEGORICAL}
     terms = _with_constant(tuple(spec.fixed.formula), categorical, Q)
     expansion = expand(_recipe(terms, full_rank=False), variables)
-    reduced = expand(_recipe(terms, full_rank=True), Variables(columns, variables.nrows, {}))
+    reduced = expand(_recipe(terms, full_rank=True), replace(variables, codings={}))
     whole = expansion.matrix
     B = Q.T @ whole
     unexplained = np.linalg.norm(whole - Q @ B, axis=0)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.data import Frame
 from mixedmodels.design import ModelMatrices, ModelSpec, TermMatrix, build, rebuild
+from mixedmodels.design.environment import checked_context
 from mixedmodels.engine.batch import Draws, draw
 from mixedmodels.engine.problem import Problem
 from mixedmodels.errors import DataError
@@ -30,7 +31,7 @@ from mixedmodels.prediction.predict import term_templates
 from mixedmodels.prediction.simulate import scaled
 from mixedmodels.prediction.streams import Seed, key_of
 from mixedmodels.shortening import brief
-from mixedmodels.vocabulary import Contrasts, Shape
+from mixedmodels.vocabulary import Context, Contrasts, Shape
 
 Vector = NDArray[np.float64]
 
@@ -116,6 +117,7 @@ def plan(
     corr: Correlations | None = None,
     sigma: float,
     contrasts: Contrasts | None = None,
+    context: Context | None = None,
 ) -> Plan:
     """A model on a design, with effect sizes on the scale of the response.
 
@@ -138,6 +140,8 @@ def plan(
         Residual standard deviation.
     contrasts : mapping, optional
         Coding of categorical columns, as in `mixedmodels.lmm`.
+    context : mapping, optional
+        Functions and numbers that the formula may use, as in `mixedmodels.lmm`.
 
     Returns
     -------
@@ -173,8 +177,9 @@ def plan(
         )
     parsed = parse(formula)
     frame = Frame.of(data.frame() if isinstance(data, Design) else data)
-    request = owned(Request(parsed, _with_response(frame, parsed.response), contrasts=contrasts))
-    spec, matrices = build(parsed, request.frame, contrasts=request.contrasts)
+    rows, own = _with_response(frame, parsed.response), checked_context(context)
+    request = owned(Request(parsed, rows, contrasts=contrasts, context=own))
+    spec, matrices = build(parsed, request.frame, contrasts=request.contrasts, context=own)
     return Plan(
         request=request,
         design=data if isinstance(data, Design) else None,
@@ -239,6 +244,7 @@ def replan(old: Plan, frame: Frame, design: Design | None = None) -> Plan:
         weights=request.weights,
         offset=request.offset,
         contrasts=request.contrasts,
+        context=request.context,
         missing=request.missing,
     )
     if spec.x_names != old.spec.x_names:

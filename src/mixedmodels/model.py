@@ -646,9 +646,9 @@ class LinearMixedModel:
     ) -> Path:
         """Write everything about the fit as one HTML file that needs no network.
 
-        The model in words and as an equation, the data, fixed effects, variances, analysis of
-        variance, the checks with their pictures, the random effects, a sentence for a paper,
-        versions and seed.
+        The model in words and as an equation, the data, fixed effects with their picture,
+        variances, analysis of variance, the checks with their pictures, the random effects of
+        every level, a sentence for a paper, versions and seed. Intervals are of 95 %.
 
         Parameters
         ----------

@@ -4,8 +4,11 @@ import os
 import re
 import shutil
 import subprocess
+from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
 import mixedmodels as mm
@@ -37,8 +40,82 @@ def test_it_has_every_part(page):
     assert "269 rows are used, 1 are left out" in text
     assert "the method of Kenward and Roger" in text
     assert "restricted maximum likelihood" in text
-    assert text.count("data:image/png;base64,") == 2
+    # Nine checks, the effects for a wide and for a narrow screen, and the levels.
+    assert text.count("data:image/png;base64,") == 12
+    assert text.count('<source media="(max-width: 40rem)"') == 1
+    assert "The random effects" in text
+    assert text.count("<details") == 1
+    assert "45 levels with 95 % intervals" in text
     assert f"mixedmodels {mm.__version__}" in text
+
+
+def test_it_has_every_random_effect_and_every_limit(page):
+    text = page.read_text("utf-8")
+    data = mm.datasets.load("cake")
+    data.loc[3, "angle"] = None
+    model = mm.lmm("angle ~ recipe * temp + (1 | recipe:replicate)", data)
+    shown = Tables.of(text)
+    levels = {row[0]: row[1:] for row in shown if len(row) == 4 and row[0][1:2] == ":"}
+    assert len(levels) == 45
+    for row in model.ranef_table().itertuples():
+        cells = [float(cell) for cell in levels[row.level]]
+        assert cells == pytest.approx([row.estimate, row.conf_low, row.conf_high], abs=0.006)
+    fixed = {row[0]: row[1:] for row in shown if len(row) == 8}
+    table = model.coef_table("kenward-roger").set_index("term")
+    for term, row in table.iterrows():
+        limits = [float(cell) for cell in fixed[term][-2:]]
+        assert limits == pytest.approx([row["conf_low"], row["conf_high"]], abs=1e-4)
+
+
+class Tables(HTMLParser):
+    """The rows of all tables of a page."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows, self.inside = [], False
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "tr":
+            self.rows.append([])
+        self.inside = tag in ("td", "th")
+        if self.inside:
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag):
+        self.inside = False
+
+    def handle_data(self, data):
+        if self.inside:
+            self.rows[-1][-1] += data
+
+    @classmethod
+    def of(cls, text):
+        reader = cls()
+        reader.feed(text)
+        return reader.rows
+
+
+def test_limits_of_a_singular_fit_are_from_the_profile(tmp_path):
+    model = mm.lmm("Yield ~ 1 + (1 | Batch)", mm.datasets.load("dyestuff2"))
+    text = model.report(tmp_path / "page.html").read_text("utf-8")
+    [row] = [r for r in Tables.of(text) if r[:2] == ["Batch", "Intercept"] and len(r) == 5]
+    profiled = model.conf_int(method="profile", which="variance")
+    assert float(row[4]) == pytest.approx(profiled["conf_high"][0], rel=1e-3)
+    assert "from the profile of the likelihood (ML)" in text
+
+
+def test_many_levels_are_folded(tmp_path):
+    random = np.random.default_rng(2)
+    data = pd.DataFrame({"g": random.integers(450, size=1500), "y": random.normal(size=1500)})
+    data["y"] += random.normal(size=450)[data["g"]]
+    model = mm.lmm("y ~ 1 + (1 | g)", data)
+    text = model.report(tmp_path / "page.html").read_text("utf-8")
+    levels = [row for row in Tables.of(text) if len(row) == 4 and row[0].isdigit()]
+    assert len(levels) == model.ngroups["g"]
+    assert "<details open" not in text
+    assert "A check of the assumptions" in text
+    assert "Random effects with 95 % intervals" not in text  # too many to draw
+    assert "<source" not in text  # no effects beside the mean
 
 
 def test_it_needs_no_network(page):

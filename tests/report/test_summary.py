@@ -87,7 +87,7 @@ def test_the_method_of_the_tests_is_named(frame, ddf, header, footnote):
     model = lmm("y ~ x + (x | g)", frame)
     rows = section(str(model.summary(ddf)), "Fixed effects")
     table = model.coef_table(ddf)
-    assert " ".join(rows[0]) == f"Term Estimate Std. error {header} 2.5 % 97.5 %"
+    assert " ".join(rows[0]) == f"Term Estimate Std. error {header} 2.5% 97.5%"
     assert [float(row[2]) for row in rows[1:3]] == pytest.approx(table["std_error"], rel=1e-3)
     assert " ".join(rows[3]) == footnote
 

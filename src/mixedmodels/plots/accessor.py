@@ -88,6 +88,11 @@ class Plots:
         """
         return _figure("check", "_panel")(self.fit, columns=columns, seed=seed)
 
+    def check_figures(self, *, seed: Seed = 0) -> "list[Figure]":
+        """The pictures of `check`, each a figure of its own, which pyplot does not keep."""
+        figures: list[Figure] = _found("check", "_figures")(self.fit, seed=seed)
+        return figures
+
     def residuals(self, x: str | None = None, *, ax: "Axes | None" = None) -> "Axes":
         """Studentized residuals against the fitted values, or against a column of the data."""
         return _axes("residuals")(self.fit, x, ax=ax)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mixedmodels.diagnostics.checks import Check, Grade, check
@@ -54,18 +55,35 @@ def check_panel(fit: Fit, *, columns: int = 3, seed: Seed = 0) -> Figure:
         If `columns` is not a positive whole number.
     """
     require_count("columns", columns, what="columns")
-    found = facts(fit)
-    rows = check(fit, seed=seed).rows
-    panels = [
-        *_of_residuals(found, rows, seed),
-        *_of_groups(found, rows, seed),
-        *_of_the_whole(found, rows, seed),
-    ]
+    panels = _panels(fit, seed)
     figure, grid = style.panels(len(panels), columns=columns, width=4.6, height=4.1)
     for ax, panel in zip(grid, panels, strict=True):
         panel.draw(ax)
         _verdict(ax, panel.rows)
     return style.title_of(figure, lettering.written(str(fit.spec.formula)))
+
+
+def check_figures(fit: Fit, *, seed: Seed = 0) -> list[Figure]:
+    """The pictures of `check_panel`, each a figure of its own, which pyplot does not keep."""
+    figures = []
+    for panel in _panels(fit, seed):
+        figure = Figure(figsize=(4.6, 4.1), layout="constrained")
+        FigureCanvasAgg(figure)  # which measures texts
+        ax = figure.subplots()
+        panel.draw(ax)
+        _verdict(ax, panel.rows)
+        figures.append(arrange.arrange(figure, [ax]))
+    return figures
+
+
+def _panels(fit: Fit, seed: Seed) -> list[Panel]:
+    found = facts(fit)
+    rows = check(fit, seed=seed).rows
+    return [
+        *_of_residuals(found, rows, seed),
+        *_of_groups(found, rows, seed),
+        *_of_the_whole(found, rows, seed),
+    ]
 
 
 def _of_residuals(found: Facts, rows: Sequence[Check], seed: Seed) -> list[Panel]:

@@ -1,13 +1,10 @@
 """`report`: everything about a fit as one HTML file that needs no network."""
 
-import base64
 import platform
-from collections.abc import Callable
 from datetime import date
 from importlib import import_module, metadata
-from io import BytesIO
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -15,43 +12,22 @@ from mixedmodels.diagnostics.checks import Check, check
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.report import numbers
+from mixedmodels.report import pictures as drawings
 from mixedmodels.report.document import Document, Section
+from mixedmodels.report.levels import level_tables
+from mixedmodels.report.pictures import Pictures
 from mixedmodels.report.sections import analysis_of_variance, explained_variance, variances
 from mixedmodels.report.summary import summarise
 from mixedmodels.report.words import equation, fixed_terms, in_words, methods_sentence
+from mixedmodels.shortening import visible
 from mixedmodels.vocabulary import DegreesOfFreedom
-
-DPI = 110
 
 MARKS = {"good": "✓", "look": "?", "problem": "!", "unclear": "–"}
 
 ORDER = {"problem": 0, "look": 1, "unclear": 2, "good": 3}
 """What asks for something comes first."""
 
-MOST_LEVELS = 400
-"""Levels of all groups up to which the random effects are drawn."""
-
 PACKAGES = ("numpy", "scipy", "pandas", "formulaic")
-
-
-class Picture(Protocol):
-    """As much of matplotlib's figure as a page needs."""
-
-    def savefig(self, target: BytesIO, **options: Any) -> None:
-        """Write the picture."""
-
-    def clear(self) -> None:
-        """Let go of its memory."""
-
-
-class Pictures(Protocol):
-    """As much of `model.plot` as a page needs."""
-
-    def check(self, *, seed: int = 0) -> Any:
-        """The panel of checks."""
-
-    def caterpillar(self) -> Any:
-        """The random effects."""
 
 
 def report(
@@ -72,7 +48,7 @@ def report(
         )
     jinja2: Any = import_module("jinja2")  # a fit alone does not need it
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("mixedmodels.report"), autoescape=True
+        loader=jinja2.PackageLoader("mixedmodels.report"), autoescape=True, finalize=_visible
     )
     content = page(fit, pictures, ddf=ddf, seed=seed)
     target.write_text(environment.get_template("page.html").render(content), encoding="utf-8")
@@ -84,8 +60,6 @@ def page(fit: Fit, pictures: Pictures, *, ddf: DegreesOfFreedom, seed: int) -> d
     document = summarise(fit, ddf=ddf).document
     found = check(fit, seed=seed)
     version = metadata.version("mixedmodels")
-    levels = sum(len(g.levels) for g in fit.matrices.groupings)
-    drawn = bool(fit.matrices.terms) and levels <= MOST_LEVELS
     return {
         "title": f"{document.title}: {fit.spec.formula.response}",
         "formula": str(fit.spec.formula),
@@ -99,11 +73,18 @@ def page(fit: Fit, pictures: Pictures, *, ddf: DegreesOfFreedom, seed: int) -> d
         "sections": _sections(fit, ddf, document),
         "checks_headline": found.headline,
         "checks": [_check(row) for row in sorted(found.rows, key=lambda row: ORDER[row.grade])],
-        "panel": _embedded(lambda: pictures.check(seed=seed)),
-        "caterpillar": _embedded(pictures.caterpillar) if drawn else "",
+        "panel": drawings.checks(pictures, seed=seed),
+        "effects": drawings.effects(fit, pictures, ddf=ddf),
+        "caterpillars": drawings.caterpillars(fit, pictures),
+        "levels": level_tables(fit),
         "methods": methods_sentence(fit, ddf, version),
         "versions": _versions(version, seed),
     }
+
+
+def _visible(value: Any) -> Any:
+    """Text of a template without characters that control something but the ends of lines."""
+    return "\n".join(map(visible, value.split("\n"))) if type(value) is str else value
 
 
 def _rows(fit: Fit) -> str:
@@ -168,16 +149,6 @@ def _check(row: Check) -> dict[str, str]:
         "verdict": row.verdict,
         "advice": "" if row.grade == "good" else row.advice,
     }
-
-
-def _embedded(draw: Callable[[], Any]) -> str:
-    """A picture as an address that holds it."""
-    drawn = draw()
-    figure: Picture = getattr(drawn, "figure", None) or drawn
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
-    figure.clear()
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _versions(version: str, seed: int) -> str:

@@ -15,7 +15,7 @@ from mixedmodels.report import numbers
 from mixedmodels.report.document import Section, as_rows
 from mixedmodels.vocabulary import DegreesOfFreedom, IntervalMethod, SumOfSquares
 
-LIMITS = ("2.5 %", "97.5 %")
+LIMITS = ("2.5%", "97.5%")
 """Headers of an interval of 95 %."""
 
 PROFILED = "of singular terms: from the profile of the likelihood (ML)"

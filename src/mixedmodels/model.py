@@ -30,6 +30,7 @@ from mixedmodels.inference.bootstrap import bootstrap
 from mixedmodels.inference.drop1 import drop1
 from mixedmodels.inference.icc import icc
 from mixedmodels.inference.intervals import conf_int
+from mixedmodels.inference.predicted import predict
 from mixedmodels.inference.profile import profile
 from mixedmodels.inference.r2 import r2
 from mixedmodels.inference.ranova import ranova
@@ -39,7 +40,6 @@ from mixedmodels.plots import Plots
 from mixedmodels.plots.bootstrapped import BootstrappedModel
 from mixedmodels.plots.profiled import ProfiledModel
 from mixedmodels.prediction.parameters import Correlations, Deviations
-from mixedmodels.prediction.predict import predict
 from mixedmodels.prediction.simulate import simulate
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.report import maketables
@@ -408,6 +408,7 @@ class LinearMixedModel:
         se: bool = False,
         interval: Interval | None = None,
         level: float = 0.95,
+        ddf: DegreesOfFreedom = "satterthwaite",
         seed: Seed = None,
     ) -> Any:
         """Predicted means, with standard errors and limits if asked for.
@@ -429,7 +430,11 @@ class LinearMixedModel:
             Limits of the mean, or of one new observation: these add the residual variance and
             that of the random effects left out.
         level : float
-            Coverage of the limits; quantiles of t with n - p degrees of freedom.
+            Coverage of the limits.
+        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+            Degrees of freedom of the limits: Satterthwaite's, of each row's own variance (the
+            default: those of the tests where `re` is ``"none"``); Kenward and Roger's, for means
+            with ``re="none"``; n - p; or infinitely many.
         seed : int or Generator, optional
             For sampled levels.
 
@@ -437,7 +442,7 @@ class LinearMixedModel:
         -------
         Series or table
             A Series on the index of `newdata`; with `se` or `interval` a table `estimate,
-            std_error, conf_low, conf_high`. nan where a value of a covariate is missing.
+            std_error, df, conf_low, conf_high`. nan where a value of a covariate is missing.
 
         Examples
         --------
@@ -449,9 +454,9 @@ class LinearMixedModel:
         [251.4, 356.1]
         >>> new = {"Days": [10, 10], "Subject": ["308", "somebody new"]}
         >>> model.predict(new, interval="prediction").round(1)
-           estimate  std_error  conf_low  conf_high
-        0     450.3       15.9     390.9      509.7
-        1     356.1       67.6     213.5      498.7
+           estimate  std_error     df  conf_low  conf_high
+        0     450.3       15.9  157.5     390.9      509.8
+        1     356.1       67.6   19.5     205.1      507.1
         """
         return predict(
             self.fit,
@@ -461,6 +466,7 @@ class LinearMixedModel:
             se=se,
             interval=interval,
             level=level,
+            ddf=ddf,
             seed=seed,
         )
 

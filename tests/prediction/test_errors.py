@@ -120,13 +120,14 @@ def test_an_unseen_level_adds_its_variance(frame):
 def test_limits_of_the_mean_and_of_an_observation(frame):
     model = mm.lmm("y ~ x + (x | g) + (1 | h)", frame, weights="w")
     quantile = stats.t.ppf(0.95, len(frame) - 2)
-    mean = model.predict(frame, interval="confidence", level=0.9)
+    mean = model.predict(frame, interval="confidence", level=0.9, ddf="residual")
     half = (mean["conf_high"] - mean["estimate"]).to_numpy()
     assert half == pytest.approx(quantile * mean["std_error"].to_numpy())
-    one = model.predict(frame, interval="prediction", level=0.9)
+    one = model.predict(frame, interval="prediction", level=0.9, ddf="residual")
     spread = np.sqrt(mean["std_error"] ** 2 + model.scale / frame["w"]).to_numpy()
     assert (one["estimate"] - one["conf_low"]).to_numpy() == pytest.approx(quantile * spread)
-    unweighted = model.predict(frame.drop(columns="w"), interval="prediction", level=0.9)
+    plain = frame.drop(columns="w")
+    unweighted = model.predict(plain, interval="prediction", level=0.9, ddf="residual")
     spread = np.sqrt(mean["std_error"] ** 2 + model.scale).to_numpy()
     high = (unweighted["conf_high"] - unweighted["estimate"]).to_numpy()
     assert high == pytest.approx(quantile * spread)
@@ -182,7 +183,7 @@ def test_missing_values_and_other_libraries(frame):
     new = pl.DataFrame({"x": [0.1, None, 0.3], "g": [0, 1, None]})
     found = model.predict(new, interval="prediction")
     assert isinstance(found, pl.DataFrame)
-    assert found.columns == ["estimate", "std_error", "conf_low", "conf_high"]
+    assert found.columns == ["estimate", "std_error", "df", "conf_low", "conf_high"]
     assert found["std_error"].is_null().to_list() == [False, True, False]
     pandas = model.predict(new.to_pandas().set_axis(["p", "q", "r"]), se=True)
     assert pandas.index.tolist() == ["p", "q", "r"]

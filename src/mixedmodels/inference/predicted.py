@@ -1,0 +1,214 @@
+"""Predictions with standard errors and limits, by one rule of degrees of freedom.
+
+The variance f of an error of prediction is a function of the variance parameters psi = (theta,
+sigma), whose estimates have the covariance A. Satterthwaite's approximation takes f-hat as a
+multiple of a chi-square with
+
+    df = 2 f^2 / (g'A g),    g = df/dpsi        (Giesbrecht & Burns 1985, Biometrics 41, 477-486),
+
+which for a population mean, f = sigma^2 x'Cx, is the degrees of freedom of its t test, and where
+there are no random effects n - p for every row. With f = sigma^2 k(theta), df/dsigma = 2f/sigma.
+Where no known level takes part, dk/dtheta is exact; the variances of known levels are differenced.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mixedmodels.engine.templates import templates
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.contrast import student_quantile, t_tests
+from mixedmodels.inference.information import information
+from mixedmodels.options import require_flag, require_option, require_probability
+from mixedmodels.prediction.predict import (
+    Predicted,
+    RelativeErrors,
+    predicted,
+    relative_errors,
+)
+from mixedmodels.prediction.streams import Seed
+from mixedmodels.vocabulary import DegreesOfFreedom, Interval, NewLevels
+
+Vector = NDArray[np.float64]
+
+STEP = 1e-3
+"""Step of central differences in standard errors of a parameter: their error is of the order of its
+square.
+"""
+
+
+def predict(
+    fit: Fit,
+    newdata: object = None,
+    *,
+    re: str | Sequence[str] = "all",
+    new_levels: NewLevels = "population",
+    se: bool = False,
+    interval: Interval | None = None,
+    level: float = 0.95,
+    ddf: DegreesOfFreedom = "satterthwaite",
+    seed: Seed = None,
+) -> Any:
+    """Predicted means, on the index of `newdata` or of the kept rows.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fitted model.
+    newdata : frame, optional
+        Rows to predict, with the columns that the formula uses except the response; by default
+        the rows of the fit.
+    re : {"all", "none"} or sequence of str
+        Which random effects to include: those of every group, of no group (the population
+        mean), or of the groups named.
+    new_levels : {"population", "error", "sampled"}
+        A level of a group that the fit has not seen, or a missing one, has random effects of
+        zero, is an error, or gets random effects drawn from their estimated distribution: one
+        draw per level, and one for the rows whose level is missing.
+    se : bool
+        Give a table with standard errors: the square root of Var(x'beta-hat + z'(b-hat - b)) at
+        the estimated variances, the covariance of the two included. The random effects of an
+        unseen level add their variance z'Sigma z, unless they are sampled, which takes them as
+        given.
+    interval : {"confidence", "prediction"}, optional
+        Give a table with limits: of the mean with the random effects that `re` includes, or of
+        one new observation. The latter adds the residual variance sigma^2 / w (w is 1 for new
+        rows without a column of weights) and z'Sigma z of the groups that `re` leaves out, whose
+        effects vary as those of an unseen level. The covariance of the errors of an observation
+        that the fit has used is not subtracted: the limits are those of a repetition.
+    level : float
+        Coverage of the limits.
+    ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        Degrees of freedom of the limits. Satterthwaite's, of the variance of the row's own error
+        of prediction, are the default: those of the tests, where the mean is the population's.
+        Kenward and Roger's method, with its standard errors, is for means with `re="none"`.
+        ``"residual"`` are n - p, and ``"normal"`` infinitely many.
+    seed : int or Generator, optional
+        For sampled levels.
+
+    Returns
+    -------
+    Series or table
+        nan where a value of a covariate is missing, and, with a `NotEstimableWarning`, where the
+        mean is not estimable: the row is of a kind (an empty cell, off the line of two aliased
+        covariates) at which the mean would depend on which columns the fit dropped. The table
+        has `estimate, std_error` and with an interval `df, conf_low, conf_high`, in the frame
+        library of `newdata` or of the fit's data.
+
+    Raises
+    ------
+    DataError
+        For an unknown group, column or option, a new level of a *fixed* factor, a new level of a
+        group if so asked, new data for a model whose offset was an array, or Kenward and Roger's
+        method for anything but means with ``re="none"``.
+    """
+    require_flag("se", se)
+    require_option("interval", interval, (None, *get_args(Interval)))
+    require_option("ddf", ddf, get_args(DegreesOfFreedom))
+    require_probability("level", level)
+    found = predicted(fit, newdata, re=re, new_levels=new_levels, seed=seed)
+    if not se and interval is None:
+        return pd.Series(found.estimate, index=found.rows.index, name="predicted")
+    columns = _columns(fit, found, interval=interval, level=level, ddf=ddf)
+    made = found.rows.frame.table(columns)
+    return made.set_axis(found.rows.index) if isinstance(made, pd.DataFrame) else made
+
+
+def _columns(
+    fit: Fit, found: Predicted, *, interval: Interval | None, level: float, ddf: DegreesOfFreedom
+) -> dict[str, Vector]:
+    columns = {"estimate": found.estimate}
+    if ddf == "kenward-roger":
+        _require_means(found, interval)
+        tests = t_tests(fit, found.rows.X, ddf=ddf)
+        spread, df = tests.std_error, tests.df
+        columns["std_error"] = spread
+    else:
+        errors = relative_errors(fit, found, T=_templates(fit, fit.theta), C=fit.cov_beta_unscaled)
+        spread = fit.sigma * np.sqrt(_chosen(errors, interval))
+        columns["std_error"] = fit.sigma * np.sqrt(errors.mean)
+        if interval is not None:
+            df = _degrees_of_freedom(fit, found, interval, ddf)
+    if interval is None:
+        return columns
+    half = student_quantile(df, 0.5 + level / 2) * spread
+    limits = {"conf_low": found.estimate - half, "conf_high": found.estimate + half}
+    return columns | {"df": df} | limits
+
+
+def _chosen(errors: RelativeErrors, interval: Interval | None) -> Vector:
+    return errors.observation if interval == "prediction" else errors.mean
+
+
+def _degrees_of_freedom(
+    fit: Fit, found: Predicted, interval: Interval, ddf: DegreesOfFreedom
+) -> Vector:
+    n = len(found.estimate)
+    if ddf == "normal":
+        return np.full(n, np.inf)
+    if ddf == "residual" or not fit.matrices.terms:
+        return np.full(n, float(len(fit.matrices.y) - len(fit.beta)))
+    known = any(np.any(t.codes >= 0) for t in found.rows.terms if t.group in found.groups)
+    slopes = _differenced if known else _exact
+    return _satterthwaite(fit, *slopes(fit, found, interval))
+
+
+def _satterthwaite(fit: Fit, k: Vector, slopes: Vector) -> Vector:
+    """Df (n,) of the variance sigma^2 k, from k (n,) and its slopes in theta (n, m)."""
+    A = information(fit).covariance
+    g = np.column_stack([slopes, 2 * k / fit.sigma])
+    spread = np.einsum("ni,ij,nj->n", g, A, g)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(spread > 0, 2 * k**2 / spread, np.where(np.isnan(k), np.nan, np.inf))
+
+
+def _exact(fit: Fit, found: Predicted, interval: Interval) -> tuple[Vector, Vector]:
+    """K and dk/dtheta of rows without a known level: x'Cx, z'TT'z and the residual."""
+    rows, T = found.rows, _templates(fit, fit.theta)
+    k = _chosen(relative_errors(fit, found, T=T, C=fit.cov_beta_unscaled), interval)
+    half = np.tensordot(rows.X, information(fit).jacobian, axes=(1, 1))
+    slopes = np.einsum("nmj,nj->nm", half, rows.X)
+    inner = [term.Z @ T_k for term, T_k in zip(rows.terms, T, strict=True)]
+    for i, (term, row, column) in enumerate(fit.problem.theta_index):
+        included = rows.terms[term].group in found.groups
+        if not found.sampled if included else interval == "prediction":
+            slopes[:, i] += 2 * rows.terms[term].Z[:, row] * inner[term][:, column]
+    return k, slopes
+
+
+def _differenced(fit: Fit, found: Predicted, interval: Interval) -> tuple[Vector, Vector]:
+    """K and dk/dtheta by central differences, the equations solved anew at each end."""
+
+    def at(theta: Vector) -> Vector:
+        C = fit.problem.estimates(theta, reml=fit.reml).cov_beta_unscaled
+        return _chosen(relative_errors(fit, found, T=_templates(fit, theta), C=C), interval)
+
+    deviations = np.sqrt(np.diag(information(fit).covariance)[:-1])
+    slopes = [_slope(at, fit.theta, i, STEP * sd) for i, sd in enumerate(deviations)]
+    return at(fit.theta), np.column_stack(slopes)
+
+
+def _slope(f: Callable[[Vector], Vector], theta: Vector, i: int, step: float) -> Vector:
+    """df/dtheta_i; zero where the parameter is known, as one at the boundary is."""
+    if not step > 0:
+        return np.zeros(len(f(theta)))
+    shift = step * np.eye(len(theta))[i]
+    return (f(theta + shift) - f(theta - shift)) / (2 * step)
+
+
+def _templates(fit: Fit, theta: Vector) -> tuple[Vector, ...]:
+    """T_k of every random term, formula order."""
+    return templates(theta, fit.problem.theta_index, [len(t.names) for t in fit.matrices.terms])
+
+
+def _require_means(found: Predicted, interval: Interval | None) -> None:
+    if found.groups or interval == "prediction":
+        raise DataError(
+            "Kenward and Roger's method is for means of the population, not for random effects "
+            "and single observations.\n"
+            'Do:   write re="none" with interval="confidence", or ddf="satterthwaite".'
+        )

@@ -1,9 +1,7 @@
 """What a picture must be, whatever the names in it: measured on the figure as it is drawn."""
 
-import io
 from collections.abc import Iterator
 
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
@@ -17,9 +15,9 @@ PIXEL = 1.0
 
 def faults(figure: Figure) -> list[str]:
     """What is wrong with the texts of a figure."""
-    figure.savefig(io.BytesIO(), format="png")
-    figure.draw_without_rendering()
-    found = []
+    figure.canvas.draw()
+    titles = [_title(ax) for ax in figure.axes if _title(ax)]
+    found = [f"equal titles {title!r}" for title in {*titles} if titles.count(title) > 1]
     for ax in figure.axes:
         found += [f"equal labels {label!r}" for label in _repeated(ax)]
         found += [f"legend on data in {_title(ax)!r}" for _ in _covered(ax)]
@@ -28,7 +26,7 @@ def faults(figure: Figure) -> list[str]:
     found += [
         f"backtick: {t.get_text()!r}"
         for t, _ in texts
-        if "`" in t.get_text() and t is not figure._suptitle
+        if "`" in t.get_text() and "tick" not in t.get_text() and t is not figure._suptitle
     ]
     for i, (one, box) in enumerate(texts):
         found += [
@@ -112,7 +110,3 @@ def _covered(ax: Axes) -> Iterator[None]:
         x, y = np.asarray(part).T
         if np.any((x > box.x0) & (x < box.x1) & (y > box.y0) & (y < box.y1)):
             yield None
-
-
-def closed() -> None:
-    plt.close("all")

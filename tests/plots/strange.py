@@ -104,7 +104,7 @@ def eight_levels() -> mm.LinearMixedModel:
     return mm.lmm(f"{LONG} ~ dose * sex + time + (1 | g)", d, weights="w")
 
 
-def one_group() -> mm.LinearMixedModel:
+def two_groups() -> mm.LinearMixedModel:
     rng, d = _frame(80, 4)
     d["g"] = np.arange(80) % 2
     d["x"] = rng.normal(size=80) + 2451545.0
@@ -128,8 +128,17 @@ def singular() -> mm.LinearMixedModel:
     return mm.lmm(f"{LONG} ~ x * f + (x | g)", d)
 
 
+def small() -> mm.LinearMixedModel:
+    """Few parameters with names that need room, for what is fitted again and again."""
+    rng, d = _frame(120, 7)
+    d["arm_of_the_trial"] = np.array(ARMS)[np.arange(120) % 5]
+    d["therapist_$_"] = np.array(THERAPISTS)[np.arange(120) // 5 % 24]
+    d[LONG] += rng.normal(size=24)[np.arange(120) // 5]
+    return mm.lmm(f"{LONG} ~ arm_of_the_trial + (1 | `therapist_$_`)", d, reml=False)
+
+
 def cake() -> mm.LinearMixedModel:
-    return mm.lmm("angle ~ recipe * temperature + (1 | recipe:replicate)", mm.datasets.load("cake"))
+    return mm.lmm("angle ~ recipe * temp + (1 | recipe:replicate)", mm.datasets.load("cake"))
 
 
 def sleep() -> mm.LinearMixedModel:
@@ -144,9 +153,10 @@ MODELS: dict[str, Callable[[], mm.LinearMixedModel]] = {
         crossed,
         nested,
         eight_levels,
-        one_group,
+        two_groups,
         many_groups,
         singular,
+        small,
         cake,
         sleep,
     )

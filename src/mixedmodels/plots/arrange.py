@@ -1,21 +1,23 @@
 """Texts of a finished picture put where they have room: wrapped, thinned out, moved or left out.
 
 What room there is, is known only after a layout. So a picture is laid out without drawing it, its
-texts are fitted to what came out, and once more, since wrapped lines take room from the axes. In a
-figure without a layout engine, as `plt.subplots()` gives it, nothing moves the axes, and texts make
-do with the margins.
+texts are fitted to what came out, and again, since wrapped lines take room from the axes. Axes
+that are alone in a figure without a layout engine, as `plt.subplots()` gives them, are laid out as
+well. Of several there, none is moved, and texts make do with the margins.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine, LayoutEngine
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import AutoLocator, MaxNLocator, NullFormatter
 from matplotlib.transforms import Bbox
+from numpy.typing import NDArray
 
 from mixedmodels.plots import lettering
 from mixedmodels.plots.numbering import Numbers
@@ -40,6 +42,9 @@ TOUCH = 2.0
 
 PASSES = 4
 """Most layouts of a picture; a second one is enough unless names are long."""
+
+AVOIDED = 400
+"""Most points that names keep clear of; of more, some lie everywhere."""
 
 PLACES: tuple[tuple[int, int, Horizontal, Vertical], ...] = (
     (4, 3, "left", "bottom"), (-4, 3, "right", "bottom"), (4, -3, "left", "top"),
@@ -71,7 +76,6 @@ def arrange(
         room = 0.97 * _points(figure, figure.bbox.width)
         heading.set_text(_by_line(heading.get_text(), room, float(heading.get_fontsize()), most=4))
         lettering.literal(heading)
-    _lay_out(figure, axes)
     for _ in range(PASSES):
         sizes = [size_of(ax) for ax in axes]
         for ax in axes:
@@ -92,7 +96,7 @@ def arrange(
 
 def _lay_out(figure: Figure, axes: Sequence[Axes]) -> None:
     """Give axes the places that the layout gives them when it draws."""
-    engine = figure.get_layout_engine()
+    engine = _engine(figure)
     if engine is not None:
         engine.execute(figure)
     for ax in axes:
@@ -121,7 +125,14 @@ def root(ax: Axes) -> Figure:
 
 def has_engine(ax: Axes) -> bool:
     """Whether something makes room around the axes."""
-    return root(ax).get_layout_engine() is not None
+    return _engine(root(ax)) is not None
+
+
+def _engine(figure: Figure) -> LayoutEngine | None:
+    """The layout of a figure; one for this once if there is none and nothing else to move."""
+    engine: LayoutEngine | None = figure.get_layout_engine()
+    is_alone = len(figure.axes) == 1 and figure.axes[0].get_subplotspec() is not None
+    return ConstrainedLayoutEngine() if engine is None and is_alone else engine
 
 
 def size_of(ax: Axes) -> tuple[float, float]:
@@ -186,6 +197,7 @@ def _fit_ticks(ax: Axes) -> None:
             continue
         for text in axis.get_ticklabels():
             lettering.literal(text)
+        _updated(ax, axis)
         if isinstance(axis.get_major_formatter(), Numbers):
             _fewer_ticks(ax, axis, along)
         else:
@@ -270,16 +282,26 @@ def _place_names(ax: Axes) -> None:
     legend = ax.get_legend()
     taken = [] if legend is None else [legend.get_window_extent()]
     taken += [text.get_window_extent() for text in _tagged(ax, BESIDE)]
+    points = _marked(ax)
     for text in _tagged(ax, POINT):
         lettering.literal(text)
-        box = _placed(text, ax.get_window_extent(), taken)
+        box = _placed(text, ax.get_window_extent(), taken, points)
         if box is None:
             text.remove()
         else:
             taken.append(box)
 
 
-def _placed(text: Annotation, frame: Bbox, taken: Iterable[Bbox]) -> Bbox | None:
+def _marked(ax: Axes) -> NDArray[np.float64]:
+    """Points with markers, in pixels (k, 2), that names shall not cover; none if they are many."""
+    marked = [line for line in ax.lines if line.get_marker() not in ("", "None", None)]
+    points = np.concatenate([np.empty((0, 2)), *(line.get_xydata() for line in marked)])
+    return np.asarray(ax.transData.transform(points if len(points) <= AVOIDED else points[:0]))
+
+
+def _placed(
+    text: Annotation, frame: Bbox, taken: Sequence[Bbox], points: NDArray[np.float64]
+) -> Bbox | None:
     for x, y, horizontal, vertical in PLACES:
         text.xyann = (x, y)
         text.set_horizontalalignment(horizontal)
@@ -288,6 +310,7 @@ def _placed(text: Annotation, frame: Bbox, taken: Iterable[Bbox]) -> Bbox | None
         inside = (
             frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
         )
-        if inside and not any(box.overlaps(other) for other in taken):
+        covers = box.count_contains(points) > 0 or any(box.overlaps(other) for other in taken)
+        if inside and not covers:
             return box
     return None

@@ -182,7 +182,7 @@ def _arrows(
     ax.set_ylim(*limits[1])
     outside = np.asarray(((start < limits[:, 0]) | (start > limits[:, 1])).any(axis=1))
     if len(start) <= 40:
-        kept = lettering.names(np.array(labels, dtype=object)[known].tolist(), 16)
+        kept = lettering.names(np.array(labels, dtype=object)[known].tolist(), 10)
         shown = np.flatnonzero(~outside)
         style.name_points(ax, start[shown, 0], start[shown, 1], [kept[i] for i in shown])
     style.legend(ax)

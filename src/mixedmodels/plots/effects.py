@@ -90,9 +90,12 @@ def all_effects(
             "The fixed part has no columns beside the intercept, so no effect can be drawn.\n"
             "Do:   use plot.caterpillar() for the random effects."
         )
-    figure, grid = style.panels(len(pairs), columns=columns, width=5.2, height=3.8)
-    for ax, (x, by) in zip(grid, pairs, strict=True):
-        data = effects_data(fit, x, by=by, level=level, ddf=ddf)
+    shown = [effects_data(fit, x, by=by, level=level, ddf=ddf) for x, by in pairs]
+    beside = max(
+        _legend_width(data) if by else 0.0 for data, (_, by) in zip(shown, pairs, strict=True)
+    )
+    figure, grid = style.panels(len(pairs), columns=columns, width=4.4 + beside, height=3.8)
+    for ax, data, (x, by) in zip(grid, shown, pairs, strict=True):
         _draw(data, ax, by or "")
         named = lettering.terms([x] if by is None else [x, by], 40)
         style.finish(

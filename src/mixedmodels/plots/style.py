@@ -140,7 +140,7 @@ def name_points(ax: Axes, x: Vector, y: Vector, labels: Sequence[str]) -> None:
     for x_i, y_i, label in zip(x, y, labels, strict=True):
         ax.annotate(
             label, (x_i, y_i), (4, 3), textcoords="offset points", fontsize=SMALL,
-            label=arrange.POINT, parse_math=False, zorder=5,
+            label=arrange.POINT, parse_math=False, zorder=5, in_layout=False,
         )  # fmt: skip
 
 
@@ -165,7 +165,7 @@ def beside(ax: Axes, text: str, x: float, y: float) -> None:
     """A text to the right of a point; `arrange` widens the axis for it."""
     ax.annotate(
         text, (x, y), (7, 0), textcoords="offset points", va="center", fontsize=SMALL,
-        label=arrange.BESIDE, parse_math=False,
+        label=arrange.BESIDE, parse_math=False, in_layout=False,
     )  # fmt: skip
 
 
@@ -219,7 +219,10 @@ def _room_below(ax: Axes, height: float) -> float:
 
 def across(figure: Figure, *, x: str, y: str) -> tuple[Text, Text]:
     """Labels that all panels of a figure share, for `title_of`."""
-    return figure.supxlabel(x, fontsize=10), figure.supylabel(y, fontsize=10)
+    shared = figure.supxlabel(x, fontsize=10), figure.supylabel(y, fontsize=10)
+    for text in shared:
+        lettering.literal(text)
+    return shared
 
 
 def plain_numbers(ax: Axes) -> None:

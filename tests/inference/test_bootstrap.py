@@ -155,7 +155,8 @@ def test_singular_fits_start_inside():
     exact = 1 - stats.f.cdf(1, 5, 24)  # the mean square between exceeds that within
     assert share == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 400))
     theta = b.refits.theta
-    one = parameters_of(model.fit.problem, theta, b.refits.sigma, b.refits.beta)
+    known = model.fit.identification
+    one = parameters_of(model.fit.problem, known, theta, b.refits.sigma, b.refits.beta)
     assert (one.values[:, 0] >= 0).all()
 
 

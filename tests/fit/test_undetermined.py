@@ -91,6 +91,13 @@ def test_all_places_show_one_fact():
     assert lost == 1
     assert model.npar == 2 + 6
     assert model.aic == pytest.approx(model.objective + 2 * 8)
+    modes = model.ranef_table().set_index("term")
+    assert modes.loc[["Intercept", "Intercept.1"], ["estimate", "std_error"]].isna().all(axis=None)
+    assert modes.loc[["x", "z"], ["estimate", "std_error"]].notna().all(axis=None)
+    assert model.random_effects["g"]["Intercept"].isna().all()
+    assert model.re_pca()["g"].isna().all(axis=None)
+    same = fitted("y ~ x + (z | g) + (x | g)", groups(8, n=120))
+    np.testing.assert_allclose(model.predict(), same.predict(), atol=1e-3)
     # The sum is determined, and with it R2 and ICC.
     assert np.isfinite(list(model.r2().values())).all()
     assert np.isfinite(list(model.icc().values())).all()

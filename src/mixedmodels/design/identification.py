@@ -26,6 +26,7 @@ import numpy as np
 from scipy import linalg
 
 from mixedmodels.design.matrices import Grouping, Mask, Matrix, ModelMatrices, Vector
+from mixedmodels.design.rank import smallest_pivot
 from mixedmodels.design.sketch import (
     DEPENDENT,
     Family,
@@ -161,6 +162,8 @@ def _is_identified_on_some_rows(matrices: ModelMatrices) -> bool:
     size = sum(len(entries_of(term)) for term in matrices.terms) + 1
     few = int(np.ceil(np.sqrt(4 * size))) + 1
     seen, _ = sketch(matrices, rows, few)
+    if smallest_pivot(seen.T @ seen) > TOLERANCE:  # far from singular, and quickly told
+        return True
     return bool(np.linalg.svd(seen, compute_uv=False)[-1] > TOLERANCE)
 
 

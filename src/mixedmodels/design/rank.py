@@ -43,7 +43,7 @@ def independent_columns(X: Matrix) -> NDArray[np.intp]:
     gram = _gram(X, centre, largest)
     norms = np.sqrt(gram.diagonal())
     nonzero = norms > ROUNDING * np.sqrt(n)
-    if nonzero.all() and _smallest_pivot(gram / np.outer(norms, norms)) > SUSPICIOUS_PIVOT:
+    if nonzero.all() and smallest_pivot(gram / np.outer(norms, norms)) > SUSPICIOUS_PIVOT:
         return np.arange(p)
     return _by_orthogonalisation(X, centre, norms * largest, nonzero)
 
@@ -58,7 +58,7 @@ def _gram(X: Matrix, centre: Vector, scale: Vector) -> Matrix:
     return gram
 
 
-def _smallest_pivot(gram: Matrix) -> float:
+def smallest_pivot(gram: Matrix) -> float:
     """Smallest squared residual of a column on the earlier ones; 0 or less if singular."""
     try:
         factor = np.linalg.cholesky(gram)

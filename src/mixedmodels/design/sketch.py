@@ -142,6 +142,8 @@ def fixed_space(matrices: ModelMatrices, rows: Rows) -> Matrix:
     if not X.shape[1]:
         return X
     if X[0, 0] != 0 and np.all(X[:, 0] == X[0, 0]):
+        if X.shape[1] == 1 and matrices.weights is None:
+            return np.full(X.shape, len(X) ** -0.5)
         X = np.column_stack([X[:, 0], X[:, 1:] - X[:, 1:].mean(axis=0)])
     root = _root_of_weights(matrices, rows)
     X = X if root is None else X * root[:, None]

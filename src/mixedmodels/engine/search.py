@@ -70,10 +70,10 @@ def _part(fact: TermFacts, known: Identification, term: int) -> TermFacts:
 def _without_chance(convergence: Convergence, known: Identification) -> Convergence:
     if not known.n_lost or not convergence.singular:
         return convergence
-    identified = known.identified
     unknown = {
-        k for (k, _, _), is_known in zip(known.parameters, identified[:-1], strict=True)
-        if not is_known
-    }  # fmt: skip
+        k
+        for (k, i, j), is_known in zip(known.parameters, known.identified[:-1], strict=True)
+        if not is_known and not {i, j} & set(known.absorbed[k])
+    }
     kept = tuple(term for term in convergence.singular if term.term not in unknown)
     return replace(convergence, singular=kept)

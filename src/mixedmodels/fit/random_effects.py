@@ -20,7 +20,8 @@ def random_effects(fit: Fit) -> dict[str, pd.DataFrame]:
     """Per group a DataFrame (levels x columns) of conditional modes.
 
     The index has the group's own labels; the columns of several terms on one group stand side by
-    side, a repeated name with `.1` added.
+    side, a repeated name with `.1` added. nan for effects whose variance and covariances the data
+    cannot all tell, as they follow from these; predictions do not.
     """
     labels = column_labels(fit.matrices)
     out = {}
@@ -28,16 +29,30 @@ def random_effects(fit: Fit) -> dict[str, pd.DataFrame]:
         terms = terms_of_group(fit.matrices, g)
         columns = [name for k in terms for name in labels[k]]
         index = pd.Index(fit.matrices.groupings[g].levels, name=group)
-        values = np.hstack([fit.b[k] for k in terms])
+        values = np.hstack([known_modes(fit, k) for k in terms])
         out[group] = pd.DataFrame(values, index=index, columns=columns)
     return out
 
 
+def known_modes(fit: Fit, term: int) -> Vector:
+    """b_k (levels, q_k), nan for effects that follow from what the data cannot tell."""
+    return np.where(_is_known(fit, term), fit.b[term], np.nan)
+
+
+def _is_known(fit: Fit, term: int) -> NDArray[np.bool_]:
+    """Per column of the term, whether the data tell its row of Sigma_k."""
+    return np.asarray(fit.identification.of_term(term, fit.b[term].shape[1]).all(axis=1))
+
+
 def conditional_sd(fit: Fit, *, term: int) -> Vector:
-    """Standard deviation (levels, q_k) of b_k given the data, at known beta and theta."""
+    """Standard deviation (levels, q_k) of b_k given the data, at known beta and theta.
+
+    nan for effects that follow from what the data cannot tell.
+    """
     unscaled = fit.problem.conditional_covariance(fit.theta, term=term)
     variances = np.diagonal(unscaled, axis1=1, axis2=2)
-    return fit.sigma * np.sqrt(np.maximum(variances, 0.0))
+    sd = fit.sigma * np.sqrt(np.maximum(variances, 0.0))
+    return np.where(_is_known(fit, term), sd, np.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +130,7 @@ def ranef_table(fit: Fit, *, level: float = 0.95) -> object:
                 parts["group"].append(np.full(len(levels), group, dtype=object))
                 parts["level"].append(levels)
                 parts["term"].append(np.full(len(levels), name, dtype=object))
-                parts["estimate"].append(fit.b[k][:, j])
+                parts["estimate"].append(known_modes(fit, k)[:, j])
                 parts["std_error"].append(sd[:, j])
     columns = {name: _joined(pieces) for name, pieces in parts.items()}
     estimate, error = columns["estimate"], columns["std_error"]

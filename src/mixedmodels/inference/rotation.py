@@ -18,7 +18,8 @@ def re_pca(fit: Fit) -> dict[str, pd.DataFrame]:
     (``sd``), its share of the variance (``proportion``), and its direction, one column
     ``loading(x)`` per effect x, of unit length and with its largest entry positive. A standard
     deviation of zero is a direction that the effects do not vary in. Components depend on the
-    units of the covariates, since effects of different covariates are compared as they are.
+    units of the covariates, since effects of different covariates are compared as they are. nan
+    where the data cannot tell a parameter of the group's covariance.
     """
     labels = column_labels(fit.matrices)
     sizes = [len(names) for names in labels]
@@ -27,7 +28,9 @@ def re_pca(fit: Fit) -> dict[str, pd.DataFrame]:
     for g, group in enumerate(group_names(fit.matrices)):
         terms = terms_of_group(fit.matrices, g)
         names = [name for k in terms for name in labels[k]]
-        out[group] = _components(_block_diagonal([T[k] for k in terms]), names)
+        found = _components(_block_diagonal([T[k] for k in terms]), names)
+        known = all(fit.identification.of_term(k, sizes[k]).all() for k in terms)
+        out[group] = found if known else found * np.nan
     return out
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from mixedmodels.data import Frame
-from mixedmodels.design import build
+from mixedmodels.design import build, sizes
 from mixedmodels.errors import DataError, FormulaError
 from mixedmodels.formula import parse
 
@@ -104,6 +104,13 @@ def test_more_numeric_columns_than_rows_are_refused(n):
 def test_columns_of_one_function_are_counted(text):
     data = {"y": RANDOM.normal(size=40), "x": RANDOM.normal(size=40)}
     assert "1,000,000,000 columns" in refused(f"y ~ {text}", data)
+
+
+def test_columns_that_do_not_fit_into_memory_are_refused(monkeypatch):
+    monkeypatch.setattr(sizes, "available_memory", lambda: 500_000_000)
+    message = refused("y ~ h*x + k*x + (1 | g)", MANY.assign(h=levels(30_000, 450)))
+    assert "columns, 0.3 GB" in message
+    assert "more than there is" in message
 
 
 def test_empty_cells_do_not_count_against_few_columns():

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import mixedmodels as mm
-from mixedmodels.engine import memory, problem
+from mixedmodels.data import memory
+from mixedmodels.engine import problem
 from mixedmodels.errors import DataError
 
 LEVELS = 4_000

@@ -7,6 +7,7 @@ from typing import Literal
 
 from formulaic.parser.types import Term
 
+from mixedmodels.data.memory import available_memory
 from mixedmodels.design.names import readable
 from mixedmodels.errors import DataError
 
@@ -18,6 +19,12 @@ MOST_COLUMNS: Mapping[Part, int] = {"fixed": 10_000, "random": 1_000}
 
 FEW = 1_000
 """Columns that may outnumber the rows: what empty cells leave of them is counted afterwards."""
+
+LARGE = 200_000_000
+"""Bytes of columns from which it is asked what memory is left."""
+
+COPIES = 4
+"""Columns in memory at a time while they are made: each factor's, the products, the matrix."""
 
 MOST_FACTORS = 10
 """Factors in one interaction: formulaic codes all 2^10 subsets of them."""
@@ -41,20 +48,27 @@ def check_count(part: Part, counts: Mapping[Term, int], nrows: int) -> None:
         With the number of columns and the term that has the most of them.
     """
     columns = sum(counts.values())
-    if columns <= FEW or (columns <= MOST_COLUMNS[part] and columns < nrows):
+    size = 8 * columns * nrows
+    is_possible = columns <= FEW or (columns <= MOST_COLUMNS[part] and columns < nrows)
+    if is_possible and (size < LARGE or COPIES * size < available_memory()):
         return
     largest = max(counts, key=lambda term: counts[term])
     name = ":".join(readable(factor.expr) for factor in largest.factors)
     where = "fixed part" if part == "fixed" else "left side of a bar"
-    size = 8 * columns * nrows / 1e9
-    memory = f", {size:.1f} GB" if size >= 0.1 else ""
+    memory = f", {size / 1e9:.1f} GB" if size >= 1e8 else ""
     raise DataError(
         f"The {where} stands for {columns:,} columns{memory}, with {nrows:,} rows; "
         f"{name} has {counts[largest]:,} of them.\n"
         f"Do:   {_advice(largest, counts[largest], name)}\n"
-        f"Why:  columns have to be fewer than rows, and at most {MOST_COLUMNS[part]:,}: each is a "
-        "coefficient."
+        f"Why:  {_reason(part, size, is_possible=is_possible)}"
     )
+
+
+def _reason(part: Part, size: int, *, is_possible: bool) -> str:
+    if is_possible:
+        return f"making them takes up to {COPIES * size / 1e9:.1f} GB, more than there is."
+    most = MOST_COLUMNS[part]
+    return f"columns have to be fewer than rows, and at most {most:,}: each is a coefficient."
 
 
 def check_interaction(term: Term, factors: int) -> None:

@@ -15,11 +15,11 @@ from mixedmodels import _native
 from mixedmodels._native import Information as Information
 from mixedmodels._native import KenwardRoger as KenwardRoger
 from mixedmodels._native import Slopes as Slopes
+from mixedmodels.data.memory import available_memory
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import arrays_of, in_rows, without_offset
 from mixedmodels.engine.batch import Draws, RefitPlan, Refits, refit, refit_drawn
 from mixedmodels.engine.failures import engine_errors
-from mixedmodels.engine.memory import available_memory
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
 from mixedmodels.shortening import brief

@@ -1,4 +1,4 @@
-"""How much memory this process may still take: what a fit that needs much is held against."""
+"""How much memory this process may still take: what needs much is held against it."""
 
 import sys
 from importlib import import_module

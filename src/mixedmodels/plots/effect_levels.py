@@ -171,16 +171,18 @@ def _arrows(
     start, end = own[known, :2], pooled[known, :2]
     ax.axhline(0, color=style.REFERENCE, linewidth=0.8, linestyle="--", zorder=0)
     style.upright(ax, 0.0)
+    limits = np.array([_limits(start[:, i], end[:, i]) for i in range(2)])
+    outside = np.asarray(((start < limits[:, 0]) | (start > limits[:, 1])).any(axis=1))
+    tails, heads = start[~outside], end[~outside]
     ax.quiver(
-        *start.T, *(end - start).T, angles="xy", scale_units="xy", scale=1, width=0.003,
+        *tails.T, *(heads - tails).T, angles="xy", scale_units="xy", scale=1, width=0.003,
         color="#8a8a8a", zorder=1,
     )  # fmt: skip
-    ax.plot(*start.T, "o", color=style.BLUE, mfc="white", ms=5, label="level alone")
-    ax.plot(*end.T, "o", color=style.ORANGE, ms=5, label="model")
-    limits = np.array([_limits(start[:, i], end[:, i]) for i in range(2)])
+    size = 5 if len(start) <= 100 else 3
+    ax.plot(*tails.T, "o", color=style.BLUE, mfc="white", ms=size, label="level alone")
+    ax.plot(*end.T, "o", color=style.ORANGE, ms=size, label="model")
     ax.set_xlim(*limits[0])
     ax.set_ylim(*limits[1])
-    outside = np.asarray(((start < limits[:, 0]) | (start > limits[:, 1])).any(axis=1))
     if len(start) <= 40:
         kept = lettering.names(np.array(labels, dtype=object)[known].tolist(), 10)
         shown = np.flatnonzero(~outside)

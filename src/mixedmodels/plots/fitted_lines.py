@@ -61,7 +61,8 @@ def lines(
     grouping = fit.matrices.groupings[g]
     chosen = _chosen(len(grouping.levels), levels)
     columns = min(5, len(chosen))
-    figure, grid = style.panels(len(chosen), columns=columns, width=2.3, height=2.1)
+    height = 2.1 if len(chosen) > columns else 3.0
+    figure, grid = style.panels(len(chosen), columns=columns, width=2.3, height=height)
     m = fit.matrices
     fitted, marginal = fitted_array(fit), marginal_mean(m.X, fit.beta, m.offset)
     inner = innermost(m.groupings, g)

@@ -282,3 +282,17 @@ def test_a_residual_variance_per_level_of_a_factor():
     found = [float(line.rpartition(" = ")[2]) for line in message.splitlines() if " = " in line]
     _, extra, residual = sdcor(named) ** 2
     assert found == pytest.approx([residual, residual + extra], rel=1e-3)
+
+
+def test_no_likelihood_ratio_where_a_variance_takes_the_place_of_fixed_effects():
+    data = groups()
+    model = fitted("y ~ x + C(g) + (1 | g)", data)
+    table = model.drop1().set_index("term")
+    assert table.loc["x", "df"] == 1
+    assert table.loc["C(g)", ["statistic", "df", "p_value"]].isna().all()
+    assert "no test" in table.loc["C(g)", "note"]
+    compared = mm.compare(mm.lmm("y ~ x + (1 | g)", data), model)
+    assert compared["p_value"].isna().all()
+    # Where the random part alone has something twice, fixed effects are tested as ever.
+    twice = fitted("y ~ x + (x | g) + (z | g)", data)
+    assert mm.compare(mm.lmm("y ~ 1 + (x | g)", data), twice)["df"].iloc[1] == 3

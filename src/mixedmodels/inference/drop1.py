@@ -14,7 +14,15 @@ from mixedmodels.fit.criteria import aic, n_parameters
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.contrast import NOTHING_TO_TEST, FTest, f_test
 from mixedmodels.inference.likelihood_ratio import LARGER_IS_WORSE, NAN, WORSE
-from mixedmodels.inference.maximum import Maximum, caveats, maximum_of, rows_held_back, search
+from mixedmodels.inference.maximum import (
+    FREES_VARIANCES,
+    Maximum,
+    caveats,
+    frees_variances,
+    maximum_of,
+    rows_held_back,
+    search,
+)
 from mixedmodels.inference.mixture import NOTHING, chi_square_tail
 from mixedmodels.inference.nested import column_space, outside
 from mixedmodels.options import require_option
@@ -110,13 +118,25 @@ def _ratios(fit: Fit) -> object:
     maxima = [_without(fit, drop, full) for drop in drops]
     rows = [full, *maxima]
     changes = [row.objective - full.objective for row in rows]
-    statistics = [change if change > NOTHING else 0.0 for change in changes]
-    df = [n_parameters(full) - n_parameters(row) for row in rows]
+    no_test = [frees_variances(row, full) for row in rows]
+    statistics = [
+        NAN if without else change if change > NOTHING else 0.0
+        for change, without in zip(changes, no_test, strict=True)
+    ]
+    df = [
+        NAN if without else n_parameters(full) - n_parameters(row)
+        for row, without in zip(rows, no_test, strict=True)
+    ]
     first = ["refitted by ML"] if fit.reml else []
     notes = [[*first, *caveats(full)]]
     notes += [
-        [*drop.notes, *([LARGER_IS_WORSE] if change < -WORSE else []), *caveats(row)]
-        for drop, change, row in zip(drops, changes[1:], maxima, strict=True)
+        [
+            *drop.notes,
+            *([FREES_VARIANCES] if without else []),
+            *([LARGER_IS_WORSE] if change < -WORSE else []),
+            *caveats(row),
+        ]
+        for drop, change, row, without in zip(drops, changes[1:], maxima, no_test[1:], strict=True)
     ]
     return fit.frame.table(
         {
@@ -127,7 +147,10 @@ def _ratios(fit: Fit) -> object:
             "statistic": np.array([NAN, *statistics[1:]]),
             "df": np.array([NAN, *df[1:]], dtype=np.float64),
             "p_value": np.array(
-                [chi_square_tail(s, d) if d else NAN for s, d in zip(statistics, df, strict=True)]
+                [
+                    chi_square_tail(s, int(d)) if d > 0 else NAN
+                    for s, d in zip(statistics, df, strict=True)
+                ]
             ),
         }
     )

@@ -9,7 +9,13 @@ from mixedmodels.design import ModelMatrices
 from mixedmodels.errors import DataError
 from mixedmodels.fit.criteria import aic, aicc, bic, log_likelihood, n_parameters
 from mixedmodels.fit.fit import Fit
-from mixedmodels.inference.maximum import Maximum, caveats, maximum_of
+from mixedmodels.inference.maximum import (
+    FREES_VARIANCES,
+    Maximum,
+    caveats,
+    frees_variances,
+    maximum_of,
+)
 from mixedmodels.inference.mixture import NOTHING, chi_square_tail, mixture
 from mixedmodels.inference.nested import (
     change_of_basis,
@@ -62,6 +68,8 @@ def likelihood_ratio(small: Maximum, large: Maximum) -> LikelihoodRatio:
     """
     df = n_parameters(large) - n_parameters(small)
     lost = lost_directions(small.matrices, large.matrices)
+    if frees_variances(small, large):
+        return _no_test(FREES_VARIANCES)
     if not _fixed_part_is_nested(small.matrices, large.matrices):
         return _no_test("no test: not nested (fixed effects)")
     if lost is None:

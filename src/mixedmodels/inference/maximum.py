@@ -95,6 +95,23 @@ def search(problem: Problem, *, reml: bool, control: Control) -> Maximum:
     )
 
 
+FREES_VARIANCES = (
+    "no test: with less in the fixed part the data can tell variances that they cannot in the "
+    "larger model"
+)
+
+
+def frees_variances(small: Maximum, large: Maximum) -> bool:
+    """Whether leaving fixed effects out lets variances be told that were taken up by them.
+
+    The difference is then no hypothesis about fixed effects alone, and has no chi-square.
+    """
+    if not large.identification.n_lost or len(small.beta) >= len(large.beta):
+        return False
+    with_all = identify(replace(small.matrices, X=large.matrices.X))
+    return with_all.n_lost > small.identification.n_lost
+
+
 def caveats(maximum: Maximum) -> list[str]:
     """What a row of a table must say of the fit behind it."""
     notes = []

@@ -332,3 +332,17 @@ def test_what_the_caller_imported_is_not_within_reach():
     assert callable(log_of_one)
     with pytest.raises(FormulaError, match="no function 'log_of_one'"):
         mm.mixedlm("Reaction ~ log_of_one(Days)", data, groups="Subject").fit()
+
+
+def test_arrays_with_row_labels_go_by_them(data):
+    data = data.assign(one=1.0)[["response", "one", "time", "subject"]]
+    data.index = [f"r{i}" for i in range(len(data))]
+    parts = (data["response"], data[["one", "time"]], data["subject"])
+    expected = mm.MixedLM(*parts).fit().llf
+    shuffled = [part.sample(frac=1, random_state=i) for i, part in enumerate(parts)]
+    assert mm.MixedLM(*shuffled).fit().llf == pytest.approx(expected, abs=1e-7)
+    with pytest.raises(DataError, match="exog has other row labels"):
+        mm.MixedLM(parts[0], parts[1].reset_index(drop=True), parts[2])
+    for groups in (parts[2].sample(frac=1, random_state=3), parts[2].to_numpy()):
+        model = mm.mixedlm("response ~ time", data, groups=groups)
+        assert model.fit().llf == pytest.approx(expected, abs=1e-7)

@@ -116,3 +116,16 @@ def test_two_columns_of_one_name_are_refused():
         with pytest.raises(DataError, match=part):
             made(text, data)
     assert build(parse("y ~ 0 + Intercept"), Frame.of(data))[1].x_names == ("Intercept",)
+
+
+@pytest.mark.parametrize("call", ["C(id)", "factor(id)", "x + C(id, contr.sum)", "C(`id`)"])
+def test_factors_of_numbers_that_doubles_would_merge_are_refused(call):
+    ids = np.array([2**63 + i for i in range(3)] * 8, dtype=np.uint64)
+    data = pd.DataFrame({"y": np.arange(N) ** 2.0, "x": np.arange(N) % 5.0, "id": ids})
+    with pytest.raises(DataError, match=r"would merge levels: column 'id'"):
+        made(f"y ~ {call}", data)
+    _, m = build(parse(f"y ~ {call}"), Frame.of(data.assign(id=ids.astype(str))))
+    assert m.X.shape[1] == 3 + ("x" in call)
+    _, m = build(parse(f"y ~ {call}"), Frame.of(data.assign(id=ids - np.uint64(2**63 - 2**53))))
+    assert m.X.shape[1] == 3 + ("x" in call)
+    assert made("y ~ x + (1 | id)", data)[1][0].levels == tuple(sorted({*ids.tolist()}))

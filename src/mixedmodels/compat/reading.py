@@ -17,7 +17,7 @@ from mixedmodels.compat.specification import (
     right_side,
     variables,
 )
-from mixedmodels.data import Frame, as_pandas
+from mixedmodels.data import Frame, as_pandas, by_row
 from mixedmodels.design.environment import FUNCTION_NAMES
 from mixedmodels.design.names import references
 from mixedmodels.errors import DataError
@@ -71,11 +71,14 @@ def read_formulas(
 def read_arrays(
     endog: Any, exog: Any, *, groups: Any, exog_re: Any, exog_vc: Any, missing: str
 ) -> Specification:
-    """The specification of arrays or frames."""
+    """The specification of arrays or frames; what has row labels goes by those of the first."""
     is_pandas = isinstance(endog, pd.Series | pd.DataFrame) or isinstance(
         exog, pd.Series | pd.DataFrame
     )
     index = next((a.index for a in (endog, exog) if isinstance(a, pd.Series | pd.DataFrame)), None)
+    if index is not None:
+        exog, exog_re = by_row("exog", exog, index), by_row("exog_re", exog_re, index)
+        groups = by_row("groups", groups, index)
     y = np.asarray(endog).reshape(-1)
     n = len(y)
     X = _named(exog, "x", n, "exog")
@@ -138,7 +141,7 @@ def _group_column(groups: Any, frame: pd.DataFrame) -> tuple[str, str]:
                 "per row."
             )
         return groups, groups
-    frame[GROUPS] = _flat(groups, len(frame), "groups")
+    frame[GROUPS] = _flat(by_row("groups", groups, frame.index), len(frame), "groups")
     return GROUPS, "Group"
 
 

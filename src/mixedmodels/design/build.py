@@ -28,7 +28,7 @@ from mixedmodels.design.contrasts import codings
 from mixedmodels.design.environment import checked_context
 from mixedmodels.design.estimability import FixedColumns, fixed_columns
 from mixedmodels.design.expand import Expansion, evaluate, expand, recipe_of
-from mixedmodels.design.grouping import LevelMap, groupings_of
+from mixedmodels.design.grouping import LevelMap, groupings_of, refuse_merged_levels
 from mixedmodels.design.identification import Identification, identify
 from mixedmodels.design.matrices import Grouping, ModelMatrices, TermMatrix, Vector
 from mixedmodels.design.names import check_names, used_columns
@@ -147,6 +147,7 @@ def build(
         ("The fixed part", *formula.random), (parts.fixed, *parts.random), strict=True
     ):
         _require_different_names(expansion, str(what))
+    refuse_merged_levels(formula.text, data.columns)
     columns = fixed_columns(parts.fixed.matrix, parts.fixed.names)
     matrices = _matrices(formula, frame, data, parts, columns)
     found = _identified(formula.random, matrices)

@@ -22,9 +22,13 @@ from mixedmodels.data import (
 from mixedmodels.design.matrices import Grouping, Int32
 from mixedmodels.errors import DataError
 from mixedmodels.formula import RandomTerm
+from mixedmodels.formula.tokens import tokenize
 from mixedmodels.shortening import brief
 
 Int64 = NDArray[np.int64]
+
+MAKERS = ("C", "factor", "hashed")
+"""Functions of formulas that make a factor."""
 
 RESIDUAL = "Residual"
 """What tables of variances call the residual."""
@@ -96,6 +100,26 @@ def groupings_of(
         groupings[term.name] = grouping
         level_maps.append(level_map)
     return list(groupings.values()), level_maps
+
+
+def refuse_merged_levels(text: str, columns: Mapping[str, Column]) -> None:
+    """Refuse ``C(id)`` of numbers that doubles cannot hold apart: formulas calculate in doubles.
+
+    Raises
+    ------
+    DataError
+        If a factor made in the formula `text` would merge levels.
+    """
+    tokens = tokenize(text)
+    for call, opening, argument in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        is_factor = call.kind == "name" and call.text in MAKERS and opening.text == "("
+        column = columns.get(argument.name) if is_factor and argument.is_name else None
+        if column is not None and column.numbers is not None and column.codes is not None:
+            raise DataError(
+                f"{call.text}({argument.text}) would merge levels: column {column.name!r} holds "
+                "numbers of more digits than a double has.\n"
+                "Do:   make the column text or categorical before the fit."
+            )
 
 
 def codes_for(level_map: LevelMap, columns: Mapping[str, Column]) -> Int32:

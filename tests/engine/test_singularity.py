@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mixedmodels.design import ORIGINAL
 from mixedmodels.engine.singularity import TermFacts, describe_directions, singular_terms
 
 
@@ -13,7 +14,7 @@ def facts(columns, structure="unstructured", lhs="1 + days", n_levels=6):
 def judged(T, columns, scale=None, **more):
     T = np.array(T, dtype=float)
     scale = np.ones(len(T)) if scale is None else np.array(scale, dtype=float)
-    return singular_terms([T], [scale], [facts(columns, **more)])
+    return singular_terms([T], [scale], [facts(columns, **more)], [ORIGINAL])
 
 
 def test_regular_covariance_has_no_finding():

@@ -128,7 +128,8 @@ def test_limits_of_the_mean_and_of_an_observation(frame):
     assert (one["estimate"] - one["conf_low"]).to_numpy() == pytest.approx(quantile * spread)
     plain = frame.drop(columns="w")
     unweighted = model.predict(plain, interval="prediction", level=0.9, ddf="residual")
-    spread = np.sqrt(mean["std_error"] ** 2 + model.scale).to_numpy()
+    typical = model.scale * np.mean(1 / frame["w"])
+    spread = np.sqrt(mean["std_error"] ** 2 + typical).to_numpy()
     high = (unweighted["conf_high"] - unweighted["estimate"]).to_numpy()
     assert high == pytest.approx(quantile * spread)
 

@@ -234,7 +234,7 @@ class MixedLM:
         del profile_fe
         roots, problem = params.roots, Problem(self._matrices)
         theta = np.array([roots[k][row, column] for k, row, column in problem.theta_index])
-        return -problem.deviance(theta, reml=self.reml) / 2
+        return -problem.deviance(problem.working(theta), reml=self.reml) / 2
 
     def predict(self, params: Any, exog: Any = None) -> Any:
         """Fixed effects only, at `params`: an array that starts with them, or the object."""
@@ -278,7 +278,7 @@ class MixedLM:
     @property
     def exog(self) -> Any:
         """Fixed-effects matrix of the rows used."""
-        return self._matrices.X
+        return self._matrices.coordinates.original(self._matrices.X)
 
     @property
     def endog(self) -> Any:

@@ -14,8 +14,9 @@ from mixedmodels.compat.contrasts import ContrastError, ContrastResults, WaldRes
 from mixedmodels.compat.naming import positions
 from mixedmodels.compat.params import MixedLMParams
 from mixedmodels.compat.summary import CompatSummary, summarised
+from mixedmodels.fit.fixed_effects import coefficients
 from mixedmodels.fit.random_effects import EffectsWithin, covariance_within
-from mixedmodels.fit.variance_components import term_covariances
+from mixedmodels.fit.variance_components import reported_covariances
 from mixedmodels.inference.hypothesis import read_hypothesis
 from mixedmodels.inference.profile.profile import profile_at, profile_intervals
 from mixedmodels.inference.variance_information import in_order_of_report, variance_parameters
@@ -84,7 +85,7 @@ class MixedLMResults:
     @property
     def fe_params(self) -> Any:
         """Fixed effects (k_fe,)."""
-        return self._series(self.lmm.fit.beta, self.model.exog_names)
+        return self._series(self._coefficients, self.model.exog_names)
 
     @property
     def bse_fe(self) -> Any:
@@ -109,7 +110,7 @@ class MixedLMResults:
     @property
     def params(self) -> Any:
         """Fixed effects, variances and covariances by rows, variance components."""
-        return self._series(np.append(self.lmm.fit.beta, self._variances), self._names)
+        return self._series(np.append(self._coefficients, self._variances), self._names)
 
     @property
     def bse(self) -> Any:
@@ -124,7 +125,7 @@ class MixedLMResults:
     @property
     def tvalues(self) -> Any:
         """Estimates over standard errors."""
-        values = np.append(self.lmm.fit.beta, self._variances)
+        values = np.append(self._coefficients, self._variances)
         return self._series(values / self._errors, self._names)
 
     @property
@@ -180,7 +181,7 @@ class MixedLMResults:
     def params_object(self) -> MixedLMParams:
         """The parameters in one object, variances over the residual variance."""
         return MixedLMParams.from_components(
-            fe_params=self.lmm.fit.beta,
+            fe_params=self._coefficients,
             cov_re=self._cov_re / self.scale,
             vcomp=self.vcomp / self.scale,
         )
@@ -230,7 +231,8 @@ class MixedLMResults:
             return self._rows(self.lmm.predict(re="none"))
         if self.model.spec.exog_names is None and not isinstance(exog, np.ndarray):
             return self.lmm.predict(exog, re="none")
-        return np.asarray(exog, dtype=np.float64) @ self.lmm.fit.beta
+        X = self.lmm.fit.matrices.coordinates.columns(np.asarray(exog, dtype=np.float64))
+        return X @ self.lmm.fit.beta
 
     # Tests ----------------------------------------------------------------------------------
 
@@ -333,9 +335,13 @@ class MixedLMResults:
     def _names(self) -> list[str]:
         return self.model.data.param_names
 
+    @property
+    def _coefficients(self) -> Vector:
+        return coefficients(self.lmm.fit)
+
     @cached_property
     def _term_covariances(self) -> Sequence[Vector]:
-        return term_covariances(self.lmm.fit)
+        return reported_covariances(self.lmm.fit)
 
     @property
     def _cov_re(self) -> Vector:

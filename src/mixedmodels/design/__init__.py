@@ -4,7 +4,14 @@
 """
 
 from mixedmodels.design.build import build
+from mixedmodels.design.coordinates import (
+    ORIGINAL,
+    Coordinates,
+    coordinates_of,
+    without_origin,
+)
 from mixedmodels.design.identification import Identification, identify
+from mixedmodels.design.magnitude import require_magnitude
 from mixedmodels.design.matrices import (
     Grouping,
     ModelMatrices,
@@ -24,6 +31,8 @@ from mixedmodels.design.reduce import (
 from mixedmodels.design.spec import ModelSpec, TermSpec, all_fixed_columns, rebuild
 
 __all__ = [
+    "ORIGINAL",
+    "Coordinates",
     "Grouping",
     "Identification",
     "ModelMatrices",
@@ -36,11 +45,14 @@ __all__ = [
     "build",
     "columns_of",
     "complete_rows",
+    "coordinates_of",
     "droppable_terms",
     "identify",
     "is_categorical",
     "is_intercept",
     "rebuild",
     "reduced_fixed_part",
+    "require_magnitude",
     "term_label",
+    "without_origin",
 ]

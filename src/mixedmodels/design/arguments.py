@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from mixedmodels.data import Column, Frame, by_row, read_values
+from mixedmodels.design.magnitude import require_magnitude
 from mixedmodels.design.matrices import Vector
 from mixedmodels.design.names import near_matches
 from mixedmodels.errors import DataError
@@ -68,6 +69,9 @@ def checked_weights(column: Column) -> Vector:
     if column.missing is not None:
         usable &= ~column.missing
     if usable.all():
+        require_magnitude(
+            f"The column of weights {column.name!r}", float(weights.min()), float(weights.max())
+        )
         return weights
     first = int(np.argmin(usable))
     is_missing = column.missing is not None and bool(column.missing[first])
@@ -95,6 +99,9 @@ def checked_offset(column: Column) -> Vector:
             f"{np.count_nonzero(~np.isfinite(offset))} rows.\n"
             "Do:   correct or leave out these rows."
         )
+    largest = float(np.abs(offset).max(initial=0.0))
+    if largest:
+        require_magnitude(f"The offset {column.name!r}", largest)
     return offset
 
 

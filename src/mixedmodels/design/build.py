@@ -25,13 +25,16 @@ from mixedmodels.design.checks import (
     check_sizes,
 )
 from mixedmodels.design.contrasts import codings
+from mixedmodels.design.coordinates import ORIGINAL, Coordinates, coordinates_of
 from mixedmodels.design.environment import checked_context
 from mixedmodels.design.estimability import FixedColumns, fixed_columns
 from mixedmodels.design.expand import Expansion, evaluate, expand, recipe_of
 from mixedmodels.design.grouping import LevelMap, groupings_of, refuse_merged_levels
 from mixedmodels.design.identification import Identification, identify
+from mixedmodels.design.magnitude import require_resolved
 from mixedmodels.design.matrices import Grouping, ModelMatrices, TermMatrix, Vector
 from mixedmodels.design.names import check_names, used_columns
+from mixedmodels.design.rank import independent_columns
 from mixedmodels.design.spec import ModelSpec, TermSpec
 from mixedmodels.design.variables import Variables
 from mixedmodels.errors import DataError, FormulaError
@@ -151,7 +154,7 @@ def build(
     columns = fixed_columns(parts.fixed.matrix, parts.fixed.names)
     matrices = _matrices(formula, frame, data, parts, columns)
     found = _identified(formula.random, matrices)
-    return _specification(formula, roles, covariates, parts, columns, found), matrices
+    return _specification(formula, roles, covariates, parts, columns, matrices, found), matrices
 
 
 def _require_different_names(expansion: Expansion, what: str) -> None:
@@ -186,15 +189,17 @@ def _specification(
     covariates: Variables,
     parts: Parts,
     columns: FixedColumns,
+    matrices: ModelMatrices,
     found: Identification,
 ) -> ModelSpec:
-    groups = _group_index(parts)
     return ModelSpec(
         formula=formula,
         fixed=parts.fixed.recipe,
         terms=tuple(
-            TermSpec(term, groups[term.name], expansion.recipe)
-            for term, expansion in zip(formula.random, parts.random, strict=True)
+            TermSpec(term, matrix.group, expansion.recipe, matrix.coordinates)
+            for term, expansion, matrix in zip(
+                formula.random, parts.random, matrices.terms, strict=True
+            )
         ),
         level_maps=tuple(parts.level_maps),
         variables=covariates.summary(),
@@ -207,6 +212,34 @@ def _specification(
     )
 
 
+def _term_matrix(term: RandomTerm, expansion: Expansion, group: int) -> TermMatrix:
+    coordinates = _coordinates(term, expansion)
+    Z = np.asfortranarray(coordinates.columns(expansion.matrix))
+    return TermMatrix(group, expansion.names, Z, term.structure, coordinates)
+
+
+def _coordinates(term: RandomTerm, expansion: Expansion) -> Coordinates:
+    """Those of a random term; independent effects would not be independent in others.
+
+    Raises
+    ------
+    DataError
+        If a column far from zero is lost among the others.
+    """
+    if term.structure != "unstructured":
+        return ORIGINAL
+    found = coordinates_of(expansion.matrix)
+    lost = set(range(len(expansion.names)))
+    lost -= set(independent_columns(expansion.matrix).tolist()) if found.steps else lost
+    if lost:
+        raise DataError(
+            f"The column {expansion.names[min(lost)]!r} of {term} is, to the precision of "
+            "floating-point numbers, a combination of the columns before it.\n"
+            "Do:   leave it out, or centre the covariate before its powers and products are taken."
+        )
+    return found
+
+
 def _matrices(
     formula: Formula, frame: Frame, data: KeptData, parts: Parts, columns: FixedColumns
 ) -> ModelMatrices:
@@ -217,7 +250,7 @@ def _matrices(
         x_names=columns.names,
         groupings=tuple(parts.groupings),
         terms=tuple(
-            TermMatrix(groups[term.name], expansion.names, expansion.matrix, term.structure)
+            _term_matrix(term, expansion, groups[term.name])
             for term, expansion in zip(formula.random, parts.random, strict=True)
         ),
         weights=data.weights,
@@ -225,6 +258,7 @@ def _matrices(
         kept=np.ones(frame.nrows, dtype=np.bool_) if rows is None else rows,
         index=frame.index if rows is None else frame.index[rows],
         n_missing=data.rows.n_missing,
+        coordinates=columns.coordinates,
     )
 
 
@@ -293,6 +327,8 @@ def _covariates(
 ) -> Variables:
     columns = {name: _as_covariate(data.columns[name]) for name in roles.covariates}
     for column in columns.values():
+        if column.numbers is not None:
+            require_resolved(column.name, column.numbers)
         if column.codes is None:
             continue
         require_distinct_labels(column.name, column.codes.values)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mixedmodels.design.identification import Identification
+from mixedmodels.design.magnitude import require_magnitude
 from mixedmodels.design.matrices import ModelMatrices, TermMatrix, Vector
 from mixedmodels.design.repeats import dependent_column, repeated_term
 from mixedmodels.errors import DataError
@@ -14,7 +15,7 @@ from mixedmodels.formula import RandomTerm
 
 
 def check_response(y: Vector, text: str) -> None:
-    """Refuse a response that is infinite or constant."""
+    """Refuse a response that is infinite, constant or of an impossible unit."""
     finite = np.isfinite(y)
     if not finite.all():
         raise DataError(
@@ -28,6 +29,7 @@ def check_response(y: Vector, text: str) -> None:
             "Do:   check the column and the rows that were kept.\n"
             "Why:  without variation there is nothing to explain."
         )
+    require_magnitude(f"The response {text!r}", float(np.abs(y).max()))
 
 
 def check_sizes(n: int, p: int) -> None:

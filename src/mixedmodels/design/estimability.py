@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mixedmodels.design.coordinates import Coordinates, coordinates_of
 from mixedmodels.design.matrices import Mask, Matrix, Vector
 from mixedmodels.design.rank import independent_columns
 
@@ -62,19 +63,24 @@ class FixedColumns:
         Names of the others, which earlier ones span.
     relations
         None if all are kept.
+    coordinates
+        The working coordinates of X.
     """
 
     kept: tuple[int, ...]
     names: tuple[str, ...]
     aliased: tuple[str, ...]
     relations: Relations | None
+    coordinates: Coordinates
 
     def kept_of(self, X: Matrix) -> Matrix:
-        """X from all columns."""
-        return X if self.relations is None else np.asfortranarray(X[:, list(self.kept)])
+        """X, in working coordinates, from all columns."""
+        kept = X if self.relations is None else X[:, list(self.kept)]
+        return np.asfortranarray(self.coordinates.columns(kept))
 
     def completed(self, row: Vector) -> Vector:
-        """All columns (columns,) of a row, or mean of rows, of the fit from the kept ones."""
+        """All columns (columns,) of a row of X, or mean of rows."""
+        row = self.coordinates.original(row[None])[0]
         out = np.zeros(len(self.kept) + len(self.aliased))
         kept = list(self.kept)
         out[kept] = row
@@ -97,6 +103,7 @@ def fixed_columns(X: Matrix, names: Sequence[str]) -> FixedColumns:
         names=tuple(names[j] for j in kept),
         aliased=tuple(names[j] for j in dropped),
         relations=_relations(X, list(kept), dropped) if dropped else None,
+        coordinates=coordinates_of(X[:, list(kept)] if dropped else X),
     )
 
 

@@ -21,6 +21,7 @@ from formulaic.parser.types import Factor, Term
 from formulaic.utils.variables import Variable as NamedValue
 
 from mixedmodels.design.evaluation import Evaluator
+from mixedmodels.design.magnitude import require_magnitude
 from mixedmodels.design.materializer import Materializer
 from mixedmodels.design.matrices import Mask, Matrix, Vector
 from mixedmodels.design.names import readable
@@ -83,7 +84,7 @@ def expand(recipe: Recipe, variables: Variables, part: Part = "fixed") -> Expans
         expansion = expand_plain(recipe, variables, part)
     else:
         expansion = expand_formulaic(recipe, variables, part)
-    _check_finite(expansion)
+    _check_sizes(expansion, is_new=recipe.structure is None)
     return expansion
 
 
@@ -145,8 +146,9 @@ def expand_plain(recipe: Recipe, variables: Variables, part: Part = "fixed") -> 
             matrix[:, column] = 1.0
             continue
         matrix[:, column] = variables.numbers(term.factors[0].expr)
-        for factor in term.factors[1:]:
-            matrix[:, column] *= variables.numbers(factor.expr)
+        with np.errstate(all="ignore"):  # what is not finite is refused by its name
+            for factor in term.factors[1:]:
+                matrix[:, column] *= variables.numbers(factor.expr)
     names = tuple(_plain_name(term) for term in terms)
     trained = recipe if recipe.structure is not None else _trained(recipe, terms, names)
     return Expansion(trained, names, matrix)
@@ -206,14 +208,23 @@ def expand_formulaic(recipe: Recipe, variables: Variables, part: Part = "fixed")
     return Expansion(trained, names, matrix)
 
 
-def _check_finite(expansion: Expansion) -> None:
-    finite = np.isfinite(expansion.matrix).all(axis=0)
-    if finite.all():
+def _check_sizes(expansion: Expansion, *, is_new: bool) -> None:
+    """Refuse columns that are not finite and, where a fit is made of them, of impossible units."""
+    X = expansion.matrix
+    if not X.size:
         return
-    column = int(np.argmin(finite))
-    bad = int(np.count_nonzero(~np.isfinite(expansion.matrix[:, column])))
-    raise DataError(
-        f"The column {expansion.names[column]!r} is infinite or not a number in {bad} rows that "
+    largest = np.maximum(X.max(axis=0), -X.min(axis=0)).tolist()
+    for column, (name, size) in enumerate(zip(expansion.names, largest, strict=True)):
+        if not np.isfinite(size):
+            raise _not_finite(name, X[:, column])
+        if is_new and size:
+            require_magnitude(f"The column {name!r}", size)
+
+
+def _not_finite(name: str, values: Vector) -> DataError:
+    bad = int(np.count_nonzero(~np.isfinite(values)))
+    return DataError(
+        f"The column {name!r} is infinite or not a number in {bad} rows that "
         "have no missing value.\n"
         "Do:   correct these rows or leave them out; a logarithm needs positive values, a "
         "quotient a denominator other than zero."

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mixedmodels.design.coordinates import ORIGINAL, Coordinates
 from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import Structure
 
@@ -65,15 +66,18 @@ class TermMatrix:
     names
         Column names, q of them.
     Z
-        Shape (n, q), Fortran order.
+        Shape (n, q), Fortran order, in working coordinates.
     structure
         Covariance structure of the q effects of a level.
+    coordinates
+        From the columns that the names are of to those of `Z`.
     """
 
     group: int
     names: tuple[str, ...]
     Z: Matrix
     structure: Structure
+    coordinates: Coordinates = ORIGINAL
 
     __repr__ = brief
 
@@ -87,9 +91,10 @@ class ModelMatrices:
     y
         Response, shape (n,). The offset is not subtracted.
     X
-        Fixed-effects matrix of full column rank, shape (n, p), Fortran order; p may be 0.
+        Fixed-effects matrix of full column rank, shape (n, p), Fortran order, in working
+        coordinates; p may be 0.
     x_names
-        Names of its columns.
+        Names of the formula's columns.
     groupings
         Distinct grouping factors in order of first appearance in the formula.
     terms
@@ -102,6 +107,8 @@ class ModelMatrices:
         Row labels of the kept rows.
     n_missing
         Number of rows dropped because a value is missing.
+    coordinates
+        From the formula's columns to those of `X`.
     """
 
     y: Vector
@@ -114,6 +121,12 @@ class ModelMatrices:
     kept: Mask
     index: pd.Index
     n_missing: int
+    coordinates: Coordinates = ORIGINAL
+
+    @property
+    def mean_inverse_weight(self) -> float:
+        """The residual variance of a row, on average, over sigma^2."""
+        return 1.0 if self.weights is None else float(np.mean(1 / self.weights))
 
     __repr__ = brief
 
@@ -153,7 +166,7 @@ class NewTerm:
     names
         Column names.
     Z
-        Shape (n, q); NaN where a value is missing.
+        Shape (n, q), in the working coordinates of the fit; NaN where a value is missing.
     """
 
     group: int
@@ -169,8 +182,8 @@ class NewMatrices:
     Attributes
     ----------
     X
-        Shape (n, p), the columns that the fit kept; NaN in incomplete rows, and in rows whose mean
-        the fit cannot tell.
+        Shape (n, p), the columns that the fit kept, in its working coordinates; NaN in incomplete
+        rows, and in rows whose mean the fit cannot tell.
     terms
         Random terms in formula order.
     y

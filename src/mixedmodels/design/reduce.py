@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from mixedmodels.data import Frame, completeness
 from mixedmodels.design.arguments import read_argument
+from mixedmodels.design.coordinates import coordinates_of
 from mixedmodels.design.expand import expand, recipe_of
 from mixedmodels.design.matrices import Mask, Matrix
 from mixedmodels.design.names import readable, used_columns
@@ -52,7 +53,8 @@ def droppable_terms(terms: Sequence[Term]) -> list[Term]:
 def reduced_fixed_part(
     spec: ModelSpec, frame: Frame, *, terms: Sequence[Term], kept: Mask
 ) -> Matrix:
-    """Independent columns (n, p_0) of some terms of the fixed part, coded afresh.
+    """Independent columns (n, p_0) of some terms of the fixed part, coded afresh, in working
+    coordinates of their own.
 
     The same as the fixed part of a fit with these terms alone, on the rows `kept` of `frame`,
     which are those of the fit even where fewer terms would let more rows in.
@@ -60,7 +62,8 @@ def reduced_fixed_part(
     columns = matched_columns(spec, frame, rows=None if kept.all() else kept)
     variables = spec.variables_of(columns, int(np.count_nonzero(kept)))
     X = expand(recipe_of(SimpleFormula(list(terms))), variables).matrix
-    return np.asfortranarray(X[:, independent_columns(X)])
+    kept_columns = X[:, independent_columns(X)]
+    return np.asfortranarray(coordinates_of(kept_columns).columns(kept_columns))
 
 
 def columns_of(terms: Iterable[Term], spec: ModelSpec) -> set[str]:

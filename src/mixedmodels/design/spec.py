@@ -11,6 +11,7 @@ from formulaic import ModelSpec as Recipe
 from formulaic.transforms.contrasts import Contrasts as Coding
 
 from mixedmodels.data import Codes, Column, Frame, completeness, encode, label, match_levels
+from mixedmodels.design.coordinates import Coordinates
 from mixedmodels.design.estimability import FixedColumns
 from mixedmodels.design.expand import evaluate, expand
 from mixedmodels.design.grouping import LevelMap, codes_for
@@ -27,11 +28,14 @@ _LISTED_LEVELS = 12
 
 @dataclass(frozen=True, slots=True)
 class TermSpec:
-    """Recipe of one random term: its columns, and the index of its grouping factor."""
+    """Recipe of one random term: its columns and their working coordinates, and the index of its
+    grouping factor.
+    """
 
     term: RandomTerm
     group: int
     recipe: Recipe
+    coordinates: Coordinates
 
     __repr__ = brief
 
@@ -62,7 +66,8 @@ class ModelSpec:
     response_state
         State of stateful transforms in the response.
     columns
-        Which columns of `fixed` are in X, and the relations of the others to them.
+        Which columns of `fixed` are in X, the relations of the others to them, and the working
+        coordinates of X.
     identification
         What the data can tell of the variance parameters.
     """
@@ -93,6 +98,11 @@ class ModelSpec:
     def aliased(self) -> tuple[str, ...]:
         """Names of the columns that were dropped because earlier ones span them."""
         return self.columns.aliased
+
+    @property
+    def coordinates(self) -> Coordinates:
+        """The working coordinates of X."""
+        return self.columns.coordinates
 
     __repr__ = brief
 
@@ -205,7 +215,8 @@ def _term_without_levels(
 ) -> NewTerm:
     names = tuple(readable(name) for name in term.recipe.column_names)
     codes = np.full(nrows, -1, dtype=np.int32)
-    return NewTerm(term.group, codes, names, _filled(term.recipe, variables, complete))
+    Z = term.coordinates.columns(_filled(term.recipe, variables, complete))
+    return NewTerm(term.group, codes, names, Z)
 
 
 def _complete(spec: ModelSpec, columns: Mapping[str, Column], nrows: int) -> tuple[Mask, Variables]:

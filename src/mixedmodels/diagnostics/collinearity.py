@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.design import columns_of, is_intercept, term_label
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.fixed_effects import unscaled_covariance
 
 Vector = NDArray[np.float64]
 
@@ -47,7 +48,7 @@ def inflation(fit: Fit) -> list[Inflation]:
     if len(terms) < 2:
         return []
     columns = [j for _, kept in terms for j in kept]
-    C = fit.cov_beta_unscaled[np.ix_(columns, columns)]
+    C = unscaled_covariance(fit)[np.ix_(columns, columns)]
     sd = np.sqrt(np.diag(C))
     R = C / np.outer(sd, sd)
     whole = _log_det(R)

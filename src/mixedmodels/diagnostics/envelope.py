@@ -13,7 +13,7 @@ from mixedmodels.diagnostics.facts import Facts
 from mixedmodels.diagnostics.leverage import NO_FREEDOM, Leverage
 from mixedmodels.engine.batch import draw
 from mixedmodels.fit.fit import Fit
-from mixedmodels.prediction.predict import term_templates
+from mixedmodels.fit.variance_components import term_templates
 from mixedmodels.prediction.simulate import draws_of
 from mixedmodels.prediction.streams import Seed, key_of
 

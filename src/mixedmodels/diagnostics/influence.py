@@ -16,6 +16,7 @@ from mixedmodels.diagnostics.leverage import leverage
 from mixedmodels.diagnostics.one_step import without_levels_one_step
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.fixed_effects import standard_errors
 from mixedmodels.fit.labels import group_names
 from mixedmodels.vocabulary import ThetaStep
 
@@ -37,7 +38,8 @@ class Influence:
     labels : Index
         Row labels, or levels.
     without : array (labels, p)
-        Coefficients without the row or level; nan where they cannot be estimated without it.
+        Coefficients of the columns of X without the row or level; nan where they cannot be
+        estimated without it.
     leverage : array or None
         Of rows alone.
     cooks : array (labels,)
@@ -55,17 +57,17 @@ class Influence:
     @property
     def params_without(self) -> pd.DataFrame:
         """The coefficients without each row or level."""
-        return self._frame(self.without)
+        return self._frame(self._reported(self.without))
 
     @property
     def dfbeta(self) -> pd.DataFrame:
         """Estimate of all rows minus that without each row or level."""
-        return self._frame(self.fit.beta - self.without)
+        return self._frame(self._reported(self.fit.beta - self.without))
 
     @property
     def dfbetas(self) -> pd.DataFrame:
         """`dfbeta` in standard errors of the fit of all rows."""
-        return self._frame((self.fit.beta - self.without) / self._errors())
+        return self._frame(self._reported(self.fit.beta - self.without) / self._errors())
 
     @property
     def cooks_distance(self) -> pd.Series:
@@ -106,7 +108,10 @@ class Influence:
         return f"<Influence of {len(self.labels)} {what}, theta {self.theta}>"
 
     def _errors(self) -> Vector:
-        return np.asarray(self.fit.sigma * np.sqrt(np.diag(self.fit.cov_beta_unscaled)))
+        return standard_errors(self.fit)
+
+    def _reported(self, beta: Vector) -> Vector:
+        return self.fit.matrices.coordinates.reported(beta)
 
     def _frame(self, values: Vector) -> pd.DataFrame:
         names = pd.Index(self.fit.matrices.x_names, dtype=object)

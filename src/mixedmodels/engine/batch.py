@@ -156,7 +156,7 @@ class Refits:
     theta : array (r, m)
         Relative covariance parameters, in the order of `model.theta`.
     beta, bse : array (r, p)
-        Fixed effects and their standard errors.
+        Fixed effects of the columns of X and their standard errors.
     pieces : WaldPieces, SatterthwaitePieces or KenwardRogerPieces, optional
         For the hypothesis of the call, if there was one.
     """

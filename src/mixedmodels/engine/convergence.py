@@ -60,10 +60,9 @@ def convergence_of(
     """The report on `solution`, a point of `problem` whose terms are described by `facts`."""
     index = problem.theta_index
     scales = problem.column_scales
-    weights = problem.matrices.weights
-    precision = 1.0 if weights is None else float(np.sqrt(weights.mean()))
     T = templates(solution.theta, index, [len(scale) for scale in scales])
-    singular = singular_terms(T, [precision * scale for scale in scales], facts)
+    coordinates = [term.coordinates for term in problem.matrices.terms]
+    singular = singular_terms(T, scales, facts, coordinates)
     per_unit = [g / scales[k][i] for g, (k, i, _) in zip(solution.gradient, index, strict=True)]
     converged = solution.status == "converged"
     return Convergence(

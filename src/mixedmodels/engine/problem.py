@@ -21,6 +21,7 @@ from mixedmodels.engine.arrays import arrays_of, in_rows, without_offset
 from mixedmodels.engine.batch import Draws, RefitPlan, Refits, refit, refit_drawn
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.settings import Control
+from mixedmodels.engine.templates import templates, working_template
 from mixedmodels.errors import DataError
 from mixedmodels.shortening import brief
 
@@ -42,6 +43,8 @@ class Problem:
     ----------
     matrices : ModelMatrices
         Response, fixed-effects matrix of full rank, random terms, weights and offset.
+
+    Every `theta` but that of a `Control` belongs to the columns of Z_k, in working coordinates.
     """
 
     matrices: ModelMatrices
@@ -86,8 +89,8 @@ class Problem:
             return self.native.gradient(self.checked(theta), reml)
 
     def minimise(self, *, reml: bool, control: Control) -> _native.Solution:
-        """Search for the optimum as `control` says."""
-        start = None if control.start is None else self.checked(control.start)
+        """Search for the optimum as `control` says; its start is for the formula's columns."""
+        start = None if control.start is None else self.working(self.checked(control.start))
         with engine_errors(self.matrices):
             return self.native.minimise(reml, start, control.max_evaluations, control.tolerance)
 
@@ -149,6 +152,15 @@ class Problem:
             if row == column:
                 moved[i] = max(moved[i], INSIDE / self.column_scales[term][row])
         return moved
+
+    def working(self, theta: Vector) -> Vector:
+        """Theta for the columns of Z_k from theta for those of the formula."""
+        terms, index = self.matrices.terms, self.theta_index
+        T = templates(theta, index, [len(term.names) for term in terms])
+        T = tuple(
+            working_template(term.coordinates, T_k) for term, T_k in zip(terms, T, strict=True)
+        )
+        return np.array([T[k][row, column] for k, row, column in index])
 
     def checked(self, theta: Sequence[float] | Vector) -> Vector:
         """`theta` as an array, or a DataError if its length or values do not fit."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels._native import Solution
-from mixedmodels.design import Identification, ModelMatrices
+from mixedmodels.design import ORIGINAL, Identification, ModelMatrices
 from mixedmodels.engine.convergence import Convergence, convergence_of
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.settings import Control
@@ -40,7 +40,8 @@ def optimum(
     )
     part = Problem(without_columns(problem.matrices, known.absorbed))
     if control.start is not None:
-        control = replace(control, start=problem.checked(control.start)[free].tolist())
+        start = problem.working(problem.checked(control.start))
+        control = replace(control, start=start[free].tolist())
     found = part.minimise(reml=reml, control=control)
     theta = np.zeros(len(free))
     theta[free] = found.theta
@@ -52,13 +53,14 @@ def optimum(
 
 
 def without_columns(matrices: ModelMatrices, columns: Sequence[Sequence[int]]) -> ModelMatrices:
-    """The matrices without some columns of each random term."""
+    """The matrices without some columns of each Z_k, whose names are then those of the others."""
     terms = []
     for term, out in zip(matrices.terms, columns, strict=True):
         kept = [j for j in range(len(term.names)) if j not in out]
         if kept:
             names = tuple(term.names[j] for j in kept)
-            terms.append(replace(term, names=names, Z=np.asfortranarray(term.Z[:, kept])))
+            Z = np.asfortranarray(term.Z[:, kept])
+            terms.append(replace(term, names=names, Z=Z, coordinates=ORIGINAL))
     return matrices.with_terms(terms)
 
 

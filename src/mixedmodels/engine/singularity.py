@@ -1,10 +1,11 @@
 """Which directions of a term's covariance have zero variance, and how to say so.
 
-A covariance is judged on the scale of the residual: D T_k, where D holds the root-mean-square of
-each column of Z_k (times the square root of the mean weight), has as its singular values the
-standard deviations that the term adds to an average observation, in units of sigma. They do not
-depend on the units of the covariates, of the response or of the weights. A direction below
-`NEGLIGIBLE` is called zero: it would take some 1e8 rows per level to tell it from nothing.
+A covariance is judged on the scale of the residual: D T_k, where D holds the root of the weighted
+mean square of each column of Z_k, has as its singular values the standard deviations that the term
+adds to an average observation, in units of sigma. They do not depend on the units of the
+covariates, of the response or of the weights, and in working coordinates not on the origin of a
+covariate. A direction below `NEGLIGIBLE` is called zero: it would take some 1e8 rows per level to
+tell it from nothing.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mixedmodels.design import Coordinates
 
 Vector = NDArray[np.float64]
 
@@ -53,24 +56,33 @@ class SingularTerm:
 
 
 def singular_terms(
-    T: Sequence[Vector], scales: Sequence[Vector], facts: Sequence[TermFacts]
+    T: Sequence[Vector],
+    scales: Sequence[Vector],
+    facts: Sequence[TermFacts],
+    coordinates: Sequence[Coordinates],
 ) -> tuple[SingularTerm, ...]:
     """The singular ones among the terms.
 
     Parameters
     ----------
     T : sequence of (q_k, q_k) arrays
-        Relative covariance factors.
+        Relative covariance factors, in working coordinates.
     scales : sequence of (q_k,) arrays
-        Root-mean-square of the columns, weights included.
+        Root-mean-square of the columns of Z_k, weights included.
     facts : sequence of TermFacts
+    coordinates : sequence of Coordinates
+        Those of Z_k.
     """
     found = []
     for k, (T_k, scale, fact) in enumerate(zip(T, scales, facts, strict=True)):
         S = scale[:, None] * T_k
         n_zero = int((np.linalg.svd(S, compute_uv=False) < NEGLIGIBLE).sum())
         if n_zero:
-            findings = describe_directions(S, scale, fact.columns, n_zero)
+            findings = (
+                _moved_directions(S, scale, fact.columns, n_zero, coordinates[k])
+                if coordinates[k].steps
+                else describe_directions(S, scale, fact.columns, n_zero)
+            )
             message = _message(fact, n_zero, findings)
             found.append(SingularTerm(k, fact.label, n_zero, findings, message))
     return tuple(found)
@@ -106,6 +118,25 @@ def describe_directions(
     return tuple(findings)
 
 
+def _moved_directions(
+    S: Vector, scale: Vector, columns: Sequence[str], n_zero: int, coordinates: Coordinates
+) -> tuple[str, ...]:
+    """The same where the columns have moved: combinations of the formula's effects."""
+    zero = np.sqrt((S**2).sum(axis=1)) < NEGLIGIBLE
+    free = np.flatnonzero(~zero)
+    directions = np.eye(len(S))[zero]
+    if len(directions) < n_zero:
+        others = np.zeros((n_zero - len(directions), len(S)))
+        others[:, free] = np.linalg.svd(S[free])[0][:, len(free) - len(others) :].T
+        directions = np.vstack([directions, others])
+    directions = directions[:MOST_DIRECTIONS]
+    pairs = zip(directions, coordinates.original(directions * scale), strict=True)
+    findings = [f"variance of {_sum(v, factors, columns)} = 0" for v, factors in pairs]
+    if n_zero > MOST_DIRECTIONS:
+        findings.append(f"and {n_zero - MOST_DIRECTIONS} more such combinations")
+    return tuple(findings)
+
+
 def _perfect_twin(S: Vector, sd: Vector, j: int, free: Sequence[int]) -> int | None:
     for i in free:
         if abs(S[j] @ S[i]) >= (1 - PERFECT**2) * sd[i] * sd[j]:
@@ -115,8 +146,12 @@ def _perfect_twin(S: Vector, sd: Vector, j: int, free: Sequence[int]) -> int | N
 
 def _combination(direction: Vector, scale: Vector, names: Sequence[str]) -> str:
     """The combination of random effects, its most important member first with coefficient 1."""
-    order = [int(j) for j in np.argsort(-np.abs(direction)) if abs(direction[j]) > 1e-3]
-    coefficients = direction * scale
+    return _sum(direction, np.where(np.abs(direction) > 1e-3, direction * scale, 0.0), names)
+
+
+def _sum(direction: Vector, coefficients: Vector, names: Sequence[str]) -> str:
+    """A sum of multiples of effects, in the order of their shares in a direction."""
+    order = [int(j) for j in np.argsort(-np.abs(direction)) if coefficients[j] != 0]
     coefficients = coefficients / coefficients[order[0]]
     text = names[order[0]]
     for j in order[1:]:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mixedmodels.design import Coordinates
+
 Vector = NDArray[np.float64]
 
 
@@ -31,6 +33,16 @@ def correlation(cov: Vector) -> Vector:
     out = np.full_like(cov, np.nan)
     np.divide(cov, product, out=out, where=product > 0)
     return np.clip(out, -1.0, 1.0)
+
+
+def reported_template(coordinates: Coordinates, T: Vector) -> Vector:
+    """T (q, q) for the columns of the formula from that for the working ones."""
+    return lower_triangle(coordinates.reported_root(T)) if coordinates.steps else T
+
+
+def working_template(coordinates: Coordinates, T: Vector) -> Vector:
+    """T (q, q) for the working columns from that for the formula's."""
+    return lower_triangle(coordinates.working_root(T)) if coordinates.steps else T
 
 
 def lower_root(cov: Vector) -> Vector:

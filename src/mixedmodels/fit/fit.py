@@ -29,12 +29,19 @@ from mixedmodels.shortening import brief
 Vector = NDArray[np.float64]
 
 EXACT = 4 * float(np.sqrt(np.finfo(np.float64).eps))
-"""Residual sd relative to that of the response below which a residual is rounding error."""
+"""Residual sd relative to that of the response, both weighted, below which a residual is rounding
+error.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Fit:
     """Estimates at the optimum, with the problem and the recipe that they came from.
+
+    `theta`, `beta`, `b` and `cov_beta_unscaled` belong to the columns of `matrices`, in their
+    working coordinates (see `mixedmodels.design.coordinates`), which are those of the formula
+    unless a column is far from zero or nearly repeats others. What carries a name is reported by
+    `fit.fixed_effects`, `fit.random_effects` and `fit.variance_components`.
 
     Attributes
     ----------
@@ -171,10 +178,17 @@ def undetermined_at(problem: Problem, known: Identification, solution: Solution)
 
 
 def _require_residual(solution: Solution, matrices: ModelMatrices) -> None:
-    spread = float(np.std(matrices.y))
+    spread = _spread(matrices.y, matrices.weights)
     if not (np.isfinite(solution.deviance) and solution.sigma > EXACT * spread):
         raise DataError(
             "The model fits the response exactly: no residual variance is left.\n"
             "Do:   look for a column that repeats the response, or a group that determines it.\n"
             "Why:  the likelihood has no maximum when the residual variance is zero."
         )
+
+
+def _spread(y: Vector, weights: Vector | None) -> float:
+    """Standard deviation of the response in the units of sigma."""
+    if weights is None:
+        return float(np.std(y))
+    return float(np.sqrt(np.mean(weights * (y - np.average(y, weights=weights)) ** 2)))

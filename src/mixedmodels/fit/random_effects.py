@@ -11,6 +11,7 @@ from scipy.linalg import block_diag
 from mixedmodels.engine.templates import templates
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
+from mixedmodels.fit.variance_components import known_entries
 from mixedmodels.options import require_probability
 
 Vector = NDArray[np.float64]
@@ -35,21 +36,26 @@ def random_effects(fit: Fit) -> dict[str, pd.DataFrame]:
 
 
 def known_modes(fit: Fit, term: int) -> Vector:
-    """b_k (levels, q_k), nan for effects that follow from what the data cannot tell."""
-    return np.where(_is_known(fit, term), fit.b[term], np.nan)
+    """b_k (levels, q_k) for the columns of the formula (`Fit.b` is for those of Z), nan for effects
+    that follow from what the data cannot tell.
+    """
+    modes = fit.matrices.terms[term].coordinates.reported(fit.b[term])
+    return np.where(_is_known(fit, term), modes, np.nan)
 
 
 def _is_known(fit: Fit, term: int) -> NDArray[np.bool_]:
     """Per column of the term, whether the data tell its row of Sigma_k."""
-    return np.asarray(fit.identification.of_term(term, fit.b[term].shape[1]).all(axis=1))
+    return np.asarray(known_entries(fit, term).all(axis=1))
 
 
 def conditional_sd(fit: Fit, *, term: int) -> Vector:
-    """Standard deviation (levels, q_k) of b_k given the data, at known beta and theta.
+    """Standard deviation (levels, q_k) of `known_modes` given the data, at known beta and theta.
 
     nan for effects that follow from what the data cannot tell.
     """
+    coordinates = fit.matrices.terms[term].coordinates
     unscaled = fit.problem.conditional_covariance(fit.theta, term=term)
+    unscaled = coordinates.reported_covariance(unscaled)
     variances = np.diagonal(unscaled, axis1=1, axis2=2)
     sd = fit.sigma * np.sqrt(np.maximum(variances, 0.0))
     return np.where(_is_known(fit, term), sd, np.nan)
@@ -87,7 +93,7 @@ def covariance_within(fit: Fit, group: str) -> list[EffectsWithin]:
     names = {k: fit.spec.level_maps[m.terms[k].group].labels_without(outer.columns) for k in inner}
     out = []
     for rows in outer.rows():
-        effects, columns, roots, values = [], [], [], []
+        effects, columns, roots, reported, values = [], [], [], [], []
         for k in inner:
             term, grouping = m.terms[k], m.groupings[m.terms[k].group]
             for level in np.unique(grouping.codes[rows]):
@@ -96,12 +102,13 @@ def covariance_within(fit: Fit, group: str) -> list[EffectsWithin]:
                 effects += [(k, j, label) for j in range(len(term.names))]
                 columns.append(term.Z[rows] * here)
                 roots.append(T[k])
-                values.append(fit.b[k][level])
+                reported.append(term.coordinates.reported_root(T[k]))
+                values.append(term.coordinates.reported(fit.b[k][level]))
         Z = np.hstack(columns)
         if m.weights is not None:
             Z = Z * np.sqrt(m.weights[rows])[:, None]
-        root = block_diag(*roots)
-        half = Z @ root
+        half = Z @ block_diag(*roots)
+        root = block_diag(*reported)
         middle = np.linalg.inv(np.eye(half.shape[1]) + half.T @ half)
         covariance = fit.sigma**2 * root @ middle @ root.T
         out.append(EffectsWithin(tuple(effects), np.concatenate(values), covariance))
@@ -125,12 +132,12 @@ def ranef_table(fit: Fit, *, level: float = 0.95) -> object:
     for g, group in enumerate(group_names(fit.matrices)):
         levels = np.array([str(label) for label in fit.matrices.groupings[g].levels], dtype=object)
         for k in terms_of_group(fit.matrices, g):
-            sd = conditional_sd(fit, term=k)
+            modes, sd = known_modes(fit, k), conditional_sd(fit, term=k)
             for j, name in enumerate(labels[k]):
                 parts["group"].append(np.full(len(levels), group, dtype=object))
                 parts["level"].append(levels)
                 parts["term"].append(np.full(len(levels), name, dtype=object))
-                parts["estimate"].append(known_modes(fit, k)[:, j])
+                parts["estimate"].append(modes[:, j])
                 parts["std_error"].append(sd[:, j])
     columns = {name: _joined(pieces) for name, pieces in parts.items()}
     estimate, error = columns["estimate"], columns["std_error"]

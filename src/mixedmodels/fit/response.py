@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels.data import Frame, read_values
-from mixedmodels.design import ModelMatrices
+from mixedmodels.design import ModelMatrices, require_magnitude
 from mixedmodels.errors import DataError
 
 Vector = NDArray[np.float64]
@@ -44,6 +44,7 @@ def checked_response(
             f"{what} is constant ({values[0]:g}): there is nothing to explain.\n"
             "Do:   check the column or the simulation that it comes from."
         )
+    require_magnitude(what, float(np.abs(values).max()))
     return values
 
 

@@ -48,7 +48,7 @@ def undetermined(
 
 def parameter_names(matrices: ModelMatrices, known: Identification) -> list[str]:
     """Such as ``variance of x | g``, in the order of the parameters; the residual variance last."""
-    labels, groups = column_labels(matrices), group_names(matrices)
+    labels, groups = _labels(matrices), group_names(matrices)
     names = []
     for k, i, j in known.parameters:
         group = groups[matrices.terms[k].group]
@@ -57,6 +57,18 @@ def parameter_names(matrices: ModelMatrices, known: Identification) -> list[str]
         else:
             names.append(f"covariance of {labels[k][j]} and {labels[k][i]} | {group}")
     return [*names, "residual variance"]
+
+
+def _labels(matrices: ModelMatrices) -> list[tuple[str, ...]]:
+    """Of the columns of every Z_k: those that stand for effects elsewhere than at zero say so."""
+    out = []
+    for term, labels in zip(matrices.terms, column_labels(matrices), strict=True):
+        moved = {source for step in term.coordinates.steps for source in step.sources}
+        names = (
+            f"{label} near the data" if j in moved else label for j, label in enumerate(labels)
+        )
+        out.append(tuple(names))
+    return out
 
 
 def _absorbed_parameters(known: Identification) -> set[int]:

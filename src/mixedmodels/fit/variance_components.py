@@ -4,29 +4,47 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mixedmodels.engine.templates import correlation, covariance, templates
+from mixedmodels.engine.templates import correlation, covariance, reported_template, templates
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group, theta_names
 
 Vector = NDArray[np.float64]
 
 
-def term_covariances(fit: Fit) -> tuple[Vector, ...]:
-    """Sigma_k (q_k, q_k) of every random term, formula order, in the response's units."""
+def term_templates(fit: Fit) -> tuple[Vector, ...]:
+    """T_k of every random term, formula order, for the columns of Z_k."""
     sizes = [len(term.names) for term in fit.matrices.terms]
-    T = templates(fit.theta, fit.problem.theta_index, sizes)
-    return tuple(covariance(T_k, fit.sigma) for T_k in T)
+    return templates(fit.theta, fit.problem.theta_index, sizes)
+
+
+def term_covariances(fit: Fit) -> tuple[Vector, ...]:
+    """Sigma_k (q_k, q_k) of every random term for the columns of Z_k, in the response's units."""
+    return tuple(covariance(T_k, fit.sigma) for T_k in term_templates(fit))
+
+
+def reported_templates(fit: Fit) -> tuple[Vector, ...]:
+    """T_k of every random term, formula order, for the columns of the formula."""
+    pairs = zip(fit.matrices.terms, term_templates(fit), strict=True)
+    return tuple(reported_template(term.coordinates, T_k) for term, T_k in pairs)
+
+
+def reported_covariances(fit: Fit) -> tuple[Vector, ...]:
+    """Sigma_k (q_k, q_k) for the columns of the formula, in the response's units."""
+    return tuple(covariance(T_k, fit.sigma) for T_k in reported_templates(fit))
 
 
 def known_covariances(fit: Fit) -> tuple[Vector, ...]:
-    """Sigma_k of every random term, nan where the data cannot tell an entry."""
-    covariances = term_covariances(fit)
+    """`reported_covariances`, nan where the data cannot tell an entry."""
+    covariances = reported_covariances(fit)
     if not fit.identification.n_lost:
         return covariances
-    return tuple(
-        np.where(fit.identification.of_term(k, len(cov)), cov, np.nan)
-        for k, cov in enumerate(covariances)
-    )
+    return tuple(np.where(known_entries(fit, k), cov, np.nan) for k, cov in enumerate(covariances))
+
+
+def known_entries(fit: Fit, term: int) -> NDArray[np.bool_]:
+    """Whether the data determine each entry (q_k, q_k) of a reported Sigma_k."""
+    found = fit.matrices.terms[term]
+    return found.coordinates.known(fit.identification.of_term(term, len(found.names)))
 
 
 def known_residual(fit: Fit) -> float:
@@ -98,5 +116,7 @@ def theta(fit: Fit) -> pd.Series:
     Per term in formula order, the lower triangle of T_k column by column: the name is the group,
     the row and, off the diagonal, the column.
     """
-    names = theta_names(fit.matrices, fit.problem.theta_index)
-    return pd.Series(fit.theta.copy(), index=pd.Index(names, dtype=object), name="theta")
+    T = reported_templates(fit)
+    values = [T[k][row, column] for k, row, column in fit.problem.theta_index]
+    names = pd.Index(theta_names(fit.matrices, fit.problem.theta_index), dtype=object)
+    return pd.Series(values, index=names, name="theta", dtype=np.float64)

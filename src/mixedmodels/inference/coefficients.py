@@ -12,7 +12,8 @@ def coefficient_tests(
     fit: Fit, ddf: DegreesOfFreedom = "satterthwaite", *, level: float = 0.95
 ) -> TTests:
     """The t tests of all coefficients, arrays (p,)."""
-    return t_tests(fit, np.eye(len(fit.beta)), ddf=ddf, level=level)
+    L = fit.matrices.coordinates.columns(np.eye(len(fit.beta)))
+    return t_tests(fit, L, ddf=ddf, level=level)
 
 
 def coef_table(fit: Fit, ddf: DegreesOfFreedom = "satterthwaite", *, level: float = 0.95) -> object:

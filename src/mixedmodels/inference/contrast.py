@@ -91,6 +91,9 @@ def t_tests(
 ) -> TTests:
     """Test every row of `L` (k, p) on its own against `rhs` (k,), by default zero.
 
+    A row is one of X, in its working coordinates: of coefficients by name it is
+    ``fit.matrices.coordinates.columns(L)``.
+
     Raises
     ------
     DataError
@@ -116,7 +119,8 @@ def t_tests(
 
 
 def f_test(fit: Fit, L: Vector, *, ddf: DegreesOfFreedom, rhs: Vector | None = None) -> FTest:
-    """Test L beta = rhs jointly; rows of `L` (k, p) that repeat others do not count.
+    """Test L beta = rhs jointly; rows of `L` (k, p), as in `t_tests`, that repeat others do not
+    count.
 
     Raises
     ------

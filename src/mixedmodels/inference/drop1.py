@@ -8,7 +8,13 @@ import numpy as np
 from formulaic.parser.types import Term
 from numpy.typing import NDArray
 
-from mixedmodels.design import columns_of, droppable_terms, reduced_fixed_part, term_label
+from mixedmodels.design import (
+    ORIGINAL,
+    columns_of,
+    droppable_terms,
+    reduced_fixed_part,
+    term_label,
+)
 from mixedmodels.engine.problem import Problem
 from mixedmodels.fit.criteria import aic, n_parameters
 from mixedmodels.fit.fit import Fit
@@ -160,7 +166,7 @@ def _without(fit: Fit, drop: Drop, full: Maximum) -> Maximum:
     if drop.X.shape[1] == len(fit.beta):
         return full
     names = tuple(f"column {j}" for j in range(drop.X.shape[1]))
-    matrices = replace(fit.matrices, X=drop.X, x_names=names)
+    matrices = replace(fit.matrices, X=drop.X, x_names=names, coordinates=ORIGINAL)
     return search(Problem(matrices), reml=False, control=fit.request.control)
 
 

@@ -2,7 +2,7 @@
 
     fixed:    variance of X beta over the rows
     random:   mean variance of Z b over the rows, mean_i z_i' Sigma z_i = tr(Sigma Z'Z) / n
-    residual: sigma^2
+    residual: mean residual variance over the rows, mean_i sigma^2 / w_i
 
 Nakagawa & Schielzeth (2013), Methods in Ecology and Evolution 4, 133-142, for random intercepts;
 Johnson (2014), ibid. 5, 944-946, for random slopes; Nakagawa, Johnson & Schielzeth (2017), Journal
@@ -42,12 +42,12 @@ class ExplainedVariance:
 def explained_variance(fit: Fit) -> ExplainedVariance:
     """The three parts at `fit`, in time O(n (p + q^2)) and memory O(n).
 
-    The rows count alike whatever their weights, and the residual variance is that of a row of
-    weight 1. The offset is known, not explained: it is left out.
+    The rows count alike whatever their weights, whose unit does not matter. The offset is known,
+    not explained: it is left out.
     """
     m = fit.matrices
     fixed = float(np.var(m.X @ fit.beta, ddof=1)) if len(fit.beta) else 0.0
-    random, residual = sum(_random_by_group(fit).values()), fit.sigma**2
+    random, residual = sum(_random_by_group(fit).values()), fit.sigma**2 * m.mean_inverse_weight
     known = shares_known(m, fit.identification)
     return ExplainedVariance(
         fixed=fixed,
@@ -105,6 +105,5 @@ def shares_known(matrices: ModelMatrices, known: Identification) -> Known:
 def _mean_squares(matrices: ModelMatrices, known: Identification) -> Vector:
     """What a unit of every variance parameter, the residual last, adds to the mean variance."""
     squares = [term.Z.T @ term.Z / len(matrices.y) for term in matrices.terms]
-    return np.array(
-        [*(squares[k][i, j] * (1.0 if i == j else 2.0) for k, i, j in known.parameters), 1.0]
-    )
+    random = [squares[k][i, j] * (1.0 if i == j else 2.0) for k, i, j in known.parameters]
+    return np.array([*random, matrices.mean_inverse_weight])

@@ -21,7 +21,7 @@ FLAT = 1e-10
 
 
 def covariance_slopes(fit: Fit, term: int, T: Vector) -> Vector:
-    """dSigma_k / d(theta, sigma), (m + 1, q_k, q_k)."""
+    """dSigma_k / d(theta, sigma) for the columns of Z_k, (m + 1, q_k, q_k)."""
     slopes = np.zeros((len(fit.theta) + 1, *T.shape))
     for position, (k, row, column) in enumerate(fit.problem.theta_index):
         if k == term:

@@ -103,7 +103,7 @@ def _from_matrix(fit: Fit, h: object) -> LinearHypothesis:
     if not np.isfinite(L).all():
         raise DataError("The hypothesis has a value that is not finite.\nDo:   give numbers.")
     labels = tuple(_label(row, names) for row in L)
-    return LinearHypothesis(L, np.zeros(len(L)), labels)
+    return LinearHypothesis(fit.matrices.coordinates.columns(L), np.zeros(len(L)), labels)
 
 
 def _label(row: Vector, names: Sequence[str]) -> str:
@@ -134,7 +134,8 @@ def _from_text(fit: Fit, text: str) -> LinearHypothesis:
     constant = [label for label, row in zip(labels, whole, strict=True) if not row[:-1].any()]
     if constant:
         raise reader.problem(f"{constant[0]!r} says nothing about a coefficient")
-    return LinearHypothesis(whole[:, :-1], -whole[:, -1], tuple(labels))
+    L = fit.matrices.coordinates.columns(whole[:, :-1])
+    return LinearHypothesis(L, -whole[:, -1], tuple(labels))
 
 
 class _Reader:

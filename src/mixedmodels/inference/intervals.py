@@ -13,6 +13,7 @@ from mixedmodels.inference.bootstrap import bootstrap
 from mixedmodels.inference.coefficients import coefficient_tests
 from mixedmodels.inference.interval import Intervals
 from mixedmodels.inference.profile import profile_intervals
+from mixedmodels.inference.profile.constrained import PARALLEL
 from mixedmodels.inference.variance_information import variance_parameters
 from mixedmodels.options import require_option, require_probability
 from mixedmodels.prediction.streams import Seed
@@ -101,11 +102,15 @@ def _wald_fixed(fit: Fit, wanted: Wanted) -> Intervals:
 
 
 def _wald_variance(fit: Fit, level: float) -> Intervals:
-    """Normal on log sd and on atanh of a correlation, whose derivatives are 1/sd and 1/(1-r^2)."""
+    """Normal on log sd and on atanh of a correlation, whose derivatives are 1/sd and 1/(1-r^2).
+
+    A correlation of 1 that comes from an origin very far from the data has no interval.
+    """
     found = variance_parameters(fit, "sd")
     half = special.ndtri(0.5 + level / 2) * np.sqrt(np.diag(found.covariance))
     inside = np.where(np.isfinite(half), found.estimate, np.nan)  # on the boundary: no interval
     r = np.where(found.is_correlation, inside, 0.0)
+    r = np.where(1 - r**2 > PARALLEL**-2, r, np.nan)
     sd = np.where(found.is_correlation, 1.0, inside)
     with np.errstate(over="ignore"):  # an infinite limit says that there is none
         low, high = (

@@ -27,8 +27,9 @@ from formulaic import SimpleFormula
 from formulaic.parser.types import Factor, Term
 from numpy.typing import NDArray
 
-from mixedmodels.design import is_intercept, term_label
+from mixedmodels.design import is_intercept, term_label, without_origin
 from mixedmodels.design.expand import expand
+from mixedmodels.design.rank import independent_columns
 from mixedmodels.design.spec import matched_columns
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -78,6 +79,10 @@ class Indicators:
         The same blocks with the columns of treatment coding alone.
     R : array (p, p)
         Takes a direction w to the row w'R of L.
+    whole, reduced : tuple of arrays (n, columns of the term)
+        The columns behind `blocks` and `treatment`.
+    Q : array (n, p)
+        What takes those to these.
     """
 
     terms: tuple[Term, ...]
@@ -86,15 +91,50 @@ class Indicators:
     covariates: tuple[frozenset[str], ...]
     factors: tuple[frozenset[str], ...]
     R: Vector
+    whole: tuple[Vector, ...]
+    reduced: tuple[Vector, ...]
+    Q: Vector
 
     def contains(self, outer: int, inner: int) -> bool:
         """Whether term `inner` is contained in term `outer`."""
         same = self.covariates[outer] == self.covariates[inner]
         return same and self.factors[inner] < self.factors[outer]
 
+    def beside(self, term: int) -> list[int]:
+        """The other terms that do not contain this one."""
+        return [i for i in range(len(self.terms)) if i != term and not self.contains(i, term)]
+
     def stacked(self, which: Sequence[int]) -> Vector:
         """B of several terms, side by side."""
         return np.hstack([np.zeros((len(self.R), 0)), *(self.blocks[i] for i in which)])
+
+    def without_origin(self, others: Sequence[int]) -> "Indicators":
+        """The model with columns that are far from zero less multiples of coarse columns of terms
+        that a hypothesis leaves free, on which it therefore does not depend.
+
+        Raises
+        ------
+        DataError
+            If columns that these do not bring near zero look dependent from there.
+        """
+        if not others:
+            return self
+        base = np.hstack([self.whole[i] for i in others])
+        whole = tuple(without_origin(columns, base) for columns in self.whole)
+        reduced = tuple(without_origin(columns, base) for columns in self.reduced)
+        near = replace(
+            self,
+            blocks=tuple(self.Q.T @ columns for columns in whole),
+            treatment=tuple(self.Q.T @ columns for columns in reduced),
+        )
+        if _basis(near.stacked(others))[1] < len(independent_columns(base)):
+            raise DataError(
+                "A hypothesis is about a covariate at zero, so far from the data that a term and "
+                "its interaction cannot be told apart there.\n"
+                "Do:   centre the covariate; the model is the same, and the hypothesis is about "
+                "its mean."
+            )
+        return near
 
 
 def hypotheses(fit: Fit, kind: SumOfSquares) -> list[Hypothesis]:
@@ -105,11 +145,14 @@ def hypotheses(fit: Fit, kind: SumOfSquares) -> list[Hypothesis]:
     # The types differ only where there are other terms.
     alone = sum(not is_intercept(term) for term in model.terms) == 1
     directions = sequential if alone else {1: sequential, 2: partial, 3: marginal}[kind]
-    return [
-        Hypothesis(term_label(term), directions(model, i).T @ model.R, in_words(model, i, kind))
-        for i, term in enumerate(model.terms)
-        if not is_intercept(term)
-    ]
+    found = []
+    for i, term in enumerate(model.terms):
+        if not is_intercept(term):
+            free = range(i) if directions is sequential else model.beside(i)
+            near = model.without_origin(free) if fit.matrices.coordinates.steps else model
+            L = directions(near, i).T @ model.R
+            found.append(Hypothesis(term_label(term), L, in_words(model, i, kind)))
+    return found
 
 
 def in_words(model: Indicators, term: int, kind: SumOfSquares) -> str:
@@ -134,8 +177,7 @@ def sequential(model: Indicators, term: int) -> Vector:
 
 def partial(model: Indicators, term: int) -> Vector:
     """Type 2: what the term adds to all that do not contain it."""
-    others = [i for i in range(len(model.terms)) if i != term and not model.contains(i, term)]
-    directions = added(model.stacked(others), model.treatment[term])
+    directions = added(model.stacked(model.beside(term)), model.treatment[term])
     if any(model.contains(i, term) for i in range(len(model.terms))):
         return directions
     return _as_differences(directions, model.treatment[term])
@@ -169,8 +211,7 @@ def _as_differences(directions: Vector, columns: Vector) -> Vector:
 
 def _free(model: Indicators, term: int) -> Vector:
     """Directions whose functions have no coefficient outside the term and those containing it."""
-    others = [i for i in range(len(model.terms)) if i != term and not model.contains(i, term)]
-    left, rank = _basis(model.stacked(others))
+    left, rank = _basis(model.stacked(model.beside(term)))
     return left[:, rank:]
 
 
@@ -241,6 +282,9 @@ def indicators(fit: Fit) -> Indicators:
         covariates=tuple(frozenset(p) - categorical for p in parts),
         factors=tuple(frozenset(p) & categorical for p in parts),
         R=R * scale,
+        whole=tuple(whole[:, slices[term]] for term in terms),
+        reduced=tuple(reduced.matrix[:, few[term]] for term in terms),
+        Q=Q,
     )
 
 

@@ -76,10 +76,11 @@ def predict(
         given.
     interval : {"confidence", "prediction"}, optional
         Give a table with limits: of the mean with the random effects that `re` includes, or of
-        one new observation. The latter adds the residual variance sigma^2 / w (w is 1 for new
-        rows without a column of weights) and z'Sigma z of the groups that `re` leaves out, whose
-        effects vary as those of an unseen level. The covariance of the errors of an observation
-        that the fit has used is not subtracted: the limits are those of a repetition.
+        one new observation. The latter adds the residual variance sigma^2 / w (its mean over the
+        rows of the fit where new rows have no column of weights) and z'Sigma z of the groups that
+        `re` leaves out, whose effects vary as those of an unseen level. The covariance of the
+        errors of an observation that the fit has used is not subtracted: the limits are those of a
+        repetition.
     level : float
         Coverage of the limits.
     ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}

@@ -8,9 +8,11 @@ from formulaic.parser.types import Term
 from numpy.typing import NDArray
 
 from mixedmodels.design import (
+    ORIGINAL,
     ModelMatrices,
     TermSpec,
     columns_of,
+    coordinates_of,
     droppable_terms,
     is_categorical,
     is_intercept,
@@ -122,7 +124,8 @@ def _reductions(fit: Fit) -> Iterator[Reduction]:
         else:
             for term in droppable:
                 label = f"{term_label(term)} in {spec.term}"
-                yield _without(k, spec, term, label, Z=matrix.Z)
+                Z = matrix.coordinates.original(matrix.Z)
+                yield _without(k, spec, term, label, Z=Z)
 
 
 def _of_independent(k: int, spec: TermSpec, terms: Sequence[Term]) -> Iterator[Reduction]:
@@ -179,14 +182,16 @@ def _reduced(matrices: ModelMatrices, reduction: Reduction) -> ModelMatrices:
     """The same rows and fixed effects with less of one random term."""
     old = matrices.terms[reduction.term]
     kept = list(reduction.columns)
-    Z = old.Z[:, kept]
+    Z = old.coordinates.original(old.Z)[:, kept]
     names = tuple(old.names[j] for j in kept)
     if reduction.adds_intercept:
         Z = np.hstack([np.ones((len(Z), 1)), Z])
         names = ("Intercept", *names)
     terms = list(matrices.terms)
     if names:
-        terms[reduction.term] = replace(old, Z=np.asfortranarray(Z), names=names)
+        coordinates = coordinates_of(Z) if old.structure == "unstructured" else ORIGINAL
+        Z = np.asfortranarray(coordinates.columns(Z))
+        terms[reduction.term] = replace(old, Z=Z, names=names, coordinates=coordinates)
     else:
         del terms[reduction.term]
     return matrices.with_terms(terms)

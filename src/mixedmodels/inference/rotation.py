@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mixedmodels.engine.templates import templates
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
+from mixedmodels.fit.variance_components import known_entries, reported_templates
 
 Vector = NDArray[np.float64]
 
@@ -22,14 +22,13 @@ def re_pca(fit: Fit) -> dict[str, pd.DataFrame]:
     where the data cannot tell a parameter of the group's covariance.
     """
     labels = column_labels(fit.matrices)
-    sizes = [len(names) for names in labels]
-    T = templates(fit.theta, fit.problem.theta_index, sizes)
+    T = reported_templates(fit)
     out = {}
     for g, group in enumerate(group_names(fit.matrices)):
         terms = terms_of_group(fit.matrices, g)
         names = [name for k in terms for name in labels[k]]
         found = _components(_block_diagonal([T[k] for k in terms]), names)
-        known = all(fit.identification.of_term(k, sizes[k]).all() for k in terms)
+        known = all(known_entries(fit, k).all() for k in terms)
         out[group] = found if known else found * np.nan
     return out
 

@@ -18,9 +18,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixedmodels.engine.singularity import NEGLIGIBLE
-from mixedmodels.engine.templates import templates
+from mixedmodels.engine.templates import covariance
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names
+from mixedmodels.fit.variance_components import (
+    known_entries,
+    reported_templates,
+    term_templates,
+)
 from mixedmodels.inference.flat import covariance_slopes
 from mixedmodels.inference.information import Information, information
 from mixedmodels.options import require_option
@@ -160,20 +165,40 @@ def _transformed(
 ) -> tuple[Vector, Vector]:
     """Estimates (r,) on `scale`, and their derivatives (r, m + 1) in (theta, sigma)."""
     m, sigma = len(fit.theta), fit.sigma
-    if scale == "theta":
+    if scale == "theta" and not any(term.coordinates.steps for term in fit.matrices.terms):
         return np.append(fit.theta, sigma), np.eye(m + 1)
-    T = templates(
-        fit.theta, fit.problem.theta_index, [len(term.names) for term in fit.matrices.terms]
-    )
-    slopes = [covariance_slopes(fit, k, T_k) for k, T_k in enumerate(T)]
+    T, reported = term_templates(fit), reported_templates(fit)
+    slopes = [
+        term.coordinates.reported_covariance(covariance_slopes(fit, k, T[k]))
+        for k, term in enumerate(fit.matrices.terms)
+    ]
     estimate, jacobian = np.zeros(len(parameters) + 1), np.zeros((len(parameters) + 1, m + 1))
     for row, p in enumerate(parameters):
-        S, dS = sigma**2 * T[p.term] @ T[p.term].T, slopes[p.term]
+        S, dS = covariance(reported[p.term], sigma), slopes[p.term]
+        if scale == "theta":
+            estimate[row] = reported[p.term][p.i, p.j]
+            jacobian[row] = _template_slopes(reported[p.term], sigma, dS)[:, p.i, p.j]
+            continue
         transform = _entry if scale == "var" else _sd if p.i == p.j else _correlation
         estimate[row], jacobian[row] = transform(S, dS, p.i, p.j)
     estimate[-1] = sigma**2 if scale == "var" else sigma
     jacobian[-1, -1] = 2 * sigma if scale == "var" else 1.0
     return estimate, jacobian
+
+
+def _template_slopes(T: Vector, sigma: float, dS: Vector) -> Vector:
+    """DT of the lower triangle T, by TT' = Sigma / sigma^2: T times the lower half of
+    T^-1 d(TT') T^-T; nan where T is singular.
+    """
+    if not np.diag(T).all():
+        return np.full(dS.shape, np.nan)
+    dG = dS / sigma**2
+    dG[-1] = 0.0
+    inverse = np.linalg.inv(T)
+    half = np.tril(inverse @ dG @ inverse.T)
+    diagonal = np.arange(len(T))
+    half[:, diagonal, diagonal] /= 2
+    return np.asarray(T @ half)
 
 
 def _entry(S: Vector, dS: Vector, i: int, j: int) -> tuple[float, Vector]:
@@ -211,7 +236,7 @@ def _unidentified(fit: Fit, parameters: list[Parameter], scale: VarianceScale) -
     known = fit.identification
     if not known.n_lost:
         return np.zeros(len(parameters) + 1, dtype=np.bool_)
-    entries = [known.of_term(k, len(term.names)) for k, term in enumerate(fit.matrices.terms)]
+    entries = [known_entries(fit, k) for k in range(len(fit.matrices.terms))]
     parts = [
         all(
             entries[p.term][i, j]
@@ -229,7 +254,7 @@ def _on_boundary(fit: Fit, parameters: list[Parameter]) -> Mask:
     zero = {
         (k, row)
         for value, (k, row, _) in zip(fit.theta, fit.problem.theta_index, strict=True)
-        if k in independent and value * _unit(fit, k, row) < NEGLIGIBLE
+        if k in independent and value * fit.problem.column_scales[k][row] < NEGLIGIBLE
     }
     return np.array(
         [
@@ -238,10 +263,3 @@ def _on_boundary(fit: Fit, parameters: list[Parameter]) -> Mask:
         ],
         dtype=np.bool_,
     )
-
-
-def _unit(fit: Fit, term: int, column: int) -> float:
-    """Root-mean-square of a column of Z, weights included."""
-    weights = fit.matrices.weights
-    precision = 1.0 if weights is None else float(np.sqrt(weights.mean()))
-    return precision * float(fit.problem.column_scales[term][column])

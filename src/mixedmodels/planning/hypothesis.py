@@ -92,7 +92,7 @@ def hypothesis(test: Test, spec: ModelSpec) -> Hypothesis:
     """
     names = spec.x_names
     if isinstance(test, str):
-        return Hypothesis(test, _rows_of(test, spec))
+        return Hypothesis(test, _working(_rows_of(test, spec), spec))
     if isinstance(test, Mapping):
         for name, value in test.items():
             if name not in names:
@@ -101,8 +101,8 @@ def hypothesis(test: Test, spec: ModelSpec) -> Hypothesis:
                 raise DataError(f"The factor of {name} in the test is {value!r}: give a number.")
         row = np.array([[float(test.get(name, 0.0)) for name in names]])
         label = " + ".join(f"{factor:g} {name}" for name, factor in test.items())
-        return Hypothesis(label, _independent(row))
-    return Hypothesis("contrast", _independent(_matrix(test, names)))
+        return Hypothesis(label, _working(_independent(row), spec))
+    return Hypothesis("contrast", _working(_independent(_matrix(test, names)), spec))
 
 
 def _matrix(test: ArrayLike, names: Sequence[str]) -> Vector:
@@ -124,6 +124,11 @@ def _matrix(test: ArrayLike, names: Sequence[str]) -> Vector:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def _working(L: Vector, spec: ModelSpec) -> Vector:
+    """Rows over the columns of X from rows over the coefficients of the formula."""
+    return np.ascontiguousarray(spec.coordinates.columns(L))
 
 
 def _rows_of(test: str, spec: ModelSpec) -> Vector:

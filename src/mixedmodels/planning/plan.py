@@ -9,14 +9,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixedmodels.data import Frame
-from mixedmodels.design import ModelMatrices, ModelSpec, TermMatrix, build, rebuild
+from mixedmodels.design import ModelMatrices, ModelSpec, build, rebuild
 from mixedmodels.design.environment import checked_context
 from mixedmodels.engine.batch import Draws, draw
 from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.templates import working_template
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import marginal_mean
 from mixedmodels.fit.request import Request, owned
+from mixedmodels.fit.variance_components import term_templates
 from mixedmodels.formula import parse
 from mixedmodels.options import require_count, require_option
 from mixedmodels.planning.layout import Design
@@ -27,7 +29,6 @@ from mixedmodels.prediction.parameters import (
     finite,
     fixed_effects,
 )
-from mixedmodels.prediction.predict import term_templates
 from mixedmodels.prediction.simulate import scaled
 from mixedmodels.prediction.streams import Seed, key_of
 from mixedmodels.shortening import brief
@@ -51,9 +52,10 @@ class Plan:
     problem : Problem
         The matrices.
     beta : array (p,)
-        Fixed effects, in the order of ``problem.matrices.x_names``.
+        Fixed effects of the columns of ``problem.matrices.X``.
     roots : tuple of (q_k, q_k) arrays
-        Lower-triangular roots of the covariances Sigma_k, in the units of the response.
+        Lower-triangular roots of the covariances Sigma_k of the columns of Z_k, in the units of
+        the response.
     sigma : float
         Residual standard deviation of a row of weight 1.
     """
@@ -71,8 +73,9 @@ class Plan:
     @property
     def params(self) -> pd.Series:
         """The assumed fixed effects by name; those not given are zero."""
-        names = pd.Index(self.problem.matrices.x_names, dtype=object)
-        return pd.Series(self.beta, index=names, name="estimate")
+        m = self.problem.matrices
+        names = pd.Index(m.x_names, dtype=object)
+        return pd.Series(m.coordinates.reported(self.beta), index=names, name="estimate")
 
     @property
     def theta(self) -> Vector:
@@ -180,13 +183,17 @@ def plan(
     rows, own = _with_response(frame, parsed.response), checked_context(context)
     request = owned(Request(parsed, rows, contrasts=contrasts, context=own))
     spec, matrices = build(parsed, request.frame, contrasts=request.contrasts, context=own)
+    roots = covariance_roots(matrices, {} if sd is None else sd, {} if corr is None else corr)
     return Plan(
         request=request,
         design=data if isinstance(data, Design) else None,
         spec=spec,
         problem=Problem(matrices),
-        beta=fixed_effects(fixed, matrices.x_names),
-        roots=covariance_roots(matrices, {} if sd is None else sd, {} if corr is None else corr),
+        beta=matrices.coordinates.working(fixed_effects(fixed, matrices.x_names)),
+        roots=tuple(
+            working_template(term.coordinates, root)
+            for term, root in zip(matrices.terms, roots, strict=True)
+        ),
         sigma=float(sigma),
     )
 
@@ -273,10 +280,11 @@ def _recoded(old: Plan, matrices: ModelMatrices, frame: Frame) -> ModelMatrices:
             "that repeat others there."
         )
     terms = tuple(
-        TermMatrix(term.group, term.names, np.asfortranarray(new.Z[kept]), term.structure)
-        for term, new in zip(matrices.terms, made.terms, strict=True)
+        replace(term, Z=np.asfortranarray(new.Z[kept]), coordinates=recipe.coordinates)
+        for term, new, recipe in zip(matrices.terms, made.terms, old.spec.terms, strict=True)
     )
-    return replace(matrices, X=np.asfortranarray(made.X[kept]), terms=terms)
+    X = np.asfortranarray(made.X[kept])
+    return replace(matrices, X=X, terms=terms, coordinates=old.spec.coordinates)
 
 
 def _with_response(frame: Frame, response: str) -> Frame:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, special
 
+from mixedmodels.design import ORIGINAL
 from mixedmodels.engine.batch import Draws, RefitPlan, Refits
 from mixedmodels.engine.problem import Problem
 from mixedmodels.errors import DataError
@@ -296,4 +297,4 @@ def _null(problem: Problem, tested: Hypothesis) -> Problem:
     left = linalg.null_space(tested.L)
     names = tuple(f"x{j}" for j in range(left.shape[1]))
     X = np.asfortranarray(problem.matrices.X @ left)
-    return Problem(replace(problem.matrices, X=X, x_names=names))
+    return Problem(replace(problem.matrices, X=X, x_names=names, coordinates=ORIGINAL))

@@ -12,7 +12,7 @@ from scipy import special
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import add_random_effects, residuals
 from mixedmodels.fit.labels import column_labels, terms_of_group
-from mixedmodels.fit.random_effects import conditional_sd
+from mixedmodels.fit.random_effects import conditional_sd, known_modes
 from mixedmodels.options import require_probability
 from mixedmodels.plots import lettering, style
 from mixedmodels.plots.arrange import arranged
@@ -56,7 +56,7 @@ def caterpillar_data(fit: Fit, group: str | None = None, *, level: float = 0.95)
     for k in terms_of_group(fit.matrices, g):
         half = _half_width(fit, k, level)
         for j, label in enumerate(labels[k]):
-            b = fit.b[k][:, j]
+            b = known_modes(fit, k)[:, j]
             rows += [
                 (grouping.name, names[i], label, b[i], b[i] - half[i, j], b[i] + half[i, j])
                 for i in np.argsort(b, kind="stable")
@@ -67,7 +67,7 @@ def caterpillar_data(fit: Fit, group: str | None = None, *, level: float = 0.95)
 def draw_caterpillar(fit: Fit, k: int, j: int, ax: Axes, *, level: float = 0.95) -> Axes:
     """Column `j` of random term `k`; intervals that leave out zero are drawn stronger."""
     grouping = fit.matrices.groupings[fit.matrices.terms[k].group]
-    b, half = fit.b[k][:, j], _half_width(fit, k, level)[:, j]
+    b, half = known_modes(fit, k)[:, j], _half_width(fit, k, level)[:, j]
     order = np.argsort(b, kind="stable")
     place, b, half = np.arange(len(b)), b[order], half[order]
     clear = np.abs(b) > half
@@ -137,7 +137,10 @@ def _estimates(fit: Fit, g: int) -> tuple[Vector, Vector, list[str]]:
         if rank == Z.shape[1]:
             own[level] = solution
     labels = [str(label) for label in m.groupings[g].levels]
-    return own, np.hstack([fit.b[k] for k in terms]), labels
+    starts = np.cumsum([len(m.terms[k].names) for k in terms])[:-1]
+    parts = zip(terms, np.split(own, starts, axis=1), strict=True)
+    own = np.hstack([m.terms[k].coordinates.reported(part) for k, part in parts])
+    return own, np.hstack([known_modes(fit, k) for k in terms]), labels
 
 
 def _dumbbells(

@@ -165,6 +165,7 @@ def _mean_rows(
     moving = np.zeros(len(spec.fixed.column_names), dtype=np.bool_)
     for term in touched:
         moving[spec.fixed.term_slices[term]] = True
+    # Terms are those of the formula's columns; working ones may hold parts of other terms.
     L = np.tile(spec.columns.completed(np.asarray(m.X).mean(axis=0)), (len(points), 1))
     at_once = max(1, ROWS // len(rows))
     for first in range(0, len(points), at_once):
@@ -181,7 +182,7 @@ def _mean_rows(
         fit, [_in_words(p) for p, known in zip(points, estimable, strict=True) if not known]
     )
     L[~estimable] = np.nan
-    return L[:, list(spec.x_columns)]
+    return spec.columns.kept_of(L)
 
 
 def _in_words(point: dict[str, Any]) -> str:

@@ -8,11 +8,11 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.engine.templates import templates
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import add_random_effects, marginal_mean
 from mixedmodels.fit.labels import group_names
+from mixedmodels.fit.variance_components import term_templates
 from mixedmodels.options import require_option
 from mixedmodels.prediction.error_variance import ErrorCovariance
 from mixedmodels.prediction.rows import (
@@ -97,7 +97,8 @@ def relative_errors(fit: Fit, of: Predicted, *, T: Sequence[Vector], C: Vector) 
         elif not of.sampled:
             seen += np.where(term.codes < 0, own, 0.0)
     mean = seen + _known_variance(fit, rows, groups, T, C)
-    residual = 1.0 if rows.weights is None else 1 / rows.weights
+    typical = fit.matrices.mean_inverse_weight
+    residual = typical if rows.weights is None else 1 / rows.weights
     return RelativeErrors(mean, mean + left_out + residual)
 
 
@@ -144,12 +145,6 @@ def unseen_draws(fit: Fit, rows: Rows, groups: frozenset[int], seed: Seed) -> Ve
         places = np.searchsorted(used, codes)
         total[unseen] += np.einsum("ni,ni->n", term.Z[unseen], b[places])
     return total
-
-
-def term_templates(fit: Fit) -> tuple[Vector, ...]:
-    """T_k of every random term, formula order."""
-    sizes = [len(term.names) for term in fit.matrices.terms]
-    return templates(fit.theta, fit.problem.theta_index, sizes)
 
 
 def _mean(fit: Fit, rows: Rows, groups: frozenset[int]) -> Vector:

@@ -159,7 +159,7 @@ def _new_weights(fit: Fit, frame: Frame) -> Vector | None:
     if np.any(values <= 0):
         raise DataError(
             f"Column {weights!r}, the weights of the model, has values that are not positive.\n"
-            "Do:   give positive weights, or leave the column out for weights of one."
+            "Do:   give positive weights, or leave the column out for the fit's mean variance."
         )
     return values
 

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels.engine.batch import Draws, draw
-from mixedmodels.engine.templates import templates
+from mixedmodels.engine.templates import templates, working_template
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import add_random_effects, marginal_mean
-from mixedmodels.fit.variance_components import term_covariances
+from mixedmodels.fit.fixed_effects import coefficients
+from mixedmodels.fit.variance_components import reported_covariances, term_templates
 from mixedmodels.options import require_count, require_option
 from mixedmodels.prediction.new_design import new_design
 from mixedmodels.prediction.parameters import (
@@ -22,7 +23,6 @@ from mixedmodels.prediction.parameters import (
     finite,
     fixed_effects,
 )
-from mixedmodels.prediction.predict import term_templates
 from mixedmodels.prediction.streams import Key, Seed, key_of
 from mixedmodels.vocabulary import Shape, SimulatedEffects
 
@@ -117,20 +117,24 @@ def truth_of(
     scale = fit.sigma if sigma is None else finite("sigma", sigma)
     if not scale > 0:
         raise DataError(f"sigma = {sigma!r} is no residual sd.\nDo:   give a positive number.")
-    names = fit.matrices.x_names
-    beta = fit.beta if fixed is None else fixed_effects(fixed, names, estimated=fit.beta)
+    m, beta = fit.matrices, fit.beta
+    if fixed is not None:
+        named = fixed_effects(fixed, m.x_names, estimated=coefficients(fit))
+        beta = m.coordinates.working(named)
+    if theta is None and sd is None and corr is None:
+        return Truth(beta, scaled(term_templates(fit), fit.sigma), scale)
     if theta is not None:
-        roots = scaled(_templates(fit, theta), scale)
-    elif sd is None and corr is None:
-        roots = scaled(term_templates(fit), fit.sigma)
+        reported = scaled(_templates(fit, theta), scale)
     else:
-        known = term_covariances(fit)
+        known = reported_covariances(fit)
         given = ({} if sd is None else sd, {} if corr is None else corr)
-        roots = covariance_roots(fit.matrices, *given, estimated=known)
-    return Truth(beta, roots, scale)
+        reported = covariance_roots(m, *given, estimated=known)
+    pairs = zip(m.terms, reported, strict=True)
+    return Truth(beta, tuple(working_template(t.coordinates, root) for t, root in pairs), scale)
 
 
 def _templates(fit: Fit, theta: ArrayLike) -> tuple[Vector, ...]:
+    """T_k for the columns of the formula."""
     try:
         values = np.asarray(theta, dtype=np.float64)
     except (TypeError, ValueError):

@@ -49,19 +49,24 @@ def parameters_of(
         The fits.
     """
     covariances = _covariances(problem, theta, sigma)
-    visible = [
-        np.where(known.of_term(k, cov.shape[1]), cov, np.nan) for k, cov in enumerate(covariances)
+    pairs = zip(problem.matrices.terms, covariances, strict=True)
+    reported = [term.coordinates.reported_covariance(cov) for term, cov in pairs]
+    entries = [
+        term.coordinates.known(known.of_term(k, len(term.names)))
+        for k, term in enumerate(problem.matrices.terms)
     ]
+    visible = [np.where(told, cov, np.nan) for told, cov in zip(entries, reported, strict=True)]
     columns = _variances(problem, visible)
     columns["Residual", "sd"] = sigma if known.identified[-1] else np.full_like(sigma, np.nan)
-    columns |= {(None, n): b for n, b in zip(problem.matrices.x_names, beta.T, strict=True)}
+    named = problem.matrices.coordinates.reported(beta)
+    columns |= {(None, n): b for n, b in zip(problem.matrices.x_names, named.T, strict=True)}
     columns |= _shares(problem, known, covariances, sigma, beta)
     groups, terms = zip(*columns, strict=True)
     return Parameters(groups, terms, np.column_stack(list(columns.values())))
 
 
 def _covariances(problem: Problem, theta: Vector, sigma: Vector) -> list[Vector]:
-    """Sigma_k of every fit, (r, q_k, q_k)."""
+    """Sigma_k of every fit for the columns of Z_k, (r, q_k, q_k)."""
     T = [np.zeros((len(sigma), len(t.names), len(t.names))) for t in problem.matrices.terms]
     for i, (k, row, column) in enumerate(problem.theta_index):
         T[k][:, row, column] = theta[:, i] * sigma
@@ -100,15 +105,16 @@ def _shares(
     random = np.zeros(len(sigma))
     for term, cov in zip(m.terms, covariances, strict=True):
         random += np.einsum("rij,ij->r", cov, term.Z.T @ term.Z) / len(X)
+    residual = sigma**2 * m.mean_inverse_weight
     parts = shares_known(m, known)
-    total = fixed + random + sigma**2 if parts.total else np.full_like(sigma, np.nan)
+    total = fixed + random + residual if parts.total else np.full_like(sigma, np.nan)
     random = random if parts.random else np.full_like(sigma, np.nan)
     shares: dict[tuple[str | None, str], Vector] = {
         ("R2", "marginal"): fixed / total,
         ("R2", "conditional"): (fixed + random) / total,
     }
     if m.terms:
-        residual = sigma**2 if parts.residual else np.full_like(sigma, np.nan)
+        residual = residual if parts.residual else np.full_like(sigma, np.nan)
         shares["ICC", "adjusted"] = random / (random + residual)
         shares["ICC", "unadjusted"] = random / total
     return shares

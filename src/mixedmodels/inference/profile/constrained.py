@@ -1,7 +1,7 @@
 """The criterion with one parameter held at a value, in coordinates that leave the rest free.
 
-A standard deviation is the first diagonal entry of a Cholesky factor in an order that puts its
-column first; a correlation is the angle between the first two rows when its columns come first.
+A standard deviation is the first diagonal entry of a Cholesky factor in coordinates that put its
+effect first; a correlation is the angle between the first two rows when its effects come first.
 Every other entry stays free.
 """
 
@@ -17,6 +17,9 @@ from mixedmodels.engine.templates import lower_triangle
 from mixedmodels.inference.profile.criterion import Criterion, Entry
 
 Vector = NDArray[np.float64]
+
+PARALLEL = 1e5
+"""Condition from which a correlation is not worked with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +43,21 @@ class Constrained(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HeldCoefficient:
-    """beta_j is held; sigma is at its best."""
+    """The coefficient l'beta is held, `row` being l (p,) over the columns of X; sigma is at its
+    best.
+    """
 
     criterion: Criterion
-    j: int
+    row: Vector
 
     def coordinates(self, T: Sequence[Vector], sigma: float) -> Vector:
         """The entries of the scaled T."""
         return self.criterion.pack(self.criterion.scaled(T))
 
     def evaluate(self, value: float, x: Vector) -> Value:
-        """The criterion at beta_j = `value`."""
+        """The criterion at l'beta = `value`."""
         T = self.criterion.unpack(x)
-        at = self.criterion.evaluate(T, held=(self.j, value))
+        at = self.criterion.evaluate(T, held=(self.row, value))
         return Value(at.deviance, self.criterion.pack(slopes_in_T(at.G, T)), at.slope)
 
 
@@ -78,7 +83,7 @@ class HeldSigma:
 class HeldDeviation:
     """The standard deviation of column `a` of term `k` is held; the last coordinate is log sigma.
 
-    Times the scale of its column and over sigma, it is the first entry of the term's root.
+    Over the length of its effect and over sigma, it is the first entry of the term's root.
     """
 
     criterion: Criterion
@@ -87,18 +92,17 @@ class HeldDeviation:
 
     def coordinates(self, T: Sequence[Vector], sigma: float) -> Vector:
         """The entries of the scaled roots but for the held one, and log sigma."""
-        roots = self.criterion.scaled(T)
-        if self._order != sorted(self._order):
-            roots[self.k] = lower_triangle(roots[self.k][self._order])
+        roots = self._turn.turned(self.criterion.scaled(T))
         return np.append(self.criterion.pack(roots)[self._entry.free], np.log(sigma))
 
     def evaluate(self, value: float, x: Vector) -> Value:
         """The criterion at a standard deviation of `value`."""
-        sigma, scale = float(np.exp(x[-1])), self.criterion.scales[self.k][self.a]
+        sigma = float(np.exp(x[-1]))
+        scale = 1 / float(np.linalg.norm(self.criterion.effects[self.k][self.a]))
         first = value * scale / sigma
         roots = self.criterion.unpack(self._entry.among(first, x[:-1]))
-        at = self.criterion.evaluate(restored(roots, self.k, self._order), sigma=sigma)
-        D = slopes_in_T(reordered(at.G, self.k, self._order), roots)
+        at = self.criterion.evaluate(self._turn.restored(roots), sigma=sigma)
+        D = slopes_in_T(self._turn.turned_slopes(at.G), roots)
         entries = self.criterion.pack(D)
         slope = float(entries[self._entry.place])
         in_log_sigma = 2 * (self.criterion.n - at.share) - slope * first
@@ -106,9 +110,9 @@ class HeldDeviation:
         return Value(at.deviance, gradient, slope * scale / sigma)
 
     @cached_property
-    def _order(self) -> list[int]:
-        q = len(self.criterion.scales[self.k])
-        return list(range(q)) if self._is_diagonal else first_of([self.a], q)
+    def _turn(self) -> "Turn":
+        effects = self.criterion.effects[self.k]
+        return Turn(self.k, np.eye(len(effects)) if self._is_diagonal else first(effects, [self.a]))
 
     @cached_property
     def _entry(self) -> Entry:
@@ -132,10 +136,17 @@ class HeldCorrelation:
     a: int
     b: int
 
+    @cached_property
+    def is_parallel(self) -> bool:
+        """Whether the two effects are one, but for rounding error, as an effect at an origin very
+        far from the data and a slope are: their correlation says nothing about the data.
+        """
+        return float(np.linalg.cond(self._turn.matrix)) > PARALLEL
+
     def coordinates(self, T: Sequence[Vector], sigma: float) -> Vector:
         """The entries of the scaled roots, two of them as log lengths, one left out."""
         roots = self.criterion.scaled(T)
-        root = lower_triangle(roots[self.k][self._order])
+        root = self._turn.turned(roots)[self.k]
         root[1, 1] = np.log(np.hypot(root[1, 0], root[1, 1]))
         root[0, 0] = np.log(root[0, 0])
         roots[self.k] = root
@@ -148,8 +159,8 @@ class HeldCorrelation:
         sine = float(np.sqrt(1 - value**2))
         root[0, 0], length = np.exp(root[0, 0]), float(np.exp(root[1, 1]))
         root[1, 0], root[1, 1] = value * length, sine * length
-        at = self.criterion.evaluate(restored(roots, self.k, self._order))
-        D = slopes_in_T(reordered(at.G, self.k, self._order), roots)
+        at = self.criterion.evaluate(self._turn.restored(roots))
+        D = slopes_in_T(self._turn.turned_slopes(at.G), roots)
         d = D[self.k]
         turn = d[1, 1] * value / sine if sine > 0 else 0.0
         slope = length * (d[1, 0] - turn)
@@ -158,34 +169,64 @@ class HeldCorrelation:
         return Value(at.deviance, self.criterion.pack(D)[self._entry.free], float(slope))
 
     @cached_property
-    def _order(self) -> list[int]:
-        return first_of([self.a, self.b], len(self.criterion.scales[self.k]))
+    def _turn(self) -> "Turn":
+        return Turn(self.k, first(self.criterion.effects[self.k], [self.a, self.b]))
 
     @cached_property
     def _entry(self) -> Entry:
         return self.criterion.entry(self.k, 1, 0)
 
 
-def first_of(chosen: list[int], q: int) -> list[int]:
-    """An order of the columns that starts with the chosen ones."""
-    return [*chosen, *(c for c in range(q) if c not in chosen)]
+@dataclass(frozen=True)
+class Turn:
+    """Other coordinates of the effects of term `k`: the rows of `matrix` (q, q) over its own."""
+
+    k: int
+    matrix: Vector
+
+    def turned(self, roots: Sequence[Vector]) -> list[Vector]:
+        """The roots with that of the term in these coordinates, lower-triangular."""
+        return self._changed(roots, self.matrix)
+
+    def restored(self, roots: Sequence[Vector]) -> list[Vector]:
+        """The inverse of `turned`."""
+        return self._changed(roots, self._inverse)
+
+    def turned_slopes(self, G: Sequence[Vector]) -> list[Vector]:
+        """Derivatives in TT' in these coordinates."""
+        out = list(G)
+        out[self.k] = self._inverse.T @ out[self.k] @ self._inverse
+        return out
+
+    @cached_property
+    def is_none(self) -> bool:
+        """Whether the coordinates are the term's own."""
+        return bool(np.array_equal(self.matrix, np.eye(len(self.matrix))))
+
+    @cached_property
+    def _inverse(self) -> Vector:
+        return np.asarray(np.linalg.inv(self.matrix), dtype=np.float64)
+
+    def _changed(self, roots: Sequence[Vector], by: Vector) -> list[Vector]:
+        out = list(roots)
+        if not self.is_none:
+            out[self.k] = lower_triangle(by @ out[self.k])
+        return out
+
+
+def first(effects: Vector, chosen: Sequence[int]) -> Vector:
+    """Coordinates (q, q) whose first rows are the chosen ones of `effects` at unit length; the
+    others are orthogonal to them.
+    """
+    rows = effects[list(chosen)]
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    if np.count_nonzero(rows) == len(rows):
+        others = np.delete(np.eye(len(effects)), np.argmax(rows, axis=1), axis=0)
+        return np.vstack([rows, others])
+    rest = np.asarray(np.linalg.qr(rows.T, mode="complete")[0])[:, len(rows) :]
+    return np.vstack([rows, rest.T])
 
 
 def slopes_in_T(G: Sequence[Vector], T: Sequence[Vector]) -> list[Vector]:
     """Derivatives in T of a function with the derivatives G in TT'."""
     return [2 * g @ t for g, t in zip(G, T, strict=True)]
-
-
-def reordered(matrices: Sequence[Vector], k: int, order: list[int]) -> list[Vector]:
-    """The matrices with rows and columns of one of them in another order."""
-    out = list(matrices)
-    out[k] = out[k][np.ix_(order, order)]
-    return out
-
-
-def restored(roots: Sequence[Vector], k: int, order: list[int]) -> list[Vector]:
-    """The roots with the rows of one of them in their own order again, lower-triangular."""
-    out = list(roots)
-    if order != sorted(order):
-        out[k] = lower_triangle(out[k][np.argsort(order)])
-    return out

@@ -4,10 +4,10 @@ With Sigma_k = T_k T_k' relative to sigma^2 the criterion is
 
     log|V| + n log(2 pi sigma^2) + r^2 / sigma^2.
 
-Where one coefficient is held at beta_j = c instead of its best value,
+Where one coefficient is held at l'beta = c instead of its best value,
 
-    r_c^2 = r^2 + (c - beta_j)^2 / C_jj
-    Z'V^-1 (y - X beta_c) = Z'V^-1 (y - X beta) - Z'V^-1 X C_j (c - beta_j) / C_jj
+    r_c^2 = r^2 + (c - l'beta)^2 / l'Cl
+    Z'V^-1 (y - X beta_c) = Z'V^-1 (y - X beta) - Z'V^-1 X C l (c - l'beta) / l'Cl
 
 so that no refit with another response is needed. Derivatives go through Sigma_k, in which the
 boundary is an ordinary point. Rows of T_k are held relative to the root-mean-square of their column
@@ -99,6 +99,12 @@ class Criterion:
         return self.problem.column_scales
 
     @cached_property
+    def effects(self) -> list[Vector]:
+        """Per term the effects of the formula's columns, as rows over those of the scaled Z_k."""
+        terms = zip(self.problem.matrices.terms, self.scales, strict=True)
+        return [term.coordinates.reported(np.eye(len(s))).T / s for term, s in terms]
+
+    @cached_property
     def areas(self) -> list[Vector]:
         """Per term the products of two scales."""
         return [np.outer(scale, scale) for scale in self.scales]
@@ -127,7 +133,7 @@ class Criterion:
         return Entry(int(self.slices[k].start) + within, int(self.slices[-1].stop))
 
     def scaled(self, T: Sequence[Vector]) -> list[Vector]:
-        """Templates of the user's units with their rows in scale."""
+        """Templates with their rows in scale."""
         return [s[:, None] * t for s, t in zip(self.scales, T, strict=True)]
 
     def pack(self, matrices: Sequence[Vector]) -> Vector:
@@ -145,19 +151,20 @@ class Criterion:
         return T
 
     def evaluate(
-        self, T: list[Vector], sigma: float | None = None, held: tuple[int, float] | None = None
+        self, T: list[Vector], sigma: float | None = None, held: tuple[Vector, float] | None = None
     ) -> Evaluation:
-        """At scaled templates; sigma, and all coefficients but a held one, at their best."""
+        """At scaled templates; sigma, and beta but for a held l'beta, at their best."""
         theta = self.pack([t / s[:, None] for t, s in zip(T, self.scales, strict=True)])
         at = self.problem.slopes(theta)
         r2, mix, slope = at.pwrss, np.zeros(len(at.beta) + 1), 0.0
         mix[-1] = 1.0
         if held is not None:
-            j, c = held
-            C_j = at.cov_beta_unscaled[:, j]
-            move = (c - at.beta[j]) / C_j[j]
-            r2 += move**2 * C_j[j]
-            mix[:-1] = -C_j * move
+            row, c = held
+            C_l = at.cov_beta_unscaled @ row
+            spread = float(row @ C_l)
+            move = (c - float(row @ at.beta)) / spread
+            r2 += move**2 * spread
+            mix[:-1] = -C_l * move
             slope = 2 * self.n * move / r2
         variance = r2 / self.n if sigma is None else sigma**2
         G = [

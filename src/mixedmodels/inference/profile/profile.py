@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from mixedmodels.engine.templates import templates
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.fixed_effects import coefficients, standard_errors
 from mixedmodels.fit.labels import column_labels, group_names
+from mixedmodels.fit.variance_components import known_entries, reported_templates, term_templates
 from mixedmodels.inference.interval import Intervals
 from mixedmodels.inference.profile.constrained import (
     Constrained,
@@ -161,7 +162,8 @@ def profile_intervals(
 
     A limit of 0 for a standard deviation, or of -1 or 1 for a correlation, says that the criterion
     does not rise so far on that side. A correlation with a standard deviation of zero is not
-    defined, and neither are its limits. A parameter that the data cannot tell from others has
+    defined, and neither are its limits; nor are those of a correlation of 1 that comes from an
+    origin very far from the data. A parameter that the data cannot tell from others has
     neither an estimate nor limits.
     """
     require_probability("level", level)
@@ -187,7 +189,7 @@ def profile_at(fit: Fit, term: int, column: int, values: Vector) -> Vector:
     """The best log-likelihood (ML) with one standard deviation at each of some values (r,)."""
     best, _ = _prepared(fit, "variance")
     held = HeldDeviation(Criterion(fit.problem), term, column)
-    sd = best.sigma * float(np.linalg.norm(_templates(best)[term][column]))
+    sd = best.sigma * float(np.linalg.norm(reported_templates(best)[term][column]))
     parameter = _Parameter(None, "", held, sd, NOT_NEGATIVE, WALD * (sd or best.sigma))
     low, high = _paths(best, parameter)
     found = np.full(len(values), -best.objective / 2)
@@ -239,13 +241,14 @@ def _parameters(fit: Fit, which: Which) -> Iterator[_Parameter]:
         sigma = fit.sigma if fit.identification.identified[-1] else np.nan
         yield _Parameter("Residual", "sd", held, sigma, POSITIVE, float(scale))
     if which != "variance":
-        errors = fit.sigma * np.sqrt(np.diag(fit.cov_beta_unscaled))
+        estimates, errors = coefficients(fit), standard_errors(fit)
+        rows = fit.matrices.coordinates.columns(np.eye(len(estimates)))
         for j, name in enumerate(fit.matrices.x_names):
             yield _Parameter(
                 None,
                 name,
-                HeldCoefficient(criterion, j),
-                float(fit.beta[j]),
+                HeldCoefficient(criterion, rows[j]),
+                float(estimates[j]),
                 EVERYWHERE,
                 float(errors[j]),
             )
@@ -253,10 +256,10 @@ def _parameters(fit: Fit, which: Which) -> Iterator[_Parameter]:
 
 def _variance_parameters(fit: Fit, criterion: Criterion) -> Iterator[_Parameter]:
     labels, groups = column_labels(fit.matrices), group_names(fit.matrices)
-    for k, (term, T) in enumerate(zip(fit.matrices.terms, _templates(fit), strict=True)):
+    for k, (term, T) in enumerate(zip(fit.matrices.terms, reported_templates(fit), strict=True)):
         group, names = groups[term.group], labels[k]
         sd = fit.sigma * np.linalg.norm(T, axis=1)
-        known = fit.identification.of_term(k, len(names))
+        known = known_entries(fit, k)
         for a, name in enumerate(names):
             scale = WALD * (sd[a] if sd[a] else fit.sigma * np.sqrt(np.mean(T**2) + 1e-2))
             yield _Parameter(
@@ -285,18 +288,14 @@ def _variance_parameters(fit: Fit, criterion: Criterion) -> Iterator[_Parameter]
                 )
 
 
-def _templates(fit: Fit) -> list[Vector]:
-    sizes = [len(term.names) for term in fit.matrices.terms]
-    return list(templates(fit.theta, fit.problem.theta_index, sizes))
-
-
 def _paths(fit: Fit, parameter: _Parameter) -> tuple[Path, ...]:
-    """Both sides; none for a correlation with something that does not vary, and for a parameter
-    that the data cannot tell from others.
+    """Both sides; none for a correlation with something that does not vary, or with itself, and for
+    a parameter that the data cannot tell from others.
     """
-    if not np.isfinite(parameter.estimate):
+    T, held = term_templates(fit), parameter.held
+    is_parallel = isinstance(held, HeldCorrelation) and held.is_parallel
+    if not np.isfinite(parameter.estimate) or is_parallel:
         return ()
-    T, held = _templates(fit), parameter.held
     x = held.coordinates(T, fit.sigma)
     start = start_of(
         held,
@@ -319,5 +318,5 @@ def _paths(fit: Fit, parameter: _Parameter) -> tuple[Path, ...]:
 
 
 def _is_nearly_singular(fit: Fit) -> bool:
-    scaled = Criterion(fit.problem).scaled(_templates(fit))
+    scaled = Criterion(fit.problem).scaled(term_templates(fit))
     return any(bool(np.any(np.abs(np.diag(t)) < NEARLY)) for t in scaled)

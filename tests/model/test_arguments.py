@@ -78,6 +78,7 @@ CALLS = {
     "update data": lambda value: MODEL.update(data=value),
     "hypothesis": lambda value: MODEL.t_test(value),
     "compare": lambda value: mm.compare(MODEL, value),
+    "names": lambda value: mm.compare(MODEL, MODEL, MODEL, names=value),
 }
 
 

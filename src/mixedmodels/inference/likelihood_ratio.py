@@ -171,7 +171,7 @@ def _labels(fits: Sequence[Fit], names: Sequence[str] | None) -> list[str]:
         )
     if names is None:
         return [str(fit.spec.formula) for fit in fits]
-    if np.shape(names) != (len(fits),):
+    if isinstance(names, str) or not isinstance(names, Sequence) or len(names) != len(fits):
         raise DataError(
             f"names = {names!r} does not name the {len(fits)} models.\n"
             "Do:   give a list with one name per model, or leave it out for their formulas."

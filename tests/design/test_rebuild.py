@@ -127,3 +127,16 @@ def test_the_response_is_needed_only_on_request():
     assert rebuild(spec, data).y is None
     with pytest.raises(DataError, match="no column 'y'"):
         rebuild(spec, data, need_response=True)
+
+
+def test_the_fixed_part_needs_its_own_columns_alone():
+    data = DATA.assign(z=np.arange(len(DATA)) % 5.0)
+    spec, _ = build(parse("y ~ x + f + (z | g) + (x | h)"), Frame.of(data))
+    fixed = Frame.of(data[["x", "f"]])
+    new = rebuild(spec, fixed, groups=[], left_out=False)
+    np.testing.assert_array_equal(new.X, rebuild(spec, Frame.of(data)).X)
+    assert all(np.isnan(term.Z).all() for term in new.terms)
+    with_h = rebuild(spec, Frame.of(data[["x", "f", "h"]]), groups=["h"], left_out=False)
+    assert with_h.complete.all()
+    with pytest.raises(DataError, match="no column 'z'"):
+        rebuild(spec, fixed, groups=[])

@@ -102,3 +102,15 @@ def test_kenward_and_roger_is_for_means_of_the_population(one_way) -> None:
     for arguments in ({"interval": "confidence"}, {"re": "none", "interval": "prediction"}):
         with pytest.raises(DataError, match="for means of the population"):
             model.predict(one_way, ddf="kenward-roger", **arguments)
+
+
+def test_a_mean_of_the_population_needs_the_columns_of_the_fixed_part_alone(sleepstudy) -> None:
+    data = sleepstudy.assign(half=np.where(sleepstudy["Days"] < 5, "early", "late"))
+    model = mm.lmm("Reaction ~ half + (Days | Subject)", data)
+    early = {"half": ["early"]}
+    # lme4 1.1-31: predict(m, data.frame(half = "early"), re.form = NA)
+    assert model.predict(early, re="none")[0] == pytest.approx(259.4, abs=0.05)
+    table = model.predict(early, re="none", interval="confidence")
+    assert np.isfinite(table.to_numpy()).all()
+    with pytest.raises(DataError, match="no column 'Days'"):
+        model.predict(early, re="none", interval="prediction")

@@ -398,3 +398,11 @@ def test_nothing_draws_before_it_is_asked() -> None:
         "assert 'matplotlib' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_data_take_the_arguments_of_the_plot_in_its_order(sleepstudy) -> None:
+    model = mm.lmm("Reaction ~ Days + (Days | Subject)", sleepstudy)
+    named = model.plot.data("effects", x="Days", level=0.5)
+    pd.testing.assert_frame_equal(model.plot.data("effects", "Days", level=0.5), named)
+    with pytest.raises(DataError, match="have 0 options, and 1 are given"):
+        model.plot.data("autocorrelation", "Subject")

@@ -20,7 +20,6 @@ from mixedmodels.design.matrices import (
     TermMatrix,
 )
 from mixedmodels.design.reduce import (
-    columns_of,
     complete_rows,
     droppable_terms,
     is_categorical,
@@ -28,7 +27,13 @@ from mixedmodels.design.reduce import (
     reduced_fixed_part,
     term_label,
 )
-from mixedmodels.design.spec import ModelSpec, TermSpec, all_fixed_columns, rebuild
+from mixedmodels.design.spec import (
+    ModelSpec,
+    TermSpec,
+    all_fixed_columns,
+    columns_of,
+    rebuild,
+)
 
 __all__ = [
     "ORIGINAL",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from formulaic import ModelSpec as Recipe
@@ -15,7 +15,7 @@ from mixedmodels.design.arguments import read_argument
 from mixedmodels.design.coordinates import coordinates_of
 from mixedmodels.design.expand import expand, recipe_of
 from mixedmodels.design.matrices import Mask, Matrix
-from mixedmodels.design.names import readable, used_columns
+from mixedmodels.design.names import readable
 from mixedmodels.design.rank import independent_columns
 from mixedmodels.design.spec import ModelSpec, matched_columns
 
@@ -64,14 +64,6 @@ def reduced_fixed_part(
     X = expand(recipe_of(SimpleFormula(list(terms))), variables).matrix
     kept_columns = X[:, independent_columns(X)]
     return np.asfortranarray(coordinates_of(kept_columns).columns(kept_columns))
-
-
-def columns_of(terms: Iterable[Term], spec: ModelSpec) -> set[str]:
-    """The columns of the data that some terms of a fit use."""
-    factors = [factor for term in terms for factor in term.factors]
-    plain = {f.expr for f in factors if f.eval_method is Factor.EvalMethod.LOOKUP}
-    texts = [f.expr for f in factors if f.eval_method is Factor.EvalMethod.PYTHON]
-    return plain.union(*(used_columns(text, spec.variables) for text in texts))
 
 
 def complete_rows(frame: Frame, columns: Collection[str], *, offset: str | ArrayLike | None) -> int:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from formulaic import ModelSpec as Recipe
+from formulaic.parser.types import Factor, Term
 from formulaic.transforms.contrasts import Contrasts as Coding
 
 from mixedmodels.data import Codes, Column, Frame, completeness, encode, label, match_levels
@@ -17,7 +18,7 @@ from mixedmodels.design.expand import evaluate, expand
 from mixedmodels.design.grouping import LevelMap, codes_for
 from mixedmodels.design.identification import Identification
 from mixedmodels.design.matrices import Mask, Matrix, NewMatrices, NewTerm, Vector
-from mixedmodels.design.names import near_matches, readable
+from mixedmodels.design.names import near_matches, readable, used_columns
 from mixedmodels.design.variables import Variable, Variables
 from mixedmodels.errors import DataError
 from mixedmodels.formula import Formula, RandomTerm
@@ -117,6 +118,7 @@ def rebuild(
     *,
     need_response: bool = False,
     groups: Collection[str] | None = None,
+    left_out: bool = True,
 ) -> NewMatrices:
     """The columns of a model for other data: same transforms, codings and level numbers.
 
@@ -131,6 +133,9 @@ def rebuild(
     groups
         Names of the grouping factors whose levels are wanted; None for all. The data need not
         have the columns of the others, whose terms get the code -1 in every row.
+    left_out
+        Also give the columns of the terms of the other groups. Without them the data need only
+        have what the fixed part and the groups wanted use, and those columns are NaN.
 
     Raises
     ------
@@ -138,7 +143,9 @@ def rebuild(
         If a column is missing from the data, has another type, or a categorical column of the
         fixed part has a level that the fit has not seen.
     """
-    complete, variables = _complete(spec, matched_columns(spec, frame), frame.nrows)
+    absent = set() if groups is None or left_out else {t.term.name for t in spec.terms} - {*groups}
+    columns = matched_columns(spec, frame, names=_needed(spec, absent) if absent else None)
+    complete, variables = _complete(spec, columns, frame.nrows)
     fixed = _filled(spec.fixed, variables, complete)
     estimable = spec.columns.estimable(fixed)
     X = spec.columns.kept_of(fixed)
@@ -148,6 +155,8 @@ def rebuild(
         terms=tuple(
             _new_term(spec, term, frame, variables, complete)
             if groups is None or term.term.name in groups
+            else _unneeded(term, frame.nrows)
+            if term.term.name in absent
             else _term_without_levels(term, frame.nrows, variables, complete)
             for term in spec.terms
         ),
@@ -168,7 +177,11 @@ def all_fixed_columns(spec: ModelSpec, frame: Frame) -> Matrix:
 
 
 def matched_columns(
-    spec: ModelSpec, frame: Frame, *, rows: Mask | None = None
+    spec: ModelSpec,
+    frame: Frame,
+    *,
+    rows: Mask | None = None,
+    names: Collection[str] | None = None,
 ) -> dict[str, Column]:
     """The columns of the fixed part and of the left sides of the bars, with the fit's levels.
 
@@ -180,13 +193,16 @@ def matched_columns(
         The data.
     rows
         The rows wanted; None for all.
+    names
+        The columns wanted; None for all.
 
     Raises
     ------
     DataError
         If one is not there, has another type, or has a level that the fit has not seen.
     """
-    columns = {name: read_column(name, frame) for name in spec.variables}
+    wanted = spec.variables if names is None else names
+    columns = {name: read_column(name, frame) for name in wanted}
     if rows is not None:
         columns = {name: column.take(rows) for name, column in columns.items()}
     return {name: _matched(spec.variables[name], column) for name, column in columns.items()}
@@ -217,6 +233,28 @@ def _term_without_levels(
     codes = np.full(nrows, -1, dtype=np.int32)
     Z = term.coordinates.columns(_filled(term.recipe, variables, complete))
     return NewTerm(term.group, codes, names, Z)
+
+
+def _needed(spec: ModelSpec, absent: Collection[str]) -> list[str]:
+    """The columns that the fixed part and all but some groups use."""
+    recipes = [spec.fixed, *(t.recipe for t in spec.terms if t.term.name not in absent)]
+    used = set().union(*(columns_of(recipe.term_slices, spec) for recipe in recipes))
+    return [name for name in spec.variables if name in used]
+
+
+def columns_of(terms: Iterable[Term], spec: ModelSpec) -> set[str]:
+    """The columns of the data that some terms of a fit use."""
+    factors = [factor for term in terms for factor in term.factors]
+    plain = {f.expr for f in factors if f.eval_method is Factor.EvalMethod.LOOKUP}
+    texts = [f.expr for f in factors if f.eval_method is Factor.EvalMethod.PYTHON]
+    return plain.union(*(used_columns(text, spec.variables) for text in texts))
+
+
+def _unneeded(term: TermSpec, nrows: int) -> NewTerm:
+    names = tuple(readable(name) for name in term.recipe.column_names)
+    return NewTerm(
+        term.group, np.full(nrows, -1, dtype=np.int32), names, np.full((nrows, len(names)), np.nan)
+    )
 
 
 def _complete(spec: ModelSpec, columns: Mapping[str, Column], nrows: int) -> tuple[Mask, Variables]:

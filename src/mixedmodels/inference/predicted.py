@@ -60,8 +60,9 @@ def predict(
     fit : Fit
         The fitted model.
     newdata : frame, optional
-        Rows to predict, with the columns that the formula uses except the response; by default
-        the rows of the fit.
+        Rows to predict, with the columns of the fixed part and of the random effects that are
+        included (those of the others too for ``interval="prediction"``); by default the rows of
+        the fit.
     re : {"all", "none"} or sequence of str
         Which random effects to include: those of every group, of no group (the population
         mean), or of the groups named.
@@ -111,7 +112,8 @@ def predict(
     require_option("interval", interval, (None, *get_args(Interval)))
     require_option("ddf", ddf, get_args(DegreesOfFreedom))
     require_probability("level", level)
-    found = predicted(fit, newdata, re=re, new_levels=new_levels, seed=seed)
+    observation = interval == "prediction"
+    found = predicted(fit, newdata, re=re, new_levels=new_levels, seed=seed, left_out=observation)
     if not se and interval is None:
         return pd.Series(found.estimate, index=found.rows.index, name="predicted")
     columns = _columns(fit, found, interval=interval, level=level, ddf=ddf)

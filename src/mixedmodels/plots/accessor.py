@@ -64,22 +64,23 @@ class Plots:
 
     fit: Fit
 
-    def data(self, plot: str, **options: Any) -> Any:
+    def data(self, plot: str, *arguments: Any, **options: Any) -> Any:
         """What a plot shows, as a table in the frame library of the data.
 
         Parameters
         ----------
         plot : str
             The name of the plot, as "qq".
-        **options
-            Those of the plot that change what it shows.
+        *arguments, **options
+            Those of the plot that change what it shows, as `("effects", "Days", by="group")`.
 
         Raises
         ------
         DataError
             If there is no such plot, or it has no such option.
         """
-        return self.fit.frame.table(_with_options(_found(plot, "_data"), plot, options)(self.fit))
+        draw = _found(plot, "_data")
+        return self.fit.frame.table(_with_options(draw, plot, arguments, options)(self.fit))
 
     def check(self, *, columns: int = 3, seed: Seed = 0) -> "Figure":
         """The assumptions on one page, with the verdicts of `model.check()`.
@@ -217,10 +218,19 @@ class Plots:
 
 
 def _with_options(
-    function: "Callable[..., Any]", plot: str, options: dict[str, Any]
+    function: "Callable[..., Any]",
+    plot: str,
+    arguments: tuple[Any, ...],
+    options: dict[str, Any],
 ) -> "Callable[..., Any]":
     """The function with its options, once it is sure that it has them."""
     known = [name for name in signature(function).parameters if name != "fit"]
+    if len(arguments) > len(known):
+        raise DataError(
+            f"The data of {plot!r} have {len(known)} options, and {len(arguments)} are given.\n"
+            f"Do:   {'choose from ' + ', '.join(known) if known else 'give no options'}."
+        )
+    options = dict(zip(known, arguments, strict=False)) | options
     unknown = [name for name in options if name not in known]
     if unknown:
         raise DataError(

@@ -74,11 +74,18 @@ def predicted(
     re: str | Sequence[str] = "all",
     new_levels: NewLevels = "population",
     seed: Seed = None,
+    left_out: bool = True,
 ) -> Predicted:
-    """Predicted means of `newdata` or of the kept rows; see `LinearMixedModel.predict`."""
+    """Predicted means of `newdata` or of the kept rows; see `LinearMixedModel.predict`.
+
+    Without `left_out`, the data need not have the columns of random terms that `re` leaves out,
+    and the variances of observations are nan.
+    """
     groups = chosen_groups(fit, re)
     require_option("new_levels", new_levels, get_args(NewLevels))
-    rows = fitted_rows(fit) if newdata is None else new_rows(fit, newdata, groups)
+    rows = (
+        fitted_rows(fit) if newdata is None else new_rows(fit, newdata, groups, left_out=left_out)
+    )
     if new_levels == "error":
         refuse_new_levels(fit, rows, groups)
     sampled = new_levels == "sampled"

@@ -59,8 +59,10 @@ def fitted_rows(fit: Fit) -> Rows:
     return Rows(m.X, terms, m.offset, m.weights, m.index.view(), fit.frame, is_new=False)
 
 
-def new_rows(fit: Fit, newdata: object, groups: Collection[int]) -> Rows:
+def new_rows(fit: Fit, newdata: object, groups: Collection[int], *, left_out: bool = True) -> Rows:
     """Rows of other data; only the columns of the groupings in `groups` need be there.
+
+    Without `left_out`, the columns of the random terms of other groupings need not be there either.
 
     A row whose mean the fit cannot tell has an X of nan, and a `NotEstimableWarning` is given.
 
@@ -71,7 +73,7 @@ def new_rows(fit: Fit, newdata: object, groups: Collection[int]) -> Rows:
     """
     frame = Frame.of(newdata, may_be_empty=True)
     names = [fit.matrices.groupings[g].name for g in sorted(groups)]
-    made = rebuild(fit.spec, frame, groups=names)
+    made = rebuild(fit.spec, frame, groups=names, left_out=left_out)
     off = np.flatnonzero(~made.estimable)
     warn_of_not_estimable(fit, [f"row label {label!r}" for label in made.index[off].tolist()])
     return Rows(

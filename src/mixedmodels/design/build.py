@@ -29,7 +29,12 @@ from mixedmodels.design.coordinates import ORIGINAL, Coordinates, coordinates_of
 from mixedmodels.design.environment import checked_context
 from mixedmodels.design.estimability import FixedColumns, fixed_columns
 from mixedmodels.design.expand import Expansion, evaluate, expand, recipe_of
-from mixedmodels.design.grouping import LevelMap, groupings_of, refuse_merged_levels
+from mixedmodels.design.grouping import (
+    LevelMap,
+    calculated_with,
+    groupings_of,
+    refuse_merged_levels,
+)
 from mixedmodels.design.identification import Identification, identify
 from mixedmodels.design.magnitude import require_resolved
 from mixedmodels.design.matrices import Grouping, ModelMatrices, TermMatrix, Vector
@@ -47,11 +52,15 @@ from mixedmodels.vocabulary import Context, Contrasts, Missing
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The columns that each part of a formula uses, by name."""
+    """The columns that each part of a formula uses, by name.
+
+    Of the covariates, those `calculated` with are not only made into factors.
+    """
 
     response: tuple[str, ...]
     covariates: tuple[str, ...]
     groups: tuple[str, ...]
+    calculated: frozenset[str]
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -283,6 +292,7 @@ def _roles(formula: Formula, columns: Sequence[str]) -> Roles:
         response=used_columns(formula.response, known),
         covariates=_distinct(name for text in texts for name in used_columns(text, known)),
         groups=_distinct(name for term in formula.random for name in term.group),
+        calculated=frozenset(name for text in texts for name in calculated_with(text, known)),
     )
 
 
@@ -327,7 +337,7 @@ def _covariates(
 ) -> Variables:
     columns = {name: _as_covariate(data.columns[name]) for name in roles.covariates}
     for column in columns.values():
-        if column.numbers is not None:
+        if column.numbers is not None and column.name in roles.calculated:
             require_resolved(column.name, column.numbers)
         if column.codes is None:
             continue

@@ -122,6 +122,18 @@ def refuse_merged_levels(text: str, columns: Mapping[str, Column]) -> None:
             )
 
 
+def calculated_with(text: str, columns: Collection[str]) -> set[str]:
+    """The columns that `text` uses otherwise than as ``C(x)``, whose levels are the data's own."""
+    tokens = tokenize(text)
+    found = set()
+    for i, token in enumerate(tokens):
+        before = [t.text for t in tokens[max(0, i - 2) : i]]
+        is_factor = len(before) == 2 and before[0] in MAKERS and before[1] == "("
+        if token.is_name and token.name in columns and not is_factor:
+            found.add(token.name)
+    return found
+
+
 def codes_for(level_map: LevelMap, columns: Mapping[str, Column]) -> Int32:
     """The codes of other data under the numbers of a fit; -1 for new and missing levels.
 

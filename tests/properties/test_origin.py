@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mixedmodels as mm
+from mixedmodels.report.levels import level_tables
 
 CRITERION = 1e-6  # absolute; twice the tolerance of the search and room for a flat optimum
 VALUE = 2e-3  # relative, of what depends on where in its tolerance a search ends
@@ -125,6 +126,21 @@ def test_the_intercept_is_still_that_at_zero():
     T = np.zeros((2, 2))
     T[np.triu_indices(2)] = far.theta
     np.testing.assert_allclose(far.sigma**2 * T.T @ T, far.cov_re["g"], rtol=1e-6)
+
+
+def test_effects_of_levels_are_reported_at_zero_everywhere():
+    far, near = far_and_near("y ~ x + (x | g)", 5, 4096.0)
+    at_zero = (near.random_effects["g"] @ [1, -4096.0]).to_numpy()
+    table = far.ranef_table()
+    intercepts = table.loc[table["term"] == "Intercept", "estimate"]
+    np.testing.assert_allclose(intercepts, at_zero, rtol=VALUE, atol=0.01)
+    drawn = far.plot.data("caterpillar")
+    drawn = drawn[drawn["term"] == "Intercept"].set_index("level")["estimate"]
+    found = drawn[[str(level) for level in range(15)]]
+    np.testing.assert_allclose(found, at_zero, rtol=VALUE, atol=0.01)
+    (printed,) = level_tables(far.fit)
+    shown = [float(row[1].replace(",", "").replace("−", "-")) for row in printed.section.rows]
+    np.testing.assert_allclose(shown, at_zero, rtol=0.02, atol=1)
 
 
 def test_calendar_years_and_their_squares():

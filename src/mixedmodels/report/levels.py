@@ -7,7 +7,7 @@ import numpy as np
 
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
-from mixedmodels.fit.random_effects import conditional_sd
+from mixedmodels.fit.random_effects import conditional_sd, known_modes
 from mixedmodels.report import numbers
 from mixedmodels.report.document import Section, as_rows
 from mixedmodels.report.sections import LIMITS
@@ -51,9 +51,10 @@ def _table(fit: Fit, g: int, group: str) -> LevelTable:
     labels, z = column_labels(fit.matrices), NormalDist().inv_cdf(0.975)
     header, columns = [group], [[str(level) for level in levels[:MOST_ROWS]]]
     for k in terms_of_group(fit.matrices, g):
+        modes = known_modes(fit, k)[:MOST_ROWS]
         half = z * conditional_sd(fit, term=k)[:MOST_ROWS]
         for j, name in enumerate(labels[k]):
-            mode = fit.b[k][:MOST_ROWS, j]
+            mode = modes[:, j]
             limits = (mode, mode - half[:, j], mode + half[:, j])
             scale = float(np.median(half[:, j]))
             header += [name, *LIMITS]

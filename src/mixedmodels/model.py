@@ -418,8 +418,8 @@ class LinearMixedModel:
         newdata : frame, optional
             Rows to predict; by default the rows used.
         re : {"all", "none"} or sequence of str
-            Random effects to include: every group's, none (the population mean), or those of the
-            groups named.
+            Random effects to include: every group's, none (the population mean), those of the
+            groups named, or single ones by a term as in a formula, ``"(1 | Subject)"``.
         new_levels : {"population", "error", "sampled"}
             A level that the fit has not seen, or a missing one, has random effects of zero, is
             an error, or gets random effects drawn from their estimated distribution.

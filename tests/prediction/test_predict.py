@@ -177,3 +177,51 @@ def test_rows_without_columns_are_enough_for_an_intercept(frame):
 def test_what_is_no_table_is_refused(model, newdata):
     with pytest.raises(DataError, match="not a table"):
         model.predict(newdata)
+
+
+def test_single_effects_of_a_group_add_up_to_the_group(sleepstudy) -> None:
+    new = {"Days": [0, 3, 10, 3], "Subject": ["308", "335", "308", "somebody"]}
+    for formula in ("Reaction ~ Days + (Days | Subject)", "Reaction ~ Days + (Days || Subject)"):
+        model = lmm(formula, sleepstudy)
+        none, whole = model.predict(new, re="none"), model.predict(new)
+        intercept = model.predict(new, re="(1 | Subject)") - none
+        slope = model.predict(new, re=["(0 + Days | Subject)"]) - none
+        b = model.random_effects["Subject"].loc[["308", "335", "308"]]
+        assert intercept[:3].to_numpy() == pytest.approx(b["Intercept"].to_numpy())
+        assert slope[:3].to_numpy() == pytest.approx(b["Days"].to_numpy() * new["Days"][:3])
+        assert (none + intercept + slope).to_numpy() == pytest.approx(whole.to_numpy())
+        both = model.predict(new, re=["(1 | Subject)", "(0 + Days | Subject)"])
+        assert both.to_numpy() == pytest.approx(whole.to_numpy())
+
+
+def test_single_effects_do_not_depend_on_the_origin_of_a_covariate(sleepstudy) -> None:
+    shifted = sleepstudy.assign(Days=sleepstudy["Days"] + 2000)
+    model = lmm("Reaction ~ Days + (Days | Subject)", shifted)
+    slope = model.predict(shifted, re="(0 + Days | Subject)") - model.predict(shifted, re="none")
+    b = model.random_effects["Subject"].loc[shifted["Subject"], "Days"].to_numpy()
+    assert slope.to_numpy() == pytest.approx(b * shifted["Days"].to_numpy(), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("re", "message"),
+    [
+        ("(x | Subject)", "no random effect of x for Subject"),
+        ("(1 | Days)", "no random effect of 1 for Days"),
+        (["(0 + Days | Subject)", "Subjekt"], "Did you mean 'Subject'"),
+    ],
+)
+def test_effects_that_the_model_does_not_have(sleepstudy, re, message) -> None:
+    model = lmm("Reaction ~ Days + (Days | Subject)", sleepstudy)
+    with pytest.raises(DataError, match=message):
+        model.predict(re=re)
+
+
+def test_an_observation_of_a_new_group_varies_as_a_whole_whatever_is_included(sleepstudy) -> None:
+    model = lmm("Reaction ~ Days + (Days | Subject)", sleepstudy)
+    new = {"Days": [0, 8], "Subject": ["new", "new"]}
+    tables = [
+        model.predict(new, re=re, interval="prediction") for re in ("all", "none", "(1 | Subject)")
+    ]
+    for table in tables[1:]:
+        columns = ["estimate", "df", "conf_low", "conf_high"]
+        assert table[columns].to_numpy() == pytest.approx(tables[0][columns].to_numpy(), rel=1e-6)

@@ -65,7 +65,7 @@ def predict(
         the fit.
     re : {"all", "none"} or sequence of str
         Which random effects to include: those of every group, of no group (the population
-        mean), or of the groups named.
+        mean), of the groups named, or single ones by a term, ``"(0 + x | g)"``.
     new_levels : {"population", "error", "sampled"}
         A level of a group that the fit has not seen, or a missing one, has random effects of
         zero, is an error, or gets random effects drawn from their estimated distribution: one
@@ -155,8 +155,7 @@ def _degrees_of_freedom(
         return np.full(n, np.inf)
     if ddf == "residual" or not fit.matrices.terms:
         return np.full(n, float(len(fit.matrices.y) - len(fit.beta)))
-    known = any(np.any(t.codes >= 0) for t in found.rows.terms if t.group in found.groups)
-    slopes = _differenced if known else _exact
+    slopes = _differenced if found.has_known_levels else _exact
     return _satterthwaite(fit, *slopes(fit, found, interval))
 
 
@@ -175,11 +174,12 @@ def _exact(fit: Fit, found: Predicted, interval: Interval) -> tuple[Vector, Vect
     k = _chosen(relative_errors(fit, found, T=T, C=fit.cov_beta_unscaled), interval)
     half = np.tensordot(rows.X, information(fit).jacobian, axes=(1, 1))
     slopes = np.einsum("nmj,nj->nm", half, rows.X)
-    inner = [term.Z @ T_k for term, T_k in zip(rows.terms, T, strict=True)]
+    Z = [np.zeros_like(one) if found.sampled else one for one in found.included]
+    if interval == "prediction":
+        Z = [one + rest for one, rest in zip(Z, found.left_out, strict=True)]
+    inner = [Z_k @ T_k for Z_k, T_k in zip(Z, T, strict=True)]
     for i, (term, row, column) in enumerate(fit.problem.theta_index):
-        included = rows.terms[term].group in found.groups
-        if not found.sampled if included else interval == "prediction":
-            slopes[:, i] += 2 * rows.terms[term].Z[:, row] * inner[term][:, column]
+        slopes[:, i] += 2 * Z[term][:, row] * inner[term][:, column]
     return k, slopes
 
 
@@ -209,7 +209,7 @@ def _templates(fit: Fit, theta: Vector) -> tuple[Vector, ...]:
 
 
 def _require_means(found: Predicted, interval: Interval | None) -> None:
-    if found.groups or interval == "prediction":
+    if any(Z.any() for Z in found.included) or interval == "prediction":
         raise DataError(
             "Kenward and Roger's method is for means of the population, not for random effects "
             "and single observations.\n"

@@ -26,7 +26,7 @@ MODELS: list[tuple[str, str, dict[str, Any]]] = [
     ("strength ~ 1 + (1 | batch/cask)", "pastes", {}),
     ("diameter ~ 1 + (1 | plate) + (1 | sample)", "penicillin", {}),
     ("score ~ Machine + (Machine | Worker)", "machines_unbal", {}),
-    ("score ~ Machine + (1 | Worker) + (0 + Machine | Worker)", "machines", {}),
+    ("score ~ Machine + (1 | Worker) + (0 + Machine || Worker)", "machines", {}),
     ("current ~ voltage + (voltage || Wafer) + (voltage | Wafer:Site)", "wafer", {}),
     ("Reaction ~ 0 + (Days | Subject)", "sleepstudy", {}),
     ("y ~ x + (x | g)", "simulated_boundary", {}),

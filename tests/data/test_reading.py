@@ -1,5 +1,6 @@
 """Numbers that doubles cannot hold apart: their levels stay distinct, in numerical order."""
 
+import datetime
 from decimal import Decimal
 
 import numpy as np
@@ -143,3 +144,66 @@ def test_a_column_without_any_value():
         column = Frame.of(data).column("g")
         assert column.n_missing == 3
         assert encode(column).values == ()
+
+
+WORDS = list("abcabcab")
+RUNS = pa.RunEndEncodedArray.from_arrays(pa.array([3, 8], pa.int32()), pa.array(["a", "b"]))
+UNUSUAL = {
+    "views of text": (pa.array(WORDS).cast(pa.string_view()), WORDS),
+    "runs": (RUNS, list("aaabbbbb")),
+    "days in milliseconds": (
+        pa.array([0, 86400000] * 4).cast(pa.date64()),
+        [datetime.date(1970, 1, 1), datetime.date(1970, 1, 2)] * 4,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", UNUSUAL)
+@pytest.mark.parametrize("is_pandas", [False, True])
+def test_unusual_types_of_arrow_are_factors(kind, is_pandas):
+    array, values = UNUSUAL[kind]
+    table = pa.table({"y": np.arange(8.0) ** 2, "g": array, "x": np.arange(8)})
+    if is_pandas:
+        arrays = map(pd.arrays.ArrowExtensionArray, table.columns)
+        table = pd.DataFrame(dict(zip("ygx", arrays, strict=True)))
+    frame = Frame.of(table)
+    for own in (frame, frame.owned(frame.columns), frame.owned(["g"]), frame.owned(["x"])):
+        codes = encode(own.column("g"))
+        assert [codes.values[code] for code in codes.codes] == values
+        assert own.column("x").numbers.tolist() == list(range(8))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        pa.array([{"a": 1}] * 4),
+        pa.array([[1]] * 4),
+        pa.array([b"a"] * 4),
+        pa.array([b"a"] * 4).cast(pa.binary_view()),
+        pa.array([(1, 0, 0)] * 4, pa.month_day_nano_interval()),
+    ],
+)
+def test_types_without_levels_are_refused_where_they_are_used(array):
+    for table in (
+        pa.table({"g": array, "x": range(4)}),
+        pd.DataFrame({"g": pd.arrays.ArrowExtensionArray(array), "x": range(4)}),
+    ):
+        frame = Frame.of(table)
+        assert frame.owned(frame.columns).column("x").numbers.tolist() == [0, 1, 2, 3]
+        with pytest.raises(DataError, match="Column 'g' holds"):
+            frame.column("g")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [datetime.date(2024, 1, 1), datetime.datetime(2024, 1, 1, 5)],
+        [pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-01", tz="UTC")],
+        pd.Categorical.from_codes([0, 1], pd.Index([(1, 2), (1, 3)], tupleize_cols=False)),
+    ],
+)
+def test_levels_without_a_common_order_are_refused(values):
+    with pytest.raises(DataError, match="Column 'g' holds"):
+        Frame.of(
+            pd.DataFrame({"g": pd.Series(values, dtype=getattr(values, "dtype", object))})
+        ).column("g")

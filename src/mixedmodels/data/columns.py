@@ -110,6 +110,11 @@ class Column:
         return Column(name, "time" if is_time else "category", None, codes, codes.missing)
 
     @property
+    def is_rounded(self) -> bool:
+        """Whether `numbers` stand for values of more digits, which `codes` keep apart."""
+        return self.numbers is not None and self.codes is not None
+
+    @property
     def n_missing(self) -> int:
         """Number of missing values."""
         return 0 if self.missing is None else int(self.missing.sum())

@@ -100,8 +100,10 @@ class Frame:
         """
         native = self._data.to_native()
         is_whole = columns is self.columns
-        if not isinstance(native, pd.DataFrame):
-            data = self._data[np.arange(self.nrows)] if is_whole else self._gathered(columns)
+        if self.backend.is_pyarrow() or not (is_whole or isinstance(native, pd.DataFrame)):
+            data = self._gathered(columns)
+        elif not isinstance(native, pd.DataFrame):
+            data = self._data[np.arange(self.nrows)]
         elif is_whole and not _has_arrow(native):
             data = self._data.clone()
         else:
@@ -170,10 +172,10 @@ def _copied_pandas(native: pd.DataFrame, columns: Collection[str]) -> pd.DataFra
     own = native.copy(deep=False)
     for name in columns:
         column = native[name]
-        if isinstance(column.dtype, pd.ArrowDtype):  # pandas takes Arrow's memory as immutable
-            own[name] = column.array.take(np.arange(len(native)))
-        else:
+        if not isinstance(column.dtype, pd.ArrowDtype):
             own[name] = column.copy(deep=True)
+        elif column.dtype.kind in "biufmM":  # pandas takes Arrow's memory as immutable
+            own[name] = column.array.take(np.arange(len(native)))
     return own
 
 

@@ -49,7 +49,7 @@ class Meaning:
 def label(value: object) -> str:
     """A level as text: whole numbers without a point, decimals without zeros at the end."""
     if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
+        return str(int(value)) if float(value) == value else str(value)
     if isinstance(value, Decimal) and value.is_finite():
         text = format(value, "f")
         return text.rstrip("0").rstrip(".") if "." in text else text

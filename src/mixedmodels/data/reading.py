@@ -58,7 +58,7 @@ def read(name: str, series: nw.Series[Any]) -> Column:
         return Column.of_numbers(name, filled.to_numpy().astype(np.bool_), missing)
     if isinstance(dtype, (nw.Categorical, nw.Enum)):
         codes = _factorise(series, keeps_order=True)
-        if any(isinstance(value, (dict, list)) for value in codes.values):
+        if any(isinstance(value, (dict, list, tuple)) for value in codes.values):
             raise _unreadable(name, "categories that are records or lists")
         return Column.of_codes(name, codes)
     if dtype == nw.String or is_time(dtype):
@@ -198,7 +198,11 @@ def _arrow_array(series: nw.Series[Any]) -> Any:
 
 
 def _read_other(name: str, series: nw.Series[Any]) -> Column:
+    """A column of a type that narwhals has no name for, by way of its values."""
     native: Any = series.to_native()
+    arrow = _arrow_array(series)
+    if arrow is not None:
+        return _read_objects(name, pd.Series(arrow.to_pylist(), dtype=object))
     if isinstance(native, pd.Series):
         return _read_objects(name, native)
     if series.dtype == nw.Object:
@@ -290,7 +294,11 @@ def _read_objects(name: str, series: pd.Series) -> Column:
     if kind == "empty":
         return Column.of_numbers(name, np.full(len(series), np.nan))
     if kind in _FACTORS:
-        return Column.of_codes(name, _factorise_pandas(series), is_time=kind not in _TEXTLIKE)
+        try:
+            codes = _factorise_pandas(series)
+        except TypeError as error:  # a date beside a moment, or moments with and without a zone
+            raise _unreadable(name, f"values of type {kind} that have no common order") from error
+        return Column.of_codes(name, codes, is_time=kind not in _TEXTLIKE)
     try:
         codes, values = pd.factorize(series.where(~missing, None))
     except TypeError as error:  # lists and the like have no hash

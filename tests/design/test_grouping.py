@@ -26,6 +26,7 @@ def made(text, data):
 def test_any_names_of_levels_give_the_groups_of_the_values(first, second, third, random):
     rows = [(a, b, c) for a in first for b in second for c in third if random.random() < 0.8] * 2
     rows += [(first[0], second[0], third[0]), (first[1], second[1], third[1])] * 2
+    rows += [(first[0], second[0], third[1])] * 2  # or p:q:r might repeat p:q
     random.shuffle(rows)
     y = np.arange(len(rows)) ** 2
     data = pd.DataFrame(rows, columns=["p", "q", "r"]).assign(y=y)

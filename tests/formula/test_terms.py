@@ -1,11 +1,14 @@
 """The algebra of terms against formulaic's own, and where formulaic would not end."""
 
+import numpy as np
 import pytest
 from formulaic import SimpleFormula
 from formulaic.errors import FormulaicError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mixedmodels.data import Frame
+from mixedmodels.design import build
 from mixedmodels.errors import FormulaError
 from mixedmodels.formula import parse
 from mixedmodels.formula.terms import MOST_TERMS
@@ -107,3 +110,37 @@ def test_a_mistake_is_shown_at_its_place(text, place, part):
         parse(text)
     assert part in caught.value.message
     assert caught.value.position == place
+
+
+WORDS = [
+    "True",
+    "False",
+    "None",
+    "two\nlines",
+    "a  b",
+    "if",
+    "0",
+    "2.5",
+    "x:y",
+    "1 + 1",
+    "'q'",
+    "$",
+]
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_name_in_backticks_is_a_column_also_within_expressions(name):
+    for text in (f"`{name}`", f"I(`{name}` ** 2)", f"log(abs(`{name}`)) + (`{name}` | g)"):
+        data = {"y": [1.0, 2, 4, 7, 3, 9, 1, 5], "g": [1, 1, 2, 2, 3, 3, 4, 4]}
+        values = [3.0, 1, 2, 5, 8, 4, 7, 9]
+        ours = build(parse(f"y ~ {text}"), Frame.of({**data, name: values}))[1]
+        plain = text.replace(f"`{name}`", "x")
+        theirs = build(parse(f"y ~ {plain}"), Frame.of({**data, "x": values}))[1]
+        np.testing.assert_array_equal(ours.X, theirs.X)
+
+
+@pytest.mark.parametrize("text", ["`1`", "0 + `1`", "x * `1`", "(0 + `1` | g)", "(x + `1`)^2"])
+def test_a_column_called_as_the_intercept_is_no_term(text):
+    with pytest.raises(FormulaError, match="A column called 1 cannot be a term"):
+        parse(f"y ~ {text}")
+    assert parse("`1` ~ x + I(`1` + 1) + (1 | `1`)").random[0].group == ("1",)

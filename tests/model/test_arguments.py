@@ -78,6 +78,10 @@ CALLS = {
     "update data": lambda value: MODEL.update(data=value),
     "hypothesis": lambda value: MODEL.t_test(value),
     "compare": lambda value: mm.compare(MODEL, value),
+    "type": lambda value: MODEL.anova(value if value is not WRONG["number"] else 4),
+    "kind": lambda value: MODEL.residuals(value),
+    "influence of": lambda value: MODEL.influence(by=value),
+    "theta": lambda value: MODEL.influence(by="g", theta=value),
     "names": lambda value: mm.compare(MODEL, MODEL, MODEL, names=value),
 }
 

@@ -95,15 +95,15 @@ def decode(content: bytes, path: Path, encoding: str | None) -> Text:
 def _by(encoding: str, content: bytes, path: Path) -> str:
     try:
         return content.decode(encoding).removeprefix("\ufeff")
-    except LookupError as error:
-        raise DataError(
-            f"There is no encoding {encoding!r}.\nDo:   give one such as utf-8, utf-16, latin-1."
-        ) from error
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise DataError(
             f"{path} is not in {encoding}: byte {error.start} (line {line}) does not fit.\n"
             "Do:   give another --encoding, such as latin-1 or utf-16, or leave it out."
+        ) from error
+    except (LookupError, UnicodeError) as error:  # also names of what is no encoding of text
+        raise DataError(
+            f"There is no encoding {encoding!r}.\nDo:   give one such as utf-8, utf-16, latin-1."
         ) from error
 
 

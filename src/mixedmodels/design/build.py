@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
@@ -337,9 +337,9 @@ def _covariates(
 ) -> Variables:
     columns = {name: _as_covariate(data.columns[name]) for name in roles.covariates}
     for column in columns.values():
-        if column.numbers is not None and column.name in roles.calculated:
-            require_resolved(column.name, column.numbers)
-        if column.codes is None:
+        if column.name in roles.calculated:
+            require_resolved(column)
+        if column.numbers is not None or column.codes is None:
             continue
         require_distinct_labels(column.name, column.codes.values)
         if len(column.codes.values) < 2:
@@ -348,14 +348,15 @@ def _covariates(
                 f"{column.codes.values[0]!r}.\n"
                 "Do:   leave it out of the formula, or check the rows that were kept."
             )
-    chosen = codings(contrasts, {name: column.codes for name, column in columns.items()})
+    factors = {name: c.codes if c.numbers is None else None for name, c in columns.items()}
+    chosen = codings(contrasts, factors)
     return Variables(columns, data.nrows, chosen, own)
 
 
 def _as_covariate(column: Column) -> Column:
     """A column as formulas see it: numbers, or a factor without unused levels."""
     if column.numbers is not None or column.codes is None:
-        return replace(column, codes=None)
+        return column
     return Column.of_codes(
         column.name, column.codes.without_unused(), is_time=column.kind == "time"
     )

@@ -103,7 +103,7 @@ class Arguments:
                 f"{ast.unparse(node)} is no coding: write contr.sum, contr.treatment('b'), …"
             )
         if not isinstance(node, ast.Call):
-            return coding()
+            node = ast.Call(node, [], [])
         positional = [self.literal(argument) for argument in node.args]
         named = {str(k.arg): self.literal(k.value) for k in node.keywords}
         try:
@@ -174,17 +174,6 @@ def level_number(place: Place, factor: pd.Categorical, value: Any, node: ast.exp
         return number
     listed = ", ".join(repr(level) for level in levels[:12]) + (", …" if levels[12:] else "")
     raise place.data_error(f"{ast.unparse(node)} has no level {value!r}.", f"use one of {listed}.")
-
-
-def check_levels(place: Place, labels: pd.Series, levels: list[Any]) -> None:
-    """Refuse data with levels that the formula does not list."""
-    present = [level for level in pd.unique(labels).tolist() if level not in levels]
-    if present:
-        listed = ", ".join(map(repr, present[:12])) + (", …" if present[12:] else "")
-        raise place.data_error(
-            f"The data have levels that levels= does not list: {listed}.",
-            "list all levels, or leave out the rows of the others.",
-        )
 
 
 def check_degree(place: Place, values: Array, degree: Any) -> None:

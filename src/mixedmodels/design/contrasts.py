@@ -19,7 +19,6 @@ from formulaic.transforms.contrasts import (
     TreatmentContrasts,
     encode_contrasts,
 )
-from numpy.typing import ArrayLike
 
 from mixedmodels.data import Codes, label
 from mixedmodels.design.contrast_tables import read_contrasts
@@ -141,10 +140,17 @@ def _coding(column: str, contrast: Any, levels: Sequence[Any]) -> Coding:
                 f"Do:   use one of {known}, or a matrix with one row per level."
             )
         return NAMED[contrast]()
-    return _matrix_coding(column, contrast, levels)
+    return table_coding(column, contrast, levels)
 
 
-def _matrix_coding(column: str, contrast: ArrayLike, levels: Sequence[Any]) -> Coding:
+def table_coding(column: str, contrast: Any, levels: Sequence[Any]) -> Coding:
+    """The coding that a table gives, whose rows belong to the levels that they name.
+
+    Raises
+    ------
+    DataError
+        If it is no matrix of numbers that codes these levels.
+    """
     table, n_levels = read_contrasts(column, contrast, levels), len(levels)
     matrix = table.matrix
     if matrix.dtype.kind not in "fiu" or matrix.ndim != 2 or not np.isfinite(matrix).all():

@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any
 
 import numpy as np
-from formulaic.transforms import TRANSFORMS, C, hashed
+from formulaic.transforms import TRANSFORMS
 from formulaic.transforms.contrasts import Contrasts as Coding
 from formulaic.transforms.contrasts import ContrastsRegistry
 
@@ -44,14 +44,6 @@ class Transform:
 
     call: Callable[..., Any]
     options: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Categorical:
-    """A function that makes a factor of a column: `C` and its like."""
-
-    call: Callable[..., Any]
-    options: tuple[str, ...]
 
 
 _ONE = (
@@ -109,11 +101,12 @@ STATEFUL: Mapping[str, Transform] = {
     "standardize": Transform(TRANSFORMS["standardize"], ("center", "rescale", "ddof")),
 }
 
-CATEGORICAL: Mapping[str, Categorical] = {
-    "C": Categorical(C, ("contrasts", "levels", "spans_intercept")),
-    "factor": Categorical(C, ("contrasts", "levels", "spans_intercept")),
-    "hashed": Categorical(hashed, ("levels", "contrasts", "spans_intercept")),
+CATEGORICAL: Mapping[str, tuple[str, ...]] = {
+    "C": ("contrasts", "levels", "spans_intercept"),
+    "factor": ("contrasts", "levels", "spans_intercept"),
+    "hashed": ("levels", "contrasts", "spans_intercept"),
 }
+"""Functions that make a factor of a column, with their other arguments."""
 
 CODINGS: Mapping[str, type[Coding] | Callable[..., Coding]] = {
     **{

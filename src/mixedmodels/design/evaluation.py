@@ -23,7 +23,6 @@ from mixedmodels.design.calls import (
     Arguments,
     check_counts,
     check_degree,
-    check_levels,
     check_range,
     check_rows,
     level_number,
@@ -36,11 +35,11 @@ from mixedmodels.design.environment import (
     IDENTITY,
     SPLINES,
     STATEFUL,
-    Categorical,
     Elementwise,
     OwnFunction,
     Transform,
 )
+from mixedmodels.design.factor_calls import factor_of, hashed_labels
 from mixedmodels.design.place import Place
 from mixedmodels.design.variables import Variables
 from mixedmodels.formula.expression import Expression
@@ -187,8 +186,16 @@ class Evaluator:
         return same if isinstance(sign, ast.Eq) else ~same
 
     def comparable(self, value: Any, node: ast.expr) -> Any:
-        """A number or a condition as it is."""
+        """A number or a condition as it is: whole numbers keep all of their digits."""
+        if isinstance(node, ast.Name) and self.variables.is_rounded(unquote(node.id)):
+            raise self.place.data_error(
+                f"{node.id} holds numbers of more digits than a double has: a comparison would "
+                "take different ones as equal.",
+                "make the column text or categorical, and compare it with a level.",
+            )
         if isinstance(value, np.ndarray) and value.ndim == 1:
+            return value
+        if type(value) is int and -(2**63) <= value < 2**63:
             return value
         return self.number(value, node)
 
@@ -269,18 +276,18 @@ class Evaluator:
         what = "belongs within C(…)" if name in CODINGS else "is no function of formulas"
         raise self.place.formula_error(f"{name} {what}.")
 
-    def categorical(self, name: str, made: Categorical, node: ast.Call) -> Any:
-        options = Arguments(self.place, self.variables.functions).options(node, made.options)
+    def categorical(self, name: str, known: tuple[str, ...], node: ast.Call) -> Any:
+        """A factor, or the classes of its levels."""
+        options = Arguments(self.place, self.variables.functions).options(node, known)
         text = ast.unparse(node)
         if name == "hashed" and "levels" not in options:
             raise self.place.formula_error("hashed() needs levels, as in hashed(x, levels=10).")
-        if name == "hashed" and text not in self.state:
-            check_counts(self.place, options, self.variables.nrows)
-            self.state[text] = {}
         labels = self.labels(node.args[0])
-        if isinstance(options.get("levels"), list):
-            check_levels(self.place, labels, options["levels"])
-        return made.call(labels, **options)
+        if name == "hashed":
+            if text not in self.state:
+                check_counts(self.place, options, self.variables.nrows)
+            labels = hashed_labels(labels, options.pop("levels"))
+        return factor_of(self.place, text, labels, options, self.state.setdefault(text, {}))
 
     def elementwise(self, function: Elementwise, node: ast.Call) -> Any:
         if function.call is np.isin:
@@ -301,8 +308,11 @@ class Evaluator:
         if isinstance(value, pd.Categorical):
             levels = [level_number(self.place, value, one, node.args[0]) for one in several]
             return np.isin(value.codes, levels)
-        numbers = [self.number(one, node.args[1]) for one in several]
-        return np.isin(self.number(value, node.args[0]), numbers)
+        values = self.comparable(value, node.args[0])
+        found = np.zeros(np.shape(values), dtype=np.bool_)
+        for one in several:  # one by one: a list of numbers of several types would be rounded
+            found |= values == self.comparable(one, node.args[1])
+        return found
 
     def stateful(self, name: str, transform: Transform, node: ast.Call) -> Any:
         options = Arguments(self.place, self.variables.functions).options(node, transform.options)

@@ -114,7 +114,7 @@ def refuse_merged_levels(text: str, columns: Mapping[str, Column]) -> None:
     for call, opening, argument in zip(tokens, tokens[1:], tokens[2:], strict=False):
         is_factor = call.kind == "name" and call.text in MAKERS and opening.text == "("
         column = columns.get(argument.name) if is_factor and argument.is_name else None
-        if column is not None and column.numbers is not None and column.codes is not None:
+        if column is not None and column.is_rounded:
             raise DataError(
                 f"{call.text}({argument.text}) would merge levels: column {column.name!r} holds "
                 "numbers of more digits than a double has.\n"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from mixedmodels.data import Column
 from mixedmodels.errors import DataError
 
 SMALLEST, LARGEST = 1e-75, 1e75
@@ -20,25 +20,37 @@ RESOLVED = 1e-6
 """Rounding error of whole numbers, relative to their range, that changes nothing in print."""
 
 
-def require_resolved(name: str, numbers: NDArray[Any]) -> None:
-    """Refuse whole numbers which rounding to a double would move within their own range.
+def require_resolved(column: Column) -> None:
+    """Refuse numbers which rounding to a double would move within their own range.
 
     Raises
     ------
     DataError
         If it does.
     """
-    if numbers.dtype.kind != "i" or not len(numbers):
-        return
-    low, high = int(numbers.min()), int(numbers.max())
+    low, high = _exact_range(column)
     largest = max(-low, high)
-    if largest > WHOLE and np.spacing(float(largest)) / 2 > RESOLVED * (high - low) > 0:
+    apart = np.spacing(float(largest))
+    if apart / 2 > RESOLVED * float(high - low) > 0:
         raise DataError(
-            f"Column {name!r} holds whole numbers of the order {largest:.0e}, where doubles are "
-            f"{np.spacing(float(largest)):.0f} apart, and ranges over {high - low}.\n"
-            f"Do:   subtract {low} in whole numbers before fitting; the model is the same.\n"
+            f"Column {column.name!r} holds numbers of the order {largest:.0e}, where doubles are "
+            f"{apart:.2g} apart, and ranges over {float(high - low):.2g}.\n"
+            f"Do:   subtract {low} in the column's own type before fitting; the model is the "
+            "same.\n"
             "Why:  rounding would change the differences between rows."
         )
+
+
+def _exact_range(column: Column) -> tuple[Any, Any]:
+    """The smallest and the largest number that doubles may not hold; 0 and 0 where they do."""
+    if column.is_rounded and column.codes is not None:
+        values = column.codes.without_unused().values
+        return (values[0], values[-1]) if values else (0, 0)
+    numbers = column.numbers
+    if numbers is None or numbers.dtype.kind != "i" or not len(numbers):
+        return 0, 0
+    low, high = int(numbers.min()), int(numbers.max())
+    return (low, high) if max(-low, high) > WHOLE else (0, 0)
 
 
 def require_magnitude(what: str, *sizes: float) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 from mixedmodels.design.environment import FUNCTION_NAMES, INSTEAD, VALUE_NAMES, OwnFunction
 from mixedmodels.errors import FormulaError
 from mixedmodels.formula.bars import RESERVED, STRUCTURES
-from mixedmodels.formula.expression import CONSTANTS, is_option
-from mixedmodels.formula.tokens import Token, tokenize
+from mixedmodels.formula.expression import is_option
+from mixedmodels.formula.tokens import CONSTANTS, Token, tokenize
 
 _NEAR_MATCHES = 3
 

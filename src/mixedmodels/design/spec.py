@@ -296,7 +296,7 @@ def _matched(variable: Variable, column: Column) -> Column:
             f"Column {variable.name!r} was numeric in the fit and is not in these data.\n"
             "Do:   convert it to numbers."
         )
-    return replace(column, codes=None)
+    return column
 
 
 def _with_levels(variable: Variable, column: Column) -> Column:

@@ -79,6 +79,10 @@ class Variables:
             raise ValueError(f"column {name!r} is not numeric")
         return numbers
 
+    def is_rounded(self, name: str) -> bool:
+        """Whether the name is that of a column of numbers with more digits than doubles have."""
+        return name in self.columns and self.columns[name].is_rounded
+
     def raw(self, name: str) -> NDArray[Any] | pd.Categorical:
         """The values of a column as they are in the data: numbers, booleans, or a factor."""
         column = self.columns[name]
@@ -108,7 +112,7 @@ def _categorical(codes: Codes) -> pd.Categorical:
 
 
 def _remember(column: Column) -> Variable:
-    if isinstance(column.codes, Codes):
+    if column.numbers is None and column.codes is not None:
         return Variable(column.name, "category", column.codes.values, None)
     kind: Literal["number", "boolean"] = "boolean" if column.kind == "boolean" else "number"
     return Variable(column.name, kind, (), float(np.mean(column.numbers)))  # type: ignore[arg-type]

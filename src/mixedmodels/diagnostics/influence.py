@@ -18,6 +18,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fixed_effects import standard_errors
 from mixedmodels.fit.labels import group_names
+from mixedmodels.options import require_option
 from mixedmodels.vocabulary import ThetaStep
 
 Vector = NDArray[np.float64]
@@ -172,7 +173,7 @@ def _distance(fit: Fit, without: Vector) -> Vector:
 
 def _group_index(fit: Fit, by: str) -> int:
     names = group_names(fit.matrices)
-    if by in names:
+    if isinstance(by, str) and by in names:
         return names.index(by)
     near = get_close_matches(str(by), names, n=1)
     hint = f" Did you mean {near[0]!r}?" if near else ""
@@ -184,8 +185,7 @@ def _group_index(fit: Fit, by: str) -> int:
 
 
 def _require_known(theta: str) -> None:
-    if theta not in ("fixed", "one-step"):
-        raise DataError(f'theta = {theta!r} is not known.\nDo:   write "fixed" or "one-step".')
+    require_option("theta", theta, ("fixed", "one-step"))
 
 
 def _require_fixed_effects(fit: Fit) -> None:

@@ -1,12 +1,14 @@
 """Residuals of every kind."""
 
+from typing import get_args
+
 import pandas as pd
 
 from mixedmodels.diagnostics.leverage import leverage, studentized
 from mixedmodels.diagnostics.scaled import scaled_residuals
-from mixedmodels.errors import DataError
 from mixedmodels.fit import fitted
 from mixedmodels.fit.fit import Fit
+from mixedmodels.options import require_option
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import ResidualKind
 
@@ -31,15 +33,10 @@ def residuals(fit: Fit, kind: ResidualKind = "response", *, seed: Seed = None) -
     DataError
         For an unknown kind, or several grouping factors too large for the leverage.
     """
+    require_option("kind", kind, get_args(ResidualKind))
     if kind == "studentized":
         values = studentized(fit, leverage(fit))
         return pd.Series(values, index=fit.matrices.index.view(), name="resid")
     if kind == "scaled":
         return scaled_residuals(fit, seed=seed).rename("resid")
-    if kind not in ("response", "pearson", "standardized", "marginal"):
-        raise DataError(
-            f"residuals of kind {kind!r} are not known.\n"
-            'Do:   write "response", "pearson", "standardized", "marginal", "studentized" or '
-            '"scaled".'
-        )
     return fitted.residuals(fit, kind)

@@ -16,15 +16,13 @@ from functools import lru_cache
 from itertools import pairwise
 
 from mixedmodels.errors import FormulaError
-from mixedmodels.formula.tokens import Token, quote, tokenize
+from mixedmodels.formula.tokens import CONSTANTS, Token, quote, tokenize
 
 DEEPEST = 200
 """Operators and brackets within each other; beyond it Python's recursion limit is near."""
 
 LONGEST = 4000
 """Words and signs of one expression; a column made before the fit can do more."""
-
-CONSTANTS = ("True", "False", "None")
 
 _OPERATORS = (
     ast.Add,
@@ -113,7 +111,7 @@ def read_expression(text: str, tokens: Sequence[Token]) -> Expression:
             if node.id not in source.names:
                 raise _at(text, tokens, _unreadable(tokens))
             node.id = quote(source.names[node.id])
-    return Expression(ast.unparse(tree).replace("\n", " "), tree)
+    return Expression(ast.unparse(tree), tree)
 
 
 @lru_cache(maxsize=1024)

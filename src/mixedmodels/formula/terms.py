@@ -25,6 +25,11 @@ MOST_PRODUCTS = 1_000_000
 
 PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "%in%": 2, ":": 3, "^": 4, "**": 4}
 
+INTERCEPT = "1"
+"""The term of the intercept, by which formulaic knows it."""
+
+_NAMED_ONE = "A column called 1 cannot be a term, since 1 is the intercept: rename it."
+
 Product = tuple[int, ...]
 """A term: the numbers of its factors, in the order of the formula."""
 
@@ -132,6 +137,8 @@ class _Reader:
         while stop < len(tokens) and tokens[stop].text in ("(", "["):
             stop = closing(tokens, stop) + 1
         if stop == index + 1:
+            if token.name == INTERCEPT:
+                raise self.problem(token, _NAMED_ONE)
             self.operands.append(self.factor(token.name, "lookup", tokens[index:stop]))
         else:
             self.operands.append(self.expression(tokens[index:stop], tokens[index:stop]))
@@ -249,7 +256,7 @@ def read_sum(text: str, tokens: Sequence[Token]) -> SimpleFormula:
     """
     reader = _Reader(text)
     found = reader.read(tokens) if tokens else Sum({})
-    terms = [] if found.intercept is False else [Term([Factor("1", eval_method="literal")])]
+    terms = [] if found.intercept is False else [Term([Factor(INTERCEPT, eval_method="literal")])]
     for product in found.terms.values():
         factors = [reader.factors[number] for number in product]
         if all(factor.eval_method is Factor.EvalMethod.LITERAL for factor in factors):

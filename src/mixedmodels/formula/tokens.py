@@ -28,6 +28,9 @@ _TOKEN = re.compile(
 
 _PLAIN_NAME = re.compile(r"\.?[^\W\d][\w.]*")
 
+CONSTANTS = ("True", "False", "None")
+"""Words that are values, and name a column only in backticks."""
+
 _CLOSER = {"(": ")", "[": "]", "{": "}"}
 
 DEEPEST = 100
@@ -86,7 +89,8 @@ def tokenize(text: str) -> tuple[Token, ...]:
 
 def quote(name: str) -> str:
     """`name` as it must be written in a formula: with backticks unless it is a plain word."""
-    return name if _PLAIN_NAME.fullmatch(name) else f"`{name}`"
+    is_plain = name not in CONSTANTS and _PLAIN_NAME.fullmatch(name)
+    return name if is_plain else f"`{name}`"
 
 
 def unquote(name: str) -> str:

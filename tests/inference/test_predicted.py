@@ -71,14 +71,18 @@ def test_a_mean_of_the_population_has_the_limits_of_its_t_test(one_way, ddf, for
     assert found[columns].to_numpy() == pytest.approx(tests[columns].to_numpy())
 
 
+@pytest.mark.parametrize("re", ["all", ["g"], "(1 | g)"])
+@pytest.mark.parametrize("weights", [None, "w"])
 @pytest.mark.parametrize("interval", ["confidence", "prediction"])
 @pytest.mark.parametrize(
-    "formula", ["y ~ x + (x | g)", "y ~ x + (1 | g) + (0 + x | g)", "y ~ x + (x | g) + (1 | h)"]
+    "formula", ["y ~ x + (x | g)", "y ~ x + (1 | g) + (0 + x | g)", "y ~ x + (x || g) + (1 | h)"]
 )
-def test_differences_and_derivatives_agree(one_way, interval, formula) -> None:
+def test_differences_and_derivatives_agree(one_way, interval, formula, weights, re) -> None:
     data = one_way.assign(h=np.arange(len(one_way)) % 3)
-    fit = mm.lmm(formula, data).fit
-    found = predicted_means(fit, {"x": [0.0, 3.0], "g": [99, 99], "h": [9, 9]})
+    data["w"] = 0.5 + (np.arange(len(data)) % 4)
+    fit = mm.lmm(formula, data, weights=weights).fit
+    new = {"x": [0.0, 3.0, 1.0, 2.0], "g": [99, 99, 0, 6], "h": [9, 9, 0, 9]}
+    found = predicted_means(fit, new, re=re)
     k, exact = predicted._exact(fit, found, interval)
     again, differenced = predicted._differenced(fit, found, interval)
     assert again == pytest.approx(k)

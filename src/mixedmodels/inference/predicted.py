@@ -8,7 +8,7 @@ multiple of a chi-square with
 
 which for a population mean, f = sigma^2 x'Cx, is the degrees of freedom of its t test, and where
 there are no random effects n - p for every row. With f = sigma^2 k(theta), df/dsigma = 2f/sigma.
-Where no known level takes part, dk/dtheta is exact; the variances of known levels are differenced.
+dk/dtheta is exact; only for very many rows with known levels it is differenced instead.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,16 +24,22 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.contrast import student_quantile, t_tests
 from mixedmodels.inference.information import information
 from mixedmodels.options import require_flag, require_option, require_probability
+from mixedmodels.prediction.error_slopes import error_slopes
+from mixedmodels.prediction.error_variance import ErrorCovariance
 from mixedmodels.prediction.predict import (
     Predicted,
     RelativeErrors,
     predicted,
     relative_errors,
+    with_included,
 )
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import DegreesOfFreedom, Interval, NewLevels
 
 Vector = NDArray[np.float64]
+
+MOST = 30_000_000
+"""Rows to predict times rows of the fit from which differences are cheaper than derivatives."""
 
 STEP = 1e-3
 """Step of central differences in standard errors of a parameter: their error is of the order of its
@@ -155,7 +161,9 @@ def _degrees_of_freedom(
         return np.full(n, np.inf)
     if ddf == "residual" or not fit.matrices.terms:
         return np.full(n, float(len(fit.matrices.y) - len(fit.beta)))
-    slopes = _differenced if found.has_known_levels else _exact
+    slopes = _exact
+    if found.has_known_levels and n * len(fit.matrices.y) > MOST:
+        slopes = _differenced
     return _satterthwaite(fit, *slopes(fit, found, interval))
 
 
@@ -169,22 +177,34 @@ def _satterthwaite(fit: Fit, k: Vector, slopes: Vector) -> Vector:
 
 
 def _exact(fit: Fit, found: Predicted, interval: Interval) -> tuple[Vector, Vector]:
-    """K and dk/dtheta of rows without a known level: x'Cx, z'TT'z and the residual."""
+    """Of every row, k and dk/dtheta: of what is known of it, and of effects as of new levels."""
     rows, T = found.rows, _templates(fit, fit.theta)
     k = _chosen(relative_errors(fit, found, T=T, C=fit.cov_beta_unscaled), interval)
-    half = np.tensordot(rows.X, information(fit).jacobian, axes=(1, 1))
-    slopes = np.einsum("nmj,nj->nm", half, rows.X)
-    Z = [np.zeros_like(one) if found.sampled else one for one in found.included]
-    if interval == "prediction":
-        Z = [one + rest for one, rest in zip(Z, found.left_out, strict=True)]
+    if found.has_known_levels:
+        errors = ErrorCovariance.of(fit.matrices, T, fit.cov_beta_unscaled)
+        index = fit.problem.theta_index
+        slopes = error_slopes(errors, fit.matrices, with_included(found), T, index)
+    else:
+        half = np.tensordot(rows.X, information(fit).jacobian, axes=(1, 1))
+        slopes = np.einsum("nmj,nj->nm", half, rows.X)
+    Z = _unknown(found, interval)
     inner = [Z_k @ T_k for Z_k, T_k in zip(Z, T, strict=True)]
     for i, (term, row, column) in enumerate(fit.problem.theta_index):
         slopes[:, i] += 2 * Z[term][:, row] * inner[term][:, column]
     return k, slopes
 
 
+def _unknown(found: Predicted, interval: Interval) -> list[Vector]:
+    """The columns (n, q_k) of effects that vary as those of a new level."""
+    Z = []
+    for term, one, rest in zip(found.rows.terms, found.included, found.left_out, strict=True):
+        new = (term.codes < 0) & (not found.sampled)
+        Z.append(np.where(new[:, None], one, 0.0) + (rest if interval == "prediction" else 0.0))
+    return Z
+
+
 def _differenced(fit: Fit, found: Predicted, interval: Interval) -> tuple[Vector, Vector]:
-    """K and dk/dtheta by central differences, the equations solved anew at each end."""
+    """The same by central differences, the equations solved anew at each end."""
 
     def at(theta: Vector) -> Vector:
         C = fit.problem.estimates(theta, reml=fit.reml).cov_beta_unscaled

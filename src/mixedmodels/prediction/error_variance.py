@@ -124,17 +124,27 @@ class ErrorCovariance:
             cov_beta=cov_beta,
         )
 
+    def solve(self, rows: Rows) -> tuple[Vector, Vector]:
+        """T (n, effects) and C u (n, p) of each row: b-hat's and beta-hat's part of H^-1 (x, z).
+
+        H is the matrix of Henderson's equations; t is on the spherical scale, b = Lambda t, its
+        effects in the order of `factors`.
+        """
+        v, spread, rest = self._eliminated(rows)
+        m2 = self.remainder @ self.X_rest
+        t2 = rest @ self.remainder
+        fixed = (rows.X - spread @ self.X_first - t2 @ self.X_rest) @ self.cov_beta
+        t2 = t2 - fixed @ m2.T
+        inner = spread.toarray() - fixed @ self.X_first.T - (self.border @ t2.T).T
+        levels, w = self.inverse_roots.shape[:2]
+        blocks = inner.reshape(len(v), levels, w)
+        t1 = np.einsum("lji,nlj->nli", self.inverse_roots, blocks).reshape(len(v), levels * w)
+        return np.hstack([t1, t2]), fixed
+
     def variances(self, rows: Rows) -> Vector:
         """The variance of the error of each row over sigma^2, (n,); unseen levels add nothing."""
-        codes = [rows.terms[f.terms[0]].codes for f in self.factors]
-        Z = [_scaled(f, [t.Z for t in rows.terms], None) for f in self.factors]
-        n, w = Z[0].shape
-        known = codes[0] >= 0
-        v = np.zeros((n, w))
-        v[known] = np.einsum("nij,nj->ni", self.inverse_roots[codes[0][known]], Z[0][known])
-        spread = _spread(n, self.factors[:1], codes[:1], [v])
-        others = _spread(n, self.factors[1:], codes[1:], Z[1:])
-        rest = sparse.csr_array(others - spread @ self.border)
+        v, spread, rest = self._eliminated(rows)
+        n = len(v)
         out: Vector = np.einsum("ni,ni->n", v, v)
         step = max(1, BLOCK // max(1, rest.shape[1], rows.X.shape[1]))
         for start in range(0, n, step):
@@ -146,6 +156,18 @@ class ErrorCovariance:
                 u -= solved @ self.X_rest
             out[part] += np.einsum("ni,ni->n", u @ self.cov_beta, u)
         return out
+
+    def _eliminated(self, rows: Rows) -> tuple[Vector, sparse.csr_array, sparse.csr_array]:
+        """L^-1 v of the first factor, (n, w) and at its places; what it leaves of the others."""
+        codes = [rows.terms[f.terms[0]].codes for f in self.factors]
+        Z = [_scaled(f, [t.Z for t in rows.terms], None) for f in self.factors]
+        n, w = Z[0].shape
+        known = codes[0] >= 0
+        v = np.zeros((n, w))
+        v[known] = np.einsum("nij,nj->ni", self.inverse_roots[codes[0][known]], Z[0][known])
+        spread = _spread(n, self.factors[:1], codes[:1], [v])
+        others = _spread(n, self.factors[1:], codes[1:], Z[1:])
+        return v, spread, sparse.csr_array(others - spread @ self.border)
 
     def _solve_rest(self, c: sparse.csr_array) -> tuple[Vector, Vector]:
         """(S^-1 c, c'S^-1 c) for the rows of `c`."""

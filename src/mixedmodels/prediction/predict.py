@@ -152,6 +152,10 @@ def _known_variance(fit: Fit, of: Predicted, T: Sequence[Vector], C: Vector) -> 
     rows = of.rows
     if not of.has_known_levels:
         return np.asarray(np.einsum("ni,ni->n", rows.X @ C, rows.X))
-    pairs = zip(rows.terms, of.included, strict=True)
-    terms = tuple(replace(term, Z=Z) for term, Z in pairs)
-    return ErrorCovariance.of(fit.matrices, T, C).variances(replace(rows, terms=terms))
+    return ErrorCovariance.of(fit.matrices, T, C).variances(with_included(of))
+
+
+def with_included(of: Predicted) -> Rows:
+    """The rows with the columns of the included effects alone."""
+    pairs = zip(of.rows.terms, of.included, strict=True)
+    return replace(of.rows, terms=tuple(replace(term, Z=Z) for term, Z in pairs))

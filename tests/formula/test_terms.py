@@ -37,7 +37,7 @@ def terms(text):
 def test_the_terms_are_those_of_formulaic_in_its_order(text):
     try:
         theirs = SimpleFormula.from_spec(text)
-    except FormulaicError:
+    except (FormulaicError, TypeError):  # the latter of no term: (a - a) / b
         return
     assert terms(text) == [tuple(factor.expr for factor in term.factors) for term in theirs]
 

@@ -144,3 +144,10 @@ def test_a_column_called_as_the_intercept_is_no_term(text):
     with pytest.raises(FormulaError, match="A column called 1 cannot be a term"):
         parse(f"y ~ {text}")
     assert parse("`1` ~ x + I(`1` + 1) + (1 | `1`)").random[0].group == ("1",)
+
+
+@pytest.mark.parametrize("word", ["True", "False", "None"])
+def test_a_value_is_no_group(word):
+    with pytest.raises(FormulaError, match="A group is made of column names"):
+        parse(f"y ~ x + (x | g:{word})")
+    assert parse(f"y ~ x + (x | `{word}`)").random[0].group == (word,)

@@ -8,7 +8,7 @@ from mixedmodels.errors import FormulaError
 from mixedmodels.formula.formula import RandomTerm
 from mixedmodels.formula.syntax import Addend, split_sum, top_level_bars
 from mixedmodels.formula.terms import read_sum
-from mixedmodels.formula.tokens import Token, closing, render
+from mixedmodels.formula.tokens import CONSTANTS, Token, closing, render
 from mixedmodels.vocabulary import Structure
 
 STRUCTURES: dict[str, Structure] = {"diag": "diagonal", "us": "unstructured"}
@@ -125,7 +125,7 @@ def _split(text: str, tokens: Sequence[Token], sign: str) -> list[Sequence[Token
 
 def _read_column(text: str, tokens: Sequence[Token], earlier: tuple[str, ...]) -> str:
     first = tokens[0]
-    if len(tokens) == 1 and first.is_name:
+    if len(tokens) == 1 and first.is_name and first.text not in CONSTANTS:
         if first.name not in earlier:
             return first.name
         message = f"The group names {first.name!r} twice; write it once."

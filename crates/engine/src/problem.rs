@@ -10,6 +10,7 @@ use crate::data::Data;
 use crate::dense::Square;
 use crate::error::{EngineError, Result};
 use crate::factor::Factor;
+use crate::inference::second_order_cost;
 use crate::iterative::{Iterative, worthwhile};
 use crate::layout::Layout;
 use crate::links::Links;
@@ -25,6 +26,15 @@ use crate::wide;
 
 /// Multiplications of a factorisation from which a gradient is dear.
 const DEAR: f64 = 1e8;
+
+/// The same, times the length of θ, from which one more step with its curvature is dear.
+const DEAR_STEP: f64 = 1e9;
+
+/// Multiplications of both informations up to which a search has them at every step: 2 ms or so.
+const AFFORDABLE: f64 = 2e5;
+
+/// Rows per random effect below which the criterion may have several minima.
+const FEW_ROWS: f64 = 2.2;
 
 /// The cross-products of one data set with everything that depends on the design alone.
 #[derive(Debug, Clone)]
@@ -42,6 +52,7 @@ pub struct Problem {
     pub(crate) pairs: Arc<Pairs>,
     /// Whether an iterative evaluation is far cheaper than an exact one.
     iterative: bool,
+    second_order_is_cheap: bool,
     /// Present where there is a large last front.
     links: Option<Arc<Links>>,
     pub(crate) rows: Arc<Vec<RowsByLevel>>,
@@ -118,6 +129,7 @@ impl Problem {
         let links = (iterative || pairs.any()).then(|| Links::new(&layout, &cross)).flatten();
         Ok(Self {
             iterative,
+            second_order_is_cheap: second_order_cost(&layout, &templates) < AFFORDABLE,
             links: links.map(Arc::new),
             n: data.n(),
             templates: Arc::new(templates),
@@ -228,6 +240,22 @@ impl Problem {
     /// where it decides nothing.
     pub fn gradient_is_dear(&self) -> bool {
         self.layout.symbolic.cost() > DEAR
+    }
+
+    /// Whether a step costs so much that none is taken for further digits of θ alone.
+    pub fn step_is_dear(&self) -> bool {
+        let cost = self.layout.symbolic.cost();
+        cost > DEAR || cost * self.n_theta() as f64 > DEAR_STEP
+    }
+
+    /// Whether both informations cost no more than a few evaluations, so that every step has them.
+    pub fn second_order_is_cheap(&self) -> bool {
+        self.second_order_is_cheap
+    }
+
+    /// Whether there are so few rows for the random effects that there may be several minima.
+    pub fn has_few_rows(&self) -> bool {
+        (self.n as f64) < FEW_ROWS * self.layout.symbolic.dim() as f64
     }
 
     /// Whether the search should start with rough derivatives.

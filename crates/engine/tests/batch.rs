@@ -9,7 +9,8 @@ use mixedmodels_engine::memory::unlimited;
 use mixedmodels_engine::optimise::{Options, Status, minimise};
 use mixedmodels_engine::{EngineError, Problem, Structure};
 
-const TIGHT: Options = Options { max_evaluations: 500, tolerance: 1e-11, last_gradient: false };
+const TIGHT: Options =
+    Options { max_evaluations: 500, tolerance: 1e-11, last_gradient: false, rivals: false };
 
 /// 96 rows, crossed factors of 12 and 6 levels, a slope in the first, weights.
 fn sample() -> Sample {

@@ -353,3 +353,96 @@ fn probed_traces_approach_the_exact_ones() {
         }
     }
 }
+
+/// With v = (σ²γ, σ²) and σ² profiled out again, D̂'' = F_γγ − F_γsF_sγ/F_ss for F(γ, s) = D(sγ, s).
+#[test]
+fn second_order_equals_finite_differences() {
+    for (d, design) in designs().iter().enumerate() {
+        let sample = sample(design, d as u64);
+        let problem = Problem::new(&sample.data()).unwrap();
+        let inner = problem.inner(&random_theta(&problem, d as u64));
+        let along = random_theta(&problem, d as u64 + 50);
+        let m = inner.len();
+        for reml in [true, false] {
+            let mut work = problem.workspace().unwrap();
+            let profile = problem.evaluate(&mut work, &inner, reml).unwrap();
+            let second = problem.second_order(&work, &profile, reml).unwrap();
+            let gamma = |step: f64| -> Vec<f64> {
+                let moved: Vec<f64> = inner.iter().zip(&along).map(|(t, a)| t + step * a).collect();
+                let t = problem.templates.fill(&moved);
+                let entry = |p: &mixedmodels_engine::covariance::Parameter| {
+                    let t = &t[p.factor];
+                    (0..t.n).map(|c| t[(p.row, c)] * t[(p.column, c)]).sum()
+                };
+                problem.templates.parameters.iter().map(entry).collect()
+            };
+            let (middle, plus, minus) = (gamma(0.0), gamma(1.0), gamma(-1.0));
+            let first: Vec<f64> = (0..m).map(|r| 0.5 * (plus[r] - minus[r])).collect();
+            let bend: Vec<f64> = (0..m).map(|r| plus[r] + minus[r] - 2.0 * middle[r]).collect();
+            for r in 0..m {
+                assert!(close(second.gamma[r], middle[r], EXACT), "design {d}");
+            }
+            let h = &second.observed;
+            let form = |a: &[f64], b: &[f64]| -> f64 {
+                (0..m).map(|i| (0..m).map(|j| a[i] * h[(i, j)] * b[j]).sum::<f64>()).sum()
+            };
+            let dot = |a: &[f64], b: &[f64]| -> f64 { a.iter().zip(b).map(|(a, b)| a * b).sum() };
+            let edge: Vec<f64> = (0..m).map(|i| h[(i, m)]).collect();
+            let mixed =
+                dot(&second.gradient[..m], &first) + form(&middle, &first) + dot(&edge, &first);
+            let corner = form(&middle, &middle) + 2.0 * dot(&middle, &edge) + h[(m, m)];
+            let slope = dot(&second.gradient[..m], &first);
+            let curve =
+                form(&first, &first) + dot(&second.gradient[..m], &bend) - mixed * mixed / corner;
+            let mut at = |step: f64| {
+                let moved: Vec<f64> = inner.iter().zip(&along).map(|(t, a)| t + step * a).collect();
+                let profile = problem.evaluate(&mut work, &moved, reml).unwrap();
+                let derivatives = problem.derivatives(&mut work, &profile, reml, false);
+                dot(&derivatives.gradient, &along)
+            };
+            let (exact, difference) = (at(0.0), (at(1e-5) - at(-1e-5)) / 2e-5);
+            assert!(close(slope, exact, 1e-7), "design {d}: {slope} against {exact}");
+            assert!(close(curve, difference, 1e-5), "design {d}: {curve} against {difference}");
+        }
+    }
+}
+
+/// Scoring solves a balanced design in one step, whatever the ratio of the variances: with the
+/// sums of squares B between and W within ℓ groups of n rows, θ² = (B/(ℓ − 1)/(W/(N − ℓ)) − 1)/n
+/// (Searle, Casella & McCulloch 1992, section 3.5).
+#[test]
+fn a_balanced_design_takes_two_evaluations() {
+    for ratio in [0.5, 1.0, 30.0, 1e3, 1e5] {
+        let (levels, per) = (8usize, 5usize);
+        let mut random = Random::new(5);
+        let effects: Vec<f64> = (0..levels).map(|_| ratio * random.normal()).collect();
+        let codes: Vec<i32> = (0..levels * per).map(|i| (i / per) as i32).collect();
+        let y: Vec<f64> = codes.iter().map(|&c| effects[c as usize] + random.normal()).collect();
+        let mean = y.iter().sum::<f64>() / y.len() as f64;
+        let means: Vec<f64> =
+            y.chunks(per).map(|rows| rows.iter().sum::<f64>() / per as f64).collect();
+        let between: f64 = means.iter().map(|m| per as f64 * (m - mean).powi(2)).sum();
+        let within: f64 = y.iter().zip(&codes).map(|(y, &c)| (y - means[c as usize]).powi(2)).sum();
+        let one = vec![1.0; y.len()];
+        let sample = Sample {
+            y,
+            x: vec![one.clone()],
+            codes: vec![(codes, levels)],
+            terms: vec![(0, vec![one], Structure::Unstructured)],
+            weights: None,
+        };
+        let problem = Problem::new(&sample.data()).unwrap();
+        let mut work = problem.workspace().unwrap();
+        let start = problem.templates.identity();
+        let end =
+            minimise(&problem, &mut work, &start, true, Options::default(), &|| false).unwrap();
+        let f = between / (levels - 1) as f64 / (within / (levels * per - levels) as f64);
+        let expected = ((f - 1.0).max(0.0) / per as f64).sqrt();
+        let found = problem.outer(&end.theta)[0].abs();
+        assert_eq!(end.status, Status::Converged);
+        // r² is what is left of y'y, and loses the square of the ratio in precision.
+        let tolerance = 1e-7f64.max(1e-15 * ratio * ratio);
+        assert!(close(found, expected, tolerance), "ratio {ratio}: {found} against {expected}");
+        assert!(end.trace.len() <= 4, "ratio {ratio}: {} evaluations", end.trace.len());
+    }
+}

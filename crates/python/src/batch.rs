@@ -95,6 +95,7 @@ impl PlanLike<'_> {
             max_evaluations: self.max_evaluations,
             tolerance: self.tolerance,
             last_gradient: false,
+            rivals: false,
         };
         Plan { reml: self.reml, start, options, hypothesis, available }
     }
@@ -159,7 +160,7 @@ impl Refits {
         let status = |r: &Option<Refit>| match r.as_ref().map(|r| r.status) {
             Some(Status::Converged) => 0,
             Some(Status::MaxEvaluations) => 1,
-            Some(Status::Stalled) => 2,
+            Some(Status::Stalled | Status::Unbounded) => 2,
             None => 3,
         };
         let mut pieces = vec![];

@@ -50,6 +50,7 @@ fn status(status: Status) -> &'static str {
         Status::Converged => "converged",
         Status::MaxEvaluations => "max_evaluations",
         Status::Stalled => "stalled",
+        Status::Unbounded => "unbounded",
     }
 }
 
@@ -145,11 +146,12 @@ impl Problem {
         max_evaluations: usize,
         tolerance: f64,
     ) -> PyResult<Solution> {
+        let rivals = start.is_none();
         let start = match start {
             Some(theta) => self.inner.inner(self.theta(&theta)?),
             None => self.inner.templates.identity(),
         };
-        let options = Options { max_evaluations, tolerance, last_gradient: true };
+        let options = Options { max_evaluations, tolerance, last_gradient: true, rivals };
         let signal: Mutex<Option<PyErr>> = Mutex::new(None);
         let interrupted = || {
             let raised = Python::attach(|py| py.check_signals()).err();

@@ -19,11 +19,12 @@ class Convergence:
     converged : bool
         Whether the last point is an optimum to the tolerance asked for.
     status : str
-        ``"converged"``, ``"max_evaluations"`` or ``"stalled"``.
+        ``"converged"``, ``"max_evaluations"``, ``"stalled"``, or ``"unbounded"`` where theta grows
+        without limit because the residual variance tends to zero.
     search : str
         The same in words; where it failed, what to do and why.
     n_evaluations : int
-        Evaluations of the criterion.
+        Evaluations of the criterion, those from other starts included.
     gradient_norm : float
         Largest derivative of the criterion by an element of theta, with the columns of Z scaled
         to unit root-mean-square, so that it does not depend on units. Where a gradient is dear
@@ -36,6 +37,14 @@ class Convergence:
     undetermined : tuple of str
         Of variance parameters that the data cannot tell apart, which they are, what is determined
         of them, what to do and why.
+
+    Notes
+    -----
+    A converged search is at a minimum of the criterion: its last step is taken with the exact
+    second derivatives where these are cheap, which leaves theta within a part in 10^7 of the
+    optimum, and the model that it minimises sees the other side of a variance of zero. Where there
+    are few rows for the random effects (fewer than 2.2 for each), the criterion may have several
+    minima: the search is then repeated from up to four other starts, and the best end is reported.
     """
 
     converged: bool
@@ -68,7 +77,7 @@ def convergence_of(
     return Convergence(
         converged=converged,
         status=solution.status,
-        search=_search(solution),
+        search=search_in_words(solution) + _crowding(problem, solution),
         n_evaluations=solution.n_evaluations,
         gradient_norm=float(np.max(np.abs(per_unit))) if per_unit else 0.0,
         singular=singular,
@@ -76,7 +85,8 @@ def convergence_of(
     )
 
 
-def _search(solution: Solution) -> str:
+def search_in_words(solution: Solution) -> str:
+    """How a search ended; where it failed, what to do and why."""
     count = solution.n_evaluations
     evaluations = f"{count} evaluation{'' if count == 1 else 's'} of the criterion"
     if not len(solution.theta):
@@ -89,9 +99,30 @@ def _search(solution: Solution) -> str:
             "Do:   raise Control(max_evaluations=...), or start from this fit's theta.\n"
             "Why:  the result is the best point seen, not the optimum."
         )
+    if solution.status == "unbounded":
+        return (
+            f"Not converged: theta grows without limit (stopped after {evaluations}).\n"
+            "Do:   take out random effects, or bring more rows for each level.\n"
+            "Why:  the random effects explain all that the residual would: the estimate of the\n"
+            "      residual variance tends to zero, or the data do not tell it from the others."
+        )
     return (
         f"Not converged: no further decrease was found after {evaluations}.\n"
         "Do:   look at convergence.gradient_norm; try another Control(start=...), centre the\n"
         "      covariates or simplify the random part.\n"
         "Why:  the criterion is too flat or too rough for the precision of the arithmetic."
+    )
+
+
+def _crowding(problem: Problem, solution: Solution) -> str:
+    """A line where other minima may have been missed: more random effects than rows."""
+    matrices = problem.matrices
+    levels = [len(grouping.levels) for grouping in matrices.groupings]
+    effects = sum(levels[term.group] * term.Z.shape[1] for term in matrices.terms)
+    rows = len(matrices.y)
+    if effects <= rows or solution.status != "converged" or len(solution.theta) < 2:
+        return ""
+    return (
+        f"\nThere are more random effects ({effects}) than rows ({rows}): the criterion may have\n"
+        "several minima, and this is the best that was found."
     )

@@ -18,16 +18,20 @@ class Control:
     Parameters
     ----------
     max_evaluations : int
-        Most evaluations of the criterion. Ordinary models need 5 to 15 and maximal ones about 40,
-        so that the default of 1000 is only met by a search that is lost.
+        Most evaluations of the criterion. Ordinary models need 2 to 10, up to 35 where several
+        starts are tried, and maximal ones about 40, so that the default of 1000 is only met by a
+        search that is lost.
     tolerance : float
         The search ends when the decrease of the criterion that its quadratic model still predicts
         is below this. The criterion is a deviance, so that 1e-8 is far below anything that
-        statistics can see, and leaves theta accurate to about four digits or better.
+        statistics can see. The last step promises a tenth of it, or less, and what it leaves is of
+        the order of its square: theta is within a part in 10^7 of the optimum, but where one
+        factorisation is dear (thousands of crossed levels): there within some parts in 10^6.
     start : sequence of float, optional
         Starting value of `theta` (formula order; a Series such as `model.theta` goes by its
-        names). By default every random-effect column starts
-        with a standard deviation equal to the residual's.
+        names), from which alone is then searched. By default every random-effect column starts
+        with a standard deviation equal to the residual's, and models with few rows for their
+        random effects are searched from other starts as well.
     on_failure : {"warn", "raise"}
         A search that ends without converging gives a ``ConvergenceWarning`` and a result whose
         `convergence` says so, or raises ``ConvergenceError``.

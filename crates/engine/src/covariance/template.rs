@@ -82,6 +82,15 @@ impl Templates {
 
     /// θ of T = I.
     pub fn identity(&self) -> Vec<f64> {
-        self.parameters.iter().map(|at| f64::from(u8::from(at.row == at.column))).collect()
+        self.diagonal(1.0, 1.0)
+    }
+
+    /// θ of diagonal T: `first` for the first column of every term, `others` for the rest.
+    pub fn diagonal(&self, first: f64, others: f64) -> Vec<f64> {
+        let value = |at: &Parameter| {
+            let sd = if at.column == self.places[at.term].start { first } else { others };
+            if at.row == at.column { sd } else { 0.0 }
+        };
+        self.parameters.iter().map(value).collect()
     }
 }

@@ -12,6 +12,7 @@
 use crate::dense::{Square, solve_lower_transpose};
 use crate::inference::moments::Point;
 use crate::inference::satterthwaite::inner_product;
+use crate::inference::second_order::gammas;
 use crate::inference::traces::Traces;
 
 /// Over the R = m + 1 components γ_1, …, γ_m (entries of T_fT_f') and the residual, last; all
@@ -65,14 +66,6 @@ impl KenwardRoger {
             bends: bends.iter().map(back).collect(),
         }
     }
-}
-
-/// γ_r at the point.
-fn gammas(point: &Point<'_>) -> Vec<f64> {
-    let sigma: Vec<Square> =
-        point.factor.templates.iter().map(|t| t.times(&t.transpose())).collect();
-    let value = |at: &crate::covariance::Parameter| sigma[at.factor][(at.row, at.column)];
-    point.templates.parameters.iter().map(value).collect()
 }
 
 /// A_X'E_r Z'V⁻¹Z E_sA_X as p × p blocks of one matrix.

@@ -10,11 +10,13 @@ mod kenward_roger;
 mod moments;
 mod remainder;
 mod satterthwaite;
+mod second_order;
 mod slopes;
 mod traces;
 
 pub use kenward_roger::KenwardRoger;
 pub use satterthwaite::Information;
+pub use second_order::{SecondOrder, second_order_cost};
 pub use slopes::Slopes;
 pub use traces::{MEMORY, Traces};
 
@@ -56,6 +58,25 @@ impl Problem {
     /// The traces at the θ̃ of the last evaluation, in the engine's coordinates.
     pub fn traces(&self, work: &Workspace) -> Result<Traces> {
         Traces::new(&work.factor, &self.cross, &self.templates)
+    }
+
+    /// Gradient and informations in (σ²Σ, σ²) at the θ̃ of the last evaluation.
+    pub fn second_order(
+        &self,
+        work: &Workspace,
+        profile: &Profile,
+        reml: bool,
+    ) -> Result<SecondOrder> {
+        let effects = Effects::new(&work.factor, &self.cross, profile);
+        let point = self.point(work, profile, &effects);
+        let traces = if self.levels_are_apart() { None } else { Some(self.traces(work)?) };
+        Ok(SecondOrder::new(&point, reml, traces.as_ref()))
+    }
+
+    /// Whether no level meets a level of another factor.
+    fn levels_are_apart(&self) -> bool {
+        let symbolic = &self.layout.symbolic;
+        symbolic.later.n_items() == 0 && self.layout.n_leaves() == symbolic.factor.len()
     }
 
     /// The parts of the criterion with their derivatives at the θ̃ of the last evaluation.

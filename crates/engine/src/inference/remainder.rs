@@ -5,12 +5,15 @@ use faer::linalg::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
 use crate::cross_products::CrossProducts;
-use crate::dense::Square;
+use crate::dense::{Square, cholesky};
 use crate::error::Result;
 use crate::factor::{Factor, failure};
 use crate::front::{inverse_from_factor, large_cholesky};
 use crate::inference::traces::{Leaf, Parameters, Traces, add_first, add_second, ones};
 use crate::solve::symmetric;
+
+/// Order up to which plain loops are faster than blocked kernels.
+const SMALL: usize = 16;
 
 /// One component.
 pub(super) struct Remainder<'a> {
@@ -107,7 +110,12 @@ impl Remainder<'_> {
         let mut m = self.times_lambda(c.clone(), starts, false).transpose();
         m = self.times_lambda(m, starts, false);
         (0..n).for_each(|i| m[(i, i)] += 1.0);
-        large_cholesky(n, &mut m.data, self.par).map_err(|row| {
+        let factorised = if n <= SMALL {
+            cholesky(n, &mut m.data)
+        } else {
+            large_cholesky(n, &mut m.data, self.par)
+        };
+        factorised.map_err(|row| {
             let at = starts.partition_point(|&s| s <= row) - 1;
             failure(&self.factor.layout, self.positions[at] as usize)
         })?;
@@ -147,6 +155,11 @@ impl Remainder<'_> {
 
     fn product(&self, a: &Square, b: &Square, alpha: f64) -> Square {
         let n = self.n;
+        if n <= SMALL {
+            let mut out = a.times(b);
+            out.data.iter_mut().for_each(|v| *v *= alpha);
+            return out;
+        }
         let mut out = Square::zeros(n);
         matmul::matmul(
             MatMut::from_column_major_slice_mut(&mut out.data, n, n),

@@ -102,7 +102,7 @@ pub(super) struct Parameters {
 }
 
 impl Parameters {
-    fn new(templates: &Templates) -> Self {
+    pub fn new(templates: &Templates) -> Self {
         let mut of = vec![Vec::new(); templates.widths.len()];
         for (i, at) in templates.parameters.iter().enumerate() {
             of[at.factor].push((i, *at));
@@ -206,7 +206,7 @@ impl Job<'_> {
 }
 
 /// The leaf at a position, at the templates of the factorisation.
-fn leaf(factor: &Factor, cross: &CrossProducts, v: usize) -> Leaf {
+pub(super) fn leaf(factor: &Factor, cross: &CrossProducts, v: usize) -> Leaf {
     let layout = &*factor.layout;
     let block = cross.block(v);
     let (q, r) = (block.q, block.r);
@@ -241,6 +241,22 @@ fn times(a: &Square, b: &[f64]) -> Vec<f64> {
         }
     }
     out
+}
+
+/// Multiplications of dense matrices that the components take.
+pub(super) fn dense_cost(layout: &Layout, templates: &Templates) -> f64 {
+    let symbolic = &layout.symbolic;
+    let parameters = Parameters::new(templates);
+    let one = |component: &Component| {
+        let mut factors: Vec<u16> =
+            component.leaves.iter().map(|&v| symbolic.factor[v as usize]).collect();
+        factors.sort_unstable();
+        factors.dedup();
+        let pairs: usize = factors.iter().map(|&f| parameters.of(f as usize).len()).sum();
+        let n: usize = component.rest.iter().map(|&v| symbolic.width(v as usize)).sum();
+        2.0 * (3 + pairs) as f64 * (n as f64).powi(3)
+    };
+    components(layout).1.iter().map(one).sum()
 }
 
 /// Leaves without neighbours, and the connected components of the others.

@@ -6,7 +6,7 @@
 
 use super::subproblem::Model;
 use crate::error::{EngineError, Result};
-use crate::problem::{Problem, Workspace};
+use crate::problem::Derivatives;
 
 /// Approximate evaluations at most.
 const STEPS: usize = 15;
@@ -16,18 +16,17 @@ const ENOUGH: f64 = 1e-4;
 
 const FIRST_RADIUS: f64 = 1.5;
 
-/// Moves from θ̃ = `start` towards the minimum, where an exact evaluation is dear; elsewhere the exact
-/// search starts at once.
+/// Moves from θ̃ = `start` towards the minimum by `approximate` derivatives, which are None where an
+/// exact evaluation is not dear: there the exact search starts at once. Where they fail, it starts
+/// from what has been reached.
 pub fn approach(
-    problem: &Problem,
-    work: &mut Workspace,
+    approximate: &mut dyn FnMut(&[f64]) -> Result<Option<Derivatives>>,
     start: &[f64],
-    reml: bool,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Vec<f64>> {
     let mut theta = start.to_vec();
     let mut radius = FIRST_RADIUS;
-    let Some(mut at) = problem.approximate(work, &theta, reml)? else {
+    let Ok(Some(mut at)) = approximate(&theta) else {
         return Ok(theta);
     };
     for _ in 0..STEPS {
@@ -42,7 +41,7 @@ pub fn approach(
             break;
         }
         let trial: Vec<f64> = theta.iter().zip(&step.step).map(|(t, s)| t + s).collect();
-        let Some(next) = problem.approximate(work, &trial, reml)? else {
+        let Ok(Some(next)) = approximate(&trial) else {
             break;
         };
         let along = |g: &[f64]| g.iter().zip(&step.step).map(|(g, s)| g * s).sum::<f64>();
@@ -57,4 +56,52 @@ pub fn approach(
         (theta, at) = (trial, next);
     }
     Ok(theta)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dense::Square;
+
+    /// d = (θ − 4)², which fails from the evaluation `fails` on.
+    fn search(fails: usize) -> Result<Vec<f64>> {
+        let mut count = 0;
+        let mut approximate = |theta: &[f64]| {
+            count += 1;
+            if count > fails {
+                return Err(EngineError::Factorisation { group: 0, level: 0 });
+            }
+            let hessian = Square { n: 1, data: vec![2.0] };
+            Ok(Some(Derivatives { gradient: vec![2.0 * (theta[0] - 4.0)], hessian }))
+        };
+        approach(&mut approximate, &[1.0], &|| false)
+    }
+
+    #[test]
+    fn the_minimum_is_approached() {
+        assert!((search(usize::MAX).unwrap()[0] - 4.0).abs() < 0.01);
+    }
+
+    /// The exact search takes over from the last point whose derivatives are known.
+    #[test]
+    fn a_failure_leaves_what_was_reached() {
+        assert_eq!(search(0).unwrap(), vec![1.0]);
+        assert_eq!(search(1).unwrap(), vec![1.0]);
+        assert_eq!(search(2).unwrap(), vec![2.5]);
+    }
+
+    #[test]
+    fn without_derivatives_the_start_stays() {
+        let found = approach(&mut |_| Ok(None), &[1.0], &|| false);
+        assert_eq!(found.unwrap(), vec![1.0]);
+    }
+
+    #[test]
+    fn an_interruption_is_an_error() {
+        let hessian = Square { n: 1, data: vec![2.0] };
+        let mut approximate =
+            |_: &[f64]| Ok(Some(Derivatives { gradient: vec![9.0], hessian: hessian.clone() }));
+        let found = approach(&mut approximate, &[1.0], &|| true);
+        assert!(matches!(found, Err(EngineError::Interrupted)));
+    }
 }

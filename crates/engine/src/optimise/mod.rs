@@ -2,7 +2,10 @@
 
 mod approach;
 mod boundary;
+mod composite;
+mod scoring;
+mod search;
 mod subproblem;
 mod trust_region;
 
-pub use trust_region::{Minimum, Options, Status, minimise};
+pub use search::{Minimum, Options, Status, minimise};

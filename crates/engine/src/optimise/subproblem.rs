@@ -39,6 +39,12 @@ struct Eigen {
 /// Pivot relative to its diagonal entry from which H counts as positive definite beyond doubt.
 const DEFINITE: f64 = 1e-8;
 
+/// Curvature relative to the highest that is rounding error: nothing is gained by going there.
+const FLAT: f64 = 1e-12;
+
+/// A step whose squared length is short of Δ² by less than this share is at the edge.
+const EDGE: f64 = 1e-6;
+
 impl Model {
     /// The model of a gradient and H; None if they are not finite.
     pub fn new(gradient: &[f64], hessian: &Square) -> Option<Self> {
@@ -120,7 +126,7 @@ impl Eigen {
         let m = self.values.len();
         let lowest = self.values.iter().copied().fold(f64::INFINITY, f64::min);
         let highest = self.values.iter().map(|v| v.abs()).fold(0.0, f64::max);
-        let floor = 1e-14 * highest.max(f64::MIN_POSITIVE);
+        let floor = FLAT * highest.max(f64::MIN_POSITIVE);
         let at = |shift: f64| -> Vec<f64> {
             let one = |(h, g): (&f64, &f64)| {
                 let d = h + shift;
@@ -134,11 +140,9 @@ impl Eigen {
             s = at(least);
             if norm(&s) > radius || self.unbounded(least, floor) {
                 s = at(self.shift(least, radius));
-            } else if lowest < -floor {
-                // The hard case: no gradient along the direction of negative curvature.
-                let rest = (radius * radius - norm(&s).powi(2)).max(0.0).sqrt();
-                let j = (0..m).find(|&j| self.values[j] == lowest).unwrap_or(0);
-                s[j] = if self.gradient[j] > 0.0 { -rest } else { rest };
+            }
+            if lowest < -floor {
+                self.fill_up(&mut s, lowest, radius);
             }
         }
         let decrease = -(0..m)
@@ -146,6 +150,18 @@ impl Eigen {
             .sum::<f64>();
         let step = (0..m).map(|i| (0..m).map(|j| self.vectors[(i, j)] * s[j]).sum()).collect();
         Step { step, decrease, length: norm(&s) }
+    }
+
+    /// The hard case: hardly any gradient along the direction of negative curvature, so that no shift
+    /// brings the step to the edge of the region, and that direction does.
+    fn fill_up(&self, s: &mut [f64], lowest: f64, radius: f64) {
+        let short = radius * radius - s.iter().map(|v| v * v).sum::<f64>();
+        if short <= EDGE * radius * radius {
+            return;
+        }
+        let j = self.values.iter().position(|v| *v == lowest).unwrap_or(0);
+        let length = (short + s[j] * s[j]).sqrt();
+        s[j] = if self.gradient[j] > 0.0 { -length } else { length };
     }
 
     /// Whether the step grows without bound as the shift comes down to `least`.
@@ -183,6 +199,73 @@ impl Eigen {
     }
 }
 
-fn norm(x: &[f64]) -> f64 {
+/// ‖x‖.
+pub fn norm(x: &[f64]) -> f64 {
     x.iter().map(|v| v * v).sum::<f64>().sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model(gradient: &[f64], rows: &[&[f64]]) -> Model {
+        let n = rows.len();
+        let mut hessian = Square::zeros(n);
+        (0..n).for_each(|i| (0..n).for_each(|j| hessian[(i, j)] = rows[i][j]));
+        Model::new(gradient, &hessian).unwrap()
+    }
+
+    /// Moré & Sorensen (1983), theorem 3.2: s is a minimiser within the radius if and only if
+    /// (H + λI)s = −g with λ ≥ 0, H + λI positive semidefinite and λ(Δ − ‖s‖) = 0.
+    fn assert_optimal(gradient: &[f64], rows: &[&[f64]], lowest: f64, radius: f64) {
+        let step = model(gradient, rows).step(radius);
+        let n = rows.len();
+        let residual =
+            |i: usize| gradient[i] + (0..n).map(|j| rows[i][j] * step.step[j]).sum::<f64>();
+        let square: f64 = step.step.iter().map(|s| s * s).sum();
+        let lambda = -(0..n).map(|i| residual(i) * step.step[i]).sum::<f64>() / square;
+        for i in 0..n {
+            assert!((residual(i) + lambda * step.step[i]).abs() < 1e-6, "λ {lambda}");
+        }
+        assert!(lambda >= -1e-9 && lambda + lowest >= -1e-6, "λ {lambda}");
+        assert!(lambda * (radius - square.sqrt()) < 1e-6, "length {}", square.sqrt());
+        assert!(step.length <= radius * (1.0 + 1e-6));
+        assert!(step.decrease > 0.0);
+    }
+
+    #[test]
+    fn a_short_newton_step_is_taken_whole() {
+        let step = model(&[1.0, -2.0], &[&[2.0, 0.0], &[0.0, 4.0]]).step(10.0);
+        assert!((step.step[0] + 0.5).abs() < 1e-15 && (step.step[1] - 0.5).abs() < 1e-15);
+        assert!((step.decrease - 0.75).abs() < 1e-14);
+    }
+
+    #[test]
+    fn a_long_newton_step_ends_at_the_edge() {
+        assert_optimal(&[3.0, 1.0], &[&[2.0, 0.5], &[0.5, 1.0]], 0.79, 0.4);
+        assert_optimal(&[3.0, 1.0], &[&[1.0, 2.0], &[2.0, 1.0]], -1.0, 0.4);
+    }
+
+    /// No gradient, or next to none, along the direction of negative curvature.
+    #[test]
+    fn the_hard_case_leaves_a_saddle() {
+        let rows: [&[f64]; 2] = [&[2.0, 0.0], &[0.0, -1.0]];
+        for along in [0.0, 1e-300, 1e-30, 1e-17, 1e-12, -1e-12, -1e-30] {
+            for across in [0.0, 1e-30, 0.5] {
+                assert_optimal(&[across, along], &rows, -1.0, 1.0);
+            }
+        }
+        // At T = 0 there is no gradient at all.
+        assert_optimal(&[0.0, 0.0], &[&[-1.0, 2.0], &[2.0, -1.0]], -3.0, 2.0);
+    }
+
+    /// A flat direction without gradient is left alone; one with gradient is followed to the edge.
+    #[test]
+    fn flat_directions() {
+        let flat: [&[f64]; 2] = [&[1.0, 0.0], &[0.0, 0.0]];
+        let step = model(&[1.0, 0.0], &flat).step(5.0);
+        assert!((step.step[0] + 1.0).abs() < 1e-12 && step.step[1] == 0.0);
+        let step = model(&[0.0, 1.0], &flat).step(5.0);
+        assert!((step.step[1] + 5.0).abs() < 1e-8);
+    }
 }

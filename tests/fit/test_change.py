@@ -167,7 +167,7 @@ def test_a_response_that_a_group_determines(frame, seed):
     noise = np.random.default_rng(seed).normal(size=90)
     exact = frame.assign(y=np.where(frame["g"] == "g3", 1.0, 0.0), x=noise)
     # Refused where the residual has vanished, told where the search saw it go on vanishing.
-    with pytest.raises((DataError, ConvergenceWarning), match="exactly|without limit"):
+    with pytest.raises((DataError, ConvergenceWarning), match=r"exactly|without limit"):
         lmm("y ~ x + (1 | g)", exact)
     almost = exact.assign(y=exact["y"] + 1e-6 * frame["z"].fillna(0))
     assert lmm("y ~ x + (1 | g)", almost).sigma == pytest.approx(1e-6, rel=0.3)

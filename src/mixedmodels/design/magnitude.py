@@ -34,7 +34,7 @@ def require_resolved(column: Column) -> None:
     if apart / 2 > RESOLVED * float(high - low) > 0:
         raise DataError(
             f"Column {column.name!r} holds numbers of the order {largest:.0e}, where doubles are "
-            f"{apart:.2g} apart, and ranges over {float(high - low):.2g}.\n"
+            f"{apart:.4g} apart, and ranges over {float(high - low):.2g}.\n"
             f"Do:   subtract {low} in the column's own type before fitting; the model is the "
             "same.\n"
             "Why:  rounding would change the differences between rows."

@@ -76,7 +76,8 @@ def term_tests(
     fit: Fit, kind: SumOfSquares, *, ddf: DegreesOfFreedom
 ) -> list[tuple[Hypothesis, FTest]]:
     """The hypothesis of every term with its test."""
-    if not isinstance(kind, (int, np.integer)) or kind not in get_args(SumOfSquares):
+    is_whole = isinstance(kind, (int, np.integer)) and not isinstance(kind, bool)
+    if not is_whole or kind not in get_args(SumOfSquares):
         raise DataError(
             f"type = {kind!r} is not known.\nDo:   give 1 (sequential), 2 or 3 (marginal)."
         )

@@ -162,12 +162,11 @@ def test_control_is_a_control(frame):
         lmm("y ~ x + (1 | g)", frame, control={"tolerance": 1e-4})
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_response_that_a_group_determines(frame, seed):
     noise = np.random.default_rng(seed).normal(size=90)
     exact = frame.assign(y=np.where(frame["g"] == "g3", 1.0, 0.0), x=noise)
-    # Refused where the residual has vanished, told where the search saw it go on vanishing.
-    with pytest.raises((DataError, ConvergenceWarning), match=r"exactly|without limit"):
+    with pytest.raises(DataError, match="exactly"):
         lmm("y ~ x + (1 | g)", exact)
     almost = exact.assign(y=exact["y"] + 1e-6 * frame["z"].fillna(0))
     assert lmm("y ~ x + (1 | g)", almost).sigma == pytest.approx(1e-6, rel=0.3)

@@ -76,8 +76,9 @@ const UNTOLD: f64 = 0.05;
 /// Standard deviation, relative to the residual, from which θ may be on its way to infinity.
 const FAR: f64 = 1e3;
 
-/// r² as a share of its value without random effects below which it vanishes.
-const VANISHING: f64 = 1e-14;
+/// r² as a share of its value without random effects below which it vanishes: it is the difference
+/// of numbers that are known to a part in 10¹⁶.
+const VANISHING: f64 = 2e-15;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Metric {

@@ -1,13 +1,13 @@
 """The stored results of R's mixed-model packages, in this package's names.
 
 `Reference` knows what was fitted (formula, data, arguments) and gives the estimates of one method
-as `Values`. R's names become ours by rules on the text of each name, never by position, so that a
-column or a level in another order would be seen.
+as `Values`, and what R's emmeans made of the fit as `Called`. R's names become ours by rules on the
+text of each name, never by position, so that a column or a level in another order would be seen.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -50,6 +50,10 @@ RANDOM_COLUMNS = {
 }
 
 CODINGS = {"contr.sum": "sum", "contr.helmert": "helmert"}
+
+STEPS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "Age <- as.numeric(Age)": lambda table: table.assign(Age=table["Age"].astype(float)),
+}
 
 POLYNOMIALS = (".L", ".Q", ".C", "^4", "^5", "^6")
 
@@ -109,6 +113,14 @@ class Values:
     sum_sq_resid: float
 
 
+@dataclass(frozen=True, slots=True)
+class Called:
+    """One call of R's emmeans with the table that it gave, by R's method of degrees of freedom."""
+
+    call: str
+    tables: Mapping[str, Mapping[str, Any]]
+
+
 @dataclass(frozen=True)
 class Reference:
     """One model with its stored results.
@@ -116,7 +128,7 @@ class Reference:
     Attributes
     ----------
     name
-        The name of its file.
+        The name of its file in `lmm`, or after ``posthoc/`` of its file there.
     raw
         The content of the file.
     """
@@ -146,13 +158,36 @@ class Reference:
 
     def criterion(self, method: Method) -> float:
         """Minus twice the log-likelihood, or the REML criterion."""
-        return float(self.raw[method]["minus2logLik"])
+        return float(self._estimates(method)["minus2logLik"])
+
+    def coefficients(self, method: Method) -> pd.Series:
+        """The fixed effects."""
+        raw = self._estimates(method)["fixef"]
+        names = [_translated(name, self.fixed_columns) for name in raw["names"]]
+        return pd.Series(raw["values"], index=names)
+
+    def sigma(self, method: Method) -> float:
+        """The residual standard deviation."""
+        return float(self._estimates(method)["sigma"])
+
+    def _estimates(self, method: Method) -> Mapping[str, Any]:
+        """What is stored of one fit. The files in `posthoc` hold the REML fit alone, at the top."""
+        return self.raw.get(method, self.raw)
+
+    @property
+    def called(self) -> tuple[Called, ...]:
+        """What R's emmeans made of the REML fit."""
+        stored = self.raw.get("results") or self.raw.get("emmeans") or []
+        return tuple(
+            Called(entry["call"], {ddf: t for ddf, t in entry.items() if ddf != "call"})
+            for entry in stored
+        )
 
     def data(self) -> pd.DataFrame:
         """The data as they were when R fitted the model."""
         table = frame(self.raw["dataset"]).copy()
-        if self.raw.get("data_steps"):
-            raise NotImplementedError(f"{self.name}: {self.raw['data_steps']}")
+        for step in self.raw.get("data_steps", []):
+            table = STEPS[step](table)
         if "as.integer(resp)" in self.formula:
             table["resp_score"] = table["resp"].cat.codes + 1
         return table
@@ -208,7 +243,7 @@ class Reference:
 
     @property
     def _fixed_names(self) -> list[str]:
-        result = self.raw["REML"]
+        result = self._estimates("REML")
         return [*result["fixef"]["names"], *result.get("dropped_columns", [])]
 
     def values(self, method: Method) -> Values:
@@ -267,14 +302,20 @@ class Reference:
 
 
 def models() -> list[str]:
-    """The names of all references, sorted."""
+    """The names of all references of fits, sorted."""
     return sorted(path.stem for path in (FOLDER / "lmm").glob("*.json"))
+
+
+def posthoc_models() -> list[str]:
+    """The names of all references of means, contrasts and tests after a fit, sorted."""
+    return sorted(f"posthoc/{path.stem}" for path in (FOLDER / "posthoc").glob("*.json"))
 
 
 @cache
 def reference(name: str) -> Reference:
     """One reference, read once."""
-    return Reference(name, json.loads((FOLDER / "lmm" / f"{name}.json").read_text("utf-8")))
+    path = FOLDER / f"{name if '/' in name else f'lmm/{name}'}.json"
+    return Reference(name, json.loads(path.read_text("utf-8")))
 
 
 @cache
@@ -314,4 +355,5 @@ def _translated(name: str, columns: Mapping[str, str]) -> str:
 def _expression(text: str) -> str:
     """A column that is no plain factor: a covariate, a function or ``factor(x)level``."""
     text = re.sub(r"^factor\((\w+)\)(.+)$", r"C(\1)[T.\2]", text)
+    text = re.sub(r"^(poly\(.+\))(\d+)$", r"\1[\2]", text)
     return text.replace("^2", " ** 2")

@@ -176,3 +176,19 @@ def test_labels_that_are_used_again_within_a_group_are_told(formula, told) -> No
 def test_crossed_factors_with_a_row_a_cell_are_taken_as_they_are() -> None:
     model = mm.lmm("diameter ~ 1 + (1 | plate) + (1 | sample)", mm.datasets.load("penicillin"))
     assert "Labels used again" not in {row.check for row in model.check().rows}
+
+
+@pytest.mark.parametrize("character", ["\n", "\x1b[31m", "\u202e", "\t", "\x00"])
+def test_names_do_not_break_the_lines(character: str) -> None:
+    """The text has as many rows and nothing that controls a terminal, whatever a name holds."""
+    random = np.random.default_rng(0)
+    name = f"g{character}1"
+    data = pd.DataFrame({"y": random.normal(size=60), name: np.arange(60) % 12})
+    data[name] = [f"{character}{i}" for i in data[name]]
+    text = str(mm.lmm(f"y ~ 1 + (1 | `{name}`)", data).check())
+    plain = str(mm.lmm("y ~ 1 + (1 | g1)", data.rename(columns={name: "g1"})).check())
+    assert all(line.isprintable() for line in text.split("\n"))
+    heads = [
+        sum(line[:2] in ("+ ", "? ", "! ", "- ") for line in t.split("\n")) for t in (text, plain)
+    ]
+    assert heads[0] == heads[1]

@@ -2,12 +2,13 @@
 
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 import mixedmodels as mm
-from mixedmodels.errors import NotIdentifiedWarning
+from mixedmodels.errors import DataError, NotIdentifiedWarning
 from tests.dense import evaluate
 
 CRITERION = 1e-6  # where two searches end
@@ -296,3 +297,63 @@ def test_no_likelihood_ratio_where_a_variance_takes_the_place_of_fixed_effects()
     # Where the random part alone has something twice, fixed effects are tested as ever.
     twice = fitted("y ~ x + (x | g) + (z | g)", data)
     assert mm.compare(mm.lmm("y ~ 1 + (x | g)", data), twice)["df"].iloc[1] == 3
+
+
+@pytest.mark.parametrize(
+    ("formula", "drawn"),
+    [
+        ("y ~ x + C(g) + (1 | g)", []),
+        ("y ~ x + (0 + arm | g)", []),
+        ("y ~ x + (x | g) + (z | g)", ["x", "z"]),
+        ("y ~ x + (x | g)", ["Intercept", "x"]),
+    ],
+)
+def test_no_picture_has_effects_of_unknown_variance(formula, drawn, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotIdentifiedWarning)
+        model = mm.lmm(formula, groups(8, n=120))
+    for plot in ("caterpillar", "shrinkage", "qq_ranef"):
+        if not drawn:
+            with pytest.raises(DataError, match="cannot be drawn"):
+                getattr(model.plot, plot)()
+            with pytest.raises(DataError, match="cannot be drawn"):
+                model.plot.data(plot)
+            continue
+        assert sorted(set(model.plot.data(plot)["term"])) == drawn
+        getattr(model.plot, plot)()
+    model.plot.check()
+    page = model.report(tmp_path / "page.html").read_text("utf-8")
+    assert ("Random effects with 95 % intervals" in page) == bool(drawn)
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    ("formula", "re", "known"),
+    [("y ~ x + C(g)", None, [False]), ("y ~ x", "0 + arm", [True, False, True])],
+)
+def test_statsmodels_names_show_no_unknown_variance(formula, re, known):
+    results = mm.mixedlm(formula, groups(8, n=120), groups="g", re_formula=re).fit()
+    k = results.k_fe
+    assert np.isfinite(results.params.iloc[k:]).tolist() == known
+    assert np.isfinite(results.bse.iloc[k:]).tolist() == known
+    assert np.isfinite(results.conf_int().iloc[k:, 0]).tolist() == known
+    assert results.random_effects["a"].isna().all()
+    assert results.random_effects_cov["a"].isna().all(axis=None)
+    if not known[0]:
+        with pytest.raises(DataError, match="cannot tell"):
+            results.profile_re(0, "re")
+
+
+def test_shrinkage_shows_what_a_level_alone_tells():
+    """Of (x | g) + (z | g) the intercepts are there twice, the slopes are not."""
+    data = groups(8, n=120)
+    own = fitted("y ~ x + (x | g) + (z | g)", data).plot.data("shrinkage")
+    own = own.pivot(index="level", columns="term", values="own")
+    for level, rows in data.groupby("g"):
+        Z = np.column_stack([np.ones(len(rows)), rows["x"], rows["z"]])
+        slopes = np.linalg.lstsq(Z, rows["y"], rcond=None)[0][1:]
+        if level == "a":
+            first = slopes
+        assert own.loc[level, ["x", "z"]].to_numpy() - own.loc["a", ["x", "z"]].to_numpy() == (
+            pytest.approx(slopes - first)
+        )

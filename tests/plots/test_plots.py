@@ -406,3 +406,34 @@ def test_data_take_the_arguments_of_the_plot_in_its_order(sleepstudy) -> None:
     pd.testing.assert_frame_equal(model.plot.data("effects", "Days", level=0.5), named)
     with pytest.raises(DataError, match="have 0 options, and 1 are given"):
         model.plot.data("autocorrelation", "Subject")
+
+
+def test_unregistered_plots_and_reports_leave_pyplot_alone(sleep: mm.LinearMixedModel, tmp_path):
+    plt.close("all")
+    mine = [plt.figure() for _ in range(plt.rcParams["figure.max_open_warning"])]
+    with sleep.plot.unregistered():
+        figures = [sleep.plot.qq().figure, sleep.plot.caterpillar(), sleep.plot.check()]
+    sleep.report(tmp_path / "sleep.html")
+    assert plt.get_fignums() == [figure.number for figure in mine]
+    for figure in figures:
+        figure.savefig(io.BytesIO())
+    plt.close("all")
+    sleep.plot.qq()
+    assert len(plt.get_fignums()) == 1
+    plt.close("all")
+
+
+def test_quantiles_are_of_the_effects_that_are_reported() -> None:
+    """Of a covariate far from zero the intercepts are those at zero, as in the tables."""
+    rng = np.random.default_rng(4)
+    g, year = np.repeat(np.arange(15), 12), np.tile(np.arange(2001.0, 2013.0), 15)
+    y = rng.normal(size=15)[g] + rng.normal(size=15)[g] * (year - 2006) + rng.normal(size=180)
+    model = mm.lmm("y ~ year + (year | g)", pd.DataFrame({"y": y, "year": year, "g": g}))
+    modes = model.random_effects["g"]
+    drawn = model.plot.data("qq_ranef")
+    for term in ("Intercept", "year"):
+        b = modes[term].sort_values()
+        found = drawn[drawn["term"] == term]
+        np.testing.assert_allclose(found["estimate"], (b - b.mean()) / b.std(ddof=0))
+        assert found["level"].tolist() == [str(level) for level in b.index]
+        assert found["estimate"].between(found["conf_low"], found["conf_high"]).mean() > 0.6

@@ -14,9 +14,10 @@ from mixedmodels.compat.contrasts import ContrastError, ContrastResults, WaldRes
 from mixedmodels.compat.naming import positions
 from mixedmodels.compat.params import MixedLMParams
 from mixedmodels.compat.summary import CompatSummary, summarised
+from mixedmodels.errors import DataError
 from mixedmodels.fit.fixed_effects import coefficients
 from mixedmodels.fit.random_effects import EffectsWithin, covariance_within
-from mixedmodels.fit.variance_components import reported_covariances
+from mixedmodels.fit.variance_components import known_covariances, known_residual
 from mixedmodels.inference.hypothesis import read_hypothesis
 from mixedmodels.inference.profile.profile import profile_at, profile_intervals
 from mixedmodels.inference.variance_information import in_order_of_report, variance_parameters
@@ -48,7 +49,9 @@ class MixedLMResults:
 
     Variances in `params`, `bse` and `conf_int` are on their own scale, not over the residual
     variance; standard errors of fixed effects are from (X'V^-1 X)^-1, p-values by Satterthwaite's
-    method, information criteria finite under REML, too.
+    method, information criteria finite under REML, too. A variance that the data cannot tell from
+    others is nan, as are the effects that follow from it: `lmm.convergence.undetermined` says what
+    is known of them.
 
     Attributes
     ----------
@@ -73,7 +76,7 @@ class MixedLMResults:
         self.k_re = len(model.re_names)
         self.k_re2 = self.k_re * (self.k_re + 1) // 2
         self.k_vc = len(lmm.fit.matrices.terms) - bool(model.re_names)
-        self.scale = lmm.scale
+        self.scale = known_residual(lmm.fit)
         self.llf, self.aic, self.bic = lmm.llf, lmm.aic, lmm.bic
         self.df_modelwc = self.k_fe + self.k_re2 + self.k_vc
         self.df_resid = self.nobs - self.k_fe
@@ -141,7 +144,8 @@ class MixedLMResults:
         """Limits: t for fixed effects; of variances from a normal log, never negative.
 
         A variance on its boundary has no standard error: its limits are from the profile of the
-        likelihood (of fits of up to 20,000 rows). Covariances there have none.
+        likelihood (of fits of up to 20,000 rows). Covariances there have none, nor have parameters
+        that the data cannot tell from others.
         """
         table = self.lmm.conf_int(1 - alpha)
         fixed = np.array(table[["conf_low", "conf_high"]])  # type: ignore[index]
@@ -152,7 +156,7 @@ class MixedLMResults:
             ratio = np.exp(z * error / estimate)
             low = np.where(is_variance, estimate / ratio, estimate - z * error)
             high = np.where(is_variance, estimate * ratio, estimate + z * error)
-        on_boundary = is_variance & np.isnan(error)
+        on_boundary = is_variance & np.isnan(error) & np.isfinite(estimate)
         if on_boundary.any() and self.nobs <= PROFILED:
             profiled = profile_intervals(self.lmm.fit, level=1 - alpha, which="variance")
             order = [i for i, found in zip(self._order, on_boundary, strict=True) if found]
@@ -283,6 +287,11 @@ class MixedLMResults:
         """Variances around the estimate of one, and the best log-likelihood (ML) at each.
 
         `lmm.profile()` finds intervals, for all parameters.
+
+        Raises
+        ------
+        DataError
+            If there is no such variance, or the data cannot tell it from others.
         """
         del fit_kwargs
         if vtype not in ("re", "vc"):
@@ -294,6 +303,11 @@ class MixedLMResults:
             place = names.index(re_ix) if isinstance(re_ix, str) else re_ix
             term, column = bool(self.model.re_names) + place, 0
         cov = float(self._term_covariances[term][column, column])
+        if np.isnan(cov):
+            raise DataError(
+                f"The data cannot tell the variance {re_ix!r} from others, so it has no profile.\n"
+                "Do:   see lmm.convergence.message for what is known of it."
+            )
         low = np.linspace(max(cov - dist_low, 0.0), cov, num_low + 1)
         high = np.linspace(cov, cov + dist_high, num_high + 1)[1:]
         values = np.concatenate([low, high])
@@ -341,7 +355,7 @@ class MixedLMResults:
 
     @cached_property
     def _term_covariances(self) -> Sequence[Vector]:
-        return reported_covariances(self.lmm.fit)
+        return known_covariances(self.lmm.fit)
 
     @property
     def _cov_re(self) -> Vector:

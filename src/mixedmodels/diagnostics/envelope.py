@@ -13,6 +13,7 @@ from mixedmodels.diagnostics.facts import Facts
 from mixedmodels.diagnostics.leverage import NO_FREEDOM, Leverage
 from mixedmodels.engine.batch import draw
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.random_effects import are_known, known_modes
 from mixedmodels.fit.variance_components import term_templates
 from mixedmodels.prediction.simulate import draws_of
 from mixedmodels.prediction.streams import Seed, key_of
@@ -56,7 +57,8 @@ def residual_quantiles(facts: Facts, *, seed: Seed = 0) -> Quantiles:
 
 def effect_quantiles(facts: Facts, *, seed: Seed = 0) -> dict[tuple[int, int], Quantiles]:
     """Per random term and column, the conditional modes over their standard deviation beside the
-    normal; the limits are simulated like those of the residuals.
+    normal; the limits are simulated like those of the residuals. Columns whose modes follow from
+    what the data cannot tell are left out.
     """
     m = facts.fit.matrices
     simulate = facts.leverage is not None and len(m.y) <= LARGE
@@ -64,13 +66,14 @@ def effect_quantiles(facts: Facts, *, seed: Seed = 0) -> dict[tuple[int, int], Q
     found = {}
     for k, (term, T) in enumerate(zip(m.terms, term_templates(facts.fit), strict=True)):
         codes, levels = m.groupings[term.group].codes, len(m.groupings[term.group].levels)
-        for j in range(len(T)):
-            b = _unit(facts.fit.b[k][:, [j]])[:, 0]
+        root = term.coordinates.reported_root(T)
+        for j in map(int, np.flatnonzero(are_known(facts.fit, k))):
+            b = _unit(known_modes(facts.fit, k)[:, [j]])[:, 0]
             if draws is None or not b.any():
                 found[k, j] = sample_quantiles(b)
                 continue
             # b = G Z'P y at the theta of the fit
-            direction = (term.Z @ (T @ T.T)[j]) * facts.leverage.equations.root_weights  # type: ignore[union-attr]
+            direction = (term.Z @ (T @ root[j])) * facts.leverage.equations.root_weights  # type: ignore[union-attr]
             weighted = draws.residual * direction[:, None]
             modes = np.array(
                 [np.bincount(codes, c, levels) for c in weighted.T], dtype=np.float64

@@ -40,11 +40,11 @@ def known_modes(fit: Fit, term: int) -> Vector:
     that follow from what the data cannot tell.
     """
     modes = fit.matrices.terms[term].coordinates.reported(fit.b[term])
-    return np.where(_is_known(fit, term), modes, np.nan)
+    return np.where(are_known(fit, term), modes, np.nan)
 
 
-def _is_known(fit: Fit, term: int) -> NDArray[np.bool_]:
-    """Per column of the term, whether the data tell its row of Sigma_k."""
+def are_known(fit: Fit, term: int) -> NDArray[np.bool_]:
+    """Per column of the term (q_k,), whether the data tell its row of the reported Sigma_k."""
     return np.asarray(known_entries(fit, term).all(axis=1))
 
 
@@ -58,7 +58,7 @@ def conditional_sd(fit: Fit, *, term: int) -> Vector:
     unscaled = coordinates.reported_covariance(unscaled)
     variances = np.diagonal(unscaled, axis1=1, axis2=2)
     sd = fit.sigma * np.sqrt(np.maximum(variances, 0.0))
-    return np.where(_is_known(fit, term), sd, np.nan)
+    return np.where(are_known(fit, term), sd, np.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,9 @@ class EffectsWithin:
     effects : tuple of (term, column, label)
         The label is that of the inner level, empty for effects of the level itself.
     values : array (q,)
-        Conditional modes.
+        Conditional modes, nan where `known_modes` are.
     covariance : array (q, q)
-        Given the data, at known beta and theta.
+        Given the data, at known beta and theta; nan with such modes.
     """
 
     effects: tuple[tuple[int, int, str], ...]
@@ -90,6 +90,7 @@ def covariance_within(fit: Fit, group: str) -> list[EffectsWithin]:
     outer = next(g for g in m.groupings if g.name == group)
     T = templates(fit.theta, fit.problem.theta_index, [len(term.names) for term in m.terms])
     inner = [k for k, term in enumerate(m.terms) if m.groupings[term.group].is_within(outer)]
+    modes = {k: known_modes(fit, k) for k in inner}
     names = {k: fit.spec.level_maps[m.terms[k].group].labels_without(outer.columns) for k in inner}
     out = []
     for rows in outer.rows():
@@ -103,15 +104,18 @@ def covariance_within(fit: Fit, group: str) -> list[EffectsWithin]:
                 columns.append(term.Z[rows] * here)
                 roots.append(T[k])
                 reported.append(term.coordinates.reported_root(T[k]))
-                values.append(term.coordinates.reported(fit.b[k][level]))
+                values.append(modes[k][level])
         Z = np.hstack(columns)
         if m.weights is not None:
             Z = Z * np.sqrt(m.weights[rows])[:, None]
         half = Z @ block_diag(*roots)
         root = block_diag(*reported)
         middle = np.linalg.inv(np.eye(half.shape[1]) + half.T @ half)
+        within = np.concatenate(values)
+        untold = np.isnan(within)
         covariance = fit.sigma**2 * root @ middle @ root.T
-        out.append(EffectsWithin(tuple(effects), np.concatenate(values), covariance))
+        covariance = np.where(untold[:, None] | untold, np.nan, covariance)
+        out.append(EffectsWithin(tuple(effects), within, covariance))
     return out
 
 

@@ -1,6 +1,7 @@
 """`model.plot`: every picture by name. What draws is loaded when it is first used."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -36,6 +37,9 @@ HOMES = {
     "shrinkage": "effect_levels",
 }
 """The module of every plot."""
+
+STYLE = "mixedmodels.plots.style"
+"""Where figures are made."""
 
 WITHOUT_DATA = ("all_effects", "check")
 """Pictures made of others, which have the data."""
@@ -93,6 +97,24 @@ class Plots:
         """The pictures of `check`, each a figure of its own, which pyplot does not keep."""
         figures: list[Figure] = _found("check", "_figures")(self.fit, seed=seed)
         return figures
+
+    def unregistered(self) -> "AbstractContextManager[None]":
+        """Plots made within a `with` of it are not kept by pyplot, nor shown by a notebook.
+
+        For programs that save many pictures.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> import matplotlib.pyplot as plt
+        >>> model = mm.lmm("Yield ~ 1 + (1 | Batch)", mm.datasets.load("dyestuff"))
+        >>> with model.plot.unregistered():
+        ...     figure = model.plot.caterpillar()
+        >>> plt.fignum_exists(getattr(figure, "number", -1))
+        False
+        """
+        within: AbstractContextManager[None] = import_module(STYLE).unregistered()
+        return within
 
     def residuals(self, x: str | None = None, *, ax: "Axes | None" = None) -> "Axes":
         """Studentized residuals against the fitted values, or against a column of the data."""

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mixedmodels.diagnostics.checks import Check, Grade, check
@@ -67,12 +66,11 @@ def check_figures(fit: Fit, *, seed: Seed = 0) -> list[Figure]:
     """The pictures of `check_panel`, each a figure of its own, which pyplot does not keep."""
     figures = []
     for panel in _panels(fit, seed):
-        figure = Figure(figsize=(4.6, 4.1), layout="constrained")
-        FigureCanvasAgg(figure)  # which measures texts
-        ax = figure.subplots()
+        with style.unregistered():
+            ax = style.axes(None, width=4.6, height=4.1)
         panel.draw(ax)
         _verdict(ax, panel.rows)
-        figures.append(arrange.arrange(figure, [ax]))
+        figures.append(arrange.arrange(arrange.root(ax), [ax]))
     return figures
 
 
@@ -119,11 +117,10 @@ def _of_groups(found: Facts, rows: Sequence[Check], seed: Seed) -> list[Panel]:
     spread = _worst(_named(rows, "Spread of the residuals by level"))
     k, j = columns[shape.about]
     g = group_index(found.fit, spread.about)
-    quantiles = effect_quantiles(found, seed=seed)[k, j]
-    panels = [
-        Panel([shape], lambda ax: draw_qq_ranef(found, quantiles, k, j, ax)),
-        Panel([spread], lambda ax: draw_group_spread(found, g, ax)),
-    ]
+    quantiles = effect_quantiles(found, seed=seed).get((k, j))
+    panels = [Panel([spread], lambda ax: draw_group_spread(found, g, ax))]
+    if quantiles is not None:
+        panels.insert(0, Panel([shape], lambda ax: draw_qq_ranef(found, quantiles, k, j, ax)))
     cheap = {
         grouping.name: i
         for i, grouping in enumerate(m.groupings)

@@ -8,15 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import special
+from scipy.linalg import block_diag
 
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import add_random_effects, residuals
 from mixedmodels.fit.labels import column_labels, terms_of_group
-from mixedmodels.fit.random_effects import conditional_sd, known_modes
+from mixedmodels.fit.random_effects import are_known, conditional_sd, known_modes
 from mixedmodels.options import require_probability
 from mixedmodels.plots import lettering, style
 from mixedmodels.plots.arrange import arranged
-from mixedmodels.plots.choice import group_index
+from mixedmodels.plots.choice import group_index, known_columns
 
 Vector = NDArray[np.float64]
 Data = dict[str, NDArray[np.generic]]
@@ -33,7 +34,7 @@ def caterpillar(fit: Fit, group: str | None = None, *, level: float = 0.95) -> F
     """Random effects in order, with intervals: a panel per column of one group."""
     require_probability("level", level)
     g = group_index(fit, group)
-    columns = [(k, j) for k in terms_of_group(fit.matrices, g) for j in range(fit.b[k].shape[1])]
+    columns = known_columns(fit, g)
     n = len(fit.matrices.groupings[g].levels)
     height = float(np.clip(0.8 + 0.19 * n, 3.2, 9.0))
     figure, grid = style.panels(len(columns), height=height)
@@ -53,14 +54,12 @@ def caterpillar_data(fit: Fit, group: str | None = None, *, level: float = 0.95)
     grouping = fit.matrices.groupings[g]
     names = np.array([str(value) for value in grouping.levels], dtype=object)
     rows: list[tuple[Any, ...]] = []
-    for k in terms_of_group(fit.matrices, g):
-        half = _half_width(fit, k, level)
-        for j, label in enumerate(labels[k]):
-            b = known_modes(fit, k)[:, j]
-            rows += [
-                (grouping.name, names[i], label, b[i], b[i] - half[i, j], b[i] + half[i, j])
-                for i in np.argsort(b, kind="stable")
-            ]
+    for k, j in known_columns(fit, g):
+        b, half = known_modes(fit, k)[:, j], _half_width(fit, k, level)[:, j]
+        rows += [
+            (grouping.name, names[i], labels[k][j], b[i], b[i] - half[i], b[i] + half[i])
+            for i in np.argsort(b, kind="stable")
+        ]
     return _columns(("group", "level", "term", "estimate", "conf_low", "conf_high"), rows)
 
 
@@ -93,9 +92,7 @@ def shrinkage(fit: Fit, group: str | None = None, *, ax: Axes | None = None) -> 
     """How far the model pulls each level's own estimate towards the population."""
     g = group_index(fit, group)
     own, pooled, labels = _estimates(fit, g)
-    names = [
-        name for k in terms_of_group(fit.matrices, g) for name in column_labels(fit.matrices)[k]
-    ]
+    names = [column_labels(fit.matrices)[k][j] for k, j in known_columns(fit, g)]
     if len(names) == 1:
         height = float(np.clip(1.4 + 0.16 * len(labels), 4.4, 9.0))
         ax = style.axes(ax, height=height)
@@ -110,9 +107,7 @@ def shrinkage_data(fit: Fit, group: str | None = None) -> Data:
     """
     g = group_index(fit, group)
     own, pooled, labels = _estimates(fit, g)
-    names = [
-        name for k in terms_of_group(fit.matrices, g) for name in column_labels(fit.matrices)[k]
-    ]
+    names = [column_labels(fit.matrices)[k][j] for k, j in known_columns(fit, g)]
     name = fit.matrices.groupings[g].name
     rows = [
         (name, label, term, own[i, j], pooled[i, j])
@@ -131,16 +126,24 @@ def _estimates(fit: Fit, g: int) -> tuple[Vector, Vector, list[str]]:
     root = np.ones(len(left)) if m.weights is None else np.sqrt(m.weights)
     Z = np.hstack([m.terms[k].Z for k in terms]) * root[:, None]
     left = left * root
-    own = np.full((len(m.groupings[g].levels), Z.shape[1]), np.nan)
-    for level, rows in enumerate(m.groupings[g].rows()):
-        solution, _, rank, _ = np.linalg.lstsq(Z[rows], left[rows], rcond=RANK)
-        if rank == Z.shape[1]:
-            own[level] = solution
+    reported = block_diag(
+        *(m.terms[k].coordinates.reported_root(np.eye(len(m.terms[k].names))) for k in terms)
+    )
+    own = np.array([_alone(Z[rows], left[rows], reported) for rows in m.groupings[g].rows()])
     labels = [str(label) for label in m.groupings[g].levels]
-    starts = np.cumsum([len(m.terms[k].names) for k in terms])[:-1]
-    parts = zip(terms, np.split(own, starts, axis=1), strict=True)
-    own = np.hstack([m.terms[k].coordinates.reported(part) for k, part in parts])
-    return own, np.hstack([known_modes(fit, k) for k in terms]), labels
+    known = np.concatenate([are_known(fit, k) for k in terms])
+    return own[:, known], np.hstack([known_modes(fit, k) for k in terms])[:, known], labels
+
+
+def _alone(Z: Vector, left: Vector, reported: Vector) -> Vector:
+    """The rows of `reported` (r, q) times the least-squares effects (q,) of what is `left` (n,) in
+    one level; nan where its rows do not determine it.
+    """
+    U, sizes, V = np.linalg.svd(Z, full_matrices=False)
+    kept = sizes > RANK * sizes[0]
+    within = reported @ V[kept].T
+    told = (within**2).sum(axis=1) > (1 - RANK) * (reported**2).sum(axis=1)
+    return np.where(told, within @ ((left @ U[:, kept]) / sizes[kept]), np.nan)
 
 
 def _dumbbells(

@@ -12,6 +12,7 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels
 from mixedmodels.plots import lettering, style
 from mixedmodels.plots.arrange import arranged
+from mixedmodels.plots.choice import require_known_effects
 from mixedmodels.prediction.streams import Seed
 
 Data = dict[str, NDArray[np.generic]]
@@ -38,10 +39,11 @@ def qq_data(fit: Fit, *, seed: Seed = 0) -> Data:
 
 def qq_ranef(fit: Fit, *, seed: Seed = 0) -> Figure:
     """A panel per column of random effects."""
+    require_known_effects(fit)
     found = facts(fit)
     quantiles = effect_quantiles(found, seed=seed)
-    figure, grid = style.panels(max(1, len(quantiles)))
-    for ax, (k, j) in zip(grid, quantiles, strict=False):
+    figure, grid = style.panels(len(quantiles))
+    for ax, (k, j) in zip(grid, quantiles, strict=True):
         draw_qq_ranef(found, quantiles[k, j], k, j, ax)
     return style.title_of(figure, "Random effects against normal quantiles")
 
@@ -50,6 +52,7 @@ def qq_ranef_data(fit: Fit, *, seed: Seed = 0) -> Data:
     """Columns `group, level, term, theoretical, estimate, conf_low, conf_high`; estimates in
     their own standard deviations.
     """
+    require_known_effects(fit)
     labels, m = column_labels(fit.matrices), fit.matrices
     parts: dict[str, list[NDArray[np.generic]]] = {
         name: []
@@ -69,9 +72,7 @@ def qq_ranef_data(fit: Fit, *, seed: Seed = 0) -> Data:
             strict=True,
         ):
             parts[name].append(values)
-    return {
-        name: np.concatenate(values) if values else np.empty(0) for name, values in parts.items()
-    }
+    return {name: np.concatenate(values) for name, values in parts.items()}
 
 
 def scaled(fit: Fit, *, ax: Axes | None = None, seed: Seed = 0) -> Axes:

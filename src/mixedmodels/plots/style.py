@@ -1,10 +1,13 @@
 """One look for all plots: colours for every kind of eye, readable in grey, plain axes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
@@ -38,6 +41,28 @@ MOST_NAMES = 80
 SMALL = arrange.SMALL
 
 
+_registered: ContextVar[bool] = ContextVar("registered", default=True)
+
+
+@contextmanager
+def unregistered() -> Iterator[None]:
+    """Figures made within belong to who asked for them: pyplot neither keeps nor shows them."""
+    token = _registered.set(False)
+    try:
+        yield
+    finally:
+        _registered.reset(token)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, which pyplot shows and keeps unless `unregistered`."""
+    if _registered.get():
+        return plt.figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)  # which measures texts
+    return figure
+
+
 def axes(ax: Axes | None, *, width: float = 6.4, height: float = 4.4) -> Axes:
     """The axes to draw on: the given ones or those of a new figure."""
     if ax is not None and not isinstance(ax, Axes):
@@ -45,9 +70,7 @@ def axes(ax: Axes | None, *, width: float = 6.4, height: float = 4.4) -> Axes:
             f"ax is {type(ax).__name__}, not Axes.\n"
             "Do:   give one of the axes that plt.subplots() makes, or leave ax out."
         )
-    if ax is None:
-        _, ax = plt.subplots(figsize=(width, height), layout="constrained")
-    return ax
+    return new_figure(width, height).subplots() if ax is None else ax
 
 
 def panels(
@@ -56,13 +79,8 @@ def panels(
     """A figure and its `count` axes, row by row; what is left of the grid stays empty."""
     columns = min(columns, count)
     rows = -(-count // columns)
-    figure, grid = plt.subplots(
-        rows,
-        columns,
-        figsize=(max(width * columns, 6.0), height * rows),
-        layout="constrained",
-        squeeze=False,
-    )
+    figure = new_figure(max(width * columns, 6.0), height * rows)
+    grid = figure.subplots(rows, columns, squeeze=False)
     flat = list(grid.ravel())
     for ax in flat[count:]:
         ax.remove()

@@ -50,7 +50,8 @@ def report(
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("mixedmodels.report"), autoescape=True, finalize=_visible
     )
-    content = page(fit, pictures, ddf=ddf, seed=seed)
+    with pictures.unregistered():
+        content = page(fit, pictures, ddf=ddf, seed=seed)
     target.write_text(environment.get_template("page.html").render(content), encoding="utf-8")
     return target
 

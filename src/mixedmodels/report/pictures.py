@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -9,6 +10,8 @@ from typing import Any, Protocol
 
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.labels import terms_of_group
+from mixedmodels.fit.random_effects import are_known
 from mixedmodels.report.words import fixed_terms
 from mixedmodels.vocabulary import DegreesOfFreedom
 
@@ -33,6 +36,9 @@ class Figure(Protocol):
 
 class Pictures(Protocol):
     """As much of `model.plot` as a page needs."""
+
+    def unregistered(self) -> AbstractContextManager[None]:
+        """Within it, pictures are this page's alone."""
 
     def check_figures(self, *, seed: int = 0) -> Sequence[Any]:
         """The pictures of the checks."""
@@ -85,8 +91,9 @@ def caterpillars(fit: Fit, pictures: Pictures) -> Sequence[Embedded]:
             _address(partial(pictures.caterpillar, grouping.name)),
             f"Conditional modes of {grouping.name} with 95 % intervals at the estimated variances.",
         )
-        for grouping in fit.matrices.groupings
+        for g, grouping in enumerate(fit.matrices.groupings)
         if len(grouping.levels) <= MOST_LEVELS
+        and any(are_known(fit, k).any() for k in terms_of_group(fit.matrices, g))
     ]
 
 

@@ -14,6 +14,7 @@ from mixedmodels.diagnostics.group_spread import group_spread
 from mixedmodels.diagnostics.influence import influence, largest
 from mixedmodels.diagnostics.moments import Shape, shape
 from mixedmodels.fit.labels import column_labels, terms_of_group
+from mixedmodels.fit.random_effects import are_known, known_modes
 
 Vector = NDArray[np.float64]
 
@@ -37,15 +38,12 @@ def group_checks(facts: Facts) -> Iterator[Check]:
     m = facts.fit.matrices
     labels = column_labels(m)
     for g, grouping in enumerate(m.groupings):
-        known = [
-            facts.fit.identification.of_term(k, len(m.terms[k].names)).diagonal()
-            for k in range(len(m.terms))
-        ]
         terms = terms_of_group(m, g)
+        known = {k: are_known(facts.fit, k) for k in terms}
         yield _levels(grouping.name, len(grouping.levels), all(known[k].all() for k in terms))
         for k in terms:
             for j, name in enumerate(labels[k]):
-                b = facts.fit.b[k][:, j]
+                b = known_modes(facts.fit, k)[:, j]
                 yield _effects(f"{name} | {grouping.name}", b, is_known=bool(known[k][j]))
         yield _spread(facts, g)
         yield _influence(facts, g)
@@ -81,7 +79,7 @@ def _levels(name: str, levels: int, is_known: bool) -> Check:
 def _effects(name: str, b: Vector, *, is_known: bool) -> Check:
     what = ("Shape of the random effects", name)
     if not is_known:
-        why = "Their variance cannot be told from other parameters."
+        why = "Their variance or covariances cannot be told from other parameters."
         return Check(*what, "skewness", np.nan, "unclear", why, "See model.convergence.message.")
     if len(b) < LEVELS_FOR_SHAPE or np.ptp(b) == 0:
         why = "The variance is zero." if np.ptp(b) == 0 else f"{len(b)} levels are too few to tell."

@@ -6,6 +6,8 @@ from html import escape
 from textwrap import wrap
 from typing import Any, Literal
 
+from mixedmodels.shortening import visible
+
 Grade = Literal["good", "look", "problem", "unclear"]
 """How a check came out: no sign of trouble, worth a look, change something, cannot be told."""
 
@@ -84,12 +86,12 @@ class Checks:
     def __str__(self) -> str:
         lines = [self.headline, ""]
         for row in self.rows:
-            lines.append(f"{MARKS[row.grade]} {row.title}: {row.size}")
-            lines += [f"    {line}" for line in wrap(row.verdict, WIDTH - 4)]
+            lines.append(f"{MARKS[row.grade]} {visible(row.title)}: {row.size}")
+            lines += [f"    {line}" for line in wrap(visible(row.verdict), WIDTH - 4)]
             if row.grade != "good":
                 lines += [
                     f"    Do: {line}" if not i else f"        {line}"
-                    for i, line in enumerate(wrap(row.advice, WIDTH - 8))
+                    for i, line in enumerate(wrap(visible(row.advice), WIDTH - 8))
                 ]
         return "\n".join([*lines, "", "+ good   ? worth a look   ! a problem   - cannot be told"])
 
@@ -97,11 +99,14 @@ class Checks:
         return str(self)
 
     def _repr_html_(self) -> str:
+        def shown(text: str) -> str:
+            return escape(visible(text))
+
         head = "".join(f"<th>{name}</th>" for name in ("check", "size", "verdict", "what to do"))
         body = "".join(
-            f"<tr><td>{MARKS[row.grade]} {escape(row.check)}<br>{escape(row.about)}</td>"
-            f"<td>{escape(row.size)}</td><td>{escape(row.verdict)}</td>"
-            f"<td>{escape(row.advice if row.grade != 'good' else '')}</td></tr>"
+            f"<tr><td>{MARKS[row.grade]} {shown(row.check)}<br>{shown(row.about)}</td>"
+            f"<td>{shown(row.size)}</td><td>{shown(row.verdict)}</td>"
+            f"<td>{shown(row.advice if row.grade != 'good' else '')}</td></tr>"
             for row in self.rows
         )
         return f"<p>{escape(self.headline)}</p><table><tr>{head}</tr>{body}</table>"

@@ -172,6 +172,43 @@ def test_a_response_that_a_group_determines(frame, seed):
     assert lmm("y ~ x + (1 | g)", almost).sigma == pytest.approx(1e-6, rel=0.3)
 
 
+def of_groups(seed, *, slope=0.0, noise=0.0):
+    """Rows of an unequal design whose response a group determines, up to `slope` and `noise`."""
+    random = np.random.default_rng(seed)
+    g = np.repeat(np.arange(14), random.integers(3, 9, size=14))
+    x, e = random.normal(size=(2, len(g)))
+    y = random.normal(size=14)[g] + slope * random.normal(size=14)[g] * x + noise * e
+    return pd.DataFrame({"y": y, "x": x, "g": g})
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("slope", [0.0, 1.0])
+def test_a_response_that_intercepts_and_slopes_determine(seed, slope):
+    """The search stops anywhere on its way to infinity: the columns tell, not where it stopped."""
+    with pytest.raises(DataError, match="exactly"):
+        lmm("y ~ x + (x | g)", of_groups(seed, slope=slope))
+    almost = lmm(f"y ~ x + ({'x' if slope else 1} | g)", of_groups(seed, slope=slope, noise=1e-6))
+    assert almost.convergence.converged
+    assert almost.sigma == pytest.approx(1e-6, rel=0.4)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_response_that_an_inner_group_determines(seed):
+    data = of_groups(seed)
+    data["class"] = data.groupby("g").cumcount() // 2
+    data["y"] = data.groupby(["g", "class"])["y"].transform("size") + data["g"].map(np.sin)
+    with pytest.raises(DataError, match="exactly"):
+        lmm("y ~ 1 + (1 | g/class)", data)
+
+
+def test_as_many_effects_as_rows_are_no_exact_fit():
+    """Of two rows a level, intercepts and slopes reproduce any response."""
+    data = of_groups(3, slope=1.0, noise=0.5).groupby("g").head(2)
+    model = lmm("y ~ x + (x | g)", data)
+    assert model.convergence.converged
+    assert model.sigma > 0.01
+
+
 def test_a_response_without_residual(frame):
     exact = frame.assign(y=3 + 2 * frame["x"])
     with pytest.raises(DataError, match="exactly"):

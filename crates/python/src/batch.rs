@@ -160,7 +160,7 @@ impl Refits {
         let status = |r: &Option<Refit>| match r.as_ref().map(|r| r.status) {
             Some(Status::Converged) => 0,
             Some(Status::MaxEvaluations) => 1,
-            Some(Status::Stalled | Status::Unbounded) => 2,
+            Some(Status::Stalled | Status::Unbounded | Status::Exact) => 2,
             None => 3,
         };
         let mut pieces = vec![];

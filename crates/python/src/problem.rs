@@ -51,6 +51,7 @@ fn status(status: Status) -> &'static str {
         Status::MaxEvaluations => "max_evaluations",
         Status::Stalled => "stalled",
         Status::Unbounded => "unbounded",
+        Status::Exact => "exact",
     }
 }
 

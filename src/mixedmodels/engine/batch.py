@@ -22,7 +22,13 @@ Vector = NDArray[np.float64]
 CONVERGED, MAX_EVALUATIONS, STALLED, FAILED = range(4)
 """Values of `Refits.status`; a failed replicate has no optimum at all, and nan in every number."""
 
-STATUS = {"converged": CONVERGED, "max_evaluations": MAX_EVALUATIONS, "stalled": STALLED}
+STATUS = {
+    "converged": CONVERGED,
+    "max_evaluations": MAX_EVALUATIONS,
+    "stalled": STALLED,
+    "unbounded": STALLED,
+    "exact": STALLED,
+}
 """The same for the status of a single solution."""
 
 

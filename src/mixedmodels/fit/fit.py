@@ -179,7 +179,8 @@ def undetermined_at(problem: Problem, known: Identification, solution: Solution)
 
 def _require_residual(solution: Solution, matrices: ModelMatrices) -> None:
     spread = _spread(matrices.y, matrices.weights)
-    if not (np.isfinite(solution.deviance) and solution.sigma > EXACT * spread):
+    is_left = np.isfinite(solution.deviance) and solution.sigma > EXACT * spread
+    if solution.status == "exact" or not is_left:
         raise DataError(
             "The model fits the response exactly: no residual variance is left.\n"
             "Do:   look for a column that repeats the response, or a group that determines it.\n"

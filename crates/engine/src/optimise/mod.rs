@@ -3,6 +3,7 @@
 mod approach;
 mod boundary;
 mod composite;
+mod exact;
 mod scoring;
 mod search;
 mod subproblem;

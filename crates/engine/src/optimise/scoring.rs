@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::boundary::snapped;
 use super::composite::{Composite, gamma};
+use super::exact::{is_far, vanishes};
 use super::search::{Minimum, Search, Status};
 use crate::covariance::Templates;
 use crate::dense::Square;
@@ -72,13 +73,6 @@ const ROUNDING: f64 = 1e-12;
 
 /// Information on log σ², as degrees of freedom, below which the residual variance is not told.
 const UNTOLD: f64 = 0.05;
-
-/// Standard deviation, relative to the residual, from which θ may be on its way to infinity.
-const FAR: f64 = 1e3;
-
-/// r² as a share of its value without random effects below which it vanishes: it is the difference
-/// of numbers that are known to a part in 10¹⁶.
-const VANISHING: f64 = 2e-15;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Metric {
@@ -274,9 +268,8 @@ impl Around {
     /// Whether the search is on its way to infinity, since nothing tells the residual variance.
     fn is_unbounded(&self, at: &Minimum) -> bool {
         let m = self.theta.len();
-        let far = at.theta.iter().any(|t| t.abs() > FAR);
-        let untold = far && self.second.expected[(m, m)] < UNTOLD;
-        untold || at.profile.pwrss < VANISHING * at.profile.df
+        let untold = is_far(&at.theta) && self.second.expected[(m, m)] < UNTOLD;
+        untold || vanishes(&at.profile)
     }
 
     /// Distance to another θ̃ in standard errors, at one σ².

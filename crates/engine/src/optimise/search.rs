@@ -47,6 +47,8 @@ pub enum Status {
     /// The residual variance tends to zero, or is not told apart from the random effects: θ grows
     /// without limit.
     Unbounded,
+    /// Fixed and random effects reproduce the response, and the criterion has no minimum.
+    Exact,
 }
 
 /// The end of a search.
@@ -93,6 +95,7 @@ pub fn minimise(
             search.descend(&mut at)?;
             search.snap(&mut at)?;
         }
+        search.recognise_exact(&mut at)?;
     }
     at.trace = search.trace;
     Ok(at)

@@ -63,3 +63,31 @@ DropTest = Literal["lrt", "f"]
 
 Backend = Literal["pandas", "polars", "pyarrow"]
 """Frame libraries that a bundled data set can be given in."""
+
+Adjustment = Literal[
+    "none",
+    "tukey",
+    "dunnett",
+    "dunnettx",
+    "bonferroni",
+    "holm",
+    "hochberg",
+    "hommel",
+    "sidak",
+    "scheffe",
+    "fdr",
+    "by",
+    "mvt",
+]
+"""How p-values and limits of several tests allow for their number."""
+
+Side = Literal[
+    "two-sided",
+    "less",
+    "greater",
+    "equivalence",
+    "noninferiority",
+    "nonsuperiority",
+    "superiority",
+]
+"""What a test wants to show: a difference, its sign, or how it compares with a margin."""

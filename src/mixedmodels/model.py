@@ -36,9 +36,14 @@ from mixedmodels.inference.r2 import r2
 from mixedmodels.inference.ranova import ranova
 from mixedmodels.inference.rotation import re_pca
 from mixedmodels.inference.variance_information import cov_variance
+from mixedmodels.means import Means
 from mixedmodels.plots import Plots
 from mixedmodels.plots.bootstrapped import BootstrappedModel
 from mixedmodels.plots.profiled import ProfiledModel
+from mixedmodels.posthoc.emmeans import StatedNesting, Weights, emmeans
+from mixedmodels.posthoc.joint_tests import joint_tests
+from mixedmodels.posthoc.reference_grid import CovReduce
+from mixedmodels.posthoc.trends import emtrends
 from mixedmodels.prediction.parameters import Correlations, Deviations
 from mixedmodels.prediction.simulate import simulate
 from mixedmodels.prediction.streams import Seed
@@ -866,6 +871,201 @@ class LinearMixedModel:
         {'batch': 0.154, 'batch:cask': 0.783}
         """
         return icc(self.fit, of_group=of_group)
+
+    def emmeans(
+        self,
+        specs: str | Sequence[str] = (),
+        by: str | Sequence[str] | None = None,
+        *,
+        at: Mapping[str, ArrayLike] | None = None,
+        cov_reduce: CovReduce = "mean",
+        weights: Weights = "equal",
+        nuisance: str | Sequence[str] = (),
+        nesting: StatedNesting = None,
+        ddf: DegreesOfFreedom = "satterthwaite",
+        level: float = 0.95,
+        transform: str | None = None,
+    ) -> Means:
+        """Estimated marginal means: population means at values of some columns.
+
+        Each is an average of the means on a reference grid: all levels of every factor of the fixed
+        part, and covariates at their averages. A mean that the data do not determine (an empty
+        cell) is null, with a `NotEstimableWarning`.
+
+        Parameters
+        ----------
+        specs : str or sequence of str
+            The columns: ``"recipe"``, ``"recipe * temperature"``, ``"recipe | temperature"``, a
+            list; ``"1"`` for the overall mean. A covariate is taken at its distinct values if
+            these are at most 20.
+        by : str or sequence of str, optional
+            Columns within whose values means are compared; the same as what follows a bar.
+        at : mapping, optional
+            Values by column: ``{"age": [30, 50]}``, or some of the levels of a factor.
+        cov_reduce
+            What the other covariates are taken at: ``"mean"``, ``"median"``, ``"range"`` (averaged
+            over both ends), a function, False for all their values, or a mapping of these. A
+            covariate of two values is a number like any other.
+        weights
+            Of the cells that are averaged over. ``"equal"``, as for a planned experiment;
+            ``"proportional"`` to the rows of the data; ``"outer"``, products of each factor's
+            shares; ``"cells"``, the rows at the very values of `specs`; ``"flat"``, cells with rows
+            alike; numbers, one per combination, the first factor fastest; or a mapping from factors
+            to weights of their levels.
+        nuisance : str or sequence of str
+            Factors whose levels count alike whatever `weights` is.
+        nesting : mapping, optional
+            Factors that are nested, ``{"county": "region"}``; found in the data unless given. An
+            empty one is none.
+        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+            Degrees of freedom; Kenward and Roger's method at any number of rows.
+        level : float
+            Coverage of the limits.
+        transform : str, optional
+            That of the response, if the column holds transformed values: ``"log"``, ``"log2"``,
+            ``"log10"``, ``"log1p"``, ``"sqrt"``, ``"inverse"``. One in the formula is found;
+            ``"none"`` forgets it.
+
+        Returns
+        -------
+        Means
+            On the scale of the model; see `Means.response`.
+
+        Raises
+        ------
+        DataError
+            For a name that the fixed part does not use, a level without data, a covariate with too
+            many values, or a grid of more than a million rows.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> cake = mm.datasets.load("cake")
+        >>> model = mm.lmm("angle ~ recipe * temperature + (1 | recipe:replicate)", cake)
+        >>> print(model.emmeans("recipe"))  # doctest: +NORMALIZE_WHITESPACE
+        Marginal means of angle:
+          recipe  Estimate  Std. error    df    2.5%   97.5%
+          A         33.122       1.737  42.0  29.617  36.627
+          B         31.644       1.737  42.0  28.139  35.150
+          C         31.600       1.737  42.0  28.095  35.105
+        <BLANKLINE>
+        Note: Averaged over temperature, equal weights. Single levels of what is averaged over may
+        differ: recipe:temperature interact. Degrees of freedom by Satterthwaite's method.
+        """
+        return Means(
+            emmeans(
+                self.fit,
+                specs,
+                by,
+                at=at,
+                cov_reduce=cov_reduce,
+                weights=weights,
+                nuisance=nuisance,
+                nesting=nesting,
+                ddf=ddf,
+                level=level,
+                transform=transform,
+            )
+        )
+
+    def emtrends(
+        self,
+        specs: str | Sequence[str] = (),
+        var: str = "",
+        by: str | Sequence[str] | None = None,
+        *,
+        at: Mapping[str, ArrayLike] | None = None,
+        cov_reduce: CovReduce = "mean",
+        weights: Weights = "equal",
+        nuisance: str | Sequence[str] = (),
+        nesting: StatedNesting = None,
+        max_degree: int = 1,
+        ddf: DegreesOfFreedom = "satterthwaite",
+        level: float = 0.95,
+    ) -> Means:
+        """Slopes of the population mean along a covariate, at values of other columns.
+
+        Parameters
+        ----------
+        specs, by, at, cov_reduce, weights, nuisance, nesting, ddf, level
+            As of `emmeans`.
+        var : str
+            The covariate, also one inside ``poly``, splines or ``np.log``. Its slope is that at its
+            average, or at the values in `at`.
+        max_degree : int
+            Also give the coefficients of its powers up to this one in the expansion of the mean
+            around there (derivatives over factorials), in a column `degree`.
+
+        Returns
+        -------
+        Means
+
+        Notes
+        -----
+        Slopes are exact where the covariate stands in the formula as it is; inside functions they
+        are taken from differences that are exact for polynomials of degree five and more.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("distance ~ age * Sex + (age | Subject)", mm.datasets.load("orthodont"))
+        >>> model.emtrends("Sex", "age").table()[["Sex", "estimate", "std_error"]].round(3)
+              Sex  estimate  std_error
+        0    Male     0.784      0.086
+        1  Female     0.480      0.104
+        """
+        return Means(
+            emtrends(
+                self.fit,
+                specs,
+                var,
+                by,
+                at=at,
+                cov_reduce=cov_reduce,
+                weights=weights,
+                nuisance=nuisance,
+                nesting=nesting,
+                max_degree=max_degree,
+                ddf=ddf,
+                level=level,
+            )
+        )
+
+    def joint_tests(
+        self,
+        by: str | Sequence[str] | None = None,
+        *,
+        at: Mapping[str, ArrayLike] | None = None,
+        cov_reduce: CovReduce = "mean",
+        ddf: DegreesOfFreedom = "satterthwaite",
+    ) -> Any:
+        """F tests of every term, overall or within values of some columns (simple effects).
+
+        Table `term`, the columns of `by`, `num_df, den_df, statistic, p_value`, and a `note` where
+        the data do not determine all of a term. Tests are of type 3 at the averages of covariates:
+        those of `anova` where cells are complete and covariates centred.
+
+        Parameters
+        ----------
+        by : str or sequence of str, optional
+            Columns within whose values terms are tested.
+        at, cov_reduce
+            Values of columns, as of `emmeans`.
+        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+            Denominator degrees of freedom.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> cake = mm.datasets.load("cake")
+        >>> model = mm.lmm("angle ~ recipe * temperature + (1 | recipe:replicate)", cake)
+        >>> model.joint_tests().round(3)
+                         term  num_df  den_df  statistic  p_value
+        0              recipe       2    42.0      0.249    0.781
+        1         temperature       5   210.0     20.520    0.000
+        2  recipe:temperature      10   210.0      1.006    0.439
+        """
+        return joint_tests(self.fit, by, at=at, cov_reduce=cov_reduce, ddf=ddf)
 
     def re_pca(self) -> dict[str, pd.DataFrame]:
         """Per group, the principal components of its random effects, the largest first.

@@ -64,6 +64,9 @@ DropTest = Literal["lrt", "f"]
 Backend = Literal["pandas", "polars", "pyarrow"]
 """Frame libraries that a bundled data set can be given in."""
 
+MeanWeights = Literal["equal", "proportional", "outer", "cells", "flat"]
+"""How a marginal mean weighs the cells that it averages over."""
+
 Adjustment = Literal[
     "none",
     "tukey",
@@ -79,7 +82,7 @@ Adjustment = Literal[
     "by",
     "mvt",
 ]
-"""How p-values and limits of several tests allow for their number."""
+"""Adjustments of p-values and limits for several tests."""
 
 Side = Literal[
     "two-sided",
@@ -90,4 +93,20 @@ Side = Literal[
     "nonsuperiority",
     "superiority",
 ]
-"""What a test wants to show: a difference, its sign, or how it compares with a margin."""
+"""Alternatives of a test, and what is to be shown with a margin."""
+
+ContrastMethod = Literal[
+    "pairwise",
+    "revpairwise",
+    "trt.vs.ctrl",
+    "trt.vs.ctrl1",
+    "trt.vs.ctrlk",
+    "eff",
+    "del.eff",
+    "poly",
+    "consec",
+    "mean_chg",
+    "helmert",
+    "identity",
+]
+"""Families of contrasts that have a name."""

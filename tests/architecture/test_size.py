@@ -9,6 +9,7 @@ from tests.architecture.source import PACKAGE, body, functions, modules, tree
 MODULE_LINES = 400
 FUNCTION_LINES = 60  # without the docstring; the aim is half of it
 FACADE_STATEMENTS = 1
+FACADE_LINES = 600  # without docstrings: signatures, and calls that hand on what they name
 
 
 def docstring_lines(function: ast.FunctionDef) -> int:
@@ -32,7 +33,7 @@ def test_module(module: str) -> None:
     if module == "model.py":
         # The façade is the manual: one line of code per method, and what it means.
         lines -= sum(docstring_lines(function) for function in functions(module))
-    assert lines <= MODULE_LINES
+    assert lines <= (FACADE_LINES if module == "model.py" else MODULE_LINES)
     assert longest[0] <= FUNCTION_LINES, longest[1]
 
 

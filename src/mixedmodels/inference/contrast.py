@@ -102,7 +102,7 @@ def t_tests(
     require_probability("level", level)
     method = method_of(fit, ddf)
     estimate = L @ fit.beta - (0.0 if rhs is None else rhs)
-    std_error = np.sqrt(np.einsum("ki,ij,kj->k", L, method.covariance, L))
+    std_error = np.sqrt(np.sum((L @ method.covariance) * L, axis=1))
     df = np.where(np.isnan(std_error), np.nan, method.single(L))
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = estimate / std_error

@@ -1,1 +1,1 @@
-"""Marginal means, contrasts and trends of a fit, and tests of many of them at once."""
+"""After the fit: marginal means, trends, contrasts, joint tests: linear functions of beta."""

@@ -19,10 +19,9 @@ def render(document: Document) -> str:
     facts = "".join(_row((name, value), n_text=2) for name, value in document.facts)
     notes = "".join(f'<pre style="{NOTE}">Note: {_lines(note)}</pre>' for note in document.notes)
     sections = "".join(render_section(section) for section in document.sections)
-    return (
-        f"<div><p><strong>{_text(document.title)}</strong></p>"
-        f'<table style="{TABLE}"><tbody>{facts}</tbody></table>{sections}{notes}</div>'
-    )
+    title = f"<p><strong>{_text(document.title)}</strong></p>" if document.title else ""
+    table = f'<table style="{TABLE}"><tbody>{facts}</tbody></table>' if facts else ""
+    return f"<div>{title}{table}{sections}{notes}</div>"
 
 
 def render_section(section: Section) -> str:

@@ -14,7 +14,7 @@ def render(document: Document) -> str:
     """The whole document."""
     parts = [visible(document.title), _facts(document.facts)]
     parts += [render_section(section) for section in document.sections]
-    parts += [_note(note) for note in document.notes]
+    parts += [render_note(note) for note in document.notes]
     return "\n\n".join(parts)
 
 
@@ -72,8 +72,8 @@ def _wrapped(footnote: str) -> str:
     )
 
 
-def _note(note: str) -> str:
-    """Its lines stay lines; one that is too long goes on below, further in."""
+def render_note(note: str) -> str:
+    """A note: its lines stay lines; one that is too long goes on below, further in."""
     lines = []
     for line in map(visible, f"Note: {note}".split("\n")):
         indent = " " * (len(line) - len(line.lstrip()) + 4)

@@ -46,10 +46,10 @@ class KenwardRogerMethod:
 
     def single(self, L: Vector) -> Vector:
         """Degrees of freedom of every row; the scale of a single row is one."""
-        variance = np.einsum("ki,ij,kj->k", L, self.unadjusted, L)
+        variance = np.sum((L @ self.unadjusted) * L, axis=1)
         half = np.tensordot(L, self.slopes, axes=(1, 1))  # (k, R, p)
         slope = np.einsum("krj,kj->kr", half, L) / variance[:, None]
-        spread = np.einsum("kr,rs,ks->k", slope, self.W, slope)
+        spread = np.sum((slope @ self.W) * slope, axis=1)
         with np.errstate(divide="ignore"):
             return np.where(spread > 0, 2 / spread, np.inf)
 

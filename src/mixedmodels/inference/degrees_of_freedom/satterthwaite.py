@@ -44,10 +44,10 @@ class Satterthwaite:
 
     def single(self, L: Vector) -> Vector:
         """2 v^2 / var(v) for the variance v of every row; nan where no data can tell v."""
-        variance = np.einsum("ki,ij,kj->k", L, self.covariance, L)
+        variance = np.sum((L @ self.covariance) * L, axis=1)
         half = np.tensordot(L, self.gradient, axes=(1, 1))  # (k, m + 1, p)
         slope = np.einsum("kmj,kj->km", half, L)
-        spread = np.einsum("ki,ij,kj->k", slope, self.spread, slope)
+        spread = np.sum((slope @ self.spread) * slope, axis=1)
         with np.errstate(divide="ignore", invalid="ignore"):
             df = np.where(spread > 0, 2 * variance**2 / spread, np.inf)
         moved = np.abs(slope @ self.flat).max(axis=1, initial=0.0)

@@ -1,0 +1,57 @@
+"""Standardised differences: contrasts over a standard deviation that is estimated itself."""
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.options import require_option
+from mixedmodels.posthoc.contrasts import contrast
+from mixedmodels.posthoc.linear_functions import LinearFunctions
+from mixedmodels.posthoc.spread import spread
+
+Divisor = float | Literal["residual", "total"]
+
+
+def effect_size(
+    functions: LinearFunctions, sigma: Divisor = "total", *, edf: float | None = None
+) -> LinearFunctions:
+    """Effect sizes, as `Means.effect_size` explains them."""
+    if functions.kind == "effect size":
+        raise DataError("These are effect sizes already.\nDo:   use them as they are.")
+    if functions.kind != "contrast":
+        functions = contrast(functions, adjust="none")
+    divisor, df = _divisor(functions.fit, sigma, edf)
+    d = (functions.rows @ functions.fit.beta + functions.constant) / divisor
+    return replace(
+        functions,
+        kind="effect size",
+        L=functions.L / divisor,
+        constant=functions.constant / divisor,
+        added=d**2 / (2 * df),
+        most_df=df,
+        back=None,
+        notes=(*functions.notes, f"differences over {divisor:.6g}, with {df:.4g} df"),
+    )
+
+
+def _divisor(fit: Fit, sigma: Divisor, edf: float | None) -> tuple[float, float]:
+    """The divisor and its degrees of freedom."""
+    if isinstance(sigma, str):
+        require_option("sigma", sigma, ("residual", "total"))
+        found = spread(fit, sigma)
+        divisor, df = float(np.sqrt(found.variance)), found.df
+    else:
+        divisor, df = _positive("sigma", sigma), np.inf
+    return divisor, df if edf is None else _positive("edf", edf)
+
+
+def _positive(name: str, value: object) -> float:
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not is_number or not value > 0:  # type: ignore[operator]
+        raise DataError(
+            f"{name} = {value!r} is not a positive number.\nDo:   give one, or leave it out."
+        )
+    return float(value)  # type: ignore[arg-type]

@@ -1,0 +1,89 @@
+"""From the scale of the model back to that of the response.
+
+`response` shows rows there and leaves tests where they are; `regrid` makes rows of their own, by
+the linear approximation h(eta) + h'(eta) (L beta - eta) at the estimates.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixedmodels.errors import DataError
+from mixedmodels.options import require_flag
+from mixedmodels.posthoc.linear_functions import LinearFunctions
+from mixedmodels.posthoc.spread import spread
+from mixedmodels.posthoc.transforms import Transform
+
+MINUS = re.compile(r" - (?![^(]*\))")
+"""A minus that is in no brackets."""
+
+
+def response(
+    functions: LinearFunctions, bias_adjust: bool = False, *, sigma: float | None = None
+) -> LinearFunctions:
+    """The rows, shown on the scale of the response, as `Means.response` explains it."""
+    require_flag("bias_adjust", bias_adjust)
+    _required(functions)
+    if sigma is not None and not bias_adjust:
+        raise DataError(
+            "sigma is for the adjustment of bias, which is not asked for.\n"
+            "Do:   write bias_adjust=True, or leave sigma out."
+        )
+    variance = 0.0
+    if bias_adjust:
+        is_number = sigma is None or (np.isreal(sigma) and np.isfinite(sigma) and sigma > 0)
+        if not is_number:
+            raise DataError(f"sigma = {sigma!r} is not a positive number.\nDo:   give one.")
+        variance = spread(functions.fit, "total").variance if sigma is None else float(sigma) ** 2
+    note = ("freed of the bias of the transform",) if bias_adjust else ()
+    labels = _as_ratios(functions.labels) if functions.is_ratio else functions.labels
+    return replace(functions, labels=labels, back=variance, notes=(*functions.notes, *note))
+
+
+def _as_ratios(labels: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Names of differences as those of ratios, ``a - b`` as ``a / b``, but within brackets."""
+    out = dict(labels)
+    for name, values in labels.items():
+        if name.startswith("contrast"):
+            out[name] = values.copy()
+            out[name][:] = [MINUS.sub(" / ", text) for text in values.tolist()]
+    return out
+
+
+def regrid(functions: LinearFunctions) -> LinearFunctions:
+    """Means of the response as rows, as `Means.regrid` explains it."""
+    transform = _required(functions)
+    if functions.kind != "mean":
+        raise DataError(
+            "Only means can be taken to the scale of the response row by row.\n"
+            "Do:   write means.regrid().contrast(...)."
+        )
+    eta = functions.rows @ functions.fit.beta + functions.constant
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        value, slope = transform.inverse(eta), transform.slope(eta)
+    L = functions.L * slope[:, None]
+    return replace(
+        functions,
+        L=L,
+        constant=value - slope * (eta - functions.constant),
+        transform=None,
+        back=None,
+        notes=(*functions.notes, "on the scale of the response, by linear approximation"),
+    )
+
+
+def _required(functions: LinearFunctions) -> Transform:
+    """The transform, or a DataError if the response has none."""
+    if functions.transform is None:
+        raise DataError(
+            f"The response {functions.fit.spec.formula.response} has no transform that could be "
+            "undone here.\n"
+            'Do:   give emmeans(..., transform="log") (or log2, log10, log1p, sqrt, inverse) if '
+            "the column holds transformed values; else rows are on the scale of the response "
+            "already."
+        )
+    return functions.transform

@@ -1,0 +1,316 @@
+"""Estimates, tests and limits of linear functions: the numbers of every table.
+
+Tests are those of `inference.contrast`, on the scale of the model; adjustments belong to families,
+the rows of one group of `by`. On the scale of the response an estimate is h(eta), its standard
+error |h'(eta)| se(eta), its limits h of the limits.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from mixedmodels.errors import DataError
+from mixedmodels.inference.contrast import t_tests
+from mixedmodels.inference.degrees_of_freedom import method_of
+from mixedmodels.posthoc.adjustment import Family, adjusted, multipliers
+from mixedmodels.posthoc.linear_functions import LinearFunctions
+from mixedmodels.posthoc.transforms import Transform
+from mixedmodels.vocabulary import Adjustment, Side
+
+Vector = NDArray[np.float64]
+Rows = NDArray[np.intp]
+
+UPPER: tuple[Side, ...] = ("greater", "noninferiority", "superiority")
+"""Sides whose evidence is a large statistic, and whose limits have no upper end."""
+
+LOWER: tuple[Side, ...] = ("less", "nonsuperiority")
+
+NEED_MARGIN: tuple[Side, ...] = ("equivalence", "noninferiority", "nonsuperiority")
+
+BY_P: tuple[Adjustment, ...] = (
+    "none",
+    "bonferroni",
+    "holm",
+    "hochberg",
+    "hommel",
+    "sidak",
+    "fdr",
+    "by",
+)
+"""Adjustments that need nothing but p-values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """One row per linear function; every array (k,), nan where a row is not estimable.
+
+    Attributes
+    ----------
+    estimate, std_error, df, statistic
+        On the scale of the model or, the first two, of the response; df are infinite for the
+        normal reference.
+    p_value
+        Adjusted.
+    conf_low, conf_high
+        Limits, for all rows of a family together where the adjustment has such limits.
+    adjust
+        The adjustment that was really used.
+    error
+        Largest standard error of a p-value by integration (``"mvt"``), else None.
+    notes
+        Of the functions and of what was done here.
+    """
+
+    estimate: Vector
+    std_error: Vector
+    df: Vector
+    statistic: Vector
+    p_value: Vector
+    conf_low: Vector
+    conf_high: Vector
+    adjust: Adjustment
+    error: float | None
+    notes: tuple[str, ...]
+
+
+def results(functions: LinearFunctions) -> Results:
+    """Test every row as `functions.testing` says.
+
+    Raises
+    ------
+    DataError
+        If an option is not known, a margin is missing or negative, or the method of degrees of
+        freedom cannot be used with the fit.
+    """
+    found = estimated(functions)
+    p, adjust, error, notes = _p_values(functions, found)
+    low, high = _limits(functions, found)
+    shown = replace(found, p_value=p, conf_low=low, conf_high=high, adjust=adjust, error=error)
+    return _shown(functions, replace(shown, notes=(*functions.notes, *notes)))
+
+
+def estimated(functions: LinearFunctions) -> Results:
+    """Estimates with unadjusted p-values, on the scale of the model; no limits."""
+    testing = functions.testing
+    _check_margin(functions)
+    tests = t_tests(
+        functions.fit,
+        functions.rows,
+        ddf=testing.ddf,
+        rhs=-functions.constant,
+        level=testing.level,
+    )
+    std_error, df = tests.std_error, np.minimum(tests.df, functions.most_df)
+    if functions.added is not None:
+        std_error = np.sqrt(std_error**2 + functions.added)
+    away = tests.estimate - testing.null
+    if testing.side == "equivalence":
+        away = np.abs(away) - testing.delta
+    elif testing.side == "noninferiority":
+        away = away + testing.delta
+    elif testing.side in ("nonsuperiority", "superiority"):
+        away = away - testing.delta
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistic = away / std_error
+    none = np.full(functions.size, np.nan)
+    return Results(
+        estimate=tests.estimate,
+        std_error=std_error,
+        df=df,
+        statistic=statistic,
+        p_value=p_values(statistic, df, testing.side),
+        conf_low=none,
+        conf_high=none,
+        adjust="none",
+        error=None,
+        notes=(),
+    )
+
+
+def p_values(statistic: Vector, df: Vector, side: Side) -> Vector:
+    """Of Student's t, for one side or both."""
+    if side == "two-sided":
+        return 2 * _tail(df, np.abs(statistic))
+    return _tail(df, statistic if side in UPPER else -statistic)
+
+
+def family_of(functions: LinearFunctions, rows: Rows, adjust: Adjustment) -> Family:
+    """What an adjustment needs to know of some rows."""
+    n_means = int(functions.n_means[rows].max(initial=0))
+    if adjust not in ("mvt", "scheffe"):
+        return Family(n_means or None, 0, np.empty((len(rows), 0)))
+    covariance = method_of(functions.fit, functions.testing.ddf).covariance
+    half = functions.rows[rows] @ _root(covariance)
+    directions = half / np.linalg.norm(half, axis=1, keepdims=True)
+    there = ~np.isnan(directions).any(axis=1)
+    rank = int(np.linalg.matrix_rank(directions[there])) if there.any() else 0
+    return Family(n_means or None, rank, directions)
+
+
+def _root(covariance: Vector) -> Vector:
+    """R with R R' the covariance, which may be singular."""
+    values, vectors = np.linalg.eigh(covariance)
+    root: Vector = vectors * np.sqrt(np.maximum(values, 0.0))
+    return root
+
+
+def _p_values(
+    functions: LinearFunctions, found: Results
+) -> tuple[Vector, Adjustment, float | None, tuple[str, ...]]:
+    """Adjusted p-values (k,), the adjustment used, its error, and notes."""
+    testing, used, error = functions.testing, functions.testing.adjust, None
+    p = found.p_value.copy()
+    for rows in functions.families:
+        made = adjusted(
+            found.p_value[rows],
+            found.statistic[rows],
+            found.df[rows],
+            testing.adjust,
+            family_of(functions, rows, testing.adjust),
+            side=testing.side,
+            seed=testing.seed,
+        )
+        p[rows], used = made.p_value, made.adjust
+        if made.error is not None:
+            error = max(made.error, error or 0.0)
+    notes = _adjustment_notes(functions, used)
+    return _across(functions, p), used, error, notes
+
+
+def _across(functions: LinearFunctions, p: Vector) -> Vector:
+    """P-values adjusted further over the groups of `by`, one row of each group together."""
+    cross = functions.testing.cross_adjust
+    if cross == "none":
+        return p
+    if cross not in BY_P:
+        raise DataError(
+            f"cross_adjust = {cross!r} is not known.\n"
+            f"Do:   give one of {', '.join(map(repr, BY_P))}.\n"
+            "Why:  across groups only p-values are adjusted."
+        )
+    families = functions.families
+    if len({len(rows) for rows in families}) > 1:
+        raise DataError(
+            "The groups of by have different numbers of rows, so that cross_adjust does not know "
+            "which belong together.\nDo:   leave cross_adjust out, or use by=None with adjust."
+        )
+    out = p.copy()
+    none = np.zeros(0)
+    for rows in np.array(families).T:
+        family = Family(None, 0, np.empty((len(rows), 0)))
+        out[rows] = adjusted(p[rows], none, none, cross, family).p_value
+    return out
+
+
+def _limits(functions: LinearFunctions, found: Results) -> tuple[Vector, Vector]:
+    testing, half = functions.testing, np.full(functions.size, np.nan)
+    for rows in functions.families:
+        family = family_of(functions, rows, testing.adjust)
+        c = multipliers(
+            found.df[rows],
+            testing.level,
+            testing.adjust,
+            family,
+            side=testing.side,
+            seed=testing.seed,
+        )
+        half[rows] = c * found.std_error[rows]
+    low, high = found.estimate - half, found.estimate + half
+    gone = np.isnan(half)
+    if testing.side in UPPER:
+        high = np.where(gone, np.nan, np.inf)
+    if testing.side in LOWER:
+        low = np.where(gone, np.nan, -np.inf)
+    return low, high
+
+
+def _adjustment_notes(functions: LinearFunctions, used: Adjustment) -> tuple[str, ...]:
+    wanted = functions.testing.adjust
+    if used == wanted:
+        return ()
+    return (
+        f"{used} instead of {wanted}: Tukey's test is for two-sided tests of all pairwise "
+        "differences"
+        if wanted == "tukey"
+        else f"{used} instead of {wanted}",
+    )
+
+
+def _shown(functions: LinearFunctions, found: Results) -> Results:
+    """The results on the scale that they are to be shown on."""
+    transform, variance = functions.transform, functions.back
+    if variance is None or transform is None:
+        return found
+    if functions.kind == "mean":
+        return _means_back(found, transform, variance)
+    if not functions.is_ratio:
+        return replace(found, notes=(*found.notes, f"on the scale of the model ({transform.name})"))
+    rate = transform.rate
+    ratio = np.exp(rate * found.estimate)
+    of = f"y + {transform.shift:g}" if transform.shift else "y"
+    return replace(
+        found,
+        estimate=ratio,
+        std_error=rate * ratio * found.std_error,
+        conf_low=np.exp(rate * found.conf_low),
+        conf_high=np.exp(rate * found.conf_high),
+        notes=(*found.notes, f"ratios of {of}; tests are of a ratio of one"),
+    )
+
+
+def _means_back(found: Results, transform: Transform, variance: float) -> Results:
+    """Means, their errors and limits through the inverse, freed of bias to second order."""
+
+    def back(eta: Vector) -> Vector:
+        eta = np.maximum(eta, transform.lowest)
+        bias = transform.bend(eta) * variance / 2 if variance else 0.0
+        return transform.inverse(eta) + bias
+
+    def slope(eta: Vector) -> Vector:
+        eta = np.maximum(eta, transform.lowest)
+        bias = transform.third(eta) * variance / 2 if variance else 0.0
+        return np.abs(transform.slope(eta) + bias)
+
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ends = back(found.conf_low), back(found.conf_high)
+        return replace(
+            found,
+            estimate=back(found.estimate),
+            std_error=slope(found.estimate) * found.std_error,
+            conf_low=np.minimum(*ends),
+            conf_high=np.maximum(*ends),
+        )
+
+
+def _tail(df: Vector, t: Vector) -> Vector:
+    """P(T > t); normal where df is infinite."""
+    finite = np.isfinite(df)
+    inner = special.stdtr(np.where(finite, df, 1.0), -t)
+    tail: Vector = np.where(np.isnan(df), np.nan, np.where(finite, inner, special.ndtr(-t)))
+    return tail
+
+
+def _check_margin(functions: LinearFunctions) -> None:
+    testing = functions.testing
+    numbers = (testing.null, testing.delta)
+    if not all(np.isscalar(v) and np.isreal(v) and np.isfinite(v) for v in numbers):
+        raise DataError(
+            f"null = {testing.null!r} and delta = {testing.delta!r} must be finite numbers.\n"
+            "Do:   give one number each."
+        )
+    if testing.delta < 0:
+        raise DataError(
+            f"delta = {testing.delta} is negative.\nDo:   give the margin as a positive number."
+        )
+    if testing.side in NEED_MARGIN and not testing.delta:
+        raise DataError(
+            f'side = "{testing.side}" needs a margin.\n'
+            "Do:   give delta, the largest difference that does not matter."
+        )
+    if testing.delta and testing.side not in (*NEED_MARGIN, "superiority"):
+        raise DataError(
+            f'delta = {testing.delta} has no meaning for side = "{testing.side}".\n'
+            f"Do:   give one of {', '.join((*NEED_MARGIN, 'superiority'))}."
+        )

@@ -1,0 +1,190 @@
+"""Trends: slopes of the mean along a covariate, at values of other columns.
+
+The derivative of a mean is a linear function of beta too: that of the derivatives of the columns.
+Where the formula names the covariate itself in every term that has it, columns are straight lines
+in it, and their difference over one unit is exact. Otherwise (`poly`, splines, logarithms) they are
+taken at seven or more places, `STEP` standard deviations of the covariate apart and within the
+range of the data, with the weights that are exact for polynomials of a degree one less than the
+number of places (Fornberg 1988, Mathematics of Computation 51, 699-706).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+from formulaic.parser.types import Factor
+from numpy.typing import ArrayLike, NDArray
+
+from mixedmodels.design.names import used_columns
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.options import require_count, require_option, require_probability
+from mixedmodels.posthoc.averaging import averaged
+from mixedmodels.posthoc.coefficients import DEGREES
+from mixedmodels.posthoc.emmeans import (
+    Averages,
+    StatedNesting,
+    Weights,
+    plan,
+    tell_not_estimable,
+)
+from mixedmodels.posthoc.grid_variables import fixed_variables, rows_of
+from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
+from mixedmodels.posthoc.reference_grid import CovReduce
+from mixedmodels.posthoc.specs import require_column
+from mixedmodels.vocabulary import DegreesOfFreedom
+
+Vector = NDArray[np.float64]
+
+STEP = 1e-3
+"""Distance of the places in standard deviations of the covariate."""
+
+MOST_DEGREE = 4
+"""Degree beyond which differences lose their digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stencil:
+    """Places along a covariate, with the weights of derivatives at its values.
+
+    Attributes
+    ----------
+    places : array (values, s)
+        Per value the places whose columns are weighed.
+    weights : array (values, degrees, s)
+        Of the derivative of each degree d, divided by d factorial.
+    """
+
+    places: Vector
+    weights: Vector
+
+
+def emtrends(
+    fit: Fit,
+    specs: str | Sequence[str],
+    var: str,
+    by: str | Sequence[str] | None = None,
+    *,
+    at: Mapping[str, ArrayLike] | None = None,
+    cov_reduce: CovReduce = "mean",
+    weights: Weights = "equal",
+    nuisance: str | Sequence[str] = (),
+    nesting: StatedNesting = None,
+    max_degree: int = 1,
+    ddf: DegreesOfFreedom = "satterthwaite",
+    level: float = 0.95,
+) -> LinearFunctions:
+    """Trends, as `LinearMixedModel.emtrends` explains them."""
+    require_probability("level", level)
+    require_option("ddf", ddf, get_args(DegreesOfFreedom))
+    _check_variable(fit, var)
+    _check_degree(max_degree)
+    averages = plan(
+        fit,
+        specs,
+        by,
+        at=at,
+        cov_reduce=cov_reduce,
+        weights=weights,
+        nuisance=nuisance,
+        nesting=nesting,
+    )
+    stencil = stencil_at(fit, var, averages.grid[var].values, max_degree)
+    L = _derivatives(fit, averages, var, stencil)
+    labels = averages.labels or {"1": np.array(["overall"], dtype=object)}
+    size = len(L) * max_degree
+    labels = {name: np.tile(values, max_degree) for name, values in labels.items()}
+    if max_degree > 1:
+        names = [DEGREES[d] if d < len(DEGREES) else f"degree {d + 1}" for d in range(max_degree)]
+        labels["degree"] = np.repeat(np.array(names, dtype=object), averages.k)
+    found = LinearFunctions(
+        fit=fit,
+        kind="trend",
+        labels=labels,
+        by=averages.specs.by,
+        L=np.concatenate([L[:, d] for d in range(max_degree)]),
+        constant=np.zeros(size),
+        testing=Testing(ddf=ddf, level=level),
+        n_means=np.zeros(size, dtype=np.int64),
+        notes=(f"slopes of {fit.spec.formula.response} along {var}", *averages.notes),
+    )
+    tell_not_estimable(found)
+    return found
+
+
+def stencil_at(fit: Fit, var: str, values: Sequence[float], max_degree: int) -> Stencil:
+    """Where the columns are needed for derivatives at some values of a covariate.
+
+    Raises
+    ------
+    DataError
+        If the covariate does not vary.
+    """
+    if is_straight(fit, var):
+        weights = np.zeros((len(values), max_degree, 2))
+        weights[:, 0] = (-1.0, 1.0)
+        return Stencil(np.tile([0.0, 1.0], (len(values), 1)), weights)
+    rows = np.asarray(rows_of(fit, var), dtype=np.float64)
+    low, high, spread = float(rows.min()), float(rows.max()), float(rows.std())
+    if not spread:
+        raise DataError(f"{var!r} does not vary in the data.\nDo:   ask for another slope.")
+    m, h = max_degree + 2, STEP * spread
+    steps: Vector = h * np.arange(2 * m + 1, dtype=np.float64)
+    places: list[Vector] = []
+    solved: list[Vector] = []
+    for value in values:
+        start = value - m * h
+        if low <= value <= high and high - low > 2 * m * h:
+            start = min(max(start, low), high - 2 * m * h)
+        at: Vector = steps + start
+        powers = np.vander((at - value) / h, increasing=True).T
+        wanted = np.eye(len(at))[:, 1 : max_degree + 1] / h ** np.arange(1, max_degree + 1)
+        places.append(at)
+        solved.append(np.array(np.linalg.solve(powers, wanted).T, dtype=np.float64))
+    return Stencil(np.array(places), np.array(solved))
+
+
+def is_straight(fit: Fit, var: str) -> bool:
+    """Whether every term with the covariate is a product of itself and what does not have it."""
+    for term in fit.spec.fixed.term_slices:
+        having = [f for f in term.factors if var in used_columns(f.expr, [var])]
+        if len(having) > 1 or any(f.eval_method is not Factor.EvalMethod.LOOKUP for f in having):
+            return False
+    return True
+
+
+def _derivatives(fit: Fit, averages: Averages, var: str, stencil: Stencil) -> Vector:
+    """Rows (k, degrees, columns), averaged over the values of `var` if it is not asked for."""
+    n, s = stencil.places.shape
+    grid = {**averages.grid, var: averages.grid[var].at(tuple(stencil.places.ravel().tolist()))}
+    if var in averages.targets:
+        value = averages.targets[var][:, None]
+    else:
+        value = np.tile(np.arange(n), (averages.k, 1))
+    own = value.shape[1]
+    place = (value[..., None] * s + np.arange(s)).reshape(-1)
+    targets = {name: np.repeat(codes, own * s) for name, codes in averages.targets.items()}
+    targets[var] = place
+    L = averaged(fit, grid, targets, averages.cells, k=averages.k * own * s)
+    L = L.reshape(averages.k, own, s, -1)
+    rows: Vector = np.einsum("kvsc,kvds->kdc", L, stencil.weights[value]) / own
+    return rows
+
+
+def _check_variable(fit: Fit, var: str) -> None:
+    variables = fixed_variables(fit)
+    require_column(var, variables)
+    if variables[var].is_factor:
+        raise DataError(
+            f"{var!r} is a factor, which has no slope.\n"
+            f'Do:   compare its levels with emmeans("{var}").pairs(), or name a covariate.'
+        )
+
+
+def _check_degree(max_degree: int) -> None:
+    require_count("max_degree", max_degree, what="degrees")
+    if max_degree > MOST_DEGREE:
+        raise DataError(
+            f"max_degree = {max_degree} is more than {MOST_DEGREE}.\nDo:   give a lower degree."
+        )

@@ -95,6 +95,12 @@ Side = Literal[
 ]
 """Alternatives of a test, and what is to be shown with a margin."""
 
+RowContrast = Literal["reference", "sequential", "pairwise"]
+"""Which values of a variable are compared: each with the first, the one before, or all."""
+
+RowStep = Literal["sd", "2sd", "iqr", "minmax"]
+"""Steps of a covariate that have a name."""
+
 ContrastMethod = Literal[
     "pairwise",
     "revpairwise",

@@ -8,6 +8,7 @@ from mixedmodels.data.columns import (
     as_pandas,
     encode,
     interaction,
+    renumber,
 )
 from mixedmodels.data.frame import Backend, Frame, table
 from mixedmodels.data.levels import (
@@ -37,6 +38,7 @@ __all__ = [
     "label",
     "match_levels",
     "read_values",
+    "renumber",
     "require_distinct_labels",
     "table",
 ]

@@ -50,8 +50,8 @@ class Codes:
         mask = self.codes < 0
         return mask if mask.any() else None
 
-    def take(self, rows: Mask) -> Codes:
-        """The same levels for the rows where `rows` is true."""
+    def take(self, rows: Mask | slice) -> Codes:
+        """The same levels for the rows where `rows` is true, or those of a slice."""
         return Codes(self.codes[rows], self.values)
 
     def without_unused(self) -> Codes:
@@ -119,8 +119,8 @@ class Column:
         """Number of missing values."""
         return 0 if self.missing is None else int(self.missing.sum())
 
-    def take(self, rows: Mask) -> Column:
-        """The rows where `rows` is true."""
+    def take(self, rows: Mask | slice) -> Column:
+        """The rows where `rows` is true, or those of a slice."""
         missing = None if self.missing is None else self.missing[rows]
         if missing is not None and not missing.any():
             missing = None

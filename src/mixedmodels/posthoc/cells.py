@@ -6,11 +6,12 @@ for all factors where the rows of the data count, and one for factors that are n
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mixedmodels.data import renumber
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.options import require_option
@@ -38,23 +39,46 @@ class Cells:
         Per cell the index of each column's value on the grid; no cell is there twice.
     weight : array (m,)
         Not negative, on any scale.
+    is_factor : bool
+        Whether cells are summed with their weights as they are, which may have any sign, rather
+        than averaged.
     """
 
     names: tuple[str, ...]
     codes: Codes
     weight: Vector
+    is_factor: bool = False
 
     def marginal(self, names: Sequence[str]) -> "Cells":
         """The block of some of its columns."""
+        if tuple(names) == self.names:
+            return self
         columns = [self.names.index(name) for name in names]
-        return collected(tuple(names), self.codes[:, columns], self.weight)
+        found = collected(tuple(names), self.codes[:, columns], self.weight)
+        return replace(found, is_factor=self.is_factor)
 
 
 def collected(names: tuple[str, ...], codes: Codes, weight: Vector) -> Cells:
     """Rows (n, columns) with weights (n,) as cells, in ascending order."""
-    found, inverse = np.unique(codes, axis=0, return_inverse=True)
-    total = np.bincount(inverse.ravel(), weight, minlength=len(found)).astype(np.float64)
+    found, number = numbered(codes)
+    total = np.bincount(number, weight, minlength=len(found)).astype(np.float64)
     return Cells(names, found, total)
+
+
+def numbered(codes: Codes) -> tuple[Codes, Codes]:
+    """The distinct rows (m, columns) of codes (n, columns) in ascending order, and which each is.
+
+    Without columns, every row is the same.
+    """
+    number = np.zeros(len(codes), dtype=np.int64)
+    members = np.zeros((1, 0), dtype=np.intp)
+    for column in codes.T:
+        size = int(column.max(initial=0)) + 1
+        found, present = renumber(number * size + column, None)
+        number = found.astype(np.int64)
+        before, own = np.divmod(present, size)
+        members = np.column_stack([members[before], own])
+    return members, number.astype(np.intp)
 
 
 def observed(fit: Fit, grid: Grid, names: Sequence[str]) -> Cells:

@@ -212,13 +212,13 @@ def _rest(everything: LinearFunctions, rows: Rows, known: Sequence[TermTest]) ->
 def _table(fit: Fit, within: Sequence[str], groups: Mapping[Any, Sequence[TermTest]]) -> Any:
     """Terms within groups, as the groups come."""
     found = [(key, test) for key, tests in groups.items() for test in tests]
-    labels: dict[str, NDArray[Any]] = {"term": np.array([t.term for _, t in found], dtype=object)}
+    labels: dict[str, NDArray[Any]] = {}
     for j, name in enumerate(within):
         column = np.empty(len(found), dtype=object)
         column[:] = [key[j] for key, _ in found]
-        labels[name] = column
-    columns = named({n: v for n, v in labels.items() if n != "term"})
-    table = {"term": labels["term"], **columns, **f_columns([t.test for _, t in found])}
+        labels["term_" if name == "term" else name] = column
+    terms = np.array([t.term for _, t in found], dtype=object)
+    table = {"term": terms, **named(labels), **f_columns([t.test for _, t in found])}
     if any(test.lost for _, test in found) or any(test.term == REST for _, test in found):
         table["note"] = np.array([_note(test) for _, test in found], dtype=object)
     return fit.frame.table(table)

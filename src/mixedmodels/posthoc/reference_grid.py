@@ -65,14 +65,14 @@ def grid_of(
         asked covariate has too many values.
     """
     variables = fixed_variables(fit)
-    given = {} if at is None else _mapping("at", at)
+    given = {} if at is None else mapping("at", at)
     for name in given:
         require_column(name, variables)
     asked = {*specs.names, *specs.by}
     grid = {}
     for name, variable in variables.items():
         if name in given:
-            grid[name] = _at(variable, given[name])
+            grid[name] = at_values(variable, given[name])
         elif variable.is_factor:
             grid[name] = variable
         else:
@@ -111,42 +111,50 @@ def _nested(cells: Cells, names: Sequence[str], codes: Codes, count: int) -> NDA
     return np.fromiter((row in known for row in rows), dtype=np.bool_, count=count)
 
 
-def _at(variable: GridVariable, values: ArrayLike) -> GridVariable:
+def at_values(variable: GridVariable, values: ArrayLike, *, what: str = "at") -> GridVariable:
+    """A column at values that the user gives in the argument `what`.
+
+    Raises
+    ------
+    DataError
+        If there is none, a level is not in the fit or there twice, or a number is not finite.
+    """
     is_one = isinstance(values, (str, bytes)) or np.ndim(values) == 0
     wanted = [values] if is_one else list(values)  # type: ignore[arg-type]
     if not wanted:
         raise DataError(
-            f"at gives no value of {variable.name!r}.\nDo:   give at least one, or leave it out."
+            f"{what} gives no value of {variable.name!r}.\n"
+            "Do:   give at least one, or leave it out."
         )
     if not variable.is_factor:
-        return variable.at(_numbers(variable.name, wanted))
+        return variable.at(_numbers(variable.name, wanted, what))
     known = match_levels(variable.name, wanted, variable.values)[:-1]
     unknown = [label(v) for v, place in zip(wanted, known, strict=True) if place < 0]
     if unknown:
         listed = ", ".join(variable.labels[:12]) + (", …" if variable.labels[12:] else "")
         raise DataError(
-            f"at names levels of {variable.name!r} that the model does not know: "
+            f"{what} names levels of {variable.name!r} that the model does not know: "
             f"{', '.join(unknown[:12])}.{near_matches(unknown[0], variable.labels)}\n"
             f"Do:   choose from {listed}.\n"
             "Why:  a level without data has no mean."
         )
     if len(set(known.tolist())) < len(known):
         raise DataError(
-            f"at names a level of {variable.name!r} twice.\nDo:   name each level once."
+            f"{what} names a level of {variable.name!r} twice.\nDo:   name each level once."
         )
     return variable.at(tuple(variable.values[place] for place in known))
 
 
-def _numbers(name: str, values: Sequence[Any]) -> tuple[float, ...]:
+def _numbers(name: str, values: Sequence[Any], what: str = "cov_reduce") -> tuple[float, ...]:
     try:
         numbers = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise DataError(
-            f"at gives {values!r} for {name!r}, a covariate.\nDo:   give numbers."
+            f"{what} gives {values!r} for {name!r}, a covariate.\nDo:   give numbers."
         ) from error
     if numbers.ndim != 1 or not np.isfinite(numbers).all():
         raise DataError(
-            f"at gives a value of {name!r} that is not a finite number.\nDo:   give numbers."
+            f"{what} gives a value of {name!r} that is not a finite number.\nDo:   give numbers."
         )
     return tuple(dict.fromkeys(numbers.tolist()))
 
@@ -188,7 +196,8 @@ def _too_many(name: str, count: int) -> DataError:
     )
 
 
-def _mapping(what: str, given: object) -> Mapping[str, Any]:
+def mapping(what: str, given: object) -> Mapping[str, Any]:
+    """What should give values by column, or a DataError if it does not."""
     if not isinstance(given, Mapping):
         raise DataError(
             f"{what} = {given!r} is not a mapping.\n"

@@ -23,7 +23,7 @@ Vector = NDArray[np.float64]
 NUMBERS = ("estimate", "std_error", "df", "statistic", "p_value", "conf_low", "conf_high")
 """Columns of numbers, in order."""
 
-OWN = (*NUMBERS, "num_df", "den_df", "letters", "term")
+OWN = (*NUMBERS, "num_df", "den_df", "letters")
 """Names of columns that a factor of the data gives way to."""
 
 

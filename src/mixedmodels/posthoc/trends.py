@@ -78,7 +78,7 @@ def emtrends(
     """Trends, as `LinearMixedModel.emtrends` explains them."""
     require_probability("level", level)
     require_option("ddf", ddf, get_args(DegreesOfFreedom))
-    _check_variable(fit, var)
+    require_covariate(fit, var)
     _check_degree(max_degree)
     averages = plan(
         fit,
@@ -130,19 +130,44 @@ def stencil_at(fit: Fit, var: str, values: Sequence[float], max_degree: int) -> 
     if not spread:
         raise DataError(f"{var!r} does not vary in the data.\nDo:   ask for another slope.")
     m, h = max_degree + 2, STEP * spread
-    steps: Vector = h * np.arange(2 * m + 1, dtype=np.float64)
-    places: list[Vector] = []
-    solved: list[Vector] = []
-    for value in values:
-        start = value - m * h
-        if low <= value <= high and high - low > 2 * m * h:
-            start = min(max(start, low), high - 2 * m * h)
-        at: Vector = steps + start
-        powers = np.vander((at - value) / h, increasing=True).T
-        wanted = np.eye(len(at))[:, 1 : max_degree + 1] / h ** np.arange(1, max_degree + 1)
-        places.append(at)
-        solved.append(np.array(np.linalg.solve(powers, wanted).T, dtype=np.float64))
-    return Stencil(np.array(places), np.array(solved))
+    value = np.asarray(values, dtype=np.float64)
+    start = value - m * h
+    if high - low > 2 * m * h:
+        inside = np.clip(start, low, high - 2 * m * h)
+        start = np.where((low <= value) & (value <= high), inside, start)
+    places = start[:, None] + np.arange(2 * m + 1) * h
+    scaled = _difference_weights((places - value[:, None]) / h, max_degree)
+    return Stencil(places, scaled / h ** np.arange(1, max_degree + 1)[:, None])
+
+
+def _difference_weights(x: Vector, max_degree: int) -> Vector:
+    """Weights (values, degrees, s) of derivatives at zero over d!, from places x (values, s).
+
+    They are those of the polynomial through the places, which gains one place at a time: with
+    p_j = product of (t - x_i) over i < j, the share of place k is l_k = p_j / p_j(x_k) times what
+    the later places multiply it by, (t - x_j) / (x_k - x_j). Row d of a polynomial in t is its
+    coefficient of t^d (Fornberg 1988).
+    """
+    n, s = x.shape
+    found = np.zeros((s, max_degree + 1, n))
+    product = np.zeros((max_degree + 1, n))
+    product[0] = 1.0
+    for j in range(s):
+        t = x[:, j]
+        size = np.ones(n)
+        for k in range(j):
+            found[k] = _times(found[k], t) / (x[:, k] - t)
+            size *= t - x[:, k]
+        found[j] = product / size
+        product = _times(product, t)
+    return np.ascontiguousarray(found[:, 1:].transpose(2, 1, 0))
+
+
+def _times(polynomial: Vector, root: Vector) -> Vector:
+    """The leading coefficients (degrees + 1, n) of a polynomial in t, times t - root."""
+    out = -root * polynomial
+    out[1:] += polynomial[:-1]
+    return out
 
 
 def is_straight(fit: Fit, var: str) -> bool:
@@ -172,7 +197,8 @@ def _derivatives(fit: Fit, averages: Averages, var: str, stencil: Stencil) -> Ve
     return rows
 
 
-def _check_variable(fit: Fit, var: str) -> None:
+def require_covariate(fit: Fit, var: str) -> None:
+    """Refuse a name that is not a covariate of the fixed part."""
     variables = fixed_variables(fit)
     require_column(var, variables)
     if variables[var].is_factor:

@@ -79,7 +79,7 @@ def new_rows(fit: Fit, newdata: object, groups: Collection[int], *, left_out: bo
     return Rows(
         X=made.X,
         terms=made.terms,
-        offset=_new_offset(fit, frame),
+        offset=new_offset(fit, frame),
         weights=_new_weights(fit, frame),
         index=made.index,
         frame=frame,
@@ -135,7 +135,8 @@ def _label(frame: Frame, name: str, row: int) -> str:
     return codes.levels[code] if code >= 0 else "missing"
 
 
-def _new_offset(fit: Fit, frame: Frame) -> Vector | None:
+def new_offset(fit: Fit, frame: Frame) -> Vector | None:
+    """The offset (n,) of new rows, nan where it is missing; None if the model has none."""
     offset = fit.request.offset
     if offset is None:
         return None

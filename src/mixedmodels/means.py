@@ -230,7 +230,9 @@ class Means:
         """
         return tables.conf_int(self.functions, level, adjust=adjust)
 
-    def letters(self, alpha: float = 0.05, *, adjust: Adjustment = "tukey", by: By = ...) -> Any:
+    def letters(
+        self, alpha: float = 0.05, *, adjust: Adjustment | None = None, by: By = ...
+    ) -> Any:
         """Compact letter display: means in ascending order, with `letters`.
 
         Two means share a letter if their difference is not significant (Piepho 2004, Journal of
@@ -242,7 +244,8 @@ class Means:
         alpha : float
             Level of the pairwise tests.
         adjust
-            Of these tests; limits of means have the same one (Šidák's where it is Tukey's).
+            Of these tests, by default Tukey's; limits of means are then those of the means. With an
+            adjustment that is asked for, limits have it too (Šidák's where it is Tukey's).
         by
             As of `contrast`.
         """

@@ -244,3 +244,31 @@ def test_bad_input_is_refused_in_one_message(
 def test_one_mean_cannot_be_compared(cake: mm.LinearMixedModel) -> None:
     with pytest.raises(DataError, match="one mean"):
         cake.emmeans("recipe", at={"recipe": "A"}).pairs()
+
+
+def test_a_control_is_named_by_its_value_before_its_place() -> None:
+    """Of a factor of numbers, 3 is the level 3; of one of other names, the fourth."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"h": np.tile([1, 2, 3, 4, 5], 20), "g": np.repeat(np.arange(10), 10)})
+    frame["t"], frame["y"] = "T" + frame["h"].astype(str), rng.normal(size=100)
+    numbers = mm.lmm("y ~ C(h) + (1 | g)", frame).emmeans("h")
+    assert numbers.contrast("trt.vs.ctrl", ref=3).table()["contrast"][0] == "h1 - h3"
+    assert numbers.contrast({"x": {1: 1, 5: -1}}).linfct.shape == (1, 5)
+    words = mm.lmm("y ~ t + (1 | g)", frame).emmeans("t")
+    assert words.contrast("trt.vs.ctrl", ref=3).table()["contrast"][0] == "T1 - T4"
+    assert words.contrast("trt.vs.ctrlk").table()["contrast"][0] == "T1 - T5"
+
+
+def test_a_model_of_a_mean_alone_has_one() -> None:
+    model = mm.lmm("Yield ~ 1 + (1 | Batch)", mm.datasets.load("dyestuff"))
+    [estimate] = model.emmeans("1").table()["estimate"]
+    np.testing.assert_allclose(estimate, model.params["Intercept"])
+
+
+def test_adjustments_over_groups_multiply(cake: mm.LinearMixedModel) -> None:
+    means = cake.emmeans("temperature | recipe")
+    within = means.pairs(adjust="holm").table()["p_value"]
+    over = means.pairs(adjust="holm", cross_adjust="bonferroni").table()["p_value"]
+    np.testing.assert_allclose(over, np.minimum(3 * within, 1))
+    with pytest.raises(DataError, match="cross_adjust"):
+        means.pairs(cross_adjust="tukey").table()

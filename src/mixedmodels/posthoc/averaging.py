@@ -220,9 +220,13 @@ def default_columns(fit: Fit) -> Vector | None:
     codes = []
     for columns in sets:
         sizes = [len(grid[name].values) for name in columns]
-        at = np.indices(sizes[::-1]).reshape(len(sizes), -1)[::-1]
-        codes.append(dict(zip(columns, at, strict=True)))
+        codes.append(dict(zip(columns, combinations(sizes), strict=True)))
     return _evaluated(fit, at_rows(grid, list(zip(codes, n, strict=True))), slice(0, sum(n)))
+
+
+def combinations(sizes: Sequence[int]) -> Codes:
+    """Indices (len(sizes), product) of every combination, the first one fastest."""
+    return np.indices(sizes[::-1]).reshape(len(sizes), math.prod(sizes))[::-1]
 
 
 def at_rows(grid: Grid, parts: Sequence[tuple[Mapping[str, Codes], int]]) -> dict[str, Column]:

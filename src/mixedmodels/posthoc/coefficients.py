@@ -50,8 +50,6 @@ class Coefficients:
         The family's own adjustment.
     is_pairwise : bool
         Whether these are all the pairwise differences.
-    is_ratio : bool
-        Whether every row is a difference of two averages of means, a ratio on the scale of logs.
     """
 
     C: Vector
@@ -70,10 +68,13 @@ def coefficients(
     method: Method,
     levels: Sequence[str],
     *,
+    values: Sequence[str] | None = None,
     ref: Reference | None = None,
     max_degree: int = MOST_DEGREE,
 ) -> Coefficients:
     """The contrasts of a family over means called `levels`.
+
+    `values` are other names of theirs, such as ``"175"`` where a level is ``"temperature175"``.
 
     Raises
     ------
@@ -83,16 +84,15 @@ def coefficients(
     require_count("max_degree", max_degree, what="degrees")
     if not isinstance(method, str):
         _refuse_ref(ref, "contrasts of your own")
-        return own(method, levels)
+        return own(method, levels, values)
     require_option("method", method, get_args(ContrastMethod))
     if method not in ("trt.vs.ctrl", "trt.vs.ctrl1", "trt.vs.ctrlk"):
         _refuse_ref(ref, f"method {method!r}")
     if method == "poly":
         return polynomial(len(levels), max_degree)
     if method.startswith("trt.vs.ctrl"):
-        last = method == "trt.vs.ctrlk"
-        chosen: Reference = (len(levels) - 1 if last else 0) if ref is None else ref
-        return against_reference(levels, _places(chosen, levels))
+        place = len(levels) - 1 if method == "trt.vs.ctrlk" else 0
+        return against_reference(levels, [place] if ref is None else _places(ref, levels, values))
     return FAMILIES[method](levels)
 
 
@@ -190,19 +190,19 @@ def polynomial(k: int, max_degree: int = MOST_DEGREE) -> Coefficients:
     return Coefficients(C, tuple(names), "none")
 
 
-def own(method: Any, levels: Sequence[str]) -> Coefficients:
+def own(method: Any, levels: Sequence[str], values: Sequence[str] | None = None) -> Coefficients:
     """Coefficients that the caller gives: a mapping or a table by name, or rows of a matrix."""
     if isinstance(method, Mapping):
-        rows = [_row(str(name), row, levels) for name, row in method.items()]
+        rows = [_row(str(name), row, levels, values) for name, row in method.items()]
         names = tuple(map(str, method))
     elif hasattr(method, "columns") or isinstance(method, pd.DataFrame):
         frame = Frame.of(method)
         names = frame.columns
-        rows = [_row(name, as_pandas(frame.column(name)), levels) for name in names]
+        rows = [_row(name, as_pandas(frame.column(name)), levels, values) for name in names]
     else:
         given = np.ndim(method)
         table = [method] if given == 1 else method if given == 2 else []
-        rows = [_row(f"row {i + 1}", row, levels) for i, row in enumerate(table)]
+        rows = [_row(f"row {i + 1}", row, levels, values) for i, row in enumerate(table)]
         names = tuple(_in_words(row, levels) for row in rows)
     if not rows:
         raise DataError(
@@ -225,13 +225,12 @@ FAMILIES: dict[str, Callable[[Sequence[str]], Coefficients]] = {
 """The families that need nothing but the names of the means."""
 
 
-def _row(name: str, row: Any, levels: Sequence[str]) -> Vector:
+def _row(name: str, row: Any, levels: Sequence[str], values: Sequence[str] | None) -> Vector:
     """The coefficients of one contrast, (k,)."""
     if isinstance(row, Mapping):
-        value = np.zeros(len(levels))
-        for level, number in row.items():
-            value[_place(level, levels)] = float(number)
-        return value
+        by_place = dict.fromkeys(range(len(levels)), 0.0)
+        by_place |= {_place(level, levels, values): number for level, number in row.items()}
+        row = list(by_place.values())
     try:
         value = np.asarray(row, dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -262,9 +261,9 @@ def _in_words(row: Vector, levels: Sequence[str]) -> str:
     return f"-{text[2:]}" if text.startswith("- ") else text
 
 
-def _places(ref: Reference, levels: Sequence[str]) -> list[int]:
+def _places(ref: Reference, levels: Sequence[str], values: Sequence[str] | None) -> list[int]:
     several = list(ref) if isinstance(ref, (list, tuple)) else [ref]
-    found = [_place(one, levels) for one in several]
+    found = [_place(one, levels, values) for one in several]
     if not found or len(set(found)) == len(levels):
         raise DataError(
             f"ref = {ref!r} leaves nothing to compare.\nDo:   name some of the means, not all."
@@ -272,14 +271,12 @@ def _places(ref: Reference, levels: Sequence[str]) -> list[int]:
     return list(dict.fromkeys(found))
 
 
-def _place(ref: Any, levels: Sequence[str]) -> int:
-    """The mean that a name or a position (from zero; negative ones from the end) stands for."""
+def _place(ref: Any, levels: Sequence[str], values: Sequence[str] | None) -> int:
+    """The mean of a name, a value, or a position (from zero; negative ones from the end)."""
     text = label(ref)
-    if text in levels:
-        return levels.index(text)
-    ends = [i for i, level in enumerate(levels) if level.removeprefix(_word(level)) == text]
-    if len(ends) == 1:
-        return ends[0]
+    for names in (levels, values or ()):
+        if text in names:
+            return list(names).index(text)
     is_position = isinstance(ref, (int, np.integer)) and not isinstance(ref, bool)
     if is_position and -len(levels) <= ref < len(levels):
         return int(ref) % len(levels)
@@ -287,12 +284,6 @@ def _place(ref: Any, levels: Sequence[str]) -> int:
     raise DataError(
         f"{ref!r} is none of the means.{near_matches(text, levels)}\nDo:   choose from {listed}."
     )
-
-
-def _word(level: str) -> str:
-    """What stands before the number in ``temperature175``."""
-    found = re.match(r"(.*?)[-+.\d]*$", level)
-    return found.group(1) if found else ""
 
 
 def _refuse_ref(ref: Reference | None, what: str) -> None:

@@ -53,9 +53,16 @@ def contrast(
         return _interactions(given, method if interaction is True else interaction, adjust, seed)
     parts: list[tuple[Rows, Coefficients]] = []
     names = row_names(given)
+    values = [label(v) for v in given.labels[given.names[0]]] if len(given.names) == 1 else names
     for rows in given.families:
-        levels = [names[i] for i in rows]
-        parts.append((rows, coefficients(method, levels, ref=ref, max_degree=max_degree)))
+        family = coefficients(
+            method,
+            [names[i] for i in rows],
+            values=[values[i] for i in rows],
+            ref=ref,
+            max_degree=max_degree,
+        )
+        parts.append((rows, family))
     title = next(name for name in _titles() if name not in given.by)
     labels = {title: _texts([name for _, family in parts for name in family.names])}
     testing = Testing(

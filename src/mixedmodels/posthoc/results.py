@@ -102,7 +102,9 @@ def estimated(functions: LinearFunctions) -> Results:
         rhs=-functions.constant,
         level=testing.level,
     )
-    std_error, df = tests.std_error, np.minimum(tests.df, functions.most_df)
+    std_error, df = tests.std_error, tests.df
+    if testing.ddf != "normal":
+        df = np.minimum(df, functions.most_df)
     if functions.added is not None:
         std_error = np.sqrt(std_error**2 + functions.added)
     away = tests.estimate - testing.null
@@ -197,10 +199,10 @@ def _across(functions: LinearFunctions, p: Vector) -> Vector:
             "which belong together.\nDo:   leave cross_adjust out, or use by=None with adjust."
         )
     out = p.copy()
-    none = np.zeros(0)
     for rows in np.array(families).T:
         family = Family(None, 0, np.empty((len(rows), 0)))
-        out[rows] = adjusted(p[rows], none, none, cross, family).p_value
+        unused = np.zeros(len(rows))
+        out[rows] = adjusted(p[rows], unused, unused, cross, family).p_value
     return out
 
 

@@ -113,7 +113,7 @@ def letters(
     functions: LinearFunctions,
     *,
     alpha: float = 0.05,
-    adjust: Adjustment = "tukey",
+    adjust: Adjustment | None = None,
     by: By = ...,
 ) -> Any:
     """Means in ascending order within each group, with letters, as `Means.letters` explains it."""
@@ -124,8 +124,11 @@ def letters(
             "Do:   ask for the letters of the means themselves."
         )
     given = grouped(functions, by)
-    limits = "sidak" if adjust == "tukey" else adjust
-    shown = results(replace(given, testing=replace(given.testing, adjust=limits)))
+    if adjust is None:
+        adjust, shown = "tukey", results(given)
+    else:
+        limits = "sidak" if adjust == "tukey" else adjust
+        shown = results(replace(given, testing=replace(given.testing, adjust=limits)))
     order, texts = [], []
     for rows in given.families:
         ascending = rows[np.argsort(shown.estimate[rows], kind="stable")]

@@ -170,6 +170,8 @@ def _contrast(given: _Given) -> tuple[Step, ...]:
     before = _steps(given.next())
     options = given.rename(interaction="interaction", max_degree="max_degree", **ADJUST)
     method = (_value(given.next()),) if given.unnamed else ()
+    if str(*method).startswith("trt.vs.ctrl"):
+        options.setdefault("adjust", "dunnettx")  # ours is Dunnett's own distribution
     return (*before, Step("contrast", method, options))
 
 
@@ -247,7 +249,7 @@ def _written(node: Node) -> str:
     match node:
         case Name(text):
             return text
-        case Value(float() as number):
+        case Value(int() | float() as number):
             return f"{number:g}"
         case Call("|" | "*" | "+" as sign, ((None, left), (None, right))):
             return f"{_written(left)} {sign} {_written(right)}"

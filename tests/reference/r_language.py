@@ -72,6 +72,10 @@ def _tokens(text: str) -> Iterator[tuple[str, str]]:
     yield "end", ""
 
 
+def _number(text: str) -> float | int:
+    return int(text) if text.isdigit() else float(text)
+
+
 class _Reader:
     """One token ahead of what is read."""
 
@@ -114,7 +118,7 @@ class _Reader:
             return inside
         match self.kind:
             case "number":
-                return Value(float(self.advance()))
+                return Value(_number(self.advance()))
             case "text":
                 return Value(self.advance()[1:-1])
             case "name":

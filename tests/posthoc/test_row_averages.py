@@ -525,3 +525,22 @@ def test_nothing_left(model: mm.LinearMixedModel, data: pd.DataFrame) -> None:
         model.predictions(newdata=data.assign(z=np.nan))
     with pytest.raises(DataError, match="levels that the model does not know: k"):
         model.predictions(newdata=data.assign(a="k"))
+
+
+def test_columns_of_any_name(data: pd.DataFrame) -> None:
+    plain = mm.lmm("y ~ b * x + np.exp(-z) * b + (1 | g)", data)
+    names = {"b": "f^_%", "x": "x (cm)", "z": "1 & 2", "y": "y y", "g": "g:1", "site": "a|b"}
+    strange = mm.lmm(
+        "`y y` ~ `f^_%` * `x (cm)` + np.exp(-`1 & 2`) * `f^_%` + (1 | `g:1`)",
+        data.rename(columns=names),
+    )
+    asked: list[tuple[Callable[[mm.LinearMixedModel, dict[str, str]], Means], str]] = [
+        (lambda m, n: m.predictions(n.get("site", "site")), "predictions"),
+        (lambda m, n: m.comparisons([n.get(v, v) for v in "bxz"]), "comparisons"),
+        (lambda m, n: m.slopes([n.get(v, v) for v in "xz"]), "slopes"),
+        (lambda m, n: m.emmeans(n.get("b", "b")), "means"),
+        (lambda m, n: m.emtrends(n.get("b", "b"), n.get("z", "z")), "trends"),
+    ]
+    for ask, what in asked:
+        found, wanted = ask(strange, names).table(), ask(plain, {}).table()
+        np.testing.assert_allclose(found.estimate, wanted.estimate, rtol=1e-6, err_msg=what)

@@ -30,7 +30,6 @@ from mixedmodels.design.reduce import (
 from mixedmodels.design.spec import (
     ModelSpec,
     TermSpec,
-    all_fixed_columns,
     columns_of,
     rebuild,
 )
@@ -46,7 +45,6 @@ __all__ = [
     "NewTerm",
     "TermMatrix",
     "TermSpec",
-    "all_fixed_columns",
     "build",
     "columns_of",
     "complete_rows",

@@ -167,15 +167,6 @@ def rebuild(
     )
 
 
-def all_fixed_columns(spec: ModelSpec, frame: Frame) -> Matrix:
-    """All columns of the fixed part (n, columns), dropped ones too, for other data.
-
-    NaN in rows with missing values. Errors as of `rebuild`.
-    """
-    complete, variables = _complete(spec, matched_columns(spec, frame), frame.nrows)
-    return _filled(spec.fixed, variables, complete)
-
-
 def matched_columns(
     spec: ModelSpec,
     frame: Frame,

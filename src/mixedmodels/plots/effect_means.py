@@ -7,18 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from mixedmodels.data import Frame, as_pandas
-from mixedmodels.design import all_fixed_columns, columns_of, is_intercept
+from mixedmodels.data import as_pandas
+from mixedmodels.design import columns_of, is_intercept
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.inference.contrast import TTests, t_tests
-from mixedmodels.prediction.rows import warn_of_not_estimable
+from mixedmodels.posthoc.results import Results, results
+from mixedmodels.posthoc.row_averages import predictions
 from mixedmodels.vocabulary import DegreesOfFreedom
-
-Vector = NDArray[np.float64]
-Columns = dict[str, Any]
 
 PLACES = 40
 """Places along a covariate with more distinct values."""
@@ -28,9 +24,6 @@ SERIES = 8
 
 QUANTILES = (0.1, 0.5, 0.9)
 """Places of a covariate with more values than that."""
-
-ROWS = 100_000
-"""Rows whose columns are made at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +38,15 @@ class EffectMeans:
         Whether `x` is a covariate.
     series : list of tuples
         Values of the `by`s; one empty tuple without any.
-    found : TTests
-        Every attribute (series * places,), the places in turn first; nan where the data do not
+    found : Results
+        Every array (series * places,), the places in turn first; nan where the data do not
         determine the mean.
-    offset : float
-        The mean offset, which belongs to the means.
     """
 
     places: list[Any]
     is_number: bool
     series: list[tuple[Any, ...]]
-    found: TTests
-    offset: float
+    found: Results
 
 
 def effect_means(
@@ -82,11 +72,9 @@ def effect_means(
     columns = {name: _values(fit, name) for name in fit.spec.variables}
     places = _places(columns[x], most=PLACES)
     series = list(product(*(_few(columns[name]) for name in by)))
-    points = [dict(zip(moved, (p, *s), strict=True)) for s in series for p in places]
-    L = _mean_rows(fit, columns, moved, points)
-    offset = 0.0 if fit.matrices.offset is None else float(fit.matrices.offset.mean())
-    found = t_tests(fit, L, ddf=ddf, level=level)
-    return EffectMeans(places, _is_number(columns[x]), series, found, offset)
+    at = {x: places, **{name: _few(columns[name]) for name in reversed(by)}}
+    found = results(predictions(fit, at=at, ddf=ddf, level=level))
+    return EffectMeans(places, _is_number(columns[x]), series, found)
 
 
 def fixed_columns(fit: Fit) -> list[str]:
@@ -148,67 +136,3 @@ def _few(values: pd.Series) -> list[Any]:
     if len(found) <= SERIES or not _is_number(values):
         return found
     return list(np.unique(np.quantile(values, QUANTILES, method="nearest")).tolist())
-
-
-def _mean_rows(
-    fit: Fit, columns: Columns, moved: Sequence[str], points: Sequence[dict[str, Any]]
-) -> Vector:
-    """Rows of L (points, p): the mean row of X at every point, nan where it is not estimable.
-
-    Terms without a moved column have the mean of the fit. The others see, beside the moved columns,
-    only those that they share a term with, of which every distinct combination is made once.
-    """
-    m, spec = fit.matrices, fit.spec
-    touched = [term for term in _terms(fit) if columns_of([term], spec) & {*moved}]
-    beside = sorted(columns_of(touched, spec) - {*moved})
-    rows, weight = _distinct([columns[name] for name in beside], len(m.y))
-    moving = np.zeros(len(spec.fixed.column_names), dtype=np.bool_)
-    for term in touched:
-        moving[spec.fixed.term_slices[term]] = True
-    # Terms are those of the formula's columns; working ones may hold parts of other terms.
-    L = np.tile(spec.columns.completed(np.asarray(m.X).mean(axis=0)), (len(points), 1))
-    at_once = max(1, ROWS // len(rows))
-    for first in range(0, len(points), at_once):
-        some = points[first : first + at_once]
-        made = {
-            name: _column(values, rows, [point.get(name, _OWN) for point in some])
-            for name, values in columns.items()
-        }
-        X = all_fixed_columns(spec, Frame.of(pd.DataFrame(made)))
-        mean = np.einsum("kuj,u->kj", X.reshape(len(some), len(rows), -1), weight)
-        L[first : first + len(some), moving] = mean[:, moving]
-    estimable = spec.columns.estimable(L)
-    warn_of_not_estimable(
-        fit, [_in_words(p) for p, known in zip(points, estimable, strict=True) if not known]
-    )
-    L[~estimable] = np.nan
-    return spec.columns.kept_of(L)
-
-
-def _in_words(point: dict[str, Any]) -> str:
-    return ", ".join(f"{name} = {value}" for name, value in point.items())
-
-
-_OWN = object()
-"""Stands for the rows' own values."""
-
-
-def _column(values: pd.Series, rows: NDArray[np.int64], at: Sequence[Any]) -> Any:
-    """A column of stacked copies of some rows, one copy per point, with the point's value."""
-    own = values.iloc[np.tile(rows, len(at))].reset_index(drop=True)
-    if at[0] is _OWN:
-        return own
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        codes = values.cat.categories.get_indexer(list(at))
-        return pd.Categorical.from_codes(np.repeat(codes, len(rows)), dtype=values.dtype)
-    return np.repeat(np.array(at), len(rows))
-
-
-def _distinct(columns: Sequence[pd.Series], n: int) -> tuple[NDArray[np.int64], Vector]:
-    """Rows that stand for all: the first of every combination of values, and its share of rows."""
-    code = np.zeros(n, dtype=np.int64)
-    for column in columns:
-        levels, _ = pd.factorize(column)
-        code = np.unique(code * (int(levels.max()) + 1) + levels, return_inverse=True)[1]
-    _, first, count = np.unique(code, return_index=True, return_counts=True)
-    return first, count / n

@@ -147,11 +147,11 @@ def effects_data(
     return {
         "x": np.tile(numbers, len(means.series)),
         **{k: np.repeat(np.array(v, dtype=object), len(places)) for k, v in labels.items()},
-        "estimate": found.estimate + means.offset,
+        "estimate": found.estimate,
         "std_error": found.std_error,
         "df": found.df,
-        "conf_low": found.conf_low + means.offset,
-        "conf_high": found.conf_high + means.offset,
+        "conf_low": found.conf_low,
+        "conf_high": found.conf_high,
     }
 
 

@@ -133,7 +133,9 @@ def codes_on(fit: Fit, variable: GridVariable) -> Int32:
 def _made_factors(fit: Fit) -> set[str]:
     """Columns of numbers that the formula makes factors of."""
     state = fit.spec.fixed.encoder_state.items()
-    found = (_source(expr) for expr, (kind, _) in state if kind is Factor.Kind.CATEGORICAL)
+    made = [expr for expr, (kind, _) in state if kind is Factor.Kind.CATEGORICAL]
+    # A column itself is no expression, whatever it is called.
+    found = (_source(expr) for expr in made if expr not in fit.spec.variables)
     return {name for name in found if name is not None}
 
 

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.options import require_option, require_probability
-from mixedmodels.posthoc.averaging import averaged
+from mixedmodels.posthoc.averaging import averaged, largest_sets
 from mixedmodels.posthoc.cells import MOST_CELLS, Cells
 from mixedmodels.posthoc.counterfactuals import (
     Comparison,
@@ -221,7 +221,7 @@ def _means(
     cells = rows.cells if cells is None else cells
     cells = cells.marginal([name for name in cells.names if name not in setting.at])
     m, g = setting.n_points, rows.n_groups
-    at_once = max(1, MOST_CELLS // max(len(cells.weight), g))
+    at_once = max(1, MOST_CELLS // max(_repeated(fit, cells, setting), g))
     L = []
     for first in range(0, m, at_once):
         codes = {name: c[first : first + at_once] for name, c in setting.codes.items()}
@@ -230,6 +230,13 @@ def _means(
         targets[GROUP] = np.tile(np.arange(g), k // g)
         L.append(averaged(fit, grid, targets, [cells], k=k, touching=touching))
     return np.concatenate(L).reshape(m, g, -1)
+
+
+def _repeated(fit: Fit, cells: Cells, setting: _Setting) -> int:
+    """How many cells every point needs anew: those of columns beside one that is set."""
+    sets = [own for own in largest_sets(fit) if setting.at.keys() & set(own)]
+    beside = [[n for n in cells.names if n in own or n == GROUP] for own in sets]
+    return max((len(cells.marginal(names).weight) for names in beside), default=0)
 
 
 def _compared(fit: Fit, setting: _Setting, comparison: Comparison) -> Vector:

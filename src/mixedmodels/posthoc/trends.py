@@ -173,8 +173,8 @@ def _times(polynomial: Vector, root: Vector) -> Vector:
 def is_straight(fit: Fit, var: str) -> bool:
     """Whether every term with the covariate is a product of itself and what does not have it."""
     for term in fit.spec.fixed.term_slices:
-        having = [f for f in term.factors if var in used_columns(f.expr, [var])]
-        if len(having) > 1 or any(f.eval_method is not Factor.EvalMethod.LOOKUP for f in having):
+        calls = [f.expr for f in term.factors if f.eval_method is Factor.EvalMethod.PYTHON]
+        if any(used_columns(text, [var]) for text in calls):
             return False
     return True
 

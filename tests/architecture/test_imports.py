@@ -12,7 +12,7 @@ DOORS = {
     "narwhals": ("data/frame.py", "data/reading.py"),
     "matplotlib": ("plots/",),
     "mixedmodels._native": ("engine/", "fit/"),
-    "polars": (),
+    "polars": ("compat/marginaleffects.py",),  # the tables of that package, for type checkers
     "pyarrow": (),
 }
 

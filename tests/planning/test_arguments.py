@@ -77,13 +77,23 @@ def test_plan(name):
     assert foreign(plan, PLAN, name) == []
 
 
-@pytest.mark.parametrize("name", ["model", "test", "alpha", "method", "level", "effects", "seed"])
+@pytest.mark.parametrize(
+    "name",
+    ["model", "test", "alpha", "method", "level", "effects", "seed", "joint", "side", "null"],
+)
 def test_power(name):
     arguments = {"model": plan(**PLAN), "test": "day", "n": 2, "method": "normal"}
-    assert foreign(mm.power, arguments, name) == []
+    # an error of the user's own function of the model is theirs
+    things = [thing for thing in THINGS if thing is not len]
+    assert foreign(mm.power, arguments, name, things) == []
 
 
-@pytest.mark.parametrize("name", ["along", "values"])
+def test_the_margin_of_a_power():
+    arguments = {"model": plan(**PLAN), "test": "day", "n": 2, "side": "equivalence"}
+    assert foreign(mm.power, arguments, "delta") == []
+
+
+@pytest.mark.parametrize("name", ["along", "values", "of"])
 def test_power_curve(name):
     arguments = {"model": plan(**PLAN), "test": "day", "n": 2, "along": "subject", "values": [6]}
     things = [thing for thing in THINGS if not isinstance(thing, int) or thing < 1e6]

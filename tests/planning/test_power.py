@@ -114,8 +114,8 @@ def test_counts_and_table():
     found = mm.power(between(size=6, effect=0.0, repeats=2), "arm", n=500, seed=4)
     row = found.table.iloc[0]
     assert list(found.table.columns) == [
-        "test", "method", "alpha", "n", "rejected", "power", "conf_low", "conf_high",
-        "singular", "not_converged", "failed",
+        "test", "method", "adjust", "side", "alpha", "n", "rejected", "power", "conf_low",
+        "conf_high", "singular", "not_converged", "failed",
     ]  # fmt: skip
     assert row["rejected"] == round(row["power"] * 500)
     assert row["conf_low"] < row["power"] < row["conf_high"]

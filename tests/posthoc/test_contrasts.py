@@ -218,7 +218,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("test", {"side": "equivalence"}, "needs a margin"),
     ("test", {"delta": 2}, "no meaning"),
     ("test", {"side": "equivalence", "delta": -2}, "negative"),
-    ("test", {"null": "a"}, "finite numbers"),
+    ("test", {"null": "a"}, "give a finite number"),
     ("test", {"joint": "yes"}, "neither True nor False"),
     ("conf_int", {"level": 95}, "probability"),
     ("letters", {"alpha": 5}, "probability"),

@@ -5,14 +5,16 @@ from typing import Any, overload
 
 from numpy.typing import NDArray
 
+from mixedmodels.api.asking import OfMeans, SeveralWords, Words, read
 from mixedmodels.planning import power_curve as curves
 from mixedmodels.planning import sample_size as searches
-from mixedmodels.planning.hypothesis import Test, Tests, are_several
 from mixedmodels.planning.plan import plan_of
-from mixedmodels.planning.power import Power, Powers, Question, answered
+from mixedmodels.planning.power import Power, Powers, answered
+from mixedmodels.planning.questions import Question, are_several
 from mixedmodels.plots.planned import PlannedCurve, PlannedSize
+from mixedmodels.posthoc.linear_functions import Testing
 from mixedmodels.prediction.streams import Seed
-from mixedmodels.vocabulary import PowerMethod, Shape
+from mixedmodels.vocabulary import PowerMethod, Shape, Side
 
 
 @overload
@@ -20,6 +22,10 @@ def power(  # type: ignore[overload-overlap]  # a str is a sequence of str, an e
     model: object,
     test: str | Mapping[str, float] | Sequence[Sequence[float]] | NDArray[Any],
     *,
+    joint: bool = ...,
+    side: Side = ...,
+    null: float = ...,
+    delta: float = ...,
     n: int = ...,
     alpha: float = ...,
     method: PowerMethod = ...,
@@ -33,8 +39,12 @@ def power(  # type: ignore[overload-overlap]  # a str is a sequence of str, an e
 @overload
 def power(
     model: object,
-    test: Sequence[str] | Sequence[str | Mapping[str, float]] | Mapping[str, Test],
+    test: Sequence[str] | Sequence[str | Mapping[str, float] | OfMeans] | Mapping[str, Words],
     *,
+    joint: bool = ...,
+    side: Side = ...,
+    null: float = ...,
+    delta: float = ...,
     n: int = ...,
     alpha: float = ...,
     method: PowerMethod = ...,
@@ -45,10 +55,33 @@ def power(
 ) -> Powers: ...
 
 
+@overload
 def power(
     model: object,
-    test: Test | Tests,
+    test: OfMeans,
     *,
+    joint: bool = ...,
+    side: Side = ...,
+    null: float = ...,
+    delta: float = ...,
+    n: int = ...,
+    alpha: float = ...,
+    method: PowerMethod = ...,
+    seed: Seed = ...,
+    effects: Shape = ...,
+    residuals: Shape = ...,
+    level: float = ...,
+) -> Power | Powers: ...
+
+
+def power(
+    model: object,
+    test: Words | SeveralWords,
+    *,
+    joint: bool = False,
+    side: Side = "two-sided",
+    null: float = 0.0,
+    delta: float = 0.0,
     n: int = 1000,
     alpha: float = 0.05,
     method: PowerMethod = "satterthwaite",
@@ -71,8 +104,17 @@ def power(
     test : str, mapping, array, or several of these
         A coefficient (``"cond[T.b]"``), a term (``"cond"``: all its coefficients, jointly),
         factors by coefficient (``{"cond[T.b]": 1, "cond[T.c]": -1}``), or a matrix with one column
-        per coefficient. A list of these (``["cond", "group", "cond:group"]``) or a mapping of names
-        to them makes all tests in the same replicates.
+        per coefficient. Or means and what is made of them after a fit, as a function of the model:
+        ``lambda model: model.emmeans("cond").pairs()`` (of a fitted model also the means
+        themselves). Their rows are tested one by one with their adjustment; of several, "any" and
+        "all" count the replicates in which at least one, or every one, is rejected. A list of all
+        these (``["cond", "group", "cond:group"]``) or a mapping of names to them makes all tests in
+        the same replicates.
+    joint : bool
+        Test the rows of means jointly, one F test per group of `by`.
+    side, null, delta
+        Of tests of single rows, as of `Means.test`: one-sided tests, equivalence, non-inferiority
+        and the like with the margin `delta`.
     n : int
         Replicates. The interval of a power near 80 % is 5 points wide with 1,000.
     alpha : float
@@ -114,18 +156,37 @@ def power(
     500
     >>> mm.power(plan, ["Intercept", "day"], n=500, seed=1).table["test"].tolist()
     ['Intercept', 'day']
+
+    Comparisons with a control, adjusted:
+
+    >>> trial = mm.planning.design({"subject": 60}, between={"subject": {"arm": ["a", "b", "c"]}})
+    >>> plan = mm.planning.plan(
+    ...     trial, "y ~ arm", fixed={"arm[T.b]": 0.5, "arm[T.c]": 1}, sigma=1
+    ... )
+    >>> found = mm.power(
+    ...     plan, lambda model: model.emmeans("arm").contrast("trt.vs.ctrl"), n=200, seed=1
+    ... )
+    >>> found.table["test"].tolist()
+    ['b - a', 'c - a', 'any', 'all']
     """
-    question = Question(test, n, alpha, level, method, effects, residuals)
+    testing = Testing(side=side, null=null, delta=delta)
+    asked = read(model, test)
+    question = Question(asked, n, alpha, level, method, effects, residuals, joint, testing)
     found = answered(plan_of(model), question, seed)
-    return Powers(found) if are_several(test) else found[0]
+    return Powers(found) if are_several(asked) or len(found) > 1 else found[0]
 
 
 def power_curve(
     model: object,
-    test: Test,
+    test: Words | SeveralWords,
     *,
     along: str,
     values: Sequence[int],
+    of: str | None = None,
+    joint: bool = False,
+    side: Side = "two-sided",
+    null: float = 0.0,
+    delta: float = 0.0,
     n: int = 1000,
     alpha: float = 0.05,
     method: PowerMethod = "satterthwaite",
@@ -145,7 +206,10 @@ def power_curve(
     values : sequence of int
         Its numbers. One with which the model cannot be fitted, as the first levels lack one of a
         factor, is kept in the table with the reason.
-    model, test, n, alpha, method, seed, effects, residuals, level
+    of : str, optional
+        Which test, if there are several: the name of one (``"B - A"``), or ``"any"`` or ``"all"``
+        of the rows of some means. Means are those of the plan as it is, at every size.
+    model, test, joint, side, null, delta, n, alpha, method, seed, effects, residuals, level
         As in `power`. Each size has random numbers of its own, whatever the other sizes are.
 
     Returns
@@ -170,17 +234,24 @@ def power_curve(
     >>> curve.sizes
     (10, 20, 40)
     """
-    question = Question(test, n, alpha, level, method, effects, residuals)
+    testing = Testing(side=side, null=null, delta=delta)
+    asked = read(model, test)
+    question = Question(asked, n, alpha, level, method, effects, residuals, joint, testing, of)
     plan = plan_of(model)
     return PlannedCurve(curves.power_curve(plan, question, along=along, values=values, seed=seed))
 
 
 def sample_size(
     model: object,
-    test: Test,
+    test: Words | SeveralWords,
     *,
     along: str,
     target: float = 0.8,
+    of: str | None = None,
+    joint: bool = False,
+    side: Side = "two-sided",
+    null: float = 0.0,
+    delta: float = 0.0,
     n: int = 1000,
     alpha: float = 0.05,
     method: PowerMethod = "satterthwaite",
@@ -208,7 +279,9 @@ def sample_size(
         Replicates per size.
     largest : int
         No larger size is tried.
-    model, test, alpha, method, seed, effects, residuals, level
+    of
+        As in `power_curve`.
+    model, test, joint, side, null, delta, alpha, method, seed, effects, residuals, level
         As in `power`.
 
     Returns
@@ -234,7 +307,9 @@ def sample_size(
     >>> 18 <= mm.sample_size(plan, "day", along="subject", n=500, seed=1).size <= 24
     True
     """
-    question = Question(test, n, alpha, level, method, effects, residuals)
+    testing = Testing(side=side, null=null, delta=delta)
+    asked = read(model, test)
+    question = Question(asked, n, alpha, level, method, effects, residuals, joint, testing, of)
     plan = plan_of(model)
     return PlannedSize(
         searches.sample_size(plan, question, along=along, target=target, largest=largest, seed=seed)

@@ -1,22 +1,22 @@
 """What a power analysis tests: L beta = 0 for a coefficient, a term or rows of one's own."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels.design import ModelSpec, is_intercept, term_label
 from mixedmodels.errors import DataError
+from mixedmodels.vocabulary import Adjustment, Side
 
 Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """L beta = 0.
+    """L beta = rhs, jointly.
 
     Attributes
     ----------
@@ -24,53 +24,32 @@ class Hypothesis:
         What it is called.
     L : array (k, p)
         Linearly independent rows over the columns of X.
+    rhs : array (k,), optional
+        None for zero.
     """
 
     label: str
     L: Vector
+    rhs: Vector | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Its own."""
+        return (self.label,)
+
+    @property
+    def adjust(self) -> Adjustment:
+        """One test needs none."""
+        return "none"
+
+    @property
+    def side(self) -> Side:
+        """Of a joint test."""
+        return "two-sided"
 
 
 Test = str | Mapping[str, float] | ArrayLike
 """One test: the name of a coefficient or a term, factors by coefficient, or a matrix."""
-
-Tests = Sequence[str | Mapping[str, float]] | Mapping[str, Test]
-"""Several tests: a list, or a mapping of names to them."""
-
-
-def are_several(test: Test | Tests) -> bool:
-    """Whether these are several tests: a list with words or mappings or matrices in it, or a
-    mapping to anything but numbers.
-    """
-    if isinstance(test, Mapping):
-        return not all(_is_number(value) for value in test.values())
-    if isinstance(test, str) or not isinstance(test, Sequence):
-        return False
-    return any(
-        isinstance(one, str | Mapping) or (isinstance(one, np.ndarray) and one.ndim == 2)
-        for one in test
-    )
-
-
-def hypotheses(test: Test | Tests, spec: ModelSpec) -> tuple[Hypothesis, ...]:
-    """What one test or several mean, with labels that differ.
-
-    Raises
-    ------
-    DataError
-        If the model cannot make one of them.
-    """
-    if not are_several(test):
-        return (hypothesis(test, spec),)  # type: ignore[arg-type]  # the union has been told apart
-    if isinstance(test, Mapping):
-        return tuple(replace(hypothesis(one, spec), label=str(name)) for name, one in test.items())
-    found: dict[str, Hypothesis] = {}
-    for one in cast("Sequence[Test]", test):
-        made = hypothesis(one, spec)
-        label, number = made.label, 2
-        while label in found:
-            label, number = f"{made.label} ({number})", number + 1
-        found[label] = replace(made, label=label)
-    return tuple(found.values())
 
 
 def hypothesis(test: Test, spec: ModelSpec) -> Hypothesis:
@@ -97,7 +76,7 @@ def hypothesis(test: Test, spec: ModelSpec) -> Hypothesis:
         for name, value in test.items():
             if name not in names:
                 raise _unknown(str(name), list(names))
-            if not (_is_number(value) and np.isfinite(value)):
+            if not (is_number(value) and np.isfinite(value)):
                 raise DataError(f"The factor of {name} in the test is {value!r}: give a number.")
         row = np.array([[float(test.get(name, 0.0)) for name in names]])
         label = " + ".join(f"{factor:g} {name}" for name, factor in test.items())
@@ -122,7 +101,8 @@ def _matrix(test: ArrayLike, names: Sequence[str]) -> Vector:
     return L
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether it is a number, a truth value not being one."""
     return isinstance(value, int | float | np.number) and not isinstance(value, bool)
 
 

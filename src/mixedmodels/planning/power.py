@@ -1,42 +1,17 @@
 """Power by simulation: how often a test rejects when the plan is true."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import get_args
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import linalg, special
 
-from mixedmodels.design import ORIGINAL
-from mixedmodels.engine.batch import Draws, RefitPlan, Refits
-from mixedmodels.engine.problem import Problem
 from mixedmodels.errors import DataError
-from mixedmodels.inference.replication import replicated
-from mixedmodels.inference.replication.p_values import of_rows, p_values
-from mixedmodels.options import require_count, require_option, require_probability
 from mixedmodels.planning.binomial import exact_interval
-from mixedmodels.planning.hypothesis import Hypothesis, Test, Tests, hypotheses
 from mixedmodels.planning.plan import Plan
+from mixedmodels.planning.questions import Question, asked
+from mixedmodels.planning.replicates import Replicates, replicates
 from mixedmodels.prediction.streams import Seed
-from mixedmodels.shortening import brief
-from mixedmodels.vocabulary import PowerMethod, Shape
-
-Vector = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Replicates:
-    """A test of r replicates, or several, one after the other; p-values of replicates without a
-    fit are nan.
-    """
-
-    p_value: Vector
-    singular: NDArray[np.bool_]
-    converged: NDArray[np.bool_]
-    failed: NDArray[np.bool_]
-
-    __repr__ = brief
+from mixedmodels.vocabulary import Adjustment, PowerMethod, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +32,10 @@ class Power:
         Coverage of the interval.
     replicates : Replicates
         The p-value and the state of every replicate.
+    adjust : str
+        The adjustment of the p-values.
+    side : str
+        The alternative, or what is to be shown with a margin.
     """
 
     plan: Plan
@@ -65,6 +44,8 @@ class Power:
     alpha: float
     level: float
     replicates: Replicates
+    adjust: Adjustment = "none"
+    side: Side = "two-sided"
 
     @property
     def n(self) -> int:
@@ -108,6 +89,8 @@ class Power:
         return {
             "test": self.test,
             "method": self.method,
+            "adjust": self.adjust,
+            "side": self.side,
             "alpha": self.alpha,
             "n": self.n,
             "rejected": self.n_rejected,
@@ -121,8 +104,8 @@ class Power:
 
     @property
     def table(self) -> object:
-        """Table `test, method, alpha, n, rejected, power, conf_low, conf_high, singular,
-        not_converged, failed`.
+        """Table `test, method, adjust, side, alpha, n, rejected, power, conf_low, conf_high,
+        singular, not_converged, failed`.
         """
         return self.plan.request.frame.table({name: [v] for name, v in self.row.items()})
 
@@ -134,8 +117,10 @@ class Power:
             (self.n_failed, "without a fit"),
         ]
         said = ", ".join(f"{count:,} {state}" for count, state in states if count)
+        said_of = [self.adjust] * (self.adjust != "none") + [self.side] * (self.side != "two-sided")
+        how = ", ".join([self.method, *said_of])
         return (
-            f"Power of {self.test} ({self.method}, alpha = {self.alpha:g}): {self.power:.1%} "
+            f"Power of {self.test} ({how}, alpha = {self.alpha:g}): {self.power:.1%} "
             f"[{low:.1%}, {high:.1%}]\n"
             f"{self.n_rejected:,} of {self.n:,} replicates rejected" + (f"; {said}" if said else "")
         )
@@ -186,115 +171,23 @@ class Powers:
         return "\n".join(repr(power) for power in self.powers)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of every replicate, checked.
-
-    Attributes
-    ----------
-    test
-        One test or several; see `planning.hypothesis`.
-    n, alpha, level
-        Replicates, level of the test, coverage of the interval.
-    method
-        How each replicate is tested.
-    effects, residuals
-        Shapes of the distributions.
-    """
-
-    test: Test | Tests
-    n: int
-    alpha: float
-    level: float
-    method: PowerMethod
-    effects: Shape
-    residuals: Shape
-
-    def __post_init__(self) -> None:
-        require_count("n", self.n)
-        require_probability("alpha", self.alpha)
-        require_probability("level", self.level)
-        require_option("method", self.method, get_args(PowerMethod))
-
-
 def answered(plan: Plan, question: Question, seed: Seed) -> tuple[Power, ...]:
     """Simulate from a plan, fit, and make every test."""
-    tested = hypotheses(question.test, plan.spec)
+    found = asked(question, plan.spec)
     draws = plan.draws(seed, effects=question.effects, residuals=question.residuals)
-    job = _job(plan, tested, draws, question.method)
-    label = ", ".join(one.label for one in tested)
-    parts = replicated(job, question.n, label=f"power of {label}")
-    p_value = np.concatenate([part.p_value for part in parts], axis=1)
-    names = ("singular", "converged", "failed")
-    states = [np.concatenate([getattr(part, name) for part in parts]) for name in names]
+    labels = [label for one in found for label in one.labels]
+    tests = [one.asked for one in found for _ in one.labels]
+    made = replicates(plan, [one.asked for one in found], draws, question.method, question.n)
     return tuple(
         Power(
-            plan, one.label, question.method, question.alpha, question.level, Replicates(p, *states)
+            plan,
+            label,
+            question.method,
+            question.alpha,
+            question.level,
+            one,
+            test.adjust,
+            test.side,
         )
-        for one, p in zip(tested, p_value, strict=True)
+        for label, test, one in zip(labels, tests, made, strict=True)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class WaldJob:
-    """Draw, fit by REML, make every test by t or F: `plan.L` has their rows, `at` says whose."""
-
-    problem: Problem
-    draws: Draws
-    plan: RefitPlan
-    L: Vector
-    at: tuple[slice, ...]
-
-    def run(self, first: int, count: int) -> Replicates:
-        """The tests of these replicates, p-values (tests, r)."""
-        refits = self.problem.refit_drawn(self.draws, first, count, self.plan)
-        p = [p_values(of_rows(refits, rows), self.L[rows]) for rows in self.at]
-        return _replicates(refits, np.array(p))
-
-
-@dataclass(frozen=True, slots=True)
-class RatioJob:
-    """Draw, fit the model and the model under every hypothesis by ML, compare the criteria."""
-
-    nulls: tuple[Problem, ...]
-    problem: Problem
-    draws: Draws
-    plan: RefitPlan
-    df: tuple[int, ...]
-
-    def run(self, first: int, count: int) -> Replicates:
-        """The tests of these replicates, p-values (tests, r)."""
-        large = self.problem.refit_drawn(self.draws, first, count, self.plan)
-        p = []
-        for null, df in zip(self.nulls, self.df, strict=True):
-            small = null.refit_drawn(self.draws, first, count, self.plan)
-            statistic = np.maximum(small.deviance - large.deviance, 0.0)
-            p.append(special.chdtrc(df, statistic))
-        return _replicates(large, np.array(p))
-
-
-def _replicates(refits: Refits, p_value: Vector) -> Replicates:
-    return Replicates(p_value, refits.singular, refits.converged, refits.failed)
-
-
-def _job(
-    plan: Plan, tested: Sequence[Hypothesis], draws: Draws, method: PowerMethod
-) -> WaldJob | RatioJob:
-    if method == "lrt":
-        nulls = tuple(_null(plan.problem, one) for one in tested)
-        fitting = RefitPlan(reml=False, start=plan.theta)
-        return RatioJob(nulls, plan.problem, draws, fitting, tuple(len(one.L) for one in tested))
-    L = np.vstack([one.L for one in tested])
-    ends = np.cumsum([len(one.L) for one in tested]).tolist()
-    at = tuple(slice(end - len(one.L), end) for one, end in zip(tested, ends, strict=True))
-    pieces = "wald" if method == "normal" else method
-    fitting = RefitPlan(reml=True, start=plan.theta, L=L, pieces=pieces)
-    return WaldJob(plan.problem, draws, fitting, L, at)
-
-
-def _null(problem: Problem, tested: Hypothesis) -> Problem:
-    """The model under a hypothesis."""
-    left = linalg.null_space(tested.L)
-    names = tuple(f"x{j}" for j in range(left.shape[1]))
-    X = np.asfortranarray(problem.matrices.X @ left)
-    return Problem(replace(problem.matrices, X=X, x_names=names, coordinates=ORIGINAL))

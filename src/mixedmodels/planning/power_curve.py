@@ -8,9 +8,9 @@ import numpy as np
 
 from mixedmodels.errors import DataError, StoppedEarlyWarning
 from mixedmodels.planning.extend import extended, require_along
-from mixedmodels.planning.hypothesis import are_several, hypothesis
 from mixedmodels.planning.plan import Plan
-from mixedmodels.planning.power import Power, Question, answered
+from mixedmodels.planning.power import Power, answered
+from mixedmodels.planning.questions import Question, require_one
 from mixedmodels.prediction.streams import Key, Seed, key_of
 
 MOST_REASON = 160
@@ -94,7 +94,7 @@ def power_curve(
     plan: Plan, question: Question, *, along: str, values: Sequence[int], seed: Seed
 ) -> PowerCurve:
     """Power at several sizes; see `mixedmodels.power_curve`."""
-    require_one_test(plan, question)
+    require_one(question, plan.spec)
     require_along(plan, along)
     key = key_of(seed)
     powers: dict[int, Power] = {}
@@ -121,18 +121,8 @@ def power_at(plan: Plan, along: str, size: int, question: Question, key: Key) ->
     """Every size has a stream of its own, whatever the other sizes are."""
     made = extended(plan, along, size)
     words = np.random.SeedSequence([*(int(word) for word in key), size])
-    [power] = answered(made, question, np.random.default_rng(words))
-    return power
-
-
-def require_one_test(plan: Plan, question: Question) -> None:
-    """Refuse several tests, or one that the model cannot make at any size."""
-    if are_several(question.test):
-        raise DataError(
-            "Along the sample size there is one test at a time.\n"
-            "Do:   call once per test; with one seed they see the same simulated data."
-        )
-    hypothesis(question.test, plan.spec)  # type: ignore[arg-type]  # it is one test
+    found = answered(made, question, np.random.default_rng(words))
+    return next(power for power in found if question.of in (None, power.test))
 
 
 def in_one_line(error: DataError) -> str:

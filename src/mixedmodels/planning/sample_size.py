@@ -12,15 +12,15 @@ from mixedmodels.errors import DataError
 from mixedmodels.options import require_probability
 from mixedmodels.planning.extend import require_along
 from mixedmodels.planning.plan import Plan
-from mixedmodels.planning.power import Power, Question
+from mixedmodels.planning.power import Power
 from mixedmodels.planning.power_curve import (
     Failure,
     PowerCurve,
     in_one_line,
     power_at,
-    require_one_test,
     say_interrupted,
 )
+from mixedmodels.planning.questions import Question, require_one
 from mixedmodels.prediction.streams import Seed, key_of
 
 Vector = NDArray[np.float64]
@@ -115,7 +115,7 @@ def sample_size(
     """The smallest size with enough power; see `mixedmodels.sample_size`."""
     require_probability("target", target)
     _require_size("largest", largest)
-    require_one_test(plan, question)
+    require_one(question, plan.spec)
     require_along(plan, along)
     key = key_of(seed)
     search = Search(

@@ -29,7 +29,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.inference.contrast import student_quantile
 from mixedmodels.options import require_option
 from mixedmodels.posthoc.dunnett import dunnett_quantile, dunnett_tail
-from mixedmodels.posthoc.multivariate_t import largest_t_quantile, largest_t_tail
+from mixedmodels.posthoc.multivariate_t import LargestT, largest_t_quantile, largest_t_tail
 from mixedmodels.posthoc.quantile import solve_tail
 from mixedmodels.posthoc.step_procedures import PROCEDURES
 from mixedmodels.posthoc.studentized_range import range_quantile, range_tail
@@ -148,22 +148,17 @@ def adjusted(
     require_adjustment(adjust)
     require_option("side", side, get_args(Side))
     counts = ~(np.isnan(p) | np.isnan(statistic))
-    used = _used(adjust, family, int(counts.sum()), side)
+    used = applicable(adjust, family, int(counts.sum()), side)
     out = np.full(len(p), np.nan)
     if not counts.any():
         return Adjusted(out, used)
     if used == "mvt":
-        outward = -statistic if side in LEFT else statistic
-        largest = largest_t_tail(
-            outward[counts] if side != "two-sided" else np.abs(statistic[counts]),
-            df[counts],
-            family.directions[counts],
-            one_sided=side != "two-sided",
-            seed=seed,
-        )
+        largest = _largest(statistic[counts], df[counts], family.directions[counts], side, seed)
         values, error = largest.p_value, largest.error
     else:
-        values, error = _values(used, p[counts], statistic[counts], df[counts], family, side), None
+        n = int(counts.sum())
+        values = _values(used, n, p[counts], statistic[counts], df[counts], family, side)
+        error = None
     # No adjustment makes a test easier, and none is stricter than it needs to be at most.
     out[counts] = np.clip(values, p[counts], 1.0)
     return Adjusted(out, used, error)
@@ -189,7 +184,7 @@ def multipliers(
     require_option("side", side, get_args(Side))
     counts = ~(np.isnan(df) | np.isnan(family.directions).any(axis=1))
     n = int(counts.sum())
-    used = _used(adjust, family, n, side)
+    used = applicable(adjust, family, n, side)
     out = np.full(len(df), np.nan)
     if n:
         out[counts] = _critical(used, df[counts], level, family, counts, side, seed)
@@ -211,7 +206,7 @@ def require_adjustment(adjust: object) -> None:
     require_option("adjust", adjust, known)
 
 
-def _used(adjust: Adjustment, family: Family, n: int, side: Side) -> Adjustment:
+def applicable(adjust: Adjustment, family: Family, n: int, side: Side) -> Adjustment:
     """The adjustment that applies to n tests."""
     if adjust == "tukey" and family.n_means is None:
         adjust = "sidak"
@@ -221,11 +216,41 @@ def _used(adjust: Adjustment, family: Family, n: int, side: Side) -> Adjustment:
     return "none" if alone else adjust
 
 
-def _values(
-    adjust: Adjustment, p: Vector, t: Vector, df: Vector, family: Family, side: Side
+def adjusted_rows(
+    p: Vector,
+    statistic: Vector,
+    df: Vector,
+    adjust: Adjustment,
+    family: Family,
+    *,
+    side: Side = "two-sided",
+    seed: Seed = None,
 ) -> Vector:
-    """Adjusted p-values of tests that all count, except those of the multivariate t."""
-    n = len(p)
+    """As `adjusted`, for r families of the same k tests at once: arrays (r, k) without nan."""
+    n = p.shape[-1]
+    used = applicable(adjust, family, n, side)
+    flat, t, nu = p.ravel(), statistic.ravel(), df.ravel()
+    if used in PROCEDURES:
+        values = np.array([PROCEDURES[used](row) for row in p])
+    elif used == "mvt":
+        values = _largest(t, nu, family.directions, side, seed).p_value
+    else:
+        values = _values(used, n, flat, t, nu, family, side)
+    out: Vector = np.clip(values.reshape(p.shape), p, 1.0)
+    return out
+
+
+def _largest(t: Vector, df: Vector, directions: Vector, side: Side, seed: Seed) -> LargestT:
+    """How likely the largest of the tests is larger than each of t."""
+    one_sided = side != "two-sided"
+    outward = (-t if side in LEFT else t) if one_sided else np.abs(t)
+    return largest_t_tail(outward, df, directions, one_sided=one_sided, seed=seed)
+
+
+def _values(
+    adjust: Adjustment, n: int, p: Vector, t: Vector, df: Vector, family: Family, side: Side
+) -> Vector:
+    """Adjusted p-values of tests among n that all count, except those of the multivariate t."""
     if adjust in PROCEDURES:
         return PROCEDURES[adjust](p)
     if adjust == "bonferroni":

@@ -33,6 +33,7 @@ def effect_size(
         added=d**2 / (2 * df),
         most_df=df,
         back=None,
+        is_approximate=True,
         notes=(*functions.notes, f"differences over {divisor:.6g}, with {df:.4g} df"),
     )
 

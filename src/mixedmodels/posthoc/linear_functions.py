@@ -83,6 +83,8 @@ class LinearFunctions:
         Variance that the estimates have beside that of L beta (of an estimated divisor).
     most_df : float
         Degrees of freedom that a row may have at most.
+    is_approximate : bool
+        Whether L and c are a linear approximation at the estimates of this fit.
     notes : tuple of str
         What a reader must know.
     back : float or None
@@ -102,6 +104,7 @@ class LinearFunctions:
     is_ratio: bool = False
     added: Vector | None = None
     most_df: float = np.inf
+    is_approximate: bool = False
     notes: tuple[str, ...] = ()
     back: float | None = None
 

@@ -72,6 +72,7 @@ def regrid(functions: LinearFunctions) -> LinearFunctions:
         constant=value - slope * (eta - functions.constant),
         transform=None,
         back=None,
+        is_approximate=True,
         notes=(*functions.notes, "on the scale of the response, by linear approximation"),
     )
 

@@ -5,6 +5,7 @@ the rows of one group of `by`. On the scale of the response an estimate is h(eta
 error |h'(eta)| se(eta), its limits h of the limits.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,8 +16,9 @@ from mixedmodels.errors import DataError
 from mixedmodels.inference.contrast import t_tests
 from mixedmodels.inference.degrees_of_freedom import method_of
 from mixedmodels.posthoc.adjustment import Family, adjusted, multipliers
-from mixedmodels.posthoc.linear_functions import LinearFunctions
+from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
 from mixedmodels.posthoc.transforms import Transform
+from mixedmodels.prediction.parameters import finite
 from mixedmodels.vocabulary import Adjustment, Side
 
 Vector = NDArray[np.float64]
@@ -94,7 +96,7 @@ def results(functions: LinearFunctions) -> Results:
 def estimated(functions: LinearFunctions) -> Results:
     """Estimates with unadjusted p-values, on the scale of the model; no limits."""
     testing = functions.testing
-    _check_margin(functions)
+    require_margin(testing)
     tests = t_tests(
         functions.fit,
         functions.rows,
@@ -107,15 +109,8 @@ def estimated(functions: LinearFunctions) -> Results:
         df = np.minimum(df, functions.most_df)
     if functions.added is not None:
         std_error = np.sqrt(std_error**2 + functions.added)
-    away = tests.estimate - testing.null
-    if testing.side == "equivalence":
-        away = np.abs(away) - testing.delta
-    elif testing.side == "noninferiority":
-        away = away + testing.delta
-    elif testing.side in ("nonsuperiority", "superiority"):
-        away = away - testing.delta
     with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = away / std_error
+        statistic = departure(tests.estimate, testing) / std_error
     none = np.full(functions.size, np.nan)
     return Results(
         estimate=tests.estimate,
@@ -131,6 +126,16 @@ def estimated(functions: LinearFunctions) -> Results:
     )
 
 
+def departure(estimate: Vector, testing: Testing) -> Vector:
+    """How far estimates are from the hypothesis: what a test divides by the standard error."""
+    away = estimate - testing.null
+    if testing.side == "equivalence":
+        return np.abs(away) - testing.delta
+    if testing.side == "noninferiority":
+        return away + testing.delta
+    return away - testing.delta if testing.side in ("nonsuperiority", "superiority") else away
+
+
 def p_values(statistic: Vector, df: Vector, side: Side) -> Vector:
     """Of Student's t, for one side or both."""
     if side == "two-sided":
@@ -144,7 +149,12 @@ def family_of(functions: LinearFunctions, rows: Rows, adjust: Adjustment) -> Fam
     if adjust not in ("mvt", "scheffe"):
         return Family(n_means or None, 0, np.empty((len(rows), 0)))
     covariance = method_of(functions.fit, functions.testing.ddf).covariance
-    half = functions.rows[rows] @ _root(covariance)
+    return family_in(functions.rows[rows], covariance, n_means)
+
+
+def family_in(L: Vector, covariance: Vector, n_means: int) -> Family:
+    """The same of rows L (k, p), nan where there are none, of what has a covariance (p, p)."""
+    half = L @ _root(covariance)
     directions = half / np.linalg.norm(half, axis=1, keepdims=True)
     there = ~np.isnan(directions).any(axis=1)
     rank = int(np.linalg.matrix_rank(directions[there])) if there.any() else 0
@@ -178,21 +188,25 @@ def _p_values(
         if made.error is not None:
             error = max(made.error, error or 0.0)
     notes = _adjustment_notes(functions, used)
-    return _across(functions, p), used, error, notes
+    return across(functions.families, p, testing.cross_adjust), used, error, notes
 
 
-def _across(functions: LinearFunctions, p: Vector) -> Vector:
-    """P-values adjusted further over the groups of `by`, one row of each group together."""
-    cross = functions.testing.cross_adjust
-    if cross == "none":
+def across(families: Sequence[Rows], p: Vector, cross_adjust: Adjustment) -> Vector:
+    """P-values (k,) adjusted further over the groups of `by`, one row of each group together.
+
+    Raises
+    ------
+    DataError
+        If the adjustment needs more than p-values, or the groups have different numbers of rows.
+    """
+    if cross_adjust == "none":
         return p
-    if cross not in BY_P:
+    if cross_adjust not in BY_P:
         raise DataError(
-            f"cross_adjust = {cross!r} is not known.\n"
+            f"cross_adjust = {cross_adjust!r} is not known.\n"
             f"Do:   give one of {', '.join(map(repr, BY_P))}.\n"
             "Why:  across groups only p-values are adjusted."
         )
-    families = functions.families
     if len({len(rows) for rows in families}) > 1:
         raise DataError(
             "The groups of by have different numbers of rows, so that cross_adjust does not know "
@@ -202,7 +216,7 @@ def _across(functions: LinearFunctions, p: Vector) -> Vector:
     for rows in np.array(families).T:
         family = Family(None, 0, np.empty((len(rows), 0)))
         unused = np.zeros(len(rows))
-        out[rows] = adjusted(p[rows], unused, unused, cross, family).p_value
+        out[rows] = adjusted(p[rows], unused, unused, cross_adjust, family).p_value
     return out
 
 
@@ -294,14 +308,10 @@ def _tail(df: Vector, t: Vector) -> Vector:
     return tail
 
 
-def _check_margin(functions: LinearFunctions) -> None:
-    testing = functions.testing
-    numbers = (testing.null, testing.delta)
-    if not all(np.isscalar(v) and np.isreal(v) and np.isfinite(v) for v in numbers):
-        raise DataError(
-            f"null = {testing.null!r} and delta = {testing.delta!r} must be finite numbers.\n"
-            "Do:   give one number each."
-        )
+def require_margin(testing: Testing) -> None:
+    """Refuse a null or a margin that does not fit the side of a test."""
+    finite("null", testing.null)
+    finite("delta", testing.delta)
     if testing.delta < 0:
         raise DataError(
             f"delta = {testing.delta} is negative.\nDo:   give the margin as a positive number."

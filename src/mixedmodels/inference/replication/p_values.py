@@ -15,8 +15,8 @@ from mixedmodels.inference.degrees_of_freedom.satterthwaite import satterthwaite
 Vector = NDArray[np.float64]
 
 
-def p_values(refits: Refits, L: Vector, df: float = np.inf) -> Vector:
-    """P-values (r,) of L beta = 0, nan where there is no fit.
+def p_values(refits: Refits, L: Vector, df: float = np.inf, *, rhs: Vector | None = None) -> Vector:
+    """P-values (r,) of L beta = rhs, nan where there is no fit.
 
     Parameters
     ----------
@@ -26,13 +26,15 @@ def p_values(refits: Refits, L: Vector, df: float = np.inf) -> Vector:
         The hypothesis.
     df : float
         Denominator degrees of freedom where the pieces are of no method that finds them.
+    rhs : array (q,), optional
+        By default zero.
     """
     q = len(L)
-    estimate = refits.beta @ L.T
+    estimate = refits.beta @ L.T - (0.0 if rhs is None else rhs)
     statistic, den_df = np.full(len(refits), np.nan), np.full(len(refits), np.nan)
     identity = np.eye(q)
     for i in np.flatnonzero(~refits.failed):
-        method = _method(refits, int(i), df)
+        method = method_in(refits, int(i), df)
         scale, den_df[i] = method.joint(identity)
         wald = estimate[i] @ np.linalg.solve(method.covariance, estimate[i])
         statistic[i] = scale * wald / q
@@ -64,7 +66,8 @@ def of_rows(refits: Refits, rows: slice) -> Refits:
             return refits
 
 
-def _method(refits: Refits, i: int, df: float) -> Method:
+def method_in(refits: Refits, i: int, df: float = np.inf) -> Method:
+    """The method of degrees of freedom at replicate i, with the hypothesis as the identity."""
     sigma = float(refits.sigma[i])
     match refits.pieces:
         case WaldPieces(covariance):

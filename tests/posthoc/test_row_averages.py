@@ -523,6 +523,10 @@ def test_wrong_input(model: mm.LinearMixedModel, case: int) -> None:
 def test_nothing_left(model: mm.LinearMixedModel, data: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="No row has a value"):
         model.predictions(newdata=data.assign(z=np.nan))
+    with pytest.raises(DataError, match="No row has a value"):
+        model.predictions(newdata=data.head(0))
+    with pytest.raises(DataError, match="no fixed effects"):
+        mm.lmm("y ~ 0 + (1 | g)", data).predictions()
     with pytest.raises(DataError, match="levels that the model does not know: k"):
         model.predictions(newdata=data.assign(a="k"))
 
@@ -544,3 +548,9 @@ def test_columns_of_any_name(data: pd.DataFrame) -> None:
     for ask, what in asked:
         found, wanted = ask(strange, names).table(), ask(plain, {}).table()
         np.testing.assert_allclose(found.estimate, wanted.estimate, rtol=1e-6, err_msg=what)
+
+
+def test_a_mean_alone(data: pd.DataFrame) -> None:
+    fitted = mm.lmm("y ~ 1 + (1 | g)", data)
+    assert fitted.predictions().table().estimate[0] == pytest.approx(fitted.params["Intercept"])
+    assert fitted.predictions("site").table().estimate.tolist() == [fitted.params["Intercept"]] * 2

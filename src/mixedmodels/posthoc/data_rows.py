@@ -92,7 +92,7 @@ def data_rows(
     """
     if isinstance(newdata, str):
         raise _grid_not_rows(newdata)
-    frame = fit.frame if newdata is None else Frame.of(newdata)
+    frame = fit.frame if newdata is None else Frame.of(newdata, may_be_empty=True)
     used = fit.matrices.kept if newdata is None else np.ones(frame.nrows, dtype=np.bool_)
     columns = {} if newdata is None else matched_columns(fit.spec, frame, names=_names(fit))
     offset = _offset(fit, frame, is_new=newdata is not None)
@@ -104,7 +104,7 @@ def data_rows(
     if not n:
         raise DataError(
             "No row has a value in every column that the average needs.\n"
-            "Do:   give rows without missing values."
+            "Do:   give at least one row without missing values."
         )
     grid, codes = _on_grid(fit, columns, complete)
     group, labels, k = _groups(named, complete)

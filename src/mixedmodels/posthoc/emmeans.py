@@ -138,7 +138,7 @@ def plan(
 ) -> Averages:
     """Read what is asked for into points and cells."""
     variables = fixed_variables(fit)
-    _require_fixed_part(fit)
+    require_fixed_part(fit)
     read = read_specs(specs, by, variables)
     grid = grid_of(fit, read, at=at, cov_reduce=cov_reduce)
     nested = _among(grid, found_nesting(fit) if nesting is None else given_nesting(grid, nesting))
@@ -193,10 +193,11 @@ def row_in_words(found: LinearFunctions, row: int) -> str:
     return ", ".join(f"{name} = {values[row]}" for name, values in found.labels.items())
 
 
-def _require_fixed_part(fit: Fit) -> None:
+def require_fixed_part(fit: Fit) -> None:
+    """Refuse a model without fixed effects."""
     if not len(fit.beta):
         raise DataError(
-            "The model has no fixed effects, so that it has no marginal means.\n"
+            "The model has no fixed effects, so that it has no means to estimate.\n"
             "Do:   keep the intercept in the formula."
         )
 

@@ -27,7 +27,7 @@ from mixedmodels.posthoc.counterfactuals import (
     variables_of,
 )
 from mixedmodels.posthoc.data_rows import GROUP, DataRows, data_rows
-from mixedmodels.posthoc.emmeans import tell_not_estimable
+from mixedmodels.posthoc.emmeans import require_fixed_part, tell_not_estimable
 from mixedmodels.posthoc.grid_variables import GridVariable, fixed_variables
 from mixedmodels.posthoc.linear_functions import Kind, LinearFunctions, Testing
 from mixedmodels.posthoc.reference_grid import at_values, mapping
@@ -164,6 +164,7 @@ def _setting(
     apart: Sequence[str] = (),
 ) -> _Setting:
     """The rows and the values that they are set to, the variables `apart` excluded."""
+    require_fixed_part(fit)
     given = {} if at is None else mapping("at", at)
     for name in given:
         require_column(name, fixed_variables(fit))

@@ -126,7 +126,7 @@ def against_reference(levels: Sequence[str], ref: Sequence[int]) -> Coefficients
     if len(ref) > 1:
         control = f"avg({','.join(levels[i] for i in ref)})"
     names = tuple(f"{joined(levels[i])} - {control}" for i in others)
-    return Coefficients(C.reshape(-1, k), names, "dunnett")
+    return Coefficients(C.reshape(-1, k), names, "dunnettx")
 
 
 def effects(levels: Sequence[str]) -> Coefficients:

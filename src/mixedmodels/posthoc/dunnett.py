@@ -9,7 +9,7 @@ z = Z_0 the comparisons are independent (Dunnett 1955, JASA 50, 1096-1121):
 the expectation being over s, taken by `scale_mixture`.
 """
 
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from scipy import special
 
 from mixedmodels.posthoc.piecewise import interpolated
 from mixedmodels.posthoc.quantile import solve_tail
-from mixedmodels.posthoc.scale_mixture import over_scale
+from mixedmodels.posthoc.scale_mixture import LogTail, over_scale
 
 Vector = NDArray[np.float64]
 
@@ -54,14 +54,13 @@ def dunnett_tail(t: Vector, k: int, df: Vector, *, one_sided: bool = False) -> V
     array([0.054308])
     """
     t, df = np.broadcast_arrays(np.asarray(t, dtype=np.float64), np.asarray(df, np.float64))
-    size, step = t.size, _resolution(k)
+    step = _resolution(k)
     if not one_sided:
-        log_tail = interpolated(partial(_log_either_side, k=k), FARTHEST, size)
-        return over_scale(log_tail, np.sqrt(2) * np.maximum(t, 0.0), df, step=step)
+        return over_scale(_either_side(k), np.sqrt(2) * np.maximum(t, 0.0), df, step=step)
     tail = np.full(t.shape, np.nan)
     for sign, part in ((1.0, t >= 0), (-1.0, t < 0)):
-        log_tail = interpolated(partial(_log_above, sign=sign, k=k), FARTHEST, int(part.sum()))
-        tail[part] = over_scale(log_tail, np.sqrt(2) * np.abs(t[part]), df[part], step=step)
+        w = np.sqrt(2) * np.abs(t[part])
+        tail[part] = over_scale(_above(k, sign), w, df[part], step=step)
     return tail
 
 
@@ -71,6 +70,18 @@ def dunnett_quantile(probability: float, k: int, df: Vector, *, one_sided: bool 
     return solve_tail(
         lambda t, nu: dunnett_tail(t, k, nu, one_sided=one_sided), 1 - probability, df
     )
+
+
+@lru_cache(maxsize=64)
+def _either_side(k: int) -> LogTail:
+    """`_log_either_side` as a table, which costs some milliseconds once."""
+    return interpolated(partial(_log_either_side, k=k), FARTHEST)
+
+
+@lru_cache(maxsize=64)
+def _above(k: int, sign: float) -> LogTail:
+    """`_log_above` as a table."""
+    return interpolated(partial(_log_above, sign=sign, k=k), FARTHEST)
 
 
 def _control(w: Vector, k: int) -> tuple[Vector, float]:

@@ -13,13 +13,8 @@ SEGMENT = 0.25
 POINTS = 10
 """Chebyshev points of each segment. With `SEGMENT`, log-tails of normal variables to 1e-13."""
 
-FEW = 20
-"""Integrals up to which the points are fewer than those of a table."""
 
-
-def interpolated(
-    function: Callable[[Vector], Vector], far: float, n_integrals: int
-) -> Callable[[Vector], Vector]:
+def interpolated(function: Callable[[Vector], Vector], far: float) -> Callable[[Vector], Vector]:
     """`function` of w in [0, far] for arrays of any shape; beyond, its value at `far`.
 
     Parameters
@@ -28,11 +23,7 @@ def interpolated(
         Of an array (n,), smooth at the scale of one.
     far : float
         End of the table.
-    n_integrals : int
-        How many integrals of the function are coming: for a few it is evaluated itself.
     """
-    if n_integrals <= FEW:
-        return lambda w: function(np.minimum(w, far).ravel()).reshape(w.shape)
     n = int(np.ceil(far / SEGMENT))
     local = np.cos(np.pi * (np.arange(POINTS) + 0.5) / POINTS)
     points = (np.arange(n)[:, None] + (local + 1) / 2) * SEGMENT

@@ -8,13 +8,15 @@ z being the largest of them: the density of the maximum times the probability th
 below z − w. `scale_mixture` divides by the estimated scale.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
 from mixedmodels.posthoc.piecewise import interpolated
 from mixedmodels.posthoc.quantile import solve_tail
-from mixedmodels.posthoc.scale_mixture import over_scale
+from mixedmodels.posthoc.scale_mixture import LogTail, over_scale
 
 Vector = NDArray[np.float64]
 
@@ -51,8 +53,7 @@ def range_tail(q: Vector, k: float, df: Vector) -> Vector:
     """
     q, df = np.broadcast_arrays(np.asarray(q, dtype=np.float64), np.asarray(df, np.float64))
     safe = np.maximum(q, 0.0)
-    log_tail = interpolated(lambda w: log_range_tail(w, k), FARTHEST, safe.size)
-    return over_scale(log_tail, safe, df, step=_resolution(k))
+    return over_scale(tabulated(k), safe, df, step=_resolution(k))
 
 
 def range_quantile(probability: float, k: float, df: Vector) -> Vector:
@@ -62,6 +63,12 @@ def range_quantile(probability: float, k: float, df: Vector) -> Vector:
     """
     df = np.asarray(df, dtype=np.float64)
     return solve_tail(lambda q, nu: range_tail(q, k, nu), 1 - probability, df)
+
+
+@lru_cache(maxsize=64)
+def tabulated(k: float) -> LogTail:
+    """`log_range_tail` of k means as a table, which costs some milliseconds once."""
+    return interpolated(lambda w: log_range_tail(w, k), FARTHEST)
 
 
 def log_range_tail(w: Vector, k: float) -> Vector:

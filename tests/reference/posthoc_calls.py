@@ -170,8 +170,6 @@ def _contrast(given: _Given) -> tuple[Step, ...]:
     before = _steps(given.next())
     options = given.rename(interaction="interaction", max_degree="max_degree", **ADJUST)
     method = (_value(given.next()),) if given.unnamed else ()
-    if str(*method).startswith("trt.vs.ctrl"):
-        options.setdefault("adjust", "dunnettx")  # ours is Dunnett's own distribution
     return (*before, Step("contrast", method, options))
 
 

@@ -244,7 +244,7 @@ def _limits(functions: LinearFunctions, found: Results) -> tuple[Vector, Vector]
 
 def _adjustment_notes(functions: LinearFunctions, used: Adjustment) -> tuple[str, ...]:
     wanted = functions.testing.adjust
-    if used == wanted:
+    if used in (wanted, "none"):  # two means have one difference: nothing to adjust for
         return ()
     return (
         f"{used} instead of {wanted}: Tukey's test is for two-sided tests of all pairwise "

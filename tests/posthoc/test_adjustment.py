@@ -8,6 +8,7 @@ from scipy import special
 
 from mixedmodels.errors import DataError
 from mixedmodels.posthoc.adjustment import Family, adjusted, multipliers
+from mixedmodels.posthoc.step_procedures import PROCEDURES
 from mixedmodels.vocabulary import Adjustment, Side
 
 FOUR_DIGITS = 6e-5
@@ -42,6 +43,10 @@ EMMEANS = [
     ("greater", "holm", "holm", (0.0147, 0.0008, 0.1193)),
     ("greater", "mvt", "mvt", (0.0202, 0.0007, 0.2739)),
 ]
+
+
+SINGLE_STEP = [a for a in get_args(Adjustment) if a not in PROCEDURES]
+"""Adjustments that compare every statistic with one value."""
 
 
 def pairwise(n: int) -> Family:
@@ -110,15 +115,15 @@ def test_step_procedures_have_the_limits_of_bonferroni(adjust: Adjustment) -> No
 
 
 @pytest.mark.parametrize("side", get_args(Side))
-@pytest.mark.parametrize("adjust", get_args(Adjustment))
+@pytest.mark.parametrize("adjust", SINGLE_STEP)
 def test_limits_and_tests_agree(adjust: Adjustment, side: Side) -> None:
-    if adjust in ("holm", "hochberg", "hommel", "fdr", "by"):
-        pytest.skip("their limits are Bonferroni's")
     family, df = pairwise(4), np.array([4.2, 9.0, 31.5, 80.0, 1e4, np.inf])
     c = multipliers(df, 0.9, adjust, family, side=side)
     t = -c if side in ("less", "equivalence", "nonsuperiority") else c
     found = adjusted(student(t, df, side), t, df, adjust, family, side=side)
-    np.testing.assert_allclose(found.p_value, 0.1, rtol=1e-7)
+    # Both sample the multivariate t, and may stop at another number of points.
+    atol = 1e-4 if adjust == "mvt" else 1e-8
+    np.testing.assert_allclose(found.p_value, 0.1, rtol=0, atol=atol)
 
 
 @pytest.mark.parametrize("adjust", get_args(Adjustment))

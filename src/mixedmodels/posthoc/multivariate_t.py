@@ -18,13 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from mixedmodels.posthoc.lattice import PRIMES
 from mixedmodels.posthoc.quantile import solve_tail
 from mixedmodels.posthoc.sphere import Reach, exact, sampled, spanned
 from mixedmodels.prediction.streams import Seed, key_of
 
 Vector = NDArray[np.float64]
 
-ERROR = 5e-5
+ERROR = 1e-4
 """Error of a probability, three standard errors, that is asked of a sample."""
 
 MOST = 400_000_000
@@ -32,6 +33,9 @@ MOST = 400_000_000
 
 SMALLEST = 1e-100
 """M below which it is as good as 0, so that t / M is a number."""
+
+CHECKED = 16
+"""Values of t, spread over all, whose error says when a sample is large enough."""
 
 ROWS = 64
 """Values of t that are treated together."""
@@ -93,13 +97,11 @@ def largest_t_tail(
     >>> largest_t_tail(np.array([2.5]), np.array([42.0]), pairs).p_value.round(6)
     array([0.042509])
     """
-
-    def tails(reach: Reach) -> tuple[Vector, Vector]:
-        parts = _by_replicate(reach, t, df)
-        return parts.mean(axis=1), parts
-
-    p_value, error = _refined(tails, directions, one_sided=one_sided, seed=seed)
-    return LargestT(np.clip(p_value, 0.0, 1.0), error)
+    order = np.argsort(t)
+    some = order[np.linspace(0, len(t) - 1, min(CHECKED, len(t))).astype(np.intp)]
+    reach = _refined(directions, lambda _: (t[some], df[some]), one_sided=one_sided, seed=seed)
+    parts = _by_replicate(reach, t, df)
+    return LargestT(np.clip(parts.mean(axis=1), 0.0, 1.0), _error(parts))
 
 
 def largest_t_quantile(
@@ -112,42 +114,54 @@ def largest_t_quantile(
 ) -> CriticalT:
     """What the largest T_j exceeds with probability 1 - `probability`, one value for each df."""
 
-    def critical(reach: Reach) -> tuple[Vector, Vector]:
-        value = solve_tail(
+    def critical(reach: Reach, nu: Vector) -> Vector:
+        return solve_tail(
             lambda t, nu: np.maximum(_by_replicate(reach, t, nu).mean(axis=1), 0.0),
             1 - probability,
-            df,
+            nu,
         )
-        return value, _by_replicate(reach, value, df)
 
-    return CriticalT(*_refined(critical, directions, one_sided=one_sided, seed=seed))
+    ends = np.array([np.nanmin(df), np.nanmax(df)])
+    reach = _refined(
+        directions, lambda first: (critical(first, ends), ends), one_sided=one_sided, seed=seed
+    )
+    value = critical(reach, df)
+    return CriticalT(value, _error(_by_replicate(reach, value, df)))
 
 
 def _refined(
-    of: Callable[[Reach], tuple[Vector, Vector]],
     directions: Vector,
+    checked: Callable[[Reach], tuple[Vector, Vector]],
     *,
     one_sided: bool,
     seed: Seed,
-) -> tuple[Vector, float]:
-    """Values of the law of M, from samples that grow until the error is small enough.
+) -> Reach:
+    """The law of M from a sample that grows until probabilities are certain enough.
 
-    `of` gives the values and the probabilities, (n, s), as each replicate has them.
+    `checked` gives t and df at which they are to be, from a first sample.
     """
     D = spanned(directions)
     if D.shape[1] <= 2:
-        return of(exact(D, one_sided=one_sided))[0], 0.0
-    key, turn = key_of(0 if seed is None else seed), 0
-    sample = sampled(D, key, turn, one_sided=one_sided)
-    while True:
-        values, parts = of(sample.reach())
-        error = 3 * parts.std(axis=1, ddof=1) / np.sqrt(parts.shape[1])
-        worst = float(np.nanmax(error, initial=0.0))
-        done = 2 * len(D) * sample.count * parts.shape[1] > MOST
-        if worst < ERROR or done:
-            return values, worst
-        turn += 1
+        return exact(D, one_sided=one_sided)
+    key = key_of(0 if seed is None else seed)
+    sample = sampled(D, key, 0, one_sided=one_sided)
+    reach = sample.reach()
+    t, df = checked(reach)
+    for turn in range(1, len(PRIMES)):
+        done = 2 * len(D) * sample.count * reach.weights.shape[1] > MOST
+        if done or _error(_by_replicate(reach, t, df)) < ERROR:
+            break
         sample = sample + sampled(D, key, turn, one_sided=one_sided)
+        reach = sample.reach()
+    return reach
+
+
+def _error(parts: Vector) -> float:
+    """Three standard errors of the least certain mean over replicates; 0 if there is but one."""
+    if parts.shape[1] == 1 or not len(parts):
+        return 0.0
+    error = 3 * parts.std(axis=1, ddof=1) / np.sqrt(parts.shape[1])
+    return float(np.nanmax(error, initial=0.0))
 
 
 def _by_replicate(reach: Reach, t: Vector, df: Vector) -> Vector:

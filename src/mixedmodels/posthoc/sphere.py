@@ -1,20 +1,22 @@
 """How far the largest of several unit directions reaches: M(u), u uniform on the sphere.
 
 M(u) = max_j |d_j'u|, or max_j d_j'u if one-sided. Where the directions span one or two dimensions
-its law is integrated exactly. Otherwise u is sampled, with the sums of even powers of d_j'u as
-control variates: their means are known,
+its law is integrated exactly. Otherwise u is sampled, evenly (`lattice`) in few
+dimensions, with the sums of even powers of d_j'u as control variates: their means are known,
 
     E (d'u)^{2p} = Γ(m/2) Γ(p + 1/2) / (Γ(1/2) Γ(m/2 + p)),
 
 and for large p they say where the largest is.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from mixedmodels.posthoc.lattice import PRIMES, folded, generator
 from mixedmodels.prediction.streams import Key, stream
 
 Vector = NDArray[np.float64]
@@ -34,13 +36,16 @@ BINS = 1024
 REPLICATES = 16
 """Independent parts of a sample, whose spread is the error."""
 
-FIRST = 1024
-"""Points of each replicate in the first round; every further round doubles all."""
+EVEN = 16
+"""Dimensions up to which a lattice fills the sphere more evenly than chance does."""
 
-BLOCK = 1 << 17
+TINY = 1e-30
+"""Least uniform deviate, for its logarithm."""
+
+BLOCK = 1 << 18
 """Numbers that are treated together: small enough for the processor's cache."""
 
-POWERS = (2, 4, 8, 16)
+POWERS = (2, 4, 8)
 """Powers p of the control variates."""
 
 
@@ -120,9 +125,9 @@ class Sample:
     controls : array (q, s)
         Sums of the control variates less their means.
     cross : array (q, b)
-        Sums of products of control variates and hits over all replicates.
+        Sums of products of control variates and hits over all replicates of the first turn.
     gram : array (q, q)
-        Sums of products of control variates.
+        Sums of products of control variates there.
     """
 
     dimension: int
@@ -152,32 +157,59 @@ class Sample:
 
 
 def sampled(directions: Vector, key: Key, turn: int, *, one_sided: bool) -> Sample:
-    """A sample of `FIRST` 2^turn points for each replicate, the same for the same key and turn."""
+    """A sample of `PRIMES[turn]` points for each replicate, the same for the same key and turn."""
     k, m = directions.shape
     nodes = _nodes(one_sided=one_sided)
-    b, q = len(nodes), len(POWERS)
-    count, size = FIRST << turn, max(64, BLOCK // k)
+    count, size = PRIMES[turn], max(64, BLOCK // k)
     D = np.ascontiguousarray(directions, dtype=np.float32)
+    lattice = generator(count, m + m % 2) if m <= EVEN else None
+    b, q = len(nodes), len(POWERS)
     hits, controls = np.zeros((b, REPLICATES)), np.zeros((q, REPLICATES))
     cross, gram = np.zeros((q, b)), np.zeros((q, q))
     for replicate in range(REPLICATES):
         random = stream(key, turn * REPLICATES + replicate)
-        for start in range(0, count, size):
-            z = random.standard_normal((m, min(size, count - start)), dtype=np.float32)
+        for z in _deviates(m, lattice, count, size, random):
             x = D @ (z / np.sqrt(np.einsum("ij,ij->j", z, z)))
             # Of a point and its opposite one has the largest d_j'u, one the smallest.
             reached = [x.max(axis=0), -x.min(axis=0)]
             reached = reached if one_sided else [np.maximum(*reached)]
             control = _controls(x, m)
-            for M in reached:
-                for at, share in _shared(M.astype(np.float64), nodes):
-                    share = share / len(reached)
-                    hits[:, replicate] += np.bincount(at, share, b)
-                    for row, values in zip(cross, control, strict=True):
-                        row += np.bincount(at, share * values, b)
             controls[:, replicate] += control.sum(axis=1)
             gram += control @ control.T
-    return Sample(m, count, hits, controls, cross, gram)
+            for M in reached:
+                near, far, share = _shared(M.astype(np.float64), one_sided=one_sided)
+                share /= len(reached)
+                hits[:, replicate] += np.bincount(near, 1 / len(reached) - share, b)
+                hits[:, replicate] += np.bincount(far, share, b)
+                if turn == 0:  # enough to find slopes, which need not be the best
+                    for row, values in zip(cross, control, strict=True):
+                        row += np.bincount(near, values / len(reached), b)
+    if turn == 0:
+        # About their means, so that the corrections of all values of M sum to zero.
+        means = controls.sum(axis=1) / (REPLICATES * count)
+        cross -= np.outer(means, hits.sum(axis=1))
+        gram -= np.outer(means, means) * (REPLICATES * count)
+    return Sample(m, count, hits, controls, cross, gram if turn == 0 else np.zeros((q, q)))
+
+
+def _deviates(
+    m: int, z: NDArray[np.int64] | None, count: int, size: int, random: np.random.Generator
+) -> Iterator[NDArray[np.float32]]:
+    """Normal deviates (m, n) of `count` points, `size` at a time, of a lattice if z is given.
+
+    Deviates come in pairs (Box & Muller 1958), which is cheaper than by quantiles.
+    """
+    shift = random.random(size=0 if z is None else len(z))
+    for start in range(0, count, size):
+        stop = min(start + size, count)
+        if z is None:
+            yield random.standard_normal((m, stop - start), dtype=np.float32)
+            continue
+        uniform = folded(start, stop, count, z, shift)
+        h = len(z) // 2
+        radius = np.sqrt(-2 * np.log(np.maximum(uniform[:h], TINY).astype(np.float32)))
+        angle = (2 * np.pi * uniform[h:]).astype(np.float32)
+        yield np.concatenate([radius * np.cos(angle), radius * np.sin(angle)])[:m]
 
 
 def _nodes(*, one_sided: bool) -> Vector:
@@ -194,33 +226,35 @@ def _nodes(*, one_sided: bool) -> Vector:
     return nodes
 
 
-def _shared(M: Vector, nodes: Vector) -> list[tuple[NDArray[np.intp], Vector]]:
-    """The nodes on both sides of each M, and its shares in them."""
+def _shared(M: Vector, *, one_sided: bool) -> tuple[NDArray[np.intp], NDArray[np.intp], Vector]:
+    """The nodes on both sides of each M, that nearer to 0 first, and the share of the other."""
     size = np.minimum(np.abs(M), 1.0)
-    bin_ = np.minimum((np.sqrt(size) * BINS).astype(np.intp), BINS - 1)
-    lower, upper = (bin_ / BINS) ** 2, ((bin_ + 1) / BINS) ** 2
+    near = np.minimum((np.sqrt(size) * BINS).astype(np.intp), BINS - 1)
+    lower, upper = (near / BINS) ** 2, ((near + 1) / BINS) ** 2
     share = (size - lower) / (upper - lower)
-    near, far = bin_, bin_ + 1
-    if len(nodes) > BINS + 1:
-        near = np.where(M < 0, BINS - near, near + BINS + 1)
-        far = np.where(M < 0, BINS - far, far + BINS + 1)
-    return [(near, 1 - share), (far, share)]
+    if not one_sided:
+        return near, near + 1, share
+    outward = np.where(M < 0, -1, 1)
+    place = np.where(M < 0, BINS, BINS + 1) + outward * near
+    return place, place + outward, share
 
 
 def _controls(x: NDArray[np.float32], m: int) -> Vector:
     """Sums of powers of d_j'u over j, less their means, (q, n), of order one. Overwrites `x`."""
     k = len(x)
     scale = min(1.0, float(np.sqrt(2 * np.log(2 * k) / m)))
-    x /= np.float32(scale)
-    rows = []
-    for p in POWERS:
+    p = np.array(POWERS)
+    log_mean = (
+        special.gammaln(m / 2)
+        + special.gammaln(p + 0.5)
+        - special.gammaln(0.5)
+        - special.gammaln(m / 2 + p)
+    )
+    means = k * np.exp(log_mean - 2 * p * np.log(scale))
+    x *= np.float32(1 / scale)
+    x *= x
+    ones, rows = np.ones(k, dtype=np.float32), []
+    for mean in means:
         x *= x
-        log_mean = (
-            special.gammaln(m / 2)
-            + special.gammaln(p + 0.5)
-            - special.gammaln(0.5)
-            - special.gammaln(m / 2 + p)
-        )
-        mean = np.exp(log_mean - 2 * p * np.log(scale))
-        rows.append(np.einsum("ij,ij->j", x, x).astype(np.float64) - k * mean)
+        rows.append((ones @ x).astype(np.float64) - mean)
     return np.array(rows)

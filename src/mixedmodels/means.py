@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from mixedmodels.plots.of_means import MeansPlots
 from mixedmodels.posthoc import tables
 from mixedmodels.posthoc.coefficients import MOST_DEGREE, Method, Reference
 from mixedmodels.posthoc.contrasts import By, Interaction, contrast
@@ -66,6 +67,11 @@ class Means:
     def linfct(self) -> pd.DataFrame:
         """L: one row per row of the table, one column per coefficient of `params`."""
         return tables.linfct(self.functions)
+
+    @property
+    def plot(self) -> MeansPlots:
+        """Pictures: `plot()` with intervals, `plot("interaction")`, `plot("p_values")`."""
+        return MeansPlots(self.functions)
 
     def contrast(
         self,

@@ -656,7 +656,13 @@ class LinearMixedModel:
         return tests_of_coefficients.wald_test(self.fit, h, ddf=ddf)
 
     def report(
-        self, path: str | Path, *, ddf: DegreesOfFreedom = "satterthwaite", seed: int = 0
+        self,
+        path: str | Path,
+        *,
+        means: str | Sequence[str | Sequence[str]] = (),
+        letters: bool = False,
+        ddf: DegreesOfFreedom = "satterthwaite",
+        seed: int = 0,
     ) -> Path:
         """Write everything about the fit as one HTML file that needs no network.
 
@@ -668,6 +674,12 @@ class LinearMixedModel:
         ----------
         path : str or Path
             Ends in ``.html``; an older file is replaced.
+        means : list of str
+            Marginal means to show, each as the `specs` of `emmeans`: ``["recipe", "recipe |
+            temperature"]``. A table, the pairwise differences adjusted by Tukey's method, and a
+            picture in which arrows of means that differ do not overlap.
+        letters : bool
+            Give the means letters (see `Means.letters`).
         ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
             Degrees of freedom of the tests.
         seed : int
@@ -681,7 +693,8 @@ class LinearMixedModel:
         Raises
         ------
         DataError
-            If the name is not that of a page, or its folder does not exist.
+            If the name is not that of a page, its folder does not exist, or means cannot be had;
+            nothing is written then.
 
         Examples
         --------
@@ -690,7 +703,7 @@ class LinearMixedModel:
         >>> model.report(pathlib.Path(tempfile.mkdtemp()) / "yield.html").name
         'yield.html'
         """
-        return report(self.fit, path, self.plot, ddf=ddf, seed=seed)
+        return report(self.fit, path, self.plot, means=means, letters=letters, ddf=ddf, seed=seed)
 
     @property
     def __maketables_coef_table__(self) -> pd.DataFrame:

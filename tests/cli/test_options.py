@@ -126,3 +126,34 @@ def test_two_results_in_one_file(csv, capsys):
     arguments = ["fit", str(csv), FORMULA, "--json", "a.html", "--report", "./a.html"]
     assert main(arguments) == 1
     assert "file of --json" in capsys.readouterr().err
+
+
+def test_means_and_their_pairs(csv, capsys):
+    found = run(csv, "--means", "f", "--means", "1", "--ddf", "kenward-roger")["means"]
+    model = mm.lmm(FORMULA, pd.read_csv(csv))
+    means = model.emmeans("f", ddf="kenward-roger")
+    assert [part["specs"] for part in found] == ["f", "1"]
+    for kind, table in (("means", means.table()), ("pairs", means.pairs().table())):
+        assert [row["df"] for row in found[0][kind]] == table["df"].tolist()
+        assert [row["estimate"] for row in found[0][kind]] == table["estimate"].tolist()
+    assert found[1]["pairs"] == []
+    shown = capsys.readouterr().out
+    assert str(means) in shown
+    assert str(means.pairs()) in shown
+    assert "means" not in run(csv)
+
+
+def test_means_are_handed_to_the_report(csv):
+    run(csv, "--means", "f", "--report", "page.html")
+    with open("page.html", encoding="utf-8") as file:
+        assert "Marginal means of y: f" in file.read()
+
+
+def test_unknown_means_write_nothing(csv, capsys):
+    options = ["--means", "F", "--json", "out.json", "--report", "page.html"]
+    assert main(["fit", str(csv), FORMULA, *options]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("mixedmodels: 'F' is not a column")
+    assert captured.err.count("Do:") == 1
+    assert sorted(os.listdir()) == ["data.csv"]

@@ -98,6 +98,10 @@ def _add_results(group: argparse._ArgumentGroup) -> None:
         "--conf-int", choices=get_args(IntervalMethod), nargs="?", const="wald", metavar="METHOD",
         help="also intervals of all parameters: wald (default), profile or bootstrap",
     )  # fmt: skip
+    group.add_argument(
+        "--means", action="append", default=[], metavar="SPECS",
+        help='also marginal means and their pairs, as "arm" or "arm | week"; may be repeated',
+    )  # fmt: skip
     group.add_argument("--json", type=Path, metavar="OUT", help="also write the results as JSON")
     group.add_argument("--report", type=Path, metavar="OUT", help="also write a report as HTML")
 
@@ -146,12 +150,12 @@ def _fit(options: argparse.Namespace) -> str:
         offset=options.offset,
         contrasts=dict(options.contrasts) or None,
     )
-    extras = Extras(options.ddf, options.anova, options.conf_int)
+    extras = Extras(options.ddf, options.anova, options.conf_int, tuple(options.means))
     output = shown(model, extras)
     if options.json is not None:
         write_json(options.json, results(model, extras, notes=table.notes))
     if options.report is not None:
-        model.report(options.report, ddf=options.ddf)
+        model.report(options.report, means=options.means, ddf=options.ddf)
     return output
 
 

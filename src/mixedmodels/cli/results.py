@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mixedmodels.means import Means
 from mixedmodels.model import LinearMixedModel
 from mixedmodels.report import sections, text
 from mixedmodels.vocabulary import DegreesOfFreedom, IntervalMethod, SumOfSquares
@@ -27,11 +28,14 @@ class Extras:
         An analysis of variance of this type.
     conf_int : str, optional
         Intervals of all parameters by this method.
+    means : tuple of str
+        Marginal means with their pairs.
     """
 
     ddf: DegreesOfFreedom = "satterthwaite"
     anova: SumOfSquares | None = None
     conf_int: IntervalMethod | None = None
+    means: tuple[str, ...] = ()
 
 
 def shown(model: LinearMixedModel, extras: Extras) -> str:
@@ -43,6 +47,8 @@ def shown(model: LinearMixedModel, extras: Extras) -> str:
     if extras.conf_int is not None:
         found = sections.intervals(model.fit, method=extras.conf_int, ddf=extras.ddf, seed=SEED)
         parts.append(text.render_section(found))
+    for means, pairs in _means(model, extras):
+        parts += [str(means)] if pairs is None else [str(means), str(pairs)]
     return "\n\n".join(parts)
 
 
@@ -85,7 +91,25 @@ def results(
     if extras.conf_int is not None:
         found = model.conf_int(method=extras.conf_int, which="all", ddf=extras.ddf, seed=SEED)
         out["conf_int"] = records(found)
+    if extras.means:
+        out["means"] = [
+            {
+                "specs": specs,
+                "means": records(means.table()),
+                "pairs": [] if pairs is None else records(pairs.table()),
+            }
+            for specs, (means, pairs) in zip(extras.means, _means(model, extras), strict=True)
+        ]
     return out
+
+
+def _means(model: LinearMixedModel, extras: Extras) -> list[tuple[Means, Means | None]]:
+    """The means that are asked for, and their pairs where there are any."""
+    found = [model.emmeans(specs, ddf=extras.ddf) for specs in extras.means]
+    return [
+        (means, means.pairs() if max(map(len, means.functions.families)) > 1 else None)
+        for means in found
+    ]
 
 
 def records(table: Any) -> list[Plain]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.plots.of_means import MeansPlots
+from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import DegreesOfFreedom
 
@@ -115,6 +117,10 @@ class Plots:
         """
         within: AbstractContextManager[None] = import_module(STYLE).unregistered()
         return within
+
+    def of_means(self, functions: LinearFunctions) -> MeansPlots:
+        """The pictures of marginal means, trends or contrasts, as `Means.plot` gives them."""
+        return MeansPlots(functions)
 
     def residuals(self, x: str | None = None, *, ax: "Axes | None" = None) -> "Axes":
         """Studentized residuals against the fitted values, or against a column of the data."""

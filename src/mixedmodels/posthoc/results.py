@@ -276,13 +276,16 @@ def _shown(functions: LinearFunctions, found: Results) -> Results:
     )
 
 
+def taken_back(eta: Vector, transform: Transform, variance: float) -> Vector:
+    """Means on the scale of the response, freed of bias to second order."""
+    eta = np.maximum(eta, transform.lowest)
+    bias = transform.bend(eta) * variance / 2 if variance else 0.0
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return transform.inverse(eta) + bias
+
+
 def _means_back(found: Results, transform: Transform, variance: float) -> Results:
     """Means, their errors and limits through the inverse, freed of bias to second order."""
-
-    def back(eta: Vector) -> Vector:
-        eta = np.maximum(eta, transform.lowest)
-        bias = transform.bend(eta) * variance / 2 if variance else 0.0
-        return transform.inverse(eta) + bias
 
     def slope(eta: Vector) -> Vector:
         eta = np.maximum(eta, transform.lowest)
@@ -290,10 +293,13 @@ def _means_back(found: Results, transform: Transform, variance: float) -> Result
         return np.abs(transform.slope(eta) + bias)
 
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        ends = back(found.conf_low), back(found.conf_high)
+        ends = (
+            taken_back(found.conf_low, transform, variance),
+            taken_back(found.conf_high, transform, variance),
+        )
         return replace(
             found,
-            estimate=back(found.estimate),
+            estimate=taken_back(found.estimate, transform, variance),
             std_error=slope(found.estimate) * found.std_error,
             conf_low=np.minimum(*ends),
             conf_high=np.maximum(*ends),

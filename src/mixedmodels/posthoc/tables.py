@@ -129,14 +129,25 @@ def letters(
     else:
         limits = "sidak" if adjust == "tukey" else adjust
         shown = results(replace(given, testing=replace(given.testing, adjust=limits)))
-    order, texts = [], []
-    for rows in given.families:
-        ascending = rows[np.argsort(shown.estimate[rows], kind="stable")]
-        order.append(ascending)
-        texts += compact_letters(_different(given, ascending, alpha, adjust))
-    place = np.concatenate(order)
+    place = np.concatenate(_ascending(given, shown.estimate))
+    found = letters_of_rows(given, alpha=alpha, adjust=adjust)
     kept = ("estimate", "std_error", "df", "conf_low", "conf_high")
-    return _table(given, shown, kept, order=place, more={"letters": _objects(texts)})
+    return _table(given, shown, kept, order=place, more={"letters": found[place]})
+
+
+def letters_of_rows(
+    functions: LinearFunctions, *, alpha: float, adjust: Adjustment
+) -> NDArray[np.object_]:
+    """The letters (k,) of every row, which are given in ascending order within each group."""
+    texts = np.empty(functions.size, dtype=object)
+    for rows in _ascending(functions, results(functions).estimate):
+        texts[rows] = compact_letters(_different(functions, rows, alpha, adjust))
+    return texts
+
+
+def _ascending(functions: LinearFunctions, estimate: Vector) -> list[NDArray[np.intp]]:
+    """The rows of each group in ascending order of their estimates."""
+    return [rows[np.argsort(estimate[rows], kind="stable")] for rows in functions.families]
 
 
 def _different(
@@ -189,9 +200,3 @@ def _plain(values: NDArray[Any]) -> NDArray[Any]:
         return values
     kinds = {type(value) for value in values.tolist()}
     return np.array(values.tolist()) if kinds in ({bool}, {int}, {float}) else values
-
-
-def _objects(texts: Sequence[str]) -> NDArray[Any]:
-    out = np.empty(len(texts), dtype=object)
-    out[:] = list(texts)
-    return out

@@ -9,38 +9,15 @@ from numpy.typing import NDArray
 from mixedmodels.data.levels import label
 from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.posthoc.results import Results, results
+from mixedmodels.posthoc.wording import ADJUSTMENTS, title_of
 from mixedmodels.report import html, numbers, text
 from mixedmodels.report.document import Document, Section, as_rows
 from mixedmodels.report.words import TESTS
-from mixedmodels.vocabulary import Adjustment
 
 MOST_ROWS = 200
 """Rows that are printed."""
 
 NOT_ESTIMABLE = "not estimable"
-
-TITLES = {
-    "mean": "Marginal means of {}",
-    "trend": "Trends of {}",
-    "contrast": "Contrasts of {}",
-    "effect size": "Effect sizes of {}",
-}
-
-ADJUSTMENTS: dict[Adjustment, str] = {
-    "tukey": "Tukey's method",
-    "dunnett": "Dunnett's method",
-    "dunnettx": 'an approximation to Dunnett\'s method (exact: adjust="dunnett")',
-    "bonferroni": "Bonferroni's method",
-    "holm": "Holm's method",
-    "hochberg": "Hochberg's method",
-    "hommel": "Hommel's method",
-    "sidak": "Šidák's method",
-    "scheffe": "Scheffé's method",
-    "fdr": "Benjamini and Hochberg's method (false discovery rate)",
-    "by": "Benjamini and Yekutieli's method (false discovery rate)",
-    "mvt": "the multivariate t distribution",
-}
-"""What an adjustment is called in a note."""
 
 
 def as_text(functions: LinearFunctions) -> str:
@@ -60,10 +37,7 @@ def as_html(functions: LinearFunctions) -> str:
 def document(functions: LinearFunctions) -> Document:
     """A title, a table per group of `by`, and notes."""
     found = results(functions)
-    response = functions.fit.spec.formula.response
-    title = TITLES[functions.kind].format(response)
-    if functions.back is not None and (functions.kind == "mean" or functions.is_ratio):
-        title += ", on the scale of the response"
+    title = title_of(functions)
     sections, shown = [], 0
     for rows in functions.families:
         kept = rows[: max(MOST_ROWS - shown, 0)]

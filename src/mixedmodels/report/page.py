@@ -1,6 +1,7 @@
 """`report`: everything about a fit as one HTML file that needs no network."""
 
 import platform
+from collections.abc import Sequence
 from datetime import date
 from importlib import import_module, metadata
 from pathlib import Path
@@ -15,6 +16,7 @@ from mixedmodels.report import numbers
 from mixedmodels.report import pictures as drawings
 from mixedmodels.report.document import Document, Section
 from mixedmodels.report.levels import level_tables
+from mixedmodels.report.means_section import Spec, all_means, means_section
 from mixedmodels.report.pictures import Pictures
 from mixedmodels.report.sections import analysis_of_variance, explained_variance, variances
 from mixedmodels.report.summary import summarise
@@ -35,6 +37,8 @@ def report(
     path: str | Path,
     pictures: Pictures,
     *,
+    means: Spec | Sequence[Spec] = (),
+    letters: bool = False,
     ddf: DegreesOfFreedom = "satterthwaite",
     seed: int = 0,
 ) -> Path:
@@ -50,8 +54,10 @@ def report(
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("mixedmodels.report"), autoescape=True, finalize=_visible
     )
+    asked = all_means(fit, means, ddf=ddf)
     with pictures.unregistered():
         content = page(fit, pictures, ddf=ddf, seed=seed)
+        content["means"] = [means_section(one, pictures, letters=letters) for one in asked]
     target.write_text(environment.get_template("page.html").render(content), encoding="utf-8")
     return target
 

@@ -12,6 +12,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import terms_of_group
 from mixedmodels.fit.random_effects import are_known
+from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.report.words import fixed_terms
 from mixedmodels.vocabulary import DegreesOfFreedom
 
@@ -34,6 +35,13 @@ class Figure(Protocol):
         """Let go of its memory."""
 
 
+class MeansPictures(Protocol):
+    """As much of `means.plot` as a page needs."""
+
+    def intervals(self, *, comparisons: bool = False, columns: int | None = None) -> Any:
+        """Means with intervals, a panel per group."""
+
+
 class Pictures(Protocol):
     """As much of `model.plot` as a page needs."""
 
@@ -48,6 +56,9 @@ class Pictures(Protocol):
 
     def all_effects(self, *, columns: int = 2, ddf: DegreesOfFreedom = "satterthwaite") -> Any:
         """The estimated means along the terms of the fixed part."""
+
+    def of_means(self, functions: LinearFunctions) -> MeansPictures:
+        """The pictures of marginal means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,19 @@ def effects(fit: Fit, pictures: Pictures, *, ddf: DegreesOfFreedom) -> Embedded 
         return Embedded("", str(error).splitlines()[0])
     narrow = _address(lambda: pictures.all_effects(columns=1, ddf=ddf))
     return Embedded(wide, "Estimated means over the rows of the data, random effects zero.", narrow)
+
+
+def means_picture(functions: LinearFunctions, pictures: Pictures, *, arrows: bool) -> Embedded:
+    """Means with intervals and, if wanted, arrows that compare them, if they can be drawn."""
+    draw = partial(pictures.of_means(functions).intervals, comparisons=arrows)
+    try:
+        wide = _address(partial(draw, columns=2))
+    except DataError as error:  # such as too many means or groups for one picture
+        return Embedded("", str(error).splitlines()[0])
+    several = len(functions.families) > 1
+    narrow = _address(partial(draw, columns=1)) if several else ""
+    said = f"Means with {100 * functions.testing.level:.4g} % intervals"
+    return Embedded(wide, f"{said}; arrows compare them." if arrows else f"{said}.", narrow)
 
 
 def caterpillars(fit: Fit, pictures: Pictures) -> Sequence[Embedded]:

@@ -11,6 +11,7 @@ and for large p they say where the largest is.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -157,8 +158,21 @@ class Sample:
 
 
 def sampled(directions: Vector, key: Key, turn: int, *, one_sided: bool) -> Sample:
-    """A sample of `PRIMES[turn]` points for each replicate, the same for the same key and turn."""
-    k, m = directions.shape
+    """A sample of `PRIMES[turn]` points for each replicate, the same for the same key and turn.
+
+    The last ones are kept: p-values and limits of a table need the same.
+    """
+    data = np.ascontiguousarray(directions, dtype=np.float64)
+    words = tuple(key.tolist())
+    return _sampled(data.tobytes(), data.shape, words, turn, one_sided=one_sided)
+
+
+@lru_cache(maxsize=16)
+def _sampled(
+    data: bytes, shape: tuple[int, int], words: tuple[int, ...], turn: int, *, one_sided: bool
+) -> Sample:
+    (k, m), key = shape, np.array(words, dtype=np.uint64)
+    directions = np.frombuffer(data).reshape(shape)
     nodes = _nodes(one_sided=one_sided)
     count, size = PRIMES[turn], max(64, BLOCK // k)
     D = np.ascontiguousarray(directions, dtype=np.float32)

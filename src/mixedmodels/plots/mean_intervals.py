@@ -27,9 +27,9 @@ from mixedmodels.plots.mean_panels import (
     side_by_side,
     varying,
 )
+from mixedmodels.posthoc.adjustment import PROCEDURES
 from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.posthoc.results import Results, results
-from mixedmodels.posthoc.step_procedures import PROCEDURES
 from mixedmodels.posthoc.tables import named
 from mixedmodels.vocabulary import Adjustment
 

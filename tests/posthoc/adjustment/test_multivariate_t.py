@@ -5,9 +5,9 @@ import pytest
 from scipy import special
 
 from mixedmodels.errors import DataError
-from mixedmodels.posthoc.dunnett import dunnett_tail
-from mixedmodels.posthoc.multivariate_t import largest_t_quantile, largest_t_tail
-from mixedmodels.posthoc.studentized_range import range_tail
+from mixedmodels.posthoc.adjustment.dunnett import dunnett_tail
+from mixedmodels.posthoc.adjustment.multivariate_t import largest_t_quantile, largest_t_tail
+from mixedmodels.posthoc.adjustment.studentized_range import range_tail
 
 SAMPLED = 1e-4
 """The error that is aimed at, as three standard errors."""

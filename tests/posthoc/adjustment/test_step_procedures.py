@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mixedmodels.posthoc.step_procedures import PROCEDURES, hochberg, holm, hommel
+from mixedmodels.posthoc.adjustment.step_procedures import PROCEDURES, hochberg, holm, hommel
 
 FIRST = [0.001, 0.011, 0.012, 0.02, 0.03, 0.04, 0.25, 0.6, 0.61, 0.9]
 SECOND = [

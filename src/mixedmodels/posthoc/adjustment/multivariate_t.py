@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from mixedmodels.posthoc.lattice import PRIMES
-from mixedmodels.posthoc.quantile import solve_tail
-from mixedmodels.posthoc.sphere import Reach, exact, sampled, spanned
+from mixedmodels.posthoc.adjustment.lattice import PRIMES
+from mixedmodels.posthoc.adjustment.quantile import solve_tail
+from mixedmodels.posthoc.adjustment.sphere import Reach, exact, sampled, spanned
 from mixedmodels.prediction.streams import Seed, key_of
 
 Vector = NDArray[np.float64]

@@ -28,11 +28,15 @@ from scipy import special
 from mixedmodels.errors import DataError
 from mixedmodels.inference.contrast import student_quantile
 from mixedmodels.options import require_option
-from mixedmodels.posthoc.dunnett import dunnett_quantile, dunnett_tail
-from mixedmodels.posthoc.multivariate_t import LargestT, largest_t_quantile, largest_t_tail
-from mixedmodels.posthoc.quantile import solve_tail
-from mixedmodels.posthoc.step_procedures import PROCEDURES
-from mixedmodels.posthoc.studentized_range import range_quantile, range_tail
+from mixedmodels.posthoc.adjustment.dunnett import dunnett_quantile, dunnett_tail
+from mixedmodels.posthoc.adjustment.multivariate_t import (
+    LargestT,
+    largest_t_quantile,
+    largest_t_tail,
+)
+from mixedmodels.posthoc.adjustment.quantile import solve_tail
+from mixedmodels.posthoc.adjustment.step_procedures import PROCEDURES
+from mixedmodels.posthoc.adjustment.studentized_range import range_quantile, range_tail
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import Adjustment, Side
 

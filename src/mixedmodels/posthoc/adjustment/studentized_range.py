@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from mixedmodels.posthoc.piecewise import interpolated
-from mixedmodels.posthoc.quantile import solve_tail
-from mixedmodels.posthoc.scale_mixture import LogTail, over_scale
+from mixedmodels.posthoc.adjustment.piecewise import interpolated
+from mixedmodels.posthoc.adjustment.quantile import solve_tail
+from mixedmodels.posthoc.adjustment.scale_mixture import LogTail, over_scale
 
 Vector = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from mixedmodels.posthoc.studentized_range import range_quantile, range_tail
+from mixedmodels.posthoc.adjustment.studentized_range import range_quantile, range_tail
 
 ABSOLUTE = 1e-11
 RELATIVE = 1e-10

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from mixedmodels.posthoc.dunnett import dunnett_quantile, dunnett_tail
+from mixedmodels.posthoc.adjustment.dunnett import dunnett_quantile, dunnett_tail
 
 MVTNORM = 2e-6
 """What is left of the error of mvtnorm's own sampling."""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from mixedmodels.posthoc.lattice import PRIMES, folded, generator
+from mixedmodels.posthoc.adjustment.lattice import PRIMES, folded, generator
 from mixedmodels.prediction.streams import Key, stream
 
 Vector = NDArray[np.float64]

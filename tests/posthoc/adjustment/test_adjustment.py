@@ -7,8 +7,7 @@ import pytest
 from scipy import special
 
 from mixedmodels.errors import DataError
-from mixedmodels.posthoc.adjustment import Family, adjusted, multipliers
-from mixedmodels.posthoc.step_procedures import PROCEDURES
+from mixedmodels.posthoc.adjustment import PROCEDURES, Family, adjusted, multipliers
 from mixedmodels.vocabulary import Adjustment, Side
 
 FOUR_DIGITS = 6e-5

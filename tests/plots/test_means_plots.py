@@ -368,3 +368,13 @@ def test_pictures_are_drawn_on_the_axes_that_are_given(baked) -> None:
         figure, ax = plt.subplots(figsize=(4.5, 3.6))
         assert means.plot(kind, ax=ax) is ax
         assert faults(figure) == []
+
+
+def test_contrasts_have_no_name_along_their_axis() -> None:
+    """Each row says what it is; a column of contrasts has no name worth drawing."""
+    model = mm.lmm(
+        "angle ~ recipe * temperature + (1 | recipe:replicate)", mm.datasets.load("cake")
+    )
+    figure = model.emmeans("recipe | temperature").pairs().plot()
+    assert figure.get_supylabel() == ""
+    assert model.emmeans("recipe").pairs().plot().get_ylabel() == ""

@@ -76,7 +76,7 @@ def intervals(
     panels = panels_of(functions, functions.by)
     shown = _shown(functions, comparisons=comparisons, alpha=alpha, adjust=adjust)
     names = [name for name in varying(functions, functions.names) if name != "contrast"]
-    columns_of_names = lettering.name(", ".join(names), 60)
+    columns_of_names = lettering.name(", ".join(names), 60) if names else ""
     most = max(len(panel.rows) for panel in panels)
     height = float(np.clip(1.5 + (0.25 if comparisons else 0.21) * most, 2.4, 10.0))
     if len(panels) == 1:

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import matplotlib
+import matplotlib.pyplot as plt
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -31,3 +32,4 @@ def test_a_snippet_runs_alone(page: str, i: int, code: str, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     matplotlib.use("Agg")
     exec(compile(code, f"{page}, snippet {i + 1}", "exec"), {"__name__": "snippet"})
+    plt.close("all")

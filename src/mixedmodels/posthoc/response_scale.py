@@ -17,6 +17,7 @@ from mixedmodels.options import require_flag
 from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.posthoc.spread import spread
 from mixedmodels.posthoc.transforms import Transform
+from mixedmodels.prediction.parameters import finite
 
 MINUS = re.compile(r" - (?![^(]*\))")
 """A minus that is in no brackets."""
@@ -35,11 +36,12 @@ def response(
         )
     variance = 0.0
     if bias_adjust:
-        is_number = sigma is None or (np.isreal(sigma) and np.isfinite(sigma) and sigma > 0)
-        if not is_number:
+        known = None if sigma is None else finite("sigma", sigma)
+        if known is not None and known <= 0:
             raise DataError(f"sigma = {sigma!r} is not a positive number.\nDo:   give one.")
-        variance = spread(functions.fit, "total").variance if sigma is None else float(sigma) ** 2
-    note = ("freed of the bias of the transform",) if bias_adjust else ()
+        variance = spread(functions.fit, "total").variance if known is None else known**2
+    has_bias = bias_adjust and functions.kind == "mean"  # ratios have none
+    note = ("freed of the bias of the transform",) if has_bias else ()
     labels = _as_ratios(functions.labels) if functions.is_ratio else functions.labels
     return replace(functions, labels=labels, back=variance, notes=(*functions.notes, *note))
 

@@ -172,7 +172,8 @@ def _p_values(
     functions: LinearFunctions, found: Results
 ) -> tuple[Vector, Adjustment, float | None, tuple[str, ...]]:
     """Adjusted p-values (k,), the adjustment used, its error, and notes."""
-    testing, used, error = functions.testing, functions.testing.adjust, None
+    testing, error = functions.testing, None
+    used: Adjustment = "none"
     p = found.p_value.copy()
     for rows in functions.families:
         made = adjusted(
@@ -184,7 +185,8 @@ def _p_values(
             side=testing.side,
             seed=testing.seed,
         )
-        p[rows], used = made.p_value, made.adjust
+        p[rows] = made.p_value
+        used = made.adjust if used == "none" else used  # a family of one test has none
         if made.error is not None:
             error = max(made.error, error or 0.0)
     notes = _adjustment_notes(functions, used)

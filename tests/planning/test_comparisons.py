@@ -257,6 +257,16 @@ def test_questions_of_several_kinds_are_answered_in_the_same_replicates(plan):
     assert named["F"].n_rejected == mm.power(plan, "arm:cond", n=30, seed=3).n_rejected
 
 
+def test_many_comparisons_print_in_a_few_lines(plan):
+    found = mm.power(plan, lambda m: m.emmeans("arm * cond").pairs(), n=5, seed=3)
+    assert len(found) == 28 + 2
+    text = repr(found)
+    assert "… 18 more: see table" in text
+    assert text.count("Power of") == 12
+    assert "Power of all" in text
+    assert len(found.table) == 30
+
+
 def test_sizes_for_one_of_several_comparisons(plan):
     def pairs(model):
         return model.emmeans("cond").pairs(adjust="holm")

@@ -13,6 +13,9 @@ from mixedmodels.planning.replicates import Replicates, replicates
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import Adjustment, PowerMethod, Side
 
+MOST_SHOWN = 12
+"""Tests that several powers print, the last two among them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Power:
@@ -168,7 +171,11 @@ class Powers:
         return self.powers[0].plan.request.frame.table(columns)
 
     def __repr__(self) -> str:
-        return "\n".join(repr(power) for power in self.powers)
+        shown = [repr(power) for power in self.powers]
+        if len(shown) > MOST_SHOWN:
+            left = f"… {len(shown) - MOST_SHOWN} more: see table"
+            shown = [*shown[: MOST_SHOWN - 2], left, *shown[-2:]]
+        return "\n".join(shown)
 
 
 def answered(plan: Plan, question: Question, seed: Seed) -> tuple[Power, ...]:

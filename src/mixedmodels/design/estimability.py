@@ -36,16 +36,43 @@ class Relations:
         Shape (columns, d): the columns times each of these give zero on the rows of the fit.
     slack
         Shape (d,): how far from zero a row may be.
+    units
+        Shape (columns,): the size of every column around its mean, or of what does not vary;
+        infinite for a column of zeros.
     """
 
     coefficients: Matrix
     slack: Vector
+    units: Vector
 
     def hold(self, X: Matrix) -> Mask:
         """Whether each row of all columns (n, columns) satisfies them; yes where one is missing."""
+        return self._hold(X, self.slack)
+
+    def hold_for(self, L: Matrix) -> Mask:
+        """Whether linear functions L (k, columns) satisfy them.
+
+        Unlike rows of data, these have any scale: a slope is in units of one over a covariate, and
+        the coefficients of a contrast may be small. What counts is measured by their own size.
+        """
+        size = self.size(L)[:, None]
+        return self._hold(L, self.slack * (np.minimum(size, 1.0) + size * ROUNDING / OFF))
+
+    def size(self, L: Matrix) -> Vector:
+        """The largest entry of each row of L, in units of its column (k,)."""
+        return np.asarray((np.abs(L) / self.units).max(axis=1))
+
+    def distance(self, L: Matrix) -> Matrix:
+        """How far from zero (k, d) rows L (k > 0, columns) are, relative to the largest of them."""
+        found = L @ self.coefficients
+        sd = self.slack / OFF
+        scale = np.where(sd > 0, sd * self.size(L).max(), np.abs(found).max(axis=0))
+        return np.asarray(found / np.where(scale > 0, scale, 1.0))
+
+    def _hold(self, X: Matrix, slack: Vector) -> Mask:
         distance = np.abs(X @ self.coefficients)
         terms = np.abs(X) @ np.abs(self.coefficients)
-        off = distance > self.slack + ROUNDING * terms
+        off = distance > slack + ROUNDING * terms
         return np.asarray(~off.any(axis=1))
 
 
@@ -93,6 +120,10 @@ class FixedColumns:
         """Whether the mean of each row of all columns (n, columns) is estimable."""
         return np.ones(len(X), np.bool_) if self.relations is None else self.relations.hold(X)
 
+    def estimable_functions(self, L: Matrix) -> Mask:
+        """Whether each linear function L (k, columns) is estimable, on whatever scale it is."""
+        return np.ones(len(L), np.bool_) if self.relations is None else self.relations.hold_for(L)
+
 
 def fixed_columns(X: Matrix, names: Sequence[str]) -> FixedColumns:
     """Choose the columns to keep of all columns X (n, columns) of a fit."""
@@ -121,4 +152,6 @@ def _relations(X: Matrix, kept: list[int], dropped: list[int]) -> Relations:
     coefficients[dropped, range(len(dropped))] = 1.0
     if centre.any():
         coefficients[0] -= (centre @ coefficients) / first[0]
-    return Relations(coefficients, OFF * size[dropped] / np.sqrt(len(X)))
+    n = np.sqrt(len(X))
+    units = np.where(size > 0, size, np.linalg.norm(X, axis=0)) / n
+    return Relations(coefficients, OFF * size[dropped] / n, np.where(units > 0, units, np.inf))

@@ -20,6 +20,7 @@ from mixedmodels.posthoc.coefficients import (
 )
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
 from mixedmodels.posthoc.specs import require_column
+from mixedmodels.posthoc.subspace import combined
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import Adjustment
 
@@ -172,8 +173,8 @@ def _product(C: Vector, L: Vector) -> Vector:
     """C L, where rows of L that are nan count only if they are used."""
     lost = np.asarray(np.isnan(L).any(axis=1))
     if not lost.any():
-        return C @ L
-    found: Vector = C @ np.where(lost[:, None], 0.0, L)
+        return combined(C, L)
+    found = combined(C, np.where(lost[:, None], 0.0, L))
     found[(C[:, lost] != 0).any(axis=1)] = np.nan
     return found
 

@@ -132,10 +132,10 @@ def codes_on(fit: Fit, variable: GridVariable) -> Int32:
 
 def _made_factors(fit: Fit) -> set[str]:
     """Columns of numbers that the formula makes factors of."""
-    state = fit.spec.fixed.encoder_state.items()
-    made = [expr for expr, (kind, _) in state if kind is Factor.Kind.CATEGORICAL]
-    # A column itself is no expression, whatever it is called.
-    found = (_source(expr) for expr in made if expr not in fit.spec.variables)
+    state = fit.spec.fixed.encoder_state
+    factors = {f for term in fit.spec.fixed.term_slices for f in term.factors}
+    calls = {f.expr for f in factors if f.eval_method is Factor.EvalMethod.PYTHON}
+    found = (_source(expr) for expr in calls if state[expr][0] is Factor.Kind.CATEGORICAL)
     return {name for name in found if name is not None}
 
 

@@ -28,7 +28,7 @@ from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
 from mixedmodels.posthoc.nesting import found_nesting
 from mixedmodels.posthoc.reference_grid import CovReduce, grid_of
 from mixedmodels.posthoc.specs import Specs, read_specs
-from mixedmodels.posthoc.subspace import estimable_part, left_null_space
+from mixedmodels.posthoc.subspace import combined, estimable_part, left_null_space, nominal_rank
 from mixedmodels.posthoc.tables import f_columns, named
 from mixedmodels.posthoc.trends import is_straight
 from mixedmodels.vocabulary import DegreesOfFreedom
@@ -132,12 +132,12 @@ def _values(fit: Fit, variable: GridVariable) -> tuple[Any, ...]:
     if variable.is_factor or len(variable.values) > 1:
         return variable.values
     [centre] = variable.values
+    rows = np.asarray(rows_of(fit, variable.name), dtype=np.float64)
     if is_straight(fit, variable.name):
-        return (centre, centre + 1.0)
+        return (centre, centre + (float(rows.std()) or 1.0))
     terms = [t for t in fit.spec.fixed.term_slices if variable.name in columns_of([t], fit.spec)]
     slices = (fit.spec.fixed.term_slices[term] for term in terms)
     count = 2 + sum(part.stop - part.start for part in slices)
-    rows = np.asarray(rows_of(fit, variable.name), dtype=np.float64)
     places = np.unique(np.quantile(rows, np.linspace(0, 1, count), method="nearest"))
     return tuple(places.tolist())
 
@@ -154,19 +154,16 @@ def _tested(
     """The test of a term within a group; None if the model has no such term."""
     labels = {name: means.labels[name][rows] for name in term}
     C = _differences(labels, compared)
-    L = C @ np.where(np.isnan(means.L[rows]), 0.0, means.L[rows])
+    L = combined(C, np.where(np.isnan(means.L[rows]), 0.0, means.L[rows]))
     lost_rows = np.isnan(means.L[rows]).any(axis=1)
     L[(C[:, lost_rows] != 0).any(axis=1)] = np.nan
     columns = means.fit.spec.columns
-    nominal = int(np.linalg.matrix_rank(np.nan_to_num(L)))
-    if not nominal:
-        return None
     _, tested = estimable_part(columns, L)
-    rank = int(np.linalg.matrix_rank(tested)) if len(tested) else 0
-    if not rank:
+    if not np.any(tested):
         return None
     test = f_test(means.fit, tested, ddf=means.testing.ddf)
-    return TermTest(":".join(term), test, nominal - test.num_df, tested)
+    lost = 0 if columns.relations is None else nominal_rank(columns.relations, L) - test.num_df
+    return TermTest(":".join(term), test, lost, tested)
 
 
 def _differences(labels: Mapping[str, NDArray[Any]], compared: Sequence[str]) -> Vector:

@@ -138,7 +138,8 @@ class LinearFunctions:
     def estimable(self) -> NDArray[np.bool_]:
         """Which rows (k,) the data determine."""
         there = np.asarray(~np.isnan(self.L).any(axis=1))
-        return there & self.fit.spec.columns.estimable(np.where(there[:, None], self.L, 0.0))
+        L = np.where(there[:, None], self.L, 0.0)
+        return there & self.fit.spec.columns.estimable_functions(L)
 
     @cached_property
     def rows(self) -> Vector:

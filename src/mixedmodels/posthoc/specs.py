@@ -9,6 +9,9 @@ from mixedmodels.errors import DataError
 
 SEPARATORS = re.compile(r"[*+:,]")
 
+QUOTED = re.compile(r"`[^`]*`")
+"""A name in quotes, which may have any sign in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Specs:
@@ -35,7 +38,8 @@ def read_specs(
     ----------
     specs
         A column, several joined by ``*``, ``+`` or ``:``, a list of them; ``"1"`` or an empty list
-        for the overall mean. What follows ``|`` is `by`.
+        for the overall mean. What follows ``|`` is `by`. A name with such signs in it stands
+        between backticks, or in a list.
     by
         A column or several.
     columns
@@ -83,17 +87,28 @@ def _cut(
     if not isinstance(specs, str) or specs in columns:
         return specs, ()
     text = specs.strip()
-    left, tilde, right = text.partition("~")
-    if tilde and left.strip():
+    signs = _masked(text)
+    tilde = signs.find("~")
+    if left := text[: max(tilde, 0)].strip():
         raise DataError(
-            f"specs = {specs!r} has {left.strip()!r} before the tilde.\n"
-            f'Do:   write emmeans("{right.strip()}").contrast("{left.strip()}").'
+            f"specs = {specs!r} has {left!r} before the tilde.\n"
+            f'Do:   write emmeans("{text[tilde + 1 :].strip()}").contrast("{left}").'
         )
-    text = right if tilde else text
-    before, _, after = text.partition("|")
-    if "|" in after:
-        raise DataError(f"specs = {specs!r} has two bars.\nDo:   join columns with * or +.")
-    return before, after
+    text, signs = text[tilde + 1 :], signs[tilde + 1 :]
+    bar = signs.find("|")
+    if bar < 0:
+        return text, ()
+    if "|" in signs[bar + 1 :]:
+        raise DataError(
+            f"specs = {specs!r} has two bars.\n"
+            "Do:   join columns with * or +; write a name with signs in it between backticks."
+        )
+    return text[:bar], text[bar + 1 :]
+
+
+def _masked(text: str) -> str:
+    """The text with what is between backticks made plain, so that its signs do not count."""
+    return QUOTED.sub(lambda found: "_" * len(found.group()), text)
 
 
 def _names(given: str | Sequence[str], columns: Collection[str]) -> tuple[str, ...]:
@@ -101,9 +116,13 @@ def _names(given: str | Sequence[str], columns: Collection[str]) -> tuple[str, .
         if not isinstance(given, (list, tuple)):
             raise DataError(f"{given!r} names no columns.\nDo:   give a name, or a list of names.")
         return tuple(name if name in columns else _plain(name) for name in given)
-    if given.strip() in columns:
-        return (given.strip(),)
-    words = [_plain(word) for word in SEPARATORS.split(given)]
+    for name in (given, given.strip()):
+        if name in columns:
+            return (name,)
+    ends = [found.span() for found in SEPARATORS.finditer(_masked(given))]
+    starts = [0, *(end for _, end in ends)]
+    stops = [*(start for start, _ in ends), len(given)]
+    words = [_plain(given[a:b]) for a, b in zip(starts, stops, strict=True)]
     if words in ([""], ["1"]):
         return ()
     return tuple(words)

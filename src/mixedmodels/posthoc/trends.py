@@ -33,6 +33,7 @@ from mixedmodels.posthoc.grid_variables import fixed_variables, rows_of
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
 from mixedmodels.posthoc.reference_grid import CovReduce
 from mixedmodels.posthoc.specs import require_column
+from mixedmodels.posthoc.subspace import combined
 from mixedmodels.vocabulary import DegreesOfFreedom
 
 Vector = NDArray[np.float64]
@@ -192,9 +193,8 @@ def _derivatives(fit: Fit, averages: Averages, var: str, stencil: Stencil) -> Ve
     targets = {name: np.repeat(codes, own * s) for name, codes in averages.targets.items()}
     targets[var] = place
     L = averaged(fit, grid, targets, averages.cells, k=averages.k * own * s)
-    L = L.reshape(averages.k, own, s, -1)
-    rows: Vector = np.einsum("kvsc,kvds->kdc", L, stencil.weights[value]) / own
-    return rows
+    C = stencil.weights[value].transpose(0, 2, 1, 3).reshape(averages.k, -1, own * s) / own
+    return combined(C, L.reshape(averages.k, own * s, -1))
 
 
 def require_covariate(fit: Fit, var: str) -> None:

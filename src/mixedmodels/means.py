@@ -221,7 +221,7 @@ class Means:
             self.functions, null=null, delta=delta, side=side, joint=joint, adjust=adjust
         )
 
-    def conf_int(self, level: float | None = None, *, adjust: Adjustment | None = None) -> Any:
+    def conf_int(self, level: float | None = None, adjust: Adjustment | None = None) -> Any:
         """Table of limits: the columns that name rows, then `estimate, std_error, df, conf_low,
         conf_high`.
 
@@ -237,7 +237,7 @@ class Means:
         return tables.conf_int(self.functions, level, adjust=adjust)
 
     def letters(
-        self, alpha: float = 0.05, *, adjust: Adjustment | None = None, by: By = ...
+        self, alpha: float = 0.05, adjust: Adjustment | None = None, *, by: By = ...
     ) -> Any:
         """Compact letter display: means in ascending order, with `letters`.
 

@@ -19,7 +19,7 @@ from mixedmodels.posthoc.coefficients import (
     coefficients,
 )
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
-from mixedmodels.posthoc.specs import require_column
+from mixedmodels.posthoc.specs import require_column, require_names
 from mixedmodels.posthoc.subspace import combined
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import Adjustment
@@ -51,6 +51,7 @@ def contrast(
             "Do:   make the contrasts first: means.contrast(...).effect_size(...)."
         )
     if interaction is not None and interaction is not False:
+        _refuse_unused(ref, max_degree, cross_adjust)
         return _interactions(given, method if interaction is True else interaction, adjust, seed)
     parts: list[tuple[Rows, Coefficients]] = []
     names = row_names(given)
@@ -80,6 +81,21 @@ def contrast(
     return found
 
 
+def _refuse_unused(ref: Reference | None, max_degree: int, cross_adjust: Adjustment) -> None:
+    """Options that interaction contrasts do not have."""
+    given = {
+        "ref": ref is not None,
+        "max_degree": max_degree != MOST_DEGREE,
+        "cross_adjust": cross_adjust != "none",
+    }
+    for name, is_given in given.items():
+        if is_given:
+            raise DataError(
+                f"{name} has no meaning for interaction contrasts.\n"
+                "Do:   leave it out; own coefficients by column can be given to interaction=."
+            )
+
+
 def _is_even(given: LinearFunctions) -> bool:
     """Whether the rows of each group are at equal steps, as far as they are numbers."""
     if len(given.names) != 1:
@@ -95,7 +111,7 @@ def grouped(functions: LinearFunctions, by: By) -> LinearFunctions:
     """The same rows in groups of other columns."""
     if isinstance(by, EllipsisType):
         return functions
-    names = () if by is None else (by,) if isinstance(by, str) else tuple(by)
+    names = () if by is None else require_names("by", by)
     for name in names:
         if name not in functions.labels:
             require_column(name, functions.labels)

@@ -22,7 +22,7 @@ from mixedmodels.posthoc.grid_variables import GridVariable, fixed_variables
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
 from mixedmodels.posthoc.nesting import found_nesting, given_nesting
 from mixedmodels.posthoc.reference_grid import CovReduce, grid_of, points
-from mixedmodels.posthoc.specs import Specs, read_specs, require_column
+from mixedmodels.posthoc.specs import Specs, read_specs, require_column, require_names
 from mixedmodels.posthoc.transforms import Transform, transform_of
 from mixedmodels.prediction.rows import warn_of_not_estimable
 from mixedmodels.vocabulary import DegreesOfFreedom, MeanWeights
@@ -145,7 +145,7 @@ def plan(
     asked = [*read.names, *read.by]
     above = [p for name in asked for p in nested.get(name, ()) if p not in asked]
     read = Specs((*read.names, *dict.fromkeys(above)), read.by)
-    dull = (nuisance,) if isinstance(nuisance, str) else tuple(nuisance)
+    dull = require_names("nuisance", nuisance)
     _check_nuisance(dull, read, grid)
     targets, k = points(fit, grid, read, nested)
     if not k:

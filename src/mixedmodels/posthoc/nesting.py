@@ -13,7 +13,7 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.once import once
 from mixedmodels.posthoc.cells import Grid, Nesting
 from mixedmodels.posthoc.grid_variables import codes_on, fixed_variables
-from mixedmodels.posthoc.specs import require_column
+from mixedmodels.posthoc.specs import require_column, require_names
 
 
 @once
@@ -40,8 +40,13 @@ def found_nesting(fit: Fit) -> Nesting:
 def given_nesting(grid: Grid, nesting: Mapping[str, str | Sequence[str]]) -> Nesting:
     """The nesting that the user states, checked; parents of parents included."""
     direct: dict[str, tuple[str, ...]] = {}
+    if not isinstance(nesting, Mapping):
+        raise DataError(
+            f"nesting = {nesting!r} is not a mapping.\n"
+            'Do:   give what each nested factor is nested in, as {"county": "region"}.'
+        )
     for inner, outer in nesting.items():
-        parents = (outer,) if isinstance(outer, str) else tuple(outer)
+        parents = require_names(f"nesting[{inner!r}]", outer)
         for name in (inner, *parents):
             require_column(name, grid)
             if not grid[name].is_factor:

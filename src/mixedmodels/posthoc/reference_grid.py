@@ -169,6 +169,11 @@ def _reduced(
     if isinstance(cov_reduce, Mapping):
         for name in cov_reduce:
             require_column(name, fixed_variables(fit))
+            if fixed_variables(fit)[name].is_factor:
+                raise DataError(
+                    f"cov_reduce names {name!r}, a factor.\n"
+                    "Do:   name covariates; weights= says how levels are averaged."
+                )
         is_own = variable.name in cov_reduce
         reduce = cov_reduce.get(variable.name, "mean")
     else:
@@ -184,7 +189,13 @@ def _reduced(
     if not callable(reduce):
         require_option("cov_reduce", reduce, tuple(REDUCTIONS))
         reduce = REDUCTIONS[str(reduce)]
-    found = np.atleast_1d(np.asarray(reduce(rows_of(fit, variable.name))))
+    try:
+        found = np.atleast_1d(np.asarray(reduce(rows_of(fit, variable.name))))
+    except Exception as error:
+        raise DataError(
+            f"The function cov_reduce fails on {variable.name!r}: {type(error).__name__}, {error}\n"
+            "Do:   give a function of an array of numbers that returns one number or several."
+        ) from error
     return variable.at(_numbers(variable.name, found.tolist()))
 
 

@@ -80,6 +80,16 @@ def require_column(name: object, columns: Collection[str]) -> None:
     )
 
 
+def require_names(what: str, given: object) -> tuple[str, ...]:
+    """The names in an argument that takes one or several, each once."""
+    names = (given,) if isinstance(given, str) else given
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise DataError(f"{what} = {given!r} names no columns.\nDo:   give a name, or a list.")
+    if len(set(names)) < len(names):
+        raise DataError(f"{what} names a column more than once.\nDo:   name each column once.")
+    return tuple(names)
+
+
 def _cut(
     specs: str | Sequence[str], columns: Collection[str]
 ) -> tuple[str | Sequence[str], str | Sequence[str]]:

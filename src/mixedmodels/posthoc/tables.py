@@ -16,6 +16,7 @@ from mixedmodels.posthoc.letters import compact_letters
 from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.posthoc.results import Results, results
 from mixedmodels.posthoc.subspace import estimable_part
+from mixedmodels.prediction.parameters import finite
 from mixedmodels.vocabulary import Adjustment, Side
 
 Vector = NDArray[np.float64]
@@ -56,6 +57,11 @@ def test(
     """Tests of every row, or joint ones, as `Means.test` explains them."""
     require_flag("joint", joint)
     if joint:
+        if side != "two-sided" or delta != 0 or adjust is not None:
+            raise DataError(
+                "side, delta and adjust have no meaning for a joint test.\n"
+                "Do:   leave them out, or leave joint out for a test of every row."
+            )
         return joint_test(functions, null=null)
     testing = replace(functions.testing, null=null, delta=delta, side=side)
     if adjust is not None:
@@ -84,6 +90,12 @@ def joint_test(functions: LinearFunctions, *, null: float = 0.0) -> Any:
     Table of the columns of `by`, then `num_df, den_df, statistic, p_value`. Of rows that are not
     estimable, the combinations that are count.
     """
+    finite("null", null)
+    if functions.kind == "effect size" and null:
+        raise DataError(
+            "Effect sizes can be tested together against zero only.\n"
+            "Do:   leave null out: other values depend on the uncertainty of the divisor."
+        )
     tests = [joint_f(functions, rows, null=null) for rows in functions.families]
     first = [rows[0] for rows in functions.families]
     names = {name: functions.labels[name][first] for name in functions.by}

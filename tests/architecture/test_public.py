@@ -9,6 +9,7 @@ import pytest
 
 import mixedmodels as mm
 from mixedmodels import _native
+from mixedmodels.means import Means
 from tests.architecture.source import PACKAGE, PROJECT, tree
 
 PUBLIC = [
@@ -64,6 +65,12 @@ MODEL = [
     "refit",
     "update",
     "predict",
+    "emmeans",
+    "emtrends",
+    "joint_tests",
+    "predictions",
+    "comparisons",
+    "slopes",
     "ranova",
     "drop1",
     "profile",
@@ -76,6 +83,22 @@ MODEL = [
     "influence",
     "check",
     "plot",
+    "report",
+]
+
+MEANS = [
+    "table",
+    "grid",
+    "linfct",
+    "plot",
+    "contrast",
+    "pairs",
+    "test",
+    "conf_int",
+    "letters",
+    "effect_size",
+    "regrid",
+    "response",
 ]
 
 ERRORS = [
@@ -118,6 +141,11 @@ def test_type_checkers_see_the_same_names() -> None:
 @pytest.mark.parametrize("name", MODEL)
 def test_model_has(name: str) -> None:
     assert hasattr(mm.LinearMixedModel, name)
+
+
+def test_means_have() -> None:
+    public = {name for name in vars(Means) if not name.startswith("_")}
+    assert public - {"functions"} == set(MEANS)
 
 
 @pytest.mark.parametrize("name", ERRORS)

@@ -7,8 +7,8 @@ import pandas as pd
 
 from mixedmodels.plots.of_means import MeansPlots
 from mixedmodels.posthoc import tables
-from mixedmodels.posthoc.coefficients import MOST_DEGREE, Method, Reference
-from mixedmodels.posthoc.contrasts import By, Interaction, contrast
+from mixedmodels.posthoc.coefficients import USUAL_DEGREE, Method, Reference
+from mixedmodels.posthoc.contrasts import Interaction, Regrouping, contrast
 from mixedmodels.posthoc.effect_size import Divisor, effect_size
 from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.posthoc.response_scale import regrid, response
@@ -77,12 +77,12 @@ class Means:
         self,
         method: Method = "pairwise",
         *,
-        by: By = ...,
+        by: Regrouping = ...,
         adjust: Adjustment | None = None,
         cross_adjust: Adjustment = "none",
         interaction: Interaction = None,
         ref: Reference | None = None,
-        max_degree: int = MOST_DEGREE,
+        max_degree: int = USUAL_DEGREE,
         seed: Seed = None,
     ) -> "Means":
         """Contrasts of the rows, within each group of `by`.
@@ -156,7 +156,7 @@ class Means:
         self,
         reverse: bool = False,
         *,
-        by: By = ...,
+        by: Regrouping = ...,
         adjust: Adjustment | None = None,
         cross_adjust: Adjustment = "none",
         seed: Seed = None,
@@ -237,7 +237,7 @@ class Means:
         return tables.conf_int(self.functions, level, adjust=adjust)
 
     def letters(
-        self, alpha: float = 0.05, adjust: Adjustment | None = None, *, by: By = ...
+        self, alpha: float = 0.05, adjust: Adjustment | None = None, *, by: Regrouping = ...
     ) -> Any:
         """Compact letter display: means in ascending order, with `letters`.
 

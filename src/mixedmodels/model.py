@@ -44,7 +44,8 @@ from mixedmodels.posthoc.counterfactuals import Step, Values, Variables
 from mixedmodels.posthoc.emmeans import StatedNesting, Weights, emmeans
 from mixedmodels.posthoc.joint_tests import joint_tests
 from mixedmodels.posthoc.reference_grid import CovReduce
-from mixedmodels.posthoc.row_averages import At, By, comparisons, predictions, slopes
+from mixedmodels.posthoc.row_averages import At, comparisons, predictions, slopes
+from mixedmodels.posthoc.specs import By
 from mixedmodels.posthoc.trends import emtrends
 from mixedmodels.prediction.parameters import Correlations, Deviations
 from mixedmodels.prediction.simulate import simulate

@@ -140,10 +140,10 @@ def f_test(fit: Fit, L: Vector, *, ddf: DegreesOfFreedom, rhs: Vector | None = N
 
 
 def student_tail(df: Vector, t: Vector) -> Vector:
-    """P(T > t) for t >= 0; normal where df is infinite."""
+    """P(T > t); normal where df is infinite, nan where it is nan."""
     finite = np.isfinite(df)
     inner = special.stdtr(np.where(finite, df, 1.0), -t)
-    tail: Vector = np.where(finite, inner, special.ndtr(-t))
+    tail: Vector = np.where(finite, inner, np.where(np.isnan(df), np.nan, special.ndtr(-t)))
     return tail
 
 

@@ -19,7 +19,7 @@ from mixedmodels.design.expand import expand
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.once import once
-from mixedmodels.posthoc.cells import MOST_CELLS, Cells, Grid, numbered
+from mixedmodels.posthoc.cells import MOST_CELLS, Cells, Grid, crossed, numbered
 from mixedmodels.posthoc.grid_variables import fixed_variables
 
 MOST_KEPT = 1_000_000
@@ -220,13 +220,8 @@ def default_columns(fit: Fit) -> Vector | None:
     codes = []
     for columns in sets:
         sizes = [len(grid[name].values) for name in columns]
-        codes.append(dict(zip(columns, combinations(sizes), strict=True)))
+        codes.append(dict(zip(columns, crossed(sizes), strict=True)))
     return _evaluated(fit, at_rows(grid, list(zip(codes, n, strict=True))), slice(0, sum(n)))
-
-
-def combinations(sizes: Sequence[int]) -> Codes:
-    """Indices (len(sizes), product) of every combination, the first one fastest."""
-    return np.indices(sizes[::-1]).reshape(len(sizes), math.prod(sizes))[::-1]
 
 
 def at_rows(grid: Grid, parts: Sequence[tuple[Mapping[str, Codes], int]]) -> dict[str, Column]:

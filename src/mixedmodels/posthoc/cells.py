@@ -5,6 +5,7 @@ independent blocks, each a table of cells: one block per factor where every leve
 for all factors where the rows of the data count, and one for factors that are nested.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -81,6 +82,11 @@ def numbered(codes: Codes) -> tuple[Codes, Codes]:
     return members, number.astype(np.intp)
 
 
+def crossed(sizes: Sequence[int]) -> Codes:
+    """Indices (columns, rows) of every combination of columns of these sizes, the first fastest."""
+    return np.indices(sizes[::-1]).reshape(len(sizes), math.prod(sizes))[::-1]
+
+
 def observed(fit: Fit, grid: Grid, names: Sequence[str]) -> Cells:
     """Cells of factors that the data have, with their numbers of rows."""
     codes = np.column_stack([codes_on(fit, grid[name]) for name in names]).astype(np.intp)
@@ -132,8 +138,9 @@ def blocks(
         return single
     if weights in ("equal", "outer"):
         sets = tied_sets([n for n in (*targets, *others) if grid[n].is_factor], nesting)
-        make = _outer if weights == "outer" else _equal_block
-        return single + [make(fit, grid, names, nesting) for names in sets]
+        if weights == "outer":
+            return single + [observed(fit, grid, names) for names in sets]
+        return single + [_equal_block(fit, grid, names, nesting) for names in sets]
     within = [n for n in targets if grid[n].is_factor]
     if weights == "proportional":
         within = [n for n in within if any(n in tie for tie in _ties(others, nesting))]
@@ -169,10 +176,6 @@ def _equal_block(fit: Fit, grid: Grid, names: Sequence[str], nesting: Nesting) -
     return hierarchical(observed(fit, grid, names), nesting)
 
 
-def _outer(fit: Fit, grid: Grid, names: Sequence[str], nesting: Nesting) -> Cells:
-    return observed(fit, grid, names)
-
-
 def tied_sets(names: Sequence[str], nesting: Nesting) -> list[list[str]]:
     """The names in sets that nesting ties together; most are alone."""
     left, found = list(names), []
@@ -198,13 +201,12 @@ def _is_tied(name: str, others: set[str], nesting: Nesting) -> bool:
 
 def _given(grid: Grid, others: Sequence[str], weights: ArrayLike) -> list[Cells]:
     sizes = [len(grid[name].values) for name in others]
-    count = int(np.prod(sizes))
+    count = math.prod(sizes)
     what = " x ".join(f"{n} ({s})" for n, s in zip(others, sizes, strict=True)) or "no factor"
     value = _weights("weights", weights, count, f"the combinations of {what}, the first fastest")
     if not others:
         return []
-    codes = np.indices(sizes[::-1]).reshape(len(sizes), -1)[::-1].T
-    return [Cells(tuple(others), codes, value)]
+    return [Cells(tuple(others), crossed(sizes).T, value)]
 
 
 def _given_by_level(

@@ -26,7 +26,7 @@ Method = ContrastMethod | Mapping[str, ArrayLike | Mapping[Any, float]] | ArrayL
 
 DEGREES = ("linear", "quadratic", "cubic", "quartic")
 
-MOST_DEGREE = 6
+USUAL_DEGREE = 6
 """Degree of polynomial contrasts unless another is asked for."""
 
 ZERO = 1e-9
@@ -70,7 +70,7 @@ def coefficients(
     *,
     values: Sequence[str] | None = None,
     ref: Reference | None = None,
-    max_degree: int = MOST_DEGREE,
+    max_degree: int = USUAL_DEGREE,
 ) -> Coefficients:
     """The contrasts of a family over means called `levels`.
 
@@ -174,7 +174,7 @@ def identity(levels: Sequence[str]) -> Coefficients:
     return Coefficients(np.eye(len(levels)), tuple(levels), "none")
 
 
-def polynomial(k: int, max_degree: int = MOST_DEGREE) -> Coefficients:
+def polynomial(k: int, max_degree: int = USUAL_DEGREE) -> Coefficients:
     """Orthogonal polynomials over k equally spaced means, in smallest whole numbers."""
     x = [Fraction(2 * i - k + 1) for i in range(k)]
     basis = [[Fraction(1)] * k]
@@ -185,9 +185,12 @@ def polynomial(k: int, max_degree: int = MOST_DEGREE) -> Coefficients:
             row = [a - share * b for a, b in zip(row, before, strict=True)]
         basis.append(_whole(row))
     C = np.array([[float(value) for value in row] for row in basis[1:]]).reshape(-1, k)
-    degrees = range(len(basis) - 1)
-    names = [DEGREES[d] if d < len(DEGREES) else f"degree {d + 1}" for d in degrees]
-    return Coefficients(C, tuple(names), "none")
+    return Coefficients(C, degree_names(len(basis) - 1), "none")
+
+
+def degree_names(count: int) -> tuple[str, ...]:
+    """``linear``, ``quadratic`` and so on to a degree: what polynomials are called."""
+    return tuple(DEGREES[d] if d < len(DEGREES) else f"degree {d + 1}" for d in range(count))
 
 
 def own(method: Any, levels: Sequence[str], values: Sequence[str] | None = None) -> Coefficients:

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from mixedmodels.data.levels import label
 from mixedmodels.errors import DataError
+from mixedmodels.posthoc.cells import crossed
 from mixedmodels.posthoc.coefficients import (
-    MOST_DEGREE,
+    USUAL_DEGREE,
     Coefficients,
     Method,
     Reference,
     coefficients,
 )
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
-from mixedmodels.posthoc.specs import require_column, require_names
+from mixedmodels.posthoc.specs import By, require_column, require_names
 from mixedmodels.posthoc.subspace import combined
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import Adjustment
@@ -27,7 +28,9 @@ from mixedmodels.vocabulary import Adjustment
 Vector = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-By = str | Sequence[str] | None | EllipsisType
+Regrouping = By | EllipsisType
+"""Columns to group rows by anew, or those that they have."""
+
 Interaction = Method | Sequence[Method] | Mapping[str, Method] | bool | None
 
 
@@ -35,12 +38,12 @@ def contrast(
     functions: LinearFunctions,
     method: Method = "pairwise",
     *,
-    by: By = ...,
+    by: Regrouping = ...,
     adjust: Adjustment | None = None,
     cross_adjust: Adjustment = "none",
     interaction: Interaction = None,
     ref: Reference | None = None,
-    max_degree: int = MOST_DEGREE,
+    max_degree: int = USUAL_DEGREE,
     seed: Seed = None,
 ) -> LinearFunctions:
     """Contrasts of rows, as `Means.contrast` explains them."""
@@ -107,7 +110,7 @@ def _is_even(given: LinearFunctions) -> bool:
     return all(len(s) == 0 or bool(np.allclose(s, s[0], rtol=1e-6)) for s in steps)
 
 
-def grouped(functions: LinearFunctions, by: By) -> LinearFunctions:
+def grouped(functions: LinearFunctions, by: Regrouping) -> LinearFunctions:
     """The same rows in groups of other columns."""
     if isinstance(by, EllipsisType):
         return functions
@@ -179,7 +182,6 @@ def _contrasts(
         constant=constant,
         testing=testing,
         n_means=np.repeat(np.array(tukey, dtype=np.int64), repeats),
-        transform=given.transform,
         is_ratio=given.is_ratio or (given.kind == "mean" and given.is_log and is_proper),
         notes=(*given.notes, *note),
     )
@@ -213,7 +215,7 @@ def _interactions(
         C: Vector = np.ones((1, 1))
         for family in families:
             C = np.asarray(np.kron(family.C, C))
-        at = np.indices([len(f.names) for f in families][::-1]).reshape(len(names), -1)[::-1]
+        at = crossed([len(family.names) for family in families])
         found = {
             f"{name}_{_title(method)}": [family.names[i] for i in place.tolist()]
             for name, method, family, place in zip(names, methods, families, at, strict=True)

@@ -19,6 +19,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.posthoc.cells import Cells, collected
 from mixedmodels.posthoc.grid_variables import GridVariable, fixed_variables, rows_of
+from mixedmodels.posthoc.specs import By
 from mixedmodels.prediction.rows import new_offset
 
 Vector = NDArray[np.float64]
@@ -66,7 +67,7 @@ class DataRows:
 
 def data_rows(
     fit: Fit,
-    by: str | Sequence[str] | None = None,
+    by: By = None,
     *,
     newdata: object = None,
     wts: str | ArrayLike | None = None,

@@ -22,7 +22,7 @@ from mixedmodels.posthoc.grid_variables import GridVariable, fixed_variables
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
 from mixedmodels.posthoc.nesting import found_nesting, given_nesting
 from mixedmodels.posthoc.reference_grid import CovReduce, grid_of, points
-from mixedmodels.posthoc.specs import Specs, read_specs, require_column, require_names
+from mixedmodels.posthoc.specs import By, Specs, read_specs, require_column, require_names
 from mixedmodels.posthoc.transforms import Transform, transform_of
 from mixedmodels.prediction.rows import warn_of_not_estimable
 from mixedmodels.vocabulary import DegreesOfFreedom, MeanWeights
@@ -76,7 +76,7 @@ class Averages:
 def emmeans(
     fit: Fit,
     specs: str | Sequence[str],
-    by: str | Sequence[str] | None = None,
+    by: By = None,
     *,
     at: Mapping[str, ArrayLike] | None = None,
     cov_reduce: CovReduce = "mean",
@@ -128,7 +128,7 @@ def means_at(
 def plan(
     fit: Fit,
     specs: str | Sequence[str],
-    by: str | Sequence[str] | None,
+    by: By,
     *,
     at: Mapping[str, ArrayLike] | None,
     cov_reduce: CovReduce,

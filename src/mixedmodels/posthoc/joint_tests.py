@@ -27,7 +27,7 @@ from mixedmodels.posthoc.grid_variables import GridVariable, fixed_variables, ro
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
 from mixedmodels.posthoc.nesting import found_nesting
 from mixedmodels.posthoc.reference_grid import CovReduce, grid_of
-from mixedmodels.posthoc.specs import Specs, read_specs
+from mixedmodels.posthoc.specs import By, Specs, read_specs
 from mixedmodels.posthoc.subspace import combined, estimable_part, left_null_space, nominal_rank
 from mixedmodels.posthoc.tables import f_columns, named
 from mixedmodels.posthoc.trends import is_straight
@@ -70,7 +70,7 @@ class TermTest:
 
 def joint_tests(
     fit: Fit,
-    by: str | Sequence[str] | None = None,
+    by: By = None,
     *,
     at: Mapping[str, ArrayLike] | None = None,
     cov_reduce: CovReduce = "mean",

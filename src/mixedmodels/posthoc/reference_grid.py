@@ -12,8 +12,7 @@ from mixedmodels.design.names import near_matches
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.options import require_option
-from mixedmodels.posthoc.averaging import combinations
-from mixedmodels.posthoc.cells import MOST_CELLS, Cells, Grid, Nesting, observed
+from mixedmodels.posthoc.cells import MOST_CELLS, Cells, Grid, Nesting, crossed, observed
 from mixedmodels.posthoc.grid_variables import (
     GridVariable,
     distinct_values,
@@ -96,7 +95,7 @@ def points(fit: Fit, grid: Grid, specs: Specs, nesting: Nesting) -> tuple[dict[s
         )
     if not names:
         return {}, 1
-    codes = combinations(sizes)
+    codes = crossed(sizes)
     kept = np.ones(count, dtype=np.bool_)
     for inner, parents in nesting.items():
         if inner in names:

@@ -10,26 +10,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from mixedmodels.errors import DataError
-from mixedmodels.inference.contrast import t_tests
+from mixedmodels.inference.contrast import student_tail, t_tests
 from mixedmodels.inference.degrees_of_freedom import method_of
 from mixedmodels.posthoc.adjustment import Family, adjusted, multipliers
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
+from mixedmodels.posthoc.sides import LEFT, NEED_MARGIN, NO_LOWER_LIMIT, NO_UPPER_LIMIT
 from mixedmodels.posthoc.transforms import Transform
 from mixedmodels.prediction.parameters import finite
 from mixedmodels.vocabulary import Adjustment, Side
 
 Vector = NDArray[np.float64]
 Rows = NDArray[np.intp]
-
-UPPER: tuple[Side, ...] = ("greater", "noninferiority", "superiority")
-"""Sides whose evidence is a large statistic, and whose limits have no upper end."""
-
-LOWER: tuple[Side, ...] = ("less", "nonsuperiority")
-
-NEED_MARGIN: tuple[Side, ...] = ("equivalence", "noninferiority", "nonsuperiority")
 
 BY_P: tuple[Adjustment, ...] = (
     "none",
@@ -60,7 +53,7 @@ class Results:
     adjust
         The adjustment that was really used.
     error
-        Largest standard error of a p-value by integration (``"mvt"``), else None.
+        Three standard errors of the least certain p-value of ``"mvt"``, else None.
     notes
         Of the functions and of what was done here.
     """
@@ -139,8 +132,8 @@ def departure(estimate: Vector, testing: Testing) -> Vector:
 def p_values(statistic: Vector, df: Vector, side: Side) -> Vector:
     """Of Student's t, for one side or both."""
     if side == "two-sided":
-        return 2 * _tail(df, np.abs(statistic))
-    return _tail(df, statistic if side in UPPER else -statistic)
+        return 2 * student_tail(df, np.abs(statistic))
+    return student_tail(df, -statistic if side in LEFT else statistic)
 
 
 def family_of(functions: LinearFunctions, rows: Rows, adjust: Adjustment) -> Family:
@@ -237,9 +230,9 @@ def _limits(functions: LinearFunctions, found: Results) -> tuple[Vector, Vector]
         half[rows] = c * found.std_error[rows]
     low, high = found.estimate - half, found.estimate + half
     gone = np.isnan(half)
-    if testing.side in UPPER:
+    if testing.side in NO_UPPER_LIMIT:
         high = np.where(gone, np.nan, np.inf)
-    if testing.side in LOWER:
+    if testing.side in NO_LOWER_LIMIT:
         low = np.where(gone, np.nan, -np.inf)
     return low, high
 
@@ -306,14 +299,6 @@ def _means_back(found: Results, transform: Transform, variance: float) -> Result
             conf_low=np.minimum(*ends),
             conf_high=np.maximum(*ends),
         )
-
-
-def _tail(df: Vector, t: Vector) -> Vector:
-    """P(T > t); normal where df is infinite."""
-    finite = np.isfinite(df)
-    inner = special.stdtr(np.where(finite, df, 1.0), -t)
-    tail: Vector = np.where(np.isnan(df), np.nan, np.where(finite, inner, special.ndtr(-t)))
-    return tail
 
 
 def require_margin(testing: Testing) -> None:

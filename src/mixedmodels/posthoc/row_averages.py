@@ -17,7 +17,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.options import require_option, require_probability
 from mixedmodels.posthoc.averaging import averaged, largest_sets
-from mixedmodels.posthoc.cells import MOST_CELLS, Cells
+from mixedmodels.posthoc.cells import MOST_CELLS, Cells, crossed
 from mixedmodels.posthoc.counterfactuals import (
     Comparison,
     Step,
@@ -31,14 +31,13 @@ from mixedmodels.posthoc.emmeans import require_fixed_part, tell_not_estimable
 from mixedmodels.posthoc.grid_variables import GridVariable, fixed_variables
 from mixedmodels.posthoc.linear_functions import Kind, LinearFunctions, Testing
 from mixedmodels.posthoc.reference_grid import at_values, mapping
-from mixedmodels.posthoc.specs import require_column
+from mixedmodels.posthoc.specs import By, require_column
 from mixedmodels.posthoc.transforms import transform_of
 from mixedmodels.posthoc.trends import is_straight, require_covariate, stencil_at
 from mixedmodels.vocabulary import DegreesOfFreedom, RowContrast
 
 Vector = NDArray[np.float64]
 Codes = NDArray[np.intp]
-By = str | Sequence[str] | None
 At = Mapping[str, ArrayLike] | None
 
 
@@ -190,8 +189,7 @@ def _crossed(columns: Mapping[str, GridVariable]) -> dict[str, Codes]:
     if not columns:
         return {}
     sizes = {name: len(variable.values) for name, variable in columns.items()}
-    codes = np.indices([*sizes.values()][::-1]).reshape(len(sizes), -1)[::-1]
-    return dict(zip(sizes, codes, strict=True))
+    return dict(zip(sizes, crossed([*sizes.values()]), strict=True))
 
 
 def _means(

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from mixedmodels.design.names import near_matches
 from mixedmodels.errors import DataError
 
+By = str | Sequence[str] | None
+"""Columns within whose values rows belong together."""
+
 SEPARATORS = re.compile(r"[*+:,]")
 
 QUOTED = re.compile(r"`[^`]*`")
@@ -29,9 +32,7 @@ class Specs:
     by: tuple[str, ...]
 
 
-def read_specs(
-    specs: str | Sequence[str], by: str | Sequence[str] | None, columns: Collection[str]
-) -> Specs:
+def read_specs(specs: str | Sequence[str], by: By, columns: Collection[str]) -> Specs:
     """Read what the user wrote.
 
     Parameters

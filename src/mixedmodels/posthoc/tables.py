@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mixedmodels.errors import DataError
 from mixedmodels.inference.contrast import NOTHING_TO_TEST, FTest, f_test
 from mixedmodels.options import require_flag, require_probability
-from mixedmodels.posthoc.contrasts import By, contrast, grouped
+from mixedmodels.posthoc.contrasts import Regrouping, contrast, grouped
 from mixedmodels.posthoc.letters import compact_letters
 from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.posthoc.results import Results, results
@@ -126,7 +126,7 @@ def letters(
     *,
     alpha: float = 0.05,
     adjust: Adjustment | None = None,
-    by: By = ...,
+    by: Regrouping = ...,
 ) -> Any:
     """Means in ascending order within each group, with letters, as `Means.letters` explains it."""
     require_probability("alpha", alpha)

@@ -24,18 +24,18 @@ Function = Callable[[Vector], Vector]
 
 @dataclass(frozen=True, slots=True)
 class Transform:
-    """Eta = g(a y + c).
+    """The function g of eta = g(y + c).
 
     Attributes
     ----------
     name : str
         As the formula writes it.
     inverse, slope, bend, third : functions
-        H, h', h'' and h''' of eta, for y itself.
+        The inverse h of eta and its first three derivatives, for y itself.
     is_log : bool
-        Whether differences of eta are logarithms of ratios of a y + c.
+        Whether differences of eta are logarithms of ratios of y + c.
     shift : float
-        C.
+        The constant c.
     lowest : float
         Values of eta below it are not those of any y.
     rate : float
@@ -68,7 +68,7 @@ def _log(rate: float, shift: float) -> Transform:
 
 
 def _power(exponent: float, shift: float) -> Transform:
-    """Y + shift = eta^(1/exponent)."""
+    """Powers, so that y + shift = eta^(1/exponent)."""
     q = 1.0 / exponent
     return Transform(
         name="power",
@@ -82,7 +82,7 @@ def _power(exponent: float, shift: float) -> Transform:
 
 
 def _monomial(factor: float, eta: Vector, exponent: float) -> Vector:
-    """Factor * eta^exponent, zero where the factor is, also at zero."""
+    """The product of a factor and eta^exponent; zero where the factor is, also at zero."""
     return factor * np.power(eta, exponent) if factor else np.zeros_like(eta)
 
 
@@ -150,7 +150,7 @@ def _read_call(call: ast.Call) -> Transform | None:
 
 
 def _shift(tree: ast.expr) -> float | None:
-    """C of ``y + c``, ``c + y``, ``y - c``; zero of ``y``; None of anything else."""
+    """The constant c of ``y + c``, ``c + y``, ``y - c``; zero of ``y``; None of anything else."""
     if isinstance(tree, ast.Name):
         return 0.0
     if not isinstance(tree, ast.BinOp) or not isinstance(tree.op, (ast.Add, ast.Sub)):

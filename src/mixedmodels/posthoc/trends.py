@@ -21,7 +21,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.options import require_count, require_option, require_probability
 from mixedmodels.posthoc.averaging import averaged
-from mixedmodels.posthoc.coefficients import DEGREES
+from mixedmodels.posthoc.coefficients import degree_names
 from mixedmodels.posthoc.emmeans import (
     Averages,
     StatedNesting,
@@ -32,7 +32,7 @@ from mixedmodels.posthoc.emmeans import (
 from mixedmodels.posthoc.grid_variables import fixed_variables, rows_of
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
 from mixedmodels.posthoc.reference_grid import CovReduce
-from mixedmodels.posthoc.specs import require_column
+from mixedmodels.posthoc.specs import By, require_column
 from mixedmodels.posthoc.subspace import combined
 from mixedmodels.vocabulary import DegreesOfFreedom
 
@@ -65,7 +65,7 @@ def emtrends(
     fit: Fit,
     specs: str | Sequence[str],
     var: str,
-    by: str | Sequence[str] | None = None,
+    by: By = None,
     *,
     at: Mapping[str, ArrayLike] | None = None,
     cov_reduce: CovReduce = "mean",
@@ -97,8 +97,8 @@ def emtrends(
     size = len(L) * max_degree
     labels = {name: np.tile(values, max_degree) for name, values in labels.items()}
     if max_degree > 1:
-        names = [DEGREES[d] if d < len(DEGREES) else f"degree {d + 1}" for d in range(max_degree)]
-        labels["degree"] = np.repeat(np.array(names, dtype=object), averages.k)
+        names = np.array(degree_names(max_degree), dtype=object)
+        labels["degree"] = np.repeat(names, averages.k)
     found = LinearFunctions(
         fit=fit,
         kind="trend",

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from mixedmodels.errors import DataError
-from mixedmodels.inference.contrast import student_quantile
+from mixedmodels.inference.contrast import student_quantile, student_tail
 from mixedmodels.options import require_option
 from mixedmodels.posthoc.adjustment.dunnett import dunnett_quantile, dunnett_tail
 from mixedmodels.posthoc.adjustment.multivariate_t import (
@@ -37,6 +37,7 @@ from mixedmodels.posthoc.adjustment.multivariate_t import (
 from mixedmodels.posthoc.adjustment.quantile import solve_tail
 from mixedmodels.posthoc.adjustment.step_procedures import PROCEDURES
 from mixedmodels.posthoc.adjustment.studentized_range import range_quantile, range_tail
+from mixedmodels.posthoc.sides import LEFT
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import Adjustment, Side
 
@@ -44,9 +45,6 @@ Vector = NDArray[np.float64]
 
 TWO_SIDED_ONLY: Final = ("tukey", "dunnettx", "scheffe")
 """Adjustments whose distribution is that of an absolute value."""
-
-LEFT: Final = ("less", "equivalence", "nonsuperiority")
-"""Sides on which small statistics speak against the hypothesis; on the others large ones do."""
 
 ALSO_KNOWN_AS: Final = {
     "bh": "fdr",
@@ -335,7 +333,6 @@ def _dunnettx_tail(t: Vector, n: int, df: Vector) -> Vector:
     they have, with probability (n - 1) / n, and like independent ones with probability 1 / n.
     """
     like = (1 + np.sqrt(1 + 8 * n)) / 2
-    finite = np.isfinite(df)
-    alone = 2 * np.where(finite, special.stdtr(np.where(finite, df, 1.0), -t), special.ndtr(-t))
+    alone = 2 * student_tail(df, t)
     pairwise = range_tail(np.sqrt(2) * t, like, df)
     return ((n - 1) * pairwise + _sidak(alone, n)) / n

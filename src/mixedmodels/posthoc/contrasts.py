@@ -88,7 +88,7 @@ def _refuse_unused(ref: Reference | None, max_degree: int, cross_adjust: Adjustm
     """Options that interaction contrasts do not have."""
     given = {
         "ref": ref is not None,
-        "max_degree": max_degree != MOST_DEGREE,
+        "max_degree": max_degree != USUAL_DEGREE,
         "cross_adjust": cross_adjust != "none",
     }
     for name, is_given in given.items():

@@ -86,3 +86,14 @@ def test_effect_sizes_are_tested_together_against_zero_alone(model: mm.LinearMix
     )
     with pytest.raises(DataError, match="against zero"):
         pairs.effect_size().test(joint=True, null=0.2)
+
+
+def test_more_pairs_than_there_is_room_for_are_refused() -> None:
+    rng = np.random.default_rng(5)
+    data = pd.DataFrame({"f": [f"l{i % 900}" for i in range(1800)], "g": rng.integers(0, 9, 1800)})
+    model = mm.lmm("y ~ f + (1 | g)", data.assign(y=rng.normal(size=1800)))
+    means = model.emmeans("f")
+    for make in (means.pairs, means.letters, means.effect_size):
+        with pytest.raises(DataError, match="too many to hold"):
+            make()
+    assert len(means.contrast("eff").grid) == 900

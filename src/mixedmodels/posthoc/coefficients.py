@@ -29,6 +29,9 @@ DEGREES = ("linear", "quadratic", "cubic", "quartic")
 USUAL_DEGREE = 6
 """Degree of polynomial contrasts unless another is asked for."""
 
+MOST_NUMBERS = 200_000_000
+"""Coefficients of all pairwise differences that are made: those of some 730 means."""
+
 ZERO = 1e-9
 """Sum of coefficients, relative to their sizes, that counts as none."""
 
@@ -104,6 +107,12 @@ def joined(label_: str) -> str:
 def pairwise(levels: Sequence[str], *, reverse: bool = False) -> Coefficients:
     """Every mean against every later one, or the other way round."""
     k = len(levels)
+    if k * k * (k - 1) // 2 > MOST_NUMBERS:
+        raise DataError(
+            f"{k:,} means have {k * (k - 1) // 2:,} pairwise differences, too many to hold.\n"
+            'Do:   compare each with one, contrast("trt.vs.ctrl"), or with the average, '
+            'contrast("eff"); or ask for fewer means with at=.'
+        )
     first, second = np.triu_indices(k, 1)
     if reverse:
         order = np.lexsort((first, second))

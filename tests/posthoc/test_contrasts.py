@@ -226,6 +226,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("regrid", {}, "no transform"),
     ("effect_size", {"sigma": "all"}, "not known"),
     ("effect_size", {"sigma": -1}, "positive"),
+    ("effect_size", {"sigma": np.inf}, "finite"),
     ("effect_size", {"sigma": 1, "edf": 0}, "positive"),
 ]
 

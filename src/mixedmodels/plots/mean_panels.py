@@ -1,7 +1,7 @@
 """What the pictures of means share: panels, names of rows, labels of axes, words of notes."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -65,16 +65,13 @@ def panels_of(functions: LinearFunctions, by: Sequence[str]) -> list[Panel]:
     DataError
         If there are more than 20.
     """
-    keys = list(zip(*(functions.labels[name].tolist() for name in by), strict=True))
-    places: dict[object, list[int]] = {}
-    for row in range(functions.size):
-        places.setdefault(keys[row] if by else (), []).append(row)
-    if len(places) > PANELS:
+    families = replace(functions, by=tuple(by)).families
+    if len(families) > PANELS:
         raise DataError(
-            f"{' and '.join(by)} would have {len(places)} panels, more than {PANELS}.\n"
+            f"{' and '.join(by)} would have {len(families)} panels, more than {PANELS}.\n"
             "Do:   ask for fewer values with at=, or put another column in its place."
         )
-    return [Panel.of(functions, np.array(rows, dtype=np.intp), by) for rows in places.values()]
+    return [Panel.of(functions, rows, by) for rows in families]
 
 
 def varying(functions: LinearFunctions, names: Iterable[str]) -> list[str]:
@@ -154,12 +151,7 @@ def measure(functions: LinearFunctions) -> str:
         return f"Slope of {response}"
     if functions.kind == "effect size":
         return "Effect size"
-    return "Ratio" if is_ratio(functions) else f"Contrast of {response}"
-
-
-def is_ratio(functions: LinearFunctions) -> bool:
-    """Whether differences are shown as ratios."""
-    return functions.back is not None and functions.is_ratio
+    return "Ratio" if functions.shows_ratios else f"Contrast of {response}"
 
 
 def neutral(functions: LinearFunctions) -> float | None:
@@ -167,7 +159,7 @@ def neutral(functions: LinearFunctions) -> float | None:
     if functions.kind == "mean":
         return None
     null = functions.testing.null
-    if is_ratio(functions) and functions.transform is not None:
+    if functions.shows_ratios and functions.transform is not None:
         return float(np.exp(functions.transform.rate * null))
     return null
 

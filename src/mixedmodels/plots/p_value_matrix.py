@@ -14,7 +14,6 @@ from mixedmodels.plots.arrange import arranged, size_of
 from mixedmodels.plots.mean_panels import (
     Panel,
     heading,
-    is_ratio,
     of_adjustment,
     panels_of,
     require_means,
@@ -164,7 +163,7 @@ def _of_panel(
     below[i, j], above[j, i] = found.estimate, found.p_value
     errors = _smallest(means.std_error[panel.rows]), _smallest(found.std_error)
     estimate = means.estimate[panel.rows]
-    return Pairs(panel, estimate, below, above, found.adjust, is_ratio(pairs), errors)
+    return Pairs(panel, estimate, below, above, found.adjust, pairs.shows_ratios, errors)
 
 
 def _smallest(errors: Vector) -> float:

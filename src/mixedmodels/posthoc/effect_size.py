@@ -11,6 +11,7 @@ from mixedmodels.options import require_option
 from mixedmodels.posthoc.contrasts import contrast
 from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.posthoc.spread import spread
+from mixedmodels.prediction.parameters import finite
 
 Divisor = float | Literal["residual", "total"]
 
@@ -45,7 +46,7 @@ def _divisor(fit: Fit, sigma: Divisor, edf: float | None) -> tuple[float, float]
         found = spread(fit, sigma)
         divisor, df = float(np.sqrt(found.variance)), found.df
     else:
-        divisor, df = _positive("sigma", sigma), np.inf
+        divisor, df = _positive("sigma", finite("sigma", sigma)), np.inf
     return divisor, df if edf is None else _positive("edf", edf)
 
 

@@ -119,6 +119,11 @@ class LinearFunctions:
         return self.transform is not None and self.transform.is_log
 
     @property
+    def shows_ratios(self) -> bool:
+        """Whether differences are shown as ratios."""
+        return self.back is not None and self.is_ratio
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The columns that name rows within a group of `by`."""
         return tuple(name for name in self.labels if name not in self.by)

@@ -41,7 +41,7 @@ Vector = NDArray[np.float64]
 STEP = 1e-3
 """Distance of the places in standard deviations of the covariate."""
 
-MOST_DEGREE = 4
+HIGHEST_DEGREE = 4
 """Degree beyond which differences lose their digits."""
 
 
@@ -210,7 +210,7 @@ def require_covariate(fit: Fit, var: str) -> None:
 
 def _check_degree(max_degree: int) -> None:
     require_count("max_degree", max_degree, what="degrees")
-    if max_degree > MOST_DEGREE:
+    if max_degree > HIGHEST_DEGREE:
         raise DataError(
-            f"max_degree = {max_degree} is more than {MOST_DEGREE}.\nDo:   give a lower degree."
+            f"max_degree = {max_degree} is more than {HIGHEST_DEGREE}.\nDo:   give a lower degree."
         )

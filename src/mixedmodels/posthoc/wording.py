@@ -30,6 +30,6 @@ ADJUSTMENTS: dict[Adjustment, str] = {
 def title_of(functions: LinearFunctions) -> str:
     """What the rows are, of which response and on which scale."""
     title = TITLES[functions.kind].format(functions.fit.spec.formula.response)
-    if functions.back is not None and (functions.kind == "mean" or functions.is_ratio):
+    if functions.shows_ratios or (functions.back is not None and functions.kind == "mean"):
         title += ", on the scale of the response"
     return title

@@ -96,7 +96,7 @@ def _numbers(
     k = len(rows)
     there = functions.estimable[rows]
     columns = {
-        "Ratio" if functions.is_ratio and functions.back is not None else "Estimate": [
+        "Ratio" if functions.shows_ratios else "Estimate": [
             cell if known else NOT_ESTIMABLE for cell, known in zip(cells[:k], there, strict=True)
         ],
         "Std. error": cells[k : 2 * k],

@@ -243,7 +243,8 @@ class Means:
 
         Two means share a letter if their difference is not significant (Piepho 2004, Journal of
         Computational and Graphical Statistics 13, 456-466). Sharing a letter does not show that two
-        means are equal: report differences with limits where you can.
+        means are equal: report differences with limits where you can. A mean that
+        is not estimable has none.
 
         Parameters
         ----------

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import mixedmodels as mm
+from mixedmodels.errors import DroppedColumnsWarning, NotEstimableWarning
 from mixedmodels.posthoc.letters import MOST, compact_letters
 
 # multcompView 0.1.8, R 4.2.2: multcompLetters(p, threshold = 0.2)$Letters of means with unequal
@@ -153,3 +155,18 @@ def test_where_the_largest_sets_are_too_many_to_list() -> None:
 def test_no_means_and_one() -> None:
     assert compact_letters(np.zeros((0, 0), dtype=bool)) == []
     assert compact_letters(np.zeros((1, 1), dtype=bool)) == ["a"]
+
+
+def test_means_that_are_not_estimable_have_no_letter() -> None:
+    rng = np.random.default_rng(4)
+    f, b = np.repeat(list("abcd"), 30), np.tile(list("uv"), 60)
+    there = ~((f == "a") & (b == "u"))
+    y = rng.normal(size=120) * 0.1 + 3.0 * (f == "d")
+    frame = {"f": f[there], "b": b[there], "g": np.arange(120)[there] // 4 % 9, "y": y[there]}
+    with pytest.warns(DroppedColumnsWarning):
+        model = mm.lmm("y ~ f * b + (1 | g)", frame)
+    with pytest.warns(NotEstimableWarning):
+        found = model.emmeans("f", at={"b": ["u"]}).letters()
+    assert dict(zip(found["f"], found["letters"], strict=True)) == {
+        "a": "", "b": "a", "c": "a", "d": "b",
+    }  # fmt: skip

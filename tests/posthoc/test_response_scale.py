@@ -116,3 +116,13 @@ def test_limits_below_every_value_stop_at_the_lowest(data: pd.DataFrame) -> None
     shown = wide.response().table()
     assert (shown["conf_low"] >= 0).all()
     assert (shown["conf_low"] <= shown["estimate"]).all()
+
+
+@pytest.mark.parametrize("method", ["pairwise", "revpairwise", "trt.vs.ctrl", "consec", "eff"])
+def test_ratios_are_called_so_whichever_comes_first(data: pd.DataFrame, method: Any) -> None:
+    means = mm.lmm("log(y) ~ f + (1 | g)", data).emmeans("f")
+    first = means.response().contrast(method).table()
+    pd.testing.assert_frame_equal(first, means.contrast(method).response().table())
+    assert not first["contrast"].str.contains(" - ").any()
+    kept = mm.lmm("np.sqrt(y) ~ f + (1 | g)", data).emmeans("f").response().pairs().table()
+    assert kept["contrast"].str.contains(" - ").all()

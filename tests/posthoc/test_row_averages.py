@@ -554,3 +554,13 @@ def test_a_mean_alone(data: pd.DataFrame) -> None:
     fitted = mm.lmm("y ~ 1 + (1 | g)", data)
     assert fitted.predictions().table().estimate[0] == pytest.approx(fitted.params["Intercept"])
     assert fitted.predictions("site").table().estimate.tolist() == [fitted.params["Intercept"]] * 2
+
+
+@pytest.mark.parametrize("size", [1e-320, 1e-300, 1e300, 5e307])
+def test_the_unit_of_weights_does_not_matter(
+    model: mm.LinearMixedModel, data: pd.DataFrame, size: float
+) -> None:
+    plain = model.predictions("b", wts=np.ones(len(data))).table()
+    pd.testing.assert_frame_equal(
+        model.predictions("b", wts=np.full(len(data), size)).table(), plain
+    )

@@ -20,6 +20,7 @@ from mixedmodels.posthoc.coefficients import (
     coefficients,
 )
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
+from mixedmodels.posthoc.response_scale import as_ratios
 from mixedmodels.posthoc.specs import By, require_column, require_names
 from mixedmodels.posthoc.subspace import combined
 from mixedmodels.prediction.streams import Seed
@@ -174,6 +175,9 @@ def _contrasts(
     tukey = [len(rows) if family.is_pairwise else 0 for rows, family in parts]
     is_proper = all(family.sums_to_zero for _, family in parts)
     note = () if is_proper else ("the coefficients of a contrast do not sum to zero",)
+    is_ratio = given.is_ratio or (given.kind == "mean" and given.is_log and is_proper)
+    if is_ratio and given.back is not None:
+        labels = as_ratios(labels)
     return replace(
         given,
         kind="contrast",
@@ -182,7 +186,7 @@ def _contrasts(
         constant=constant,
         testing=testing,
         n_means=np.repeat(np.array(tukey, dtype=np.int64), repeats),
-        is_ratio=given.is_ratio or (given.kind == "mean" and given.is_log and is_proper),
+        is_ratio=is_ratio,
         notes=(*given.notes, *note),
     )
 

@@ -186,6 +186,7 @@ def _required_weights(weight: Vector, group: NDArray[np.intp], k: int) -> Vector
             f"wts is negative or missing in {np.count_nonzero(~is_good)} of the rows that are "
             "averaged.\nDo:   give weights of zero or more."
         )
+    weight = weight / (weight.max() or 1.0)  # so that sums of the largest numbers are finite
     if not np.bincount(group, weight, minlength=k).all():
         raise DataError(
             "wts is zero in all rows of a group.\n"

@@ -42,11 +42,11 @@ def response(
         variance = spread(functions.fit, "total").variance if known is None else known**2
     has_bias = bias_adjust and functions.kind == "mean"  # ratios have none
     note = ("freed of the bias of the transform",) if has_bias else ()
-    labels = _as_ratios(functions.labels) if functions.is_ratio else functions.labels
+    labels = as_ratios(functions.labels) if functions.is_ratio else functions.labels
     return replace(functions, labels=labels, back=variance, notes=(*functions.notes, *note))
 
 
-def _as_ratios(labels: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+def as_ratios(labels: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     """Names of differences as those of ratios, ``a - b`` as ``a / b``, but within brackets."""
     out = dict(labels)
     for name, values in labels.items():

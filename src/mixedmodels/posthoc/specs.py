@@ -125,7 +125,10 @@ def _masked(text: str) -> str:
 def _names(given: str | Sequence[str], columns: Collection[str]) -> tuple[str, ...]:
     if not isinstance(given, str):
         if not isinstance(given, (list, tuple)):
-            raise DataError(f"{given!r} names no columns.\nDo:   give a name, or a list of names.")
+            raise DataError(
+                f"specs is of type {type(given).__name__}, which names no columns.\n"
+                "Do:   give a name, or a list of names."
+            )
         return tuple(name if name in columns else _plain(name) for name in given)
     for name in (given, given.strip()):
         if name in columns:

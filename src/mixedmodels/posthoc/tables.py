@@ -150,10 +150,15 @@ def letters(
 def letters_of_rows(
     functions: LinearFunctions, *, alpha: float, adjust: Adjustment
 ) -> NDArray[np.object_]:
-    """The letters (k,) of every row, which are given in ascending order within each group."""
-    texts = np.empty(functions.size, dtype=object)
+    """The letters (k,) of every row, which are given in ascending order within each group.
+
+    A row that is not estimable has none: no test says that it is like any other.
+    """
+    texts = np.full(functions.size, "", dtype=object)
     for rows in _ascending(functions, results(functions).estimate):
-        texts[rows] = compact_letters(_different(functions, rows, alpha, adjust))
+        known = functions.estimable[rows]
+        different = _different(functions, rows, alpha, adjust)[np.ix_(known, known)]
+        texts[rows[known]] = compact_letters(different)
     return texts
 
 

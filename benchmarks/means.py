@@ -28,7 +28,7 @@ SCRIPT = Path(__file__).resolve().parent / "peers" / "emmeans.R"
 ROUNDS = 3
 """Turns of both programs."""
 
-LIMIT = 150
+LIMIT = 60
 """Seconds after which R is stopped: fit, warm-up and all calls."""
 
 SEED = 12

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from mixedmodels.engine.threads import one_thread
 from mixedmodels.posthoc.adjustment.lattice import PRIMES, folded, generator
 from mixedmodels.prediction.streams import Key, stream
 
@@ -164,7 +165,8 @@ def sampled(directions: Vector, key: Key, turn: int, *, one_sided: bool) -> Samp
     """
     data = np.ascontiguousarray(directions, dtype=np.float64)
     words = tuple(key.tolist())
-    return _sampled(data.tobytes(), data.shape, words, turn, one_sided=one_sided)
+    with one_thread():
+        return _sampled(data.tobytes(), data.shape, words, turn, one_sided=one_sided)
 
 
 @lru_cache(maxsize=16)

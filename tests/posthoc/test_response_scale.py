@@ -126,3 +126,23 @@ def test_ratios_are_called_so_whichever_comes_first(data: pd.DataFrame, method: 
     assert not first["contrast"].str.contains(" - ").any()
     kept = mm.lmm("np.sqrt(y) ~ f + (1 | g)", data).emmeans("f").response().pairs().table()
     assert kept["contrast"].str.contains(" - ").all()
+
+
+def test_products_of_ratios_are_called_so(data: pd.DataFrame) -> None:
+    two = data.assign(h=np.where(np.arange(120) % 2, "x - y", "z"))
+    model = mm.lmm("np.log(y) ~ f * h + (1 | g)", two)
+    pairs = model.emmeans("f * h").contrast(interaction="pairwise").response().table()
+    assert pairs["f_pairwise"].tolist() == ["a / b", "a / c", "b / c"]
+    assert pairs["h_pairwise"][0] == "(x - y) / z"
+
+
+def test_a_formula_that_leaves_the_range_of_the_response_is_noted(data: pd.DataFrame) -> None:
+    """Of eta = y^2 the second-order mean of y is negative where the variance is large beside it."""
+    noise = np.random.default_rng(0).normal(size=120)
+    wide = data.assign(y=np.exp(1.5 * noise))
+    model = mm.lmm("I(y**2) ~ f + (1 | g)", wide)
+    adjusted = model.emmeans("f").response(bias_adjust=True)
+    is_below = (adjusted.table()["estimate"] < 0).any()
+    assert is_below == ("second-order" in str(adjusted).replace("\n    ", " "))
+    assert is_below
+    assert "second-order" not in str(model.emmeans("f").response())

@@ -177,7 +177,7 @@ def _contrasts(
     note = () if is_proper else ("the coefficients of a contrast do not sum to zero",)
     is_ratio = given.is_ratio or (given.kind == "mean" and given.is_log and is_proper)
     if is_ratio and given.back is not None:
-        labels = as_ratios(labels)
+        labels = as_ratios(labels, given.fit.frame.columns)
     return replace(
         given,
         kind="contrast",

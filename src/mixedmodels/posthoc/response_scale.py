@@ -5,7 +5,7 @@ the linear approximation h(eta) + h'(eta) (L beta - eta) at the estimates.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -42,15 +42,22 @@ def response(
         variance = spread(functions.fit, "total").variance if known is None else known**2
     has_bias = bias_adjust and functions.kind == "mean"  # ratios have none
     note = ("freed of the bias of the transform",) if has_bias else ()
-    labels = as_ratios(functions.labels) if functions.is_ratio else functions.labels
+    labels = functions.labels
+    if functions.is_ratio:
+        labels = as_ratios(labels, functions.fit.frame.columns)
     return replace(functions, labels=labels, back=variance, notes=(*functions.notes, *note))
 
 
-def as_ratios(labels: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Names of differences as those of ratios, ``a - b`` as ``a / b``, but within brackets."""
+def as_ratios(
+    labels: Mapping[str, NDArray[Any]], columns: Collection[str]
+) -> dict[str, NDArray[Any]]:
+    """Names of differences as those of ratios, ``a - b`` as ``a / b``, but within brackets.
+
+    What is in `columns` of the data are levels, whose names stay.
+    """
     out = dict(labels)
     for name, values in labels.items():
-        if name.startswith("contrast"):
+        if name not in (*columns, "term"):
             out[name] = values.copy()
             out[name][:] = [MINUS.sub(" / ", text) for text in values.tolist()]
     return out

@@ -24,6 +24,9 @@ from mixedmodels.vocabulary import Adjustment, Side
 Vector = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
+TOO_COARSE = "means below those of any value: the variance is too large for a second-order formula"
+"""Of bias adjustment by h'' alone."""
+
 BY_P: tuple[Adjustment, ...] = (
     "none",
     "bonferroni",
@@ -255,7 +258,10 @@ def _shown(functions: LinearFunctions, found: Results) -> Results:
     if variance is None or transform is None:
         return found
     if functions.kind == "mean":
-        return _means_back(found, transform, variance)
+        back = _means_back(found, transform, variance)
+        if np.any(back.estimate + transform.shift < 0):
+            return replace(back, notes=(*back.notes, TOO_COARSE))
+        return back
     if not functions.is_ratio:
         return replace(found, notes=(*found.notes, f"on the scale of the model ({transform.name})"))
     rate = transform.rate

@@ -33,6 +33,16 @@ def require_probability(name: str, value: float) -> None:
         )
 
 
+def require_positive(name: str, value: object) -> float:
+    """A number above zero, or a refusal of what is none."""
+    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+    if not is_number or not value > 0:  # type: ignore[operator]
+        raise DataError(
+            f"{name} = {value!r} is not a positive number.\nDo:   give one, or leave it out."
+        )
+    return float(value)  # type: ignore[arg-type]
+
+
 def require_count(name: str, value: int, *, what: str = "replicates") -> None:
     """Refuse a number, of replicates or what else, that is not a positive whole number."""
     is_whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)

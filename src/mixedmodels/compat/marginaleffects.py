@@ -20,6 +20,7 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fixed_effects import cov_params, params
 from mixedmodels.fit.once import once
 from mixedmodels.model import LinearMixedModel
+from mixedmodels.options import require_positive
 from mixedmodels.posthoc.grid_variables import fixed_variables, rows_of
 from mixedmodels.prediction.rows import new_rows
 
@@ -59,11 +60,10 @@ def as_marginaleffects(model: LinearMixedModel, *, df: float = np.inf) -> "Margi
                 f"The package {package} is not installed.\n"
                 'Do:   pip install "mixedmodels[marginaleffects]".'
             )
-    if not isinstance(df, (int, float)) or not df > 0:
-        raise DataError(f"df = {df!r} is not a positive number.\nDo:   give one, or leave it out.")
+    df = require_positive("df", df)
     # Its functions take subclasses of this abstract class, to which any class may be added.
     import_module("marginaleffects.classes").ModelAbstract.register(MarginalEffectsModel)
-    return MarginalEffectsModel(model.fit, float(df))
+    return MarginalEffectsModel(model.fit, df)
 
 
 @dataclass(frozen=True, eq=False)

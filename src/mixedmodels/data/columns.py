@@ -114,6 +114,15 @@ class Column:
         """Whether `numbers` stand for values of more digits, which `codes` keep apart."""
         return self.numbers is not None and self.codes is not None
 
+    def floats(self) -> NDArray[np.float64]:
+        """The numbers as a new array of floats, nan where they are missing."""
+        if self.numbers is None:
+            raise ValueError(f"column {self.name!r} is not numeric")
+        values = np.array(self.numbers, dtype=np.float64)
+        if self.missing is not None:
+            values[self.missing] = np.nan
+        return values
+
     @property
     def n_missing(self) -> int:
         """Number of missing values."""

@@ -47,10 +47,7 @@ def owned_argument(what: str, value: str | ArrayLike | None) -> str | Vector | p
     """
     if value is None or isinstance(value, str):
         return value
-    column = _column_of(what, value)
-    numbers = np.array(column.numbers, dtype=np.float64)
-    if column.missing is not None:
-        numbers[column.missing] = np.nan
+    numbers = _column_of(what, value).floats()
     if isinstance(value, pd.Series):
         return pd.Series(numbers, index=value.index.copy(deep=True))
     return numbers

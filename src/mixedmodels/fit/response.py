@@ -56,11 +56,7 @@ def column_response(frame: Frame, name: str, matrices: ModelMatrices) -> Vector:
             f"Column {name!r} is not numeric, so it cannot be the response.\n"
             "Do:   convert it to numbers first."
         )
-    values = column.numbers.astype(np.float64)
-    if column.missing is not None:
-        values[column.missing] = np.nan
-    kept = values[matrices.kept]
-    return checked_response(kept, matrices, what=f"column {name!r}")
+    return checked_response(column.floats()[matrices.kept], matrices, what=f"column {name!r}")
 
 
 def _as_floats(y: ArrayLike, what: str) -> Vector:
@@ -70,10 +66,7 @@ def _as_floats(y: ArrayLike, what: str) -> Vector:
         raise _not_numeric(what) from error
     if column.numbers is None:
         raise _not_numeric(what)
-    values = np.array(column.numbers, dtype=np.float64)
-    if column.missing is not None:
-        values[column.missing] = np.nan
-    return values
+    return column.floats()
 
 
 def _not_numeric(what: str) -> DataError:

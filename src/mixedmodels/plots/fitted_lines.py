@@ -191,10 +191,7 @@ def _read(fit: Fit, name: str) -> Along:
     column: Column = fit.frame.column(name)
     kept = fit.matrices.kept
     if column.numbers is not None and column.kind == "number":
-        numbers = column.numbers.astype(np.float64)
-        if column.missing is not None:
-            numbers[column.missing] = np.nan
-        return Along(name, numbers[kept], ())
+        return Along(name, column.floats()[kept], ())
     codes = encode(column)
     values = codes.codes[kept].astype(np.float64)
     return Along(name, np.where(values < 0, np.nan, values), codes.levels)

@@ -12,6 +12,7 @@ from mixedmodels.data.levels import label
 from mixedmodels.errors import DataError
 from mixedmodels.options import require_count
 from mixedmodels.plots import lettering, style
+from mixedmodels.posthoc.labels import as_labels
 from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.posthoc.results import taken_back
 from mixedmodels.posthoc.wording import ADJUSTMENTS, title_of
@@ -89,9 +90,7 @@ def in_words(functions: LinearFunctions, name: str) -> NDArray[np.object_]:
             texts = {value: f"{value:.{digits}g}" for value in texts}
             if len({*texts.values()}) == len(texts):
                 break
-    found = np.empty(len(values), dtype=object)
-    found[:] = [texts[value] for value in values]
-    return found
+    return as_labels([texts[value] for value in values])
 
 
 def several(

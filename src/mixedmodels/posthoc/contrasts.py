@@ -19,10 +19,11 @@ from mixedmodels.posthoc.coefficients import (
     Reference,
     coefficients,
 )
+from mixedmodels.posthoc.labels import as_labels
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
 from mixedmodels.posthoc.response_scale import as_ratios
 from mixedmodels.posthoc.specs import By, require_column, require_names
-from mixedmodels.posthoc.subspace import combined
+from mixedmodels.posthoc.subspace import combined_rows
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import Adjustment
 
@@ -70,7 +71,7 @@ def contrast(
         )
         parts.append((rows, family))
     title = next(name for name in _titles() if name not in given.by)
-    labels = {title: _texts([name for _, family in parts for name in family.names])}
+    labels = {title: as_labels([name for _, family in parts for name in family.names])}
     testing = Testing(
         ddf=given.testing.ddf,
         level=given.testing.level,
@@ -168,7 +169,7 @@ def _contrasts(
             "There is one mean, and nothing to compare it with.\n"
             "Do:   ask for means at more values, or use test() for the mean itself."
         )
-    L = np.vstack([_product(family.C, given.L[rows]) for rows, family in parts])
+    L = np.vstack([combined_rows(family.C, given.L[rows]) for rows, family in parts])
     constant = np.concatenate([family.C @ given.constant[rows] for rows, family in parts])
     first = np.repeat([rows[0] for rows, _ in parts], repeats)
     within = {name: given.labels[name][first] for name in given.by}
@@ -189,16 +190,6 @@ def _contrasts(
         is_ratio=is_ratio,
         notes=(*given.notes, *note),
     )
-
-
-def _product(C: Vector, L: Vector) -> Vector:
-    """C L, where rows of L that are nan count only if they are used."""
-    lost = np.asarray(np.isnan(L).any(axis=1))
-    if not lost.any():
-        return combined(C, L)
-    found = combined(C, np.where(lost[:, None], 0.0, L))
-    found[(C[:, lost] != 0).any(axis=1)] = np.nan
-    return found
 
 
 def _interactions(
@@ -228,7 +219,7 @@ def _interactions(
         order = _place_order(given, rows, levels)
         text = tuple(" × ".join(row) for row in zip(*found.values(), strict=True))
         parts.append((rows[order], Coefficients(C, text, "none")))
-    labels = {key: _texts([t for found in columns for t in found[key]]) for key in columns[0]}
+    labels = {key: as_labels([t for found in columns for t in found[key]]) for key in columns[0]}
     own_adjust: Adjustment = "none" if adjust is None else adjust
     testing = Testing(
         ddf=given.testing.ddf, level=given.testing.level, adjust=own_adjust, seed=seed
@@ -274,9 +265,3 @@ def _place_order(given: LinearFunctions, rows: Rows, levels: Sequence[list[Any]]
         code += step * np.array([place[v] for v in given.labels[name][rows].tolist()])
         step *= len(own)
     return np.argsort(code)
-
-
-def _texts(values: Sequence[str]) -> NDArray[Any]:
-    out = np.empty(len(values), dtype=object)
-    out[:] = list(values)
-    return out

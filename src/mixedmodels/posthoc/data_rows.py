@@ -19,7 +19,8 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.posthoc.cells import Cells, collected
 from mixedmodels.posthoc.grid_variables import GridVariable, fixed_variables, rows_of
-from mixedmodels.posthoc.specs import By
+from mixedmodels.posthoc.labels import as_labels
+from mixedmodels.posthoc.specs import By, require_names
 from mixedmodels.prediction.rows import new_offset
 
 Vector = NDArray[np.float64]
@@ -97,7 +98,8 @@ def data_rows(
     used = fit.matrices.kept if newdata is None else np.ones(frame.nrows, dtype=np.bool_)
     columns = {} if newdata is None else matched_columns(fit.spec, frame, names=_names(fit))
     offset = _offset(fit, frame, is_new=newdata is not None)
-    named = {name: _column(frame, name, "by") for name in _several(by)}
+    groups = () if by is None else require_names("by", by)
+    named = {name: _column(frame, name, "by") for name in groups}
     weight = _weights(fit, frame, wts)
     complete = used & _complete([*columns.values(), *named.values()], frame.nrows)
     complete &= np.isfinite(offset)
@@ -118,15 +120,6 @@ def data_rows(
 
 def _names(fit: Fit) -> list[str]:
     return list(fixed_variables(fit))
-
-
-def _several(by: object) -> tuple[str, ...]:
-    names = () if by is None else (by,) if isinstance(by, str) else by
-    if not isinstance(names, (list, tuple)) or not all(isinstance(n, str) for n in names):
-        raise DataError(f"by = {by!r} names no columns.\nDo:   give a name, or a list of names.")
-    if len(set(names)) < len(names):
-        raise DataError("by names a column more than once.\nDo:   name each column once.")
-    return tuple(names)
 
 
 def _column(frame: Frame, name: str, what: str) -> Column:
@@ -157,10 +150,7 @@ def _weights(fit: Fit, frame: Frame, wts: str | ArrayLike | None) -> Vector:
         column = _column(frame, wts, "wts")
         if column.numbers is None:
             raise DataError(f"Column {wts!r}, named by wts, is not numeric.\nDo:   give numbers.")
-        values = column.numbers.astype(np.float64)
-        if column.missing is not None:
-            values[column.missing] = np.nan
-        return values
+        return column.floats()
     try:
         values = np.array(by_row("wts", wts, frame.index), dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -240,9 +230,7 @@ def _groups(
         )
     labels = {}
     for j, name in enumerate(named):
-        values = np.empty(len(found.parts[j]), dtype=object)
-        values[:] = found.parts[j]
-        labels[name] = values[found.members[:, j]]
+        labels[name] = as_labels(found.parts[j])[found.members[:, j]]
     return found.codes.astype(np.intp), labels, k
 
 

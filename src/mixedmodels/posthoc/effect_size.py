@@ -7,7 +7,7 @@ import numpy as np
 
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.options import require_option
+from mixedmodels.options import require_option, require_positive
 from mixedmodels.posthoc.contrasts import contrast
 from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.posthoc.spread import spread
@@ -46,14 +46,5 @@ def _divisor(fit: Fit, sigma: Divisor, edf: float | None) -> tuple[float, float]
         found = spread(fit, sigma)
         divisor, df = float(np.sqrt(found.variance)), found.df
     else:
-        divisor, df = _positive("sigma", finite("sigma", sigma)), np.inf
-    return divisor, df if edf is None else _positive("edf", edf)
-
-
-def _positive(name: str, value: object) -> float:
-    is_number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-    if not is_number or not value > 0:  # type: ignore[operator]
-        raise DataError(
-            f"{name} = {value!r} is not a positive number.\nDo:   give one, or leave it out."
-        )
-    return float(value)  # type: ignore[arg-type]
+        divisor, df = require_positive("sigma", finite("sigma", sigma)), np.inf
+    return divisor, df if edf is None else require_positive("edf", edf)

@@ -19,6 +19,7 @@ from mixedmodels.options import require_option, require_probability
 from mixedmodels.posthoc.averaging import averaged
 from mixedmodels.posthoc.cells import Cells, Nesting, blocks
 from mixedmodels.posthoc.grid_variables import GridVariable, fixed_variables
+from mixedmodels.posthoc.labels import as_labels
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
 from mixedmodels.posthoc.nesting import found_nesting, given_nesting
 from mixedmodels.posthoc.reference_grid import CovReduce, grid_of, points
@@ -65,11 +66,11 @@ class Averages:
         found: dict[str, NDArray[np.generic]] = {}
         for name, codes in self.targets.items():
             values = self.grid[name].values
-            plain = np.empty(len(values), dtype=object)
-            plain[:] = values
             kinds = {type(value) for value in values}
             same = kinds.pop() if len(kinds) == 1 else object
-            found[name] = plain[codes].astype(same if same in (bool, int, float) else object)
+            found[name] = as_labels(values)[codes].astype(
+                same if same in (bool, int, float) else object
+            )
         return found
 
 

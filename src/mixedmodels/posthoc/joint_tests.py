@@ -24,11 +24,17 @@ from mixedmodels.posthoc.averaging import largest_sets
 from mixedmodels.posthoc.cells import Nesting
 from mixedmodels.posthoc.emmeans import means_at, plan
 from mixedmodels.posthoc.grid_variables import GridVariable, fixed_variables, rows_of
+from mixedmodels.posthoc.labels import as_labels
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
 from mixedmodels.posthoc.nesting import found_nesting
 from mixedmodels.posthoc.reference_grid import CovReduce, grid_of
 from mixedmodels.posthoc.specs import By, Specs, read_specs
-from mixedmodels.posthoc.subspace import combined, estimable_part, left_null_space, nominal_rank
+from mixedmodels.posthoc.subspace import (
+    combined_rows,
+    estimable_part,
+    left_null_space,
+    nominal_rank,
+)
 from mixedmodels.posthoc.tables import f_columns, named
 from mixedmodels.posthoc.trends import is_straight
 from mixedmodels.vocabulary import DegreesOfFreedom
@@ -154,9 +160,7 @@ def _tested(
     """The test of a term within a group; None if the model has no such term."""
     labels = {name: means.labels[name][rows] for name in term}
     C = _differences(labels, compared)
-    L = combined(C, np.where(np.isnan(means.L[rows]), 0.0, means.L[rows]))
-    lost_rows = np.isnan(means.L[rows]).any(axis=1)
-    L[(C[:, lost_rows] != 0).any(axis=1)] = np.nan
+    L = combined_rows(C, means.L[rows])
     columns = means.fit.spec.columns
     _, tested = estimable_part(columns, L)
     if not np.any(tested):
@@ -211,9 +215,7 @@ def _table(fit: Fit, within: Sequence[str], groups: Mapping[Any, Sequence[TermTe
     found = [(key, test) for key, tests in groups.items() for test in tests]
     labels: dict[str, NDArray[Any]] = {}
     for j, name in enumerate(within):
-        column = np.empty(len(found), dtype=object)
-        column[:] = [key[j] for key, _ in found]
-        labels["term_" if name == "term" else name] = column
+        labels["term_" if name == "term" else name] = as_labels([key[j] for key, _ in found])
     terms = np.array([t.term for _, t in found], dtype=object)
     table = {"term": terms, **named(labels), **f_columns([t.test for _, t in found])}
     if any(test.lost for _, test in found) or any(test.term == REST for _, test in found):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.errors import DataError
-from mixedmodels.options import require_flag
+from mixedmodels.options import require_flag, require_positive
 from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.posthoc.spread import spread
 from mixedmodels.posthoc.transforms import Transform
@@ -36,9 +36,7 @@ def response(
         )
     variance = 0.0
     if bias_adjust:
-        known = None if sigma is None else finite("sigma", sigma)
-        if known is not None and known <= 0:
-            raise DataError(f"sigma = {sigma!r} is not a positive number.\nDo:   give one.")
+        known = None if sigma is None else require_positive("sigma", finite("sigma", sigma))
         variance = spread(functions.fit, "total").variance if known is None else known**2
     has_bias = bias_adjust and functions.kind == "mean"  # ratios have none
     note = ("freed of the bias of the transform",) if has_bias else ()

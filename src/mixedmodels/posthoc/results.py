@@ -23,6 +23,7 @@ from mixedmodels.vocabulary import Adjustment, Side
 
 Vector = NDArray[np.float64]
 Rows = NDArray[np.intp]
+Families = Sequence[tuple[Rows, Family]]
 
 TOO_COARSE = "means below those of any value: the variance is too large for a second-order formula"
 """Of bias adjustment by h'' alone."""
@@ -82,9 +83,10 @@ def results(functions: LinearFunctions) -> Results:
         If an option is not known, a margin is missing or negative, or the method of degrees of
         freedom cannot be used with the fit.
     """
-    found = estimated(functions)
-    p, adjust, error, notes = _p_values(functions, found)
-    low, high = _limits(functions, found)
+    found, wanted = estimated(functions), functions.testing.adjust
+    families = [(rows, family_of(functions, rows, wanted)) for rows in functions.families]
+    p, adjust, error, notes = _p_values(functions, found, families)
+    low, high = _limits(functions, found, families)
     shown = replace(found, p_value=p, conf_low=low, conf_high=high, adjust=adjust, error=error)
     return _shown(functions, replace(shown, notes=(*functions.notes, *notes)))
 
@@ -165,19 +167,19 @@ def _root(covariance: Vector) -> Vector:
 
 
 def _p_values(
-    functions: LinearFunctions, found: Results
+    functions: LinearFunctions, found: Results, families: Families
 ) -> tuple[Vector, Adjustment, float | None, tuple[str, ...]]:
     """Adjusted p-values (k,), the adjustment used, its error, and notes."""
     testing, error = functions.testing, None
     used: Adjustment = "none"
     p = found.p_value.copy()
-    for rows in functions.families:
+    for rows, family in families:
         made = adjusted(
             found.p_value[rows],
             found.statistic[rows],
             found.df[rows],
             testing.adjust,
-            family_of(functions, rows, testing.adjust),
+            family,
             side=testing.side,
             seed=testing.seed,
         )
@@ -218,10 +220,11 @@ def across(families: Sequence[Rows], p: Vector, cross_adjust: Adjustment) -> Vec
     return out
 
 
-def _limits(functions: LinearFunctions, found: Results) -> tuple[Vector, Vector]:
+def _limits(
+    functions: LinearFunctions, found: Results, families: Families
+) -> tuple[Vector, Vector]:
     testing, half = functions.testing, np.full(functions.size, np.nan)
-    for rows in functions.families:
-        family = family_of(functions, rows, testing.adjust)
+    for rows, family in families:
         c = multipliers(
             found.df[rows],
             testing.level,

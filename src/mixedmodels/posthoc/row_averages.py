@@ -29,6 +29,7 @@ from mixedmodels.posthoc.counterfactuals import (
 from mixedmodels.posthoc.data_rows import GROUP, DataRows, data_rows
 from mixedmodels.posthoc.emmeans import require_fixed_part, tell_not_estimable
 from mixedmodels.posthoc.grid_variables import GridVariable, fixed_variables
+from mixedmodels.posthoc.labels import as_labels
 from mixedmodels.posthoc.linear_functions import Kind, LinearFunctions, Testing
 from mixedmodels.posthoc.reference_grid import at_values, mapping
 from mixedmodels.posthoc.specs import By, require_column
@@ -69,7 +70,8 @@ class _Setting:
         """Columns (points * groups,): the set values, then the groups, which are fastest."""
         g = self.rows.n_groups
         set_to = {
-            name: np.repeat(_values(self.at[name])[codes], g) for name, codes in self.codes.items()
+            name: np.repeat(as_labels(self.at[name].values)[codes], g)
+            for name, codes in self.codes.items()
         }
         return set_to | {n: np.tile(v, self.n_points) for n, v in self.rows.labels.items()}
 
@@ -88,7 +90,7 @@ def predictions(
     """Average predictions, as `LinearMixedModel.predictions` explains them."""
     setting = _setting(fit, by, newdata, at, wts)
     L = _means(fit, setting)
-    labels = setting.labels or {"1": _texts(["overall"])}
+    labels = setting.labels or {"1": as_labels(["overall"])}
     offset = np.tile(setting.rows.offset, setting.n_points)
     found = _functions(fit, "mean", labels, L.reshape(len(offset), -1), ddf, level, setting.rows)
     found = replace(found, constant=offset, transform=transform_of(fit, transform))
@@ -288,8 +290,8 @@ def _stacked(
     each = setting.n_points * setting.rows.n_groups
     flat = [pair for part in names for pair in part]
     labels: dict[str, NDArray[Any]] = {
-        "term": np.repeat(_texts([term for term, _ in flat]), each),
-        "contrast": np.repeat(_texts([contrast for _, contrast in flat]), each),
+        "term": np.repeat(as_labels([term for term, _ in flat]), each),
+        "contrast": np.repeat(as_labels([contrast for _, contrast in flat]), each),
     }
     for name, values in setting.labels.items():
         labels[f"{name}_" if name in labels else name] = np.tile(values, len(flat))
@@ -320,15 +322,3 @@ def _functions(
         n_means=np.zeros(len(L), dtype=np.int64),
         notes=rows.notes,
     )
-
-
-def _values(variable: GridVariable) -> NDArray[Any]:
-    values = np.empty(len(variable.values), dtype=object)
-    values[:] = variable.values
-    return values
-
-
-def _texts(values: Sequence[str]) -> NDArray[Any]:
-    out = np.empty(len(values), dtype=object)
-    out[:] = list(values)
-    return out

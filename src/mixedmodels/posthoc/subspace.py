@@ -28,6 +28,18 @@ def combined(C: Vector, L: Vector) -> Vector:
     return np.where(np.abs(found) <= ROUNDING * (np.abs(C) @ np.abs(L)), 0.0, found)
 
 
+def combined_rows(C: Vector, L: Vector) -> Vector:
+    """`combined` of rows L (k, columns), of which those that are not there (nan) count only where
+    they are used.
+    """
+    lost = np.asarray(np.isnan(L).any(axis=1))
+    if not lost.any():
+        return combined(C, L)
+    found = combined(C, np.where(lost[:, None], 0.0, L))
+    found[(C[:, lost] != 0).any(axis=1)] = np.nan
+    return found
+
+
 def estimable_part(columns: FixedColumns, L: Vector) -> tuple[Vector, Vector]:
     """C (r, k) and C L (r, p), over the working columns of X, of rows L (k, all columns).
 

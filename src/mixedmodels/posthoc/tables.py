@@ -141,8 +141,8 @@ def letters(
     else:
         limits = "sidak" if adjust == "tukey" else adjust
         shown = results(replace(given, testing=replace(given.testing, adjust=limits)))
-    place = np.concatenate(_ascending(given, shown.estimate))
-    found = letters_of_rows(given, alpha=alpha, adjust=adjust)
+    order = _ascending(given, shown.estimate)
+    place, found = np.concatenate(order), _letters_in(given, order, alpha, adjust)
     kept = ("estimate", "std_error", "df", "conf_low", "conf_high")
     return _table(given, shown, kept, order=place, more={"letters": found[place]})
 
@@ -154,8 +154,18 @@ def letters_of_rows(
 
     A row that is not estimable has none: no test says that it is like any other.
     """
+    order = _ascending(functions, results(functions).estimate)
+    return _letters_in(functions, order, alpha, adjust)
+
+
+def _letters_in(
+    functions: LinearFunctions,
+    order: Sequence[NDArray[np.intp]],
+    alpha: float,
+    adjust: Adjustment,
+) -> NDArray[np.object_]:
     texts = np.full(functions.size, "", dtype=object)
-    for rows in _ascending(functions, results(functions).estimate):
+    for rows in order:
         known = functions.estimable[rows]
         different = _different(functions, rows, alpha, adjust)[np.ix_(known, known)]
         texts[rows[known]] = compact_letters(different)

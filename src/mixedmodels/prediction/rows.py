@@ -171,7 +171,4 @@ def _numbers(frame: Frame, name: str, what: str) -> Vector:
     column = frame.column(name)
     if column.numbers is None:
         raise DataError(f"Column {name!r}, the {what} of the model, is not numeric.")
-    values = column.numbers.astype(np.float64)
-    if column.missing is not None:
-        values[column.missing] = np.nan
-    return values
+    return column.floats()

@@ -11,7 +11,7 @@ from mixedmodels.data import Frame
 from mixedmodels.design import build
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.settings import Control
-from mixedmodels.engine.templates import correlation, covariance, templates
+from mixedmodels.engine.templates import correlation, covariance
 from mixedmodels.errors import DataError
 from mixedmodels.formula import parse
 
@@ -54,8 +54,7 @@ def marginal_covariance(problem, theta):
     m = problem.matrices
     n = len(m.y)
     V = np.diag(np.ones(n) if m.weights is None else 1 / m.weights)
-    sizes = [len(term.names) for term in m.terms]
-    for term, T in zip(m.terms, templates(theta, problem.theta_index, sizes), strict=True):
+    for term, T in zip(m.terms, problem.templates(theta), strict=True):
         codes = m.groupings[term.group].codes
         V += np.equal.outer(codes, codes) * (term.Z @ T @ T.T @ term.Z.T)
     return V
@@ -116,8 +115,7 @@ def test_modes_are_the_conditional_means(formula):
     found = problem.estimates(theta, reml=True)
     Vi = np.linalg.inv(marginal_covariance(problem, theta))
     residual = m.y - m.X @ found.beta
-    sizes = [len(term.names) for term in m.terms]
-    T = templates(theta, problem.theta_index, sizes)
+    T = problem.templates(theta)
     for k, term in enumerate(m.terms):
         codes = m.groupings[term.group].codes
         variances = problem.conditional_covariance(theta, term=k)

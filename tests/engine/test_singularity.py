@@ -7,8 +7,8 @@ from mixedmodels.design import ORIGINAL
 from mixedmodels.engine.singularity import TermFacts, describe_directions, singular_terms
 
 
-def facts(columns, structure="unstructured", lhs="1 + days", n_levels=6):
-    return TermFacts(lhs, "subject", tuple(columns), structure, n_levels)
+def facts(columns, is_independent=False, lhs="1 + days", n_levels=6):
+    return TermFacts(lhs, "subject", tuple(columns), is_independent, n_levels)
 
 
 def judged(T, columns, scale=None, **more):
@@ -43,7 +43,7 @@ def test_zero_variance_is_named():
 
 
 def test_zero_variances_of_a_diagonal_term():
-    (term,) = judged(np.diag([1, 0, 0]), "abc", structure="diagonal", lhs="a + b + c")
+    (term,) = judged(np.diag([1, 0, 0]), "abc", is_independent=True, lhs="a + b + c")
     assert term.label == "(a + b + c || subject)"
     assert term.findings == ("variance of b = 0", "variance of c = 0")
     assert "2 variances are zero" in term.message

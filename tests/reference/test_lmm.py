@@ -9,7 +9,6 @@ import pytest
 
 import mixedmodels as mm
 from mixedmodels.errors import DroppedColumnsWarning, NotIdentifiedWarning
-from mixedmodels.fit.variance_components import term_covariances
 from tests.reference.load import Component, Method, Reference, Values, models, reference
 
 ABOVE = 1e-5  # the criterion may not be worse than the reference by more than this
@@ -139,7 +138,7 @@ def test_what_is_identified_of_a_slope_between_subjects(method: Method) -> None:
     k = [grouping.name for grouping in model.fit.matrices.groupings].index(group)
     [mine] = [
         cov[np.ix_(*[[term.names.index(first), term.names.index(second)]] * 2)]
-        for cov, term in zip(term_covariances(model.fit), model.fit.matrices.terms, strict=True)
+        for cov, term in zip(model.fit.covariances, model.fit.matrices.terms, strict=True)
         if term.group == k and {first, second} <= {*term.names}
     ]
     assert mine.sum() == pytest.approx(theirs, rel=SEARCH)

@@ -233,8 +233,8 @@ class MixedLM:
         """The log-likelihood (of the last fit's kind) at some variances, the rest at its best."""
         del profile_fe
         roots, problem = params.roots, Problem(self._matrices)
-        theta = np.array([roots[k][row, column] for k, row, column in problem.theta_index])
-        return -problem.deviance(problem.working(theta), reml=self.reml) / 2
+        theta = problem.working(problem.theta_of(roots))
+        return -problem.deviance(theta, reml=self.reml) / 2
 
     def predict(self, params: Any, exog: Any = None) -> Any:
         """Fixed effects only, at `params`: an array that starts with them, or the object."""

@@ -21,7 +21,7 @@ def positions(fit: Fit, has_re: bool) -> list[tuple[int, int, int] | None]:
         if k == 0 and has_re:
             for i in range(len(term.names)):
                 for j in range(i + 1):
-                    free = i == j or term.structure != "diagonal"
+                    free = i == j or not term.is_independent
                     out.append((k, i, j) if free else None)
         else:
             out.append((k, 0, 0))

@@ -66,7 +66,7 @@ def check_identification(
     if not found.n_lost:
         return
     for term, matrix in zip(terms, matrices.terms, strict=True):
-        column = dependent_column(matrix) if matrix.structure == "unstructured" else None
+        column = None if matrix.is_independent else dependent_column(matrix)
         if column is not None:
             raise _dependent(term, matrix.names, column)
     for term, matrix, absorbed in zip(terms, matrices.terms, found.absorbed, strict=True):

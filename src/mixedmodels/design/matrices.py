@@ -81,6 +81,11 @@ class TermMatrix:
 
     __repr__ = brief
 
+    @property
+    def is_independent(self) -> bool:
+        """Whether the q effects of a level have no covariances."""
+        return self.structure == "diagonal"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelMatrices:

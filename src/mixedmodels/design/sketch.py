@@ -71,7 +71,7 @@ class Family:
 def entries_of(term: TermMatrix) -> tuple[tuple[int, int], ...]:
     """The entries (row, column) of a term's Sigma that are parameters, in the order of theta."""
     q = len(term.names)
-    if term.structure == "diagonal":
+    if term.is_independent:
         return tuple((i, i) for i in range(q))
     return tuple((i, j) for j in range(q) for i in range(j, q))
 
@@ -129,7 +129,7 @@ def _family(term: TermMatrix, grouping: Grouping, rows: Rows, root: Vector | Non
     size = np.sqrt(np.square(Z).mean(axis=0))
     size = np.where(size > 0, size, 1.0)
     unit, R = Z / size, np.diag(size)
-    if term.structure != "diagonal" and len(size) > 1 and len(Z) >= len(size):
+    if not term.is_independent and len(size) > 1 and len(Z) >= len(size):
         orthonormal, upper = np.linalg.qr(unit)
         if np.abs(np.diag(upper)).min() > DEPENDENT * np.sqrt(len(Z)):
             unit, R = orthonormal * np.sqrt(len(Z)), upper * size / np.sqrt(len(Z))

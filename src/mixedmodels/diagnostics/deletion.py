@@ -20,7 +20,6 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from mixedmodels.design import ModelMatrices
 from mixedmodels.diagnostics.equations import Equations, equations, equations_at
 from mixedmodels.diagnostics.leverage import NO_FREEDOM, Leverage
-from mixedmodels.engine.templates import templates
 from mixedmodels.engine.threads import one_thread
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -148,10 +147,9 @@ def _solved(N: Vector, e: Vector) -> Vector:
 def _again(fit: Fit, group: int) -> Vector:
     m = fit.matrices
     grouping = m.groupings[group]
-    T = templates(fit.theta, fit.problem.theta_index, [len(term.names) for term in m.terms])
     return np.array(
         [
-            _least_squares(m.take(grouping.codes != level), T)
+            _least_squares(m.take(grouping.codes != level), fit.T)
             for level in range(len(grouping.levels))
         ]
     )

@@ -14,7 +14,6 @@ from mixedmodels.diagnostics.leverage import NO_FREEDOM, Leverage
 from mixedmodels.engine.batch import draw
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.random_effects import are_known, known_modes
-from mixedmodels.fit.variance_components import term_templates
 from mixedmodels.prediction.simulate import draws_of
 from mixedmodels.prediction.streams import Seed, key_of
 
@@ -64,7 +63,7 @@ def effect_quantiles(facts: Facts, *, seed: Seed = 0) -> dict[tuple[int, int], Q
     simulate = facts.leverage is not None and len(m.y) <= LARGE
     draws = _projected(facts.fit, facts.leverage, seed) if simulate and facts.leverage else None
     found = {}
-    for k, (term, T) in enumerate(zip(m.terms, term_templates(facts.fit), strict=True)):
+    for k, (term, T) in enumerate(zip(m.terms, facts.fit.T, strict=True)):
         codes, levels = m.groupings[term.group].codes, len(m.groupings[term.group].levels)
         root = term.coordinates.reported_root(T)
         for j in map(int, np.flatnonzero(are_known(facts.fit, k))):

@@ -21,7 +21,6 @@ from scipy import sparse
 from scipy.linalg import cho_factor, cho_solve
 
 from mixedmodels.design import ModelMatrices
-from mixedmodels.engine.templates import templates
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import terms_of_group
@@ -185,9 +184,7 @@ def equations(fit: Fit) -> Equations:
     DataError
         If the grouping factors beside the largest one have more than `DENSE_EFFECTS` effects.
     """
-    m = fit.matrices
-    sizes = [len(term.names) for term in m.terms]
-    return equations_at(m, templates(fit.theta, fit.problem.theta_index, sizes))
+    return equations_at(fit.matrices, fit.T)
 
 
 def equations_at(matrices: ModelMatrices, T: tuple[Vector, ...]) -> Equations:

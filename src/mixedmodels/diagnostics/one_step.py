@@ -10,14 +10,11 @@ where it is flat in its root. What would be negative becomes zero. The coefficie
 at the new theta.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.diagnostics.deletion import LOST
 from mixedmodels.engine.problem import Problem
-from mixedmodels.engine.templates import templates
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 
@@ -42,19 +39,15 @@ def without_levels_one_step(fit: Fit, group: int) -> Vector:
         if _determined(left.X):
             problem = Problem(left)
             _, gradient = problem.gradient(fit.theta, reml=fit.reml)
-            theta = moved(fit.theta, -inverse @ gradient, fit.problem.theta_index)
+            theta = moved(problem, fit.theta, -inverse @ gradient)
             out[level] = problem.estimates(theta, reml=fit.reml).beta
     return out
 
 
-def moved(theta: Vector, step: Vector, index: Sequence[tuple[int, int, int]]) -> Vector:
+def moved(problem: Problem, theta: Vector, step: Vector) -> Vector:
     """The parameters (m,) after `step`, taken to first order in every T T'."""
-    sizes = [0] * (1 + max((k for k, _, _ in index), default=-1))
-    for k, row, _ in index:
-        sizes[k] = max(sizes[k], row + 1)
-    pairs = zip(templates(theta, index, sizes), templates(step, index, sizes), strict=True)
-    T = [_root(T_k @ T_k.T + D_k @ T_k.T + T_k @ D_k.T) for T_k, D_k in pairs]
-    return np.array([T[k][row, column] for k, row, column in index])
+    pairs = zip(problem.templates(theta), problem.templates(step), strict=True)
+    return problem.theta_of([_root(T_k @ T_k.T + D_k @ T_k.T + T_k @ D_k.T) for T_k, D_k in pairs])
 
 
 def _root(G: Vector) -> Vector:

@@ -7,7 +7,6 @@ import numpy as np
 from mixedmodels._native import Solution
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.singularity import SingularTerm, TermFacts, singular_terms
-from mixedmodels.engine.templates import templates
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +68,8 @@ def convergence_of(
     """The report on `solution`, a point of `problem` whose terms are described by `facts`."""
     index = problem.theta_index
     scales = problem.column_scales
-    T = templates(solution.theta, index, [len(scale) for scale in scales])
     coordinates = [term.coordinates for term in problem.matrices.terms]
-    singular = singular_terms(T, scales, facts, coordinates)
+    singular = singular_terms(problem.templates(solution.theta), scales, facts, coordinates)
     per_unit = [g / scales[k][i] for g, (k, i, _) in zip(solution.gradient, index, strict=True)]
     converged = solution.status == "converged"
     return Convergence(

@@ -78,6 +78,15 @@ class Problem:
         """Per term: root-mean-square of each column of Z_k."""
         return self.native.column_scales
 
+    def templates(self, theta: Sequence[float] | Vector) -> tuple[Vector, ...]:
+        """T_k of every term for the columns of Z_k; Sigma_k = sigma^2 T_k T_k'."""
+        sizes = [len(term.names) for term in self.matrices.terms]
+        return templates(np.asarray(theta), self.theta_index, sizes)
+
+    def theta_of(self, T: Sequence[Vector]) -> Vector:
+        """The parameters (m,) that give lower-triangular templates."""
+        return np.array([T[k][row, column] for k, row, column in self.theta_index])
+
     def deviance(self, theta: Sequence[float] | Vector, *, reml: bool) -> float:
         """The criterion at `theta`."""
         with engine_errors(self.matrices):
@@ -155,12 +164,8 @@ class Problem:
 
     def working(self, theta: Vector) -> Vector:
         """Theta for the columns of Z_k from theta for those of the formula."""
-        terms, index = self.matrices.terms, self.theta_index
-        T = templates(theta, index, [len(term.names) for term in terms])
-        T = tuple(
-            working_template(term.coordinates, T_k) for term, T_k in zip(terms, T, strict=True)
-        )
-        return np.array([T[k][row, column] for k, row, column in index])
+        pairs = zip(self.matrices.terms, self.templates(theta), strict=True)
+        return self.theta_of([working_template(term.coordinates, T_k) for term, T_k in pairs])
 
     def checked(self, theta: Sequence[float] | Vector) -> Vector:
         """`theta` as an array, or a DataError if its length or values do not fit."""

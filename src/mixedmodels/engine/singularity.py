@@ -30,13 +30,13 @@ class TermFacts:
     lhs: str
     group: str
     columns: tuple[str, ...]
-    structure: str
+    is_independent: bool
     n_levels: int
 
     @property
     def label(self) -> str:
         """The term as written in a formula."""
-        bar = "||" if self.structure == "diagonal" and len(self.columns) > 1 else "|"
+        bar = "||" if self.is_independent and len(self.columns) > 1 else "|"
         return f"({self.lhs} {bar} {self.group})"
 
 
@@ -167,7 +167,7 @@ def _message(fact: TermFacts, n_zero: int, findings: Sequence[str]) -> str:
         what = f"The variance of {fact.label} is zero."
         advice = "zero is the estimate: keep the fit, or leave the term out."
         reason = f"the levels of {fact.group} differ no more than the residual variation explains."
-    elif fact.structure == "diagonal":
+    elif fact.is_independent:
         what = f"The covariance of {fact.label} is singular: {_zero(n_zero, 'variance', 'is')}."
         advice = "keep the fit if prediction is the aim; otherwise leave those columns out."
         reason = f"{few} for {q} variances, or those effects do not vary between them."

@@ -16,7 +16,7 @@ from mixedmodels.engine.convergence import Convergence
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.search import optimum
 from mixedmodels.engine.singularity import TermFacts
-from mixedmodels.engine.templates import covariance, templates
+from mixedmodels.engine.templates import covariance
 from mixedmodels.errors import DataError
 from mixedmodels.fit.notices import announce
 from mixedmodels.fit.request import Request
@@ -88,6 +88,16 @@ class Fit:
     def matrices(self) -> ModelMatrices:
         """The model matrices of the kept rows."""
         return self.problem.matrices
+
+    @property
+    def T(self) -> tuple[Vector, ...]:
+        """Per term the template (q_k, r_k) that `theta` gives, for the columns of Z_k."""
+        return self.problem.templates(self.theta)
+
+    @property
+    def covariances(self) -> tuple[Vector, ...]:
+        """Sigma_k = sigma^2 T_k T_k' (q_k, q_k) of every term, in the units of the response."""
+        return tuple(covariance(T_k, self.sigma) for T_k in self.T)
 
     @property
     def identification(self) -> Identification:
@@ -162,7 +172,7 @@ def term_facts(formula: Formula, matrices: ModelMatrices) -> tuple[TermFacts, ..
             lhs=written.lhs,
             group=written.name,
             columns=term.names,
-            structure=term.structure,
+            is_independent=term.is_independent,
             n_levels=len(matrices.groupings[term.group].levels),
         )
         for written, term in zip(formula.random, matrices.terms, strict=True)
@@ -171,9 +181,7 @@ def term_facts(formula: Formula, matrices: ModelMatrices) -> tuple[TermFacts, ..
 
 def undetermined_at(problem: Problem, known: Identification, solution: Solution) -> tuple[str, ...]:
     """The messages about variance parameters that the data cannot tell apart."""
-    sizes = [len(term.names) for term in problem.matrices.terms]
-    T = templates(solution.theta, problem.theta_index, sizes)
-    covariances = [covariance(T_k, solution.sigma) for T_k in T]
+    covariances = [covariance(T_k, solution.sigma) for T_k in problem.templates(solution.theta)]
     return undetermined(problem.matrices, known, covariances, solution.sigma**2)
 
 

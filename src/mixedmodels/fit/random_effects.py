@@ -8,7 +8,6 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from mixedmodels.engine.templates import templates
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
 from mixedmodels.fit.variance_components import known_entries
@@ -88,7 +87,6 @@ def covariance_within(fit: Fit, group: str) -> list[EffectsWithin]:
     """
     m = fit.matrices
     outer = next(g for g in m.groupings if g.name == group)
-    T = templates(fit.theta, fit.problem.theta_index, [len(term.names) for term in m.terms])
     inner = [k for k, term in enumerate(m.terms) if m.groupings[term.group].is_within(outer)]
     modes = {k: known_modes(fit, k) for k in inner}
     names = {k: fit.spec.level_maps[m.terms[k].group].labels_without(outer.columns) for k in inner}
@@ -102,8 +100,8 @@ def covariance_within(fit: Fit, group: str) -> list[EffectsWithin]:
                 label = "" if grouping is outer else names[k][level]
                 effects += [(k, j, label) for j in range(len(term.names))]
                 columns.append(term.Z[rows] * here)
-                roots.append(T[k])
-                reported.append(term.coordinates.reported_root(T[k]))
+                roots.append(fit.T[k])
+                reported.append(term.coordinates.reported_root(fit.T[k]))
                 values.append(modes[k][level])
         Z = np.hstack(columns)
         if m.weights is not None:

@@ -4,27 +4,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mixedmodels.engine.templates import correlation, covariance, reported_template, templates
+from mixedmodels.engine.templates import correlation, covariance, reported_template
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group, theta_names
 
 Vector = NDArray[np.float64]
 
 
-def term_templates(fit: Fit) -> tuple[Vector, ...]:
-    """T_k of every random term, formula order, for the columns of Z_k."""
-    sizes = [len(term.names) for term in fit.matrices.terms]
-    return templates(fit.theta, fit.problem.theta_index, sizes)
-
-
-def term_covariances(fit: Fit) -> tuple[Vector, ...]:
-    """Sigma_k (q_k, q_k) of every random term for the columns of Z_k, in the response's units."""
-    return tuple(covariance(T_k, fit.sigma) for T_k in term_templates(fit))
-
-
 def reported_templates(fit: Fit) -> tuple[Vector, ...]:
     """T_k of every random term, formula order, for the columns of the formula."""
-    pairs = zip(fit.matrices.terms, term_templates(fit), strict=True)
+    pairs = zip(fit.matrices.terms, fit.T, strict=True)
     return tuple(reported_template(term.coordinates, T_k) for term, T_k in pairs)
 
 
@@ -67,7 +56,7 @@ def variance_components(fit: Fit) -> object:
         term = fit.matrices.terms[k]
         group, names = groups[term.group], labels[k]
         rows += [(group, a, None, v, v**0.5) for a, v in zip(names, np.diag(cov), strict=True)]
-        if term.structure != "diagonal":
+        if not term.is_independent:
             corr = correlation(cov)
             rows += [
                 (group, names[i], names[j], cov[i, j], corr[i, j])
@@ -116,7 +105,6 @@ def theta(fit: Fit) -> pd.Series:
     Per term in formula order, the lower triangle of T_k column by column: the name is the group,
     the row and, off the diagonal, the column.
     """
-    T = reported_templates(fit)
-    values = [T[k][row, column] for k, row, column in fit.problem.theta_index]
+    values = fit.problem.theta_of(reported_templates(fit))
     names = pd.Index(theta_names(fit.matrices, fit.problem.theta_index), dtype=object)
     return pd.Series(values, index=names, name="theta", dtype=np.float64)

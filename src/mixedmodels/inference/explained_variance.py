@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from mixedmodels.design import Identification, ModelMatrices
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.variance_components import term_covariances
 
 Vector = NDArray[np.float64]
 
@@ -75,7 +74,7 @@ def _random_by_group(fit: Fit) -> dict[str, float]:
     """The same at the estimates, whatever they are worth."""
     m = fit.matrices
     shares = dict.fromkeys((grouping.name for grouping in m.groupings), 0.0)
-    for cov, term in zip(term_covariances(fit), m.terms, strict=True):
+    for cov, term in zip(fit.covariances, m.terms, strict=True):
         mean = float(np.sum(cov * (term.Z.T @ term.Z))) / len(m.y)
         shares[m.groupings[term.group].name] += mean
     return shares

@@ -8,7 +8,6 @@ are left at zero there is none, as nothing changes there to first order.
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.engine.templates import templates
 from mixedmodels.fit.fit import Fit
 
 Vector = NDArray[np.float64]
@@ -37,10 +36,7 @@ def flat_directions(fit: Fit) -> Vector:
     size = len(fit.theta) + 1
     if not known.n_lost:
         return np.empty((size, 0))
-    T = templates(
-        fit.theta, fit.problem.theta_index, [len(term.names) for term in fit.matrices.terms]
-    )
-    slopes = [covariance_slopes(fit, k, T_k) for k, T_k in enumerate(T)]
+    slopes = [covariance_slopes(fit, k, T_k) for k, T_k in enumerate(fit.T)]
     rows = [slopes[k][:, i, j] for k, i, j in known.parameters]
     rows.append(np.append(np.zeros(size - 1), 2 * fit.sigma))
     jacobian = np.array(rows) * known.sizes[:, None]

@@ -75,7 +75,7 @@ def search(problem: Problem, *, reml: bool, control: Control) -> Maximum:
             lhs=" + ".join("1" if name == "Intercept" else name for name in term.names),
             group=m.groupings[term.group].name,
             columns=term.names,
-            structure=term.structure,
+            is_independent=term.is_independent,
             n_levels=len(m.groupings[term.group].levels),
         )
         for term in m.terms

@@ -130,7 +130,7 @@ def families(matrices: ModelMatrices) -> list[Family]:
     found = []
     for term in matrices.terms:
         grouping = matrices.groupings[term.group]
-        is_diagonal = term.structure == "diagonal"
+        is_diagonal = term.is_independent
         basis = _unit_columns(term.Z) if is_diagonal else column_space(term.Z)
         found.append(Family(grouping.codes, len(grouping.levels), basis, is_diagonal))
     return found

@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mixedmodels.engine.templates import templates
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.contrast import student_quantile, t_tests
@@ -137,7 +136,7 @@ def _columns(
         spread, df = tests.std_error, tests.df
         columns["std_error"] = spread
     else:
-        errors = relative_errors(fit, found, T=_templates(fit, fit.theta), C=fit.cov_beta_unscaled)
+        errors = relative_errors(fit, found, T=fit.T, C=fit.cov_beta_unscaled)
         spread = fit.sigma * np.sqrt(_chosen(errors, interval))
         columns["std_error"] = fit.sigma * np.sqrt(errors.mean)
         if interval is not None:
@@ -178,7 +177,7 @@ def _satterthwaite(fit: Fit, k: Vector, slopes: Vector) -> Vector:
 
 def _exact(fit: Fit, found: Predicted, interval: Interval) -> tuple[Vector, Vector]:
     """Of every row, k and dk/dtheta: of what is known of it, and of effects as of new levels."""
-    rows, T = found.rows, _templates(fit, fit.theta)
+    rows, T = found.rows, fit.T
     k = _chosen(relative_errors(fit, found, T=T, C=fit.cov_beta_unscaled), interval)
     if found.has_known_levels:
         errors = ErrorCovariance.of(fit.matrices, T, fit.cov_beta_unscaled)
@@ -208,7 +207,7 @@ def _differenced(fit: Fit, found: Predicted, interval: Interval) -> tuple[Vector
 
     def at(theta: Vector) -> Vector:
         C = fit.problem.estimates(theta, reml=fit.reml).cov_beta_unscaled
-        return _chosen(relative_errors(fit, found, T=_templates(fit, theta), C=C), interval)
+        return _chosen(relative_errors(fit, found, T=fit.problem.templates(theta), C=C), interval)
 
     deviations = np.sqrt(np.diag(information(fit).covariance)[:-1])
     slopes = [_slope(at, fit.theta, i, STEP * sd) for i, sd in enumerate(deviations)]
@@ -221,11 +220,6 @@ def _slope(f: Callable[[Vector], Vector], theta: Vector, i: int, step: float) ->
         return np.zeros(len(f(theta)))
     shift = step * np.eye(len(theta))[i]
     return (f(theta + shift) - f(theta - shift)) / (2 * step)
-
-
-def _templates(fit: Fit, theta: Vector) -> tuple[Vector, ...]:
-    """T_k of every random term, formula order."""
-    return templates(theta, fit.problem.theta_index, [len(t.names) for t in fit.matrices.terms])
 
 
 def _require_means(found: Predicted, interval: Interval | None) -> None:

@@ -117,7 +117,7 @@ def _reductions(fit: Fit) -> Iterator[Reduction]:
     for k, spec in enumerate(fit.spec.terms):
         matrix = fit.matrices.terms[k]
         terms = [row.term for row in spec.recipe.structure]
-        if matrix.structure == "diagonal":
+        if matrix.is_independent:
             yield from _of_independent(k, spec, terms)
         elif not (droppable := droppable_terms(terms)):
             yield Reduction(str(spec.term), k, (), adds_intercept=False, others=())
@@ -189,7 +189,7 @@ def _reduced(matrices: ModelMatrices, reduction: Reduction) -> ModelMatrices:
         names = ("Intercept", *names)
     terms = list(matrices.terms)
     if names:
-        coordinates = coordinates_of(Z) if old.structure == "unstructured" else ORIGINAL
+        coordinates = ORIGINAL if old.is_independent else coordinates_of(Z)
         Z = np.asfortranarray(coordinates.columns(Z))
         terms[reduction.term] = replace(old, Z=Z, names=names, coordinates=coordinates)
     else:

@@ -24,7 +24,6 @@ from mixedmodels.fit.labels import column_labels, group_names
 from mixedmodels.fit.variance_components import (
     known_entries,
     reported_templates,
-    term_templates,
 )
 from mixedmodels.inference.flat import covariance_slopes
 from mixedmodels.inference.information import Information, information
@@ -144,7 +143,7 @@ def in_order_of_report(fit: Fit) -> Iterator[Parameter]:
     for k, term in enumerate(fit.matrices.terms):
         q = len(term.names)
         yield from (Parameter(k, i, i) for i in range(q))
-        if term.structure != "diagonal":
+        if not term.is_independent:
             yield from (Parameter(k, i, j) for i in range(q) for j in range(i + 1, q))
 
 
@@ -167,7 +166,7 @@ def _transformed(
     m, sigma = len(fit.theta), fit.sigma
     if scale == "theta" and not any(term.coordinates.steps for term in fit.matrices.terms):
         return np.append(fit.theta, sigma), np.eye(m + 1)
-    T, reported = term_templates(fit), reported_templates(fit)
+    T, reported = fit.T, reported_templates(fit)
     slopes = [
         term.coordinates.reported_covariance(covariance_slopes(fit, k, T[k]))
         for k, term in enumerate(fit.matrices.terms)
@@ -250,7 +249,7 @@ def _unidentified(fit: Fit, parameters: list[Parameter], scale: VarianceScale) -
 def _on_boundary(fit: Fit, parameters: list[Parameter]) -> Mask:
     """Which parameters belong to a covariance, or to an independent effect, that is singular."""
     singular = {term.term for term in fit.convergence.singular}
-    independent = {k for k in singular if fit.matrices.terms[k].structure == "diagonal"}
+    independent = {k for k in singular if fit.matrices.terms[k].is_independent}
     zero = {
         (k, row)
         for value, (k, row, _) in zip(fit.theta, fit.problem.theta_index, strict=True)

@@ -18,7 +18,6 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import marginal_mean
 from mixedmodels.fit.request import Request, owned
-from mixedmodels.fit.variance_components import term_templates
 from mixedmodels.formula import parse
 from mixedmodels.options import require_count, require_option
 from mixedmodels.planning.layout import Design
@@ -80,8 +79,7 @@ class Plan:
     @property
     def theta(self) -> Vector:
         """The relative covariance parameters (m,)."""
-        index = self.problem.theta_index
-        return np.array([self.roots[k][row, column] for k, row, column in index]) / self.sigma
+        return self.problem.theta_of(self.roots) / self.sigma
 
     def draws(self, seed: Seed, *, effects: Shape, residuals: Shape) -> Draws:
         """The distribution of the responses."""
@@ -220,7 +218,7 @@ def plan_of(model: object) -> Plan:
         spec=fit.spec,
         problem=fit.problem,
         beta=fit.beta,
-        roots=scaled(term_templates(fit), fit.sigma),
+        roots=scaled(fit.T, fit.sigma),
         sigma=fit.sigma,
     )
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.variance_components import term_templates
 from mixedmodels.inference.explained_variance import explained_variance
 from mixedmodels.inference.information import information
 
@@ -54,8 +53,7 @@ def spread(fit: Fit, around: Around) -> Spread:
     gradient = np.zeros(len(fit.theta) + 1)
     gradient[-1] = 2 * variance / fit.sigma
     if around == "total":
-        T = term_templates(fit)
-        halves = [t.Z.T @ t.Z @ T_k / len(m.y) for t, T_k in zip(m.terms, T, strict=True)]
+        halves = [t.Z.T @ t.Z @ T_k / len(m.y) for t, T_k in zip(m.terms, fit.T, strict=True)]
         for i, (term, row, column) in enumerate(fit.problem.theta_index):
             gradient[i] = 2 * fit.sigma**2 * halves[term][row, column]
     uncertainty = float(gradient @ information(fit).covariance @ gradient)

@@ -64,7 +64,7 @@ def covariance_roots(
         places, start = {}, 0
         for k in terms:
             stop = start + len(labels[k])
-            free[start:stop, start:stop] = matrices.terms[k].structure != "diagonal"
+            free[start:stop, start:stop] = not matrices.terms[k].is_independent
             places[k] = slice(start, stop)
             start = stop
         known = None if estimated is None else linalg.block_diag(*(estimated[k] for k in terms))

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import add_random_effects, marginal_mean
-from mixedmodels.fit.variance_components import term_templates
 from mixedmodels.options import require_option
 from mixedmodels.prediction.error_variance import ErrorCovariance
 from mixedmodels.prediction.rows import (
@@ -121,7 +120,7 @@ def unseen_draws(fit: Fit, rows: Rows, included: Sequence[Vector], seed: Seed) -
     """Draws of z'b (n,) for unseen levels, b from N(0, Sigma) and the same b for one level."""
     random = stream(key_of(seed), 0)
     total = np.zeros(len(rows.index))
-    for term, Z, T in zip(rows.terms, included, term_templates(fit), strict=True):
+    for term, Z, T in zip(rows.terms, included, fit.T, strict=True):
         unseen = term.codes < 0
         if not Z[unseen].any():
             continue

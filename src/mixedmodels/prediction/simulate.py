@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels.engine.batch import Draws, draw
-from mixedmodels.engine.templates import templates, working_template
+from mixedmodels.engine.templates import working_template
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import add_random_effects, marginal_mean
 from mixedmodels.fit.fixed_effects import coefficients
-from mixedmodels.fit.variance_components import reported_covariances, term_templates
+from mixedmodels.fit.variance_components import reported_covariances
 from mixedmodels.options import require_count, require_option
 from mixedmodels.prediction.new_design import new_design
 from mixedmodels.prediction.parameters import (
@@ -122,7 +122,7 @@ def truth_of(
         named = fixed_effects(fixed, m.x_names, estimated=coefficients(fit))
         beta = m.coordinates.working(named)
     if theta is None and sd is None and corr is None:
-        return Truth(beta, scaled(term_templates(fit), fit.sigma), scale)
+        return Truth(beta, scaled(fit.T, fit.sigma), scale)
     if theta is not None:
         reported = scaled(_templates(fit, theta), scale)
     else:
@@ -145,13 +145,12 @@ def _templates(fit: Fit, theta: ArrayLike) -> tuple[Vector, ...]:
             f"theta = {theta!r} is not what the model has.\n"
             f"Do:   give {m} finite numbers in the order of model.theta."
         )
-    sizes = [len(term.names) for term in fit.matrices.terms]
-    return templates(values, fit.problem.theta_index, sizes)
+    return fit.problem.templates(values)
 
 
 def draws_of(fit: Fit, key: Key) -> Draws:
     """The distribution of the response of new samples: everything normal."""
-    return Draws(population_mean(fit), scaled(term_templates(fit), fit.sigma), fit.sigma, key)
+    return Draws(population_mean(fit), scaled(fit.T, fit.sigma), fit.sigma, key)
 
 
 def population_mean(fit: Fit) -> Vector:

@@ -134,7 +134,7 @@ def _random_effects(fit: Fit) -> Section:
         for j, label in enumerate(labels[k]):
             names.append((groups[term.group] if j == 0 else "", label))
             variances.append(float(cov[j, j]))
-            known = [] if term.structure == "diagonal" else corr[j, :j].tolist()
+            known = [] if term.is_independent else corr[j, :j].tolist()
             correlations.append([numbers.fixed(c, decimals=2) for c in known])
     names.append(("Residual", ""))
     variances.append(known_residual(fit))

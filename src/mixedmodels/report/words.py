@@ -75,7 +75,7 @@ def equation(fit: Fit) -> list[str]:
             ]
         else:
             random.append(f"z′{letter}[{group}]")
-        kind = "diagonal " if term.structure == "diagonal" and q > 1 else ""
+        kind = "diagonal " if term.is_independent and q > 1 else ""
         spread = f"Σ {kind}({q} × {q})" if q > 1 else "τ²"
         distributions.append(f"{letter}[{group}] ~ N(0, {spread})")
     known = ["offset"] if fit.matrices.offset is not None else []
@@ -103,7 +103,7 @@ def _random_terms(fit: Fit, *, intercept: str, slope: str) -> list[tuple[Groupin
         own = [intercept if n.startswith("Intercept") else f"{slope} {n}" for n in names]
         how = ""
         if len(names) > 1:
-            how = ", independent" if term.structure == "diagonal" else ", correlated"
+            how = ", independent" if term.is_independent else ", correlated"
         out.append((fit.matrices.groupings[term.group], f"{listed(own)}{how}"))
     return out
 

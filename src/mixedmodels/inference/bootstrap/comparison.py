@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from mixedmodels.engine.batch import Draws, RefitPlan, Refits, draw
 from mixedmodels.engine.problem import Problem
-from mixedmodels.engine.templates import templates
 from mixedmodels.errors import DataError
 from mixedmodels.fit.criteria import n_parameters
 from mixedmodels.fit.fit import Fit
@@ -121,11 +120,9 @@ def bootstrap_compare(fits: Sequence[Fit], n: int = 1000, *, seed: Seed = None) 
         )
     solution = small.problem.estimates(found[0].theta, reml=False)
     m = small.matrices
-    sizes = [len(term.names) for term in m.terms]
-    T = templates(solution.theta, small.problem.theta_index, sizes)
     draws = Draws(
         mean=marginal_mean(m.X, solution.beta, m.offset),
-        roots=scaled(T, solution.sigma),
+        roots=scaled(small.problem.templates(solution.theta), solution.sigma),
         sigma=solution.sigma,
         key=key_of(seed),
     )

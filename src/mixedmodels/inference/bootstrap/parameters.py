@@ -80,7 +80,7 @@ def _variances(problem: Problem, covariances: list[Vector]) -> dict[tuple[str | 
         group = groups[term.group]
         sd = np.sqrt(np.einsum("rii->ri", cov))
         columns |= {(group, name): sd[:, i] for i, name in enumerate(names)}
-        if term.structure == "diagonal":
+        if term.is_independent:
             continue
         for i in range(len(names)):
             for j in range(i + 1, len(names)):

@@ -18,7 +18,6 @@ from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import marginal_mean, residuals
-from mixedmodels.fit.variance_components import term_covariances
 from mixedmodels.inference.replication import AT_ONCE, in_blocks
 from mixedmodels.prediction.simulate import draws_of
 from mixedmodels.prediction.streams import Key, stream
@@ -215,9 +214,7 @@ def _residual(fit: Fit, key: Key, plan: RefitPlan) -> Residual:
     return Residual(
         original=fit.problem,
         mean=marginal_mean(m.X, fit.beta, m.offset),
-        effects=tuple(
-            _stretched(b, cov) for b, cov in zip(fit.b, term_covariances(fit), strict=True)
-        ),
+        effects=tuple(_stretched(b, cov) for b, cov in zip(fit.b, fit.covariances, strict=True)),
         noise=noise * fit.sigma / noise.std(),
         key=key,
         plan=plan,

@@ -120,7 +120,7 @@ class HeldDeviation:
 
     @cached_property
     def _is_diagonal(self) -> bool:
-        return self.criterion.problem.matrices.terms[self.k].structure == "diagonal"
+        return self.criterion.problem.matrices.terms[self.k].is_independent
 
 
 @dataclass(frozen=True)

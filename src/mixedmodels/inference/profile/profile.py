@@ -17,7 +17,7 @@ from scipy import special
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fixed_effects import coefficients, standard_errors
 from mixedmodels.fit.labels import column_labels, group_names
-from mixedmodels.fit.variance_components import known_entries, reported_templates, term_templates
+from mixedmodels.fit.variance_components import known_entries, reported_templates
 from mixedmodels.inference.interval import Intervals
 from mixedmodels.inference.profile.constrained import (
     Constrained,
@@ -270,7 +270,7 @@ def _variance_parameters(fit: Fit, criterion: Criterion) -> Iterator[_Parameter]
                 NOT_NEGATIVE,
                 float(scale),
             )
-        if term.structure == "diagonal":
+        if term.is_independent:
             continue
         cov = T @ T.T
         for a in range(len(names)):
@@ -292,7 +292,7 @@ def _paths(fit: Fit, parameter: _Parameter) -> tuple[Path, ...]:
     """Both sides; none for a correlation with something that does not vary, or with itself, and for
     a parameter that the data cannot tell from others.
     """
-    T, held = term_templates(fit), parameter.held
+    T, held = fit.T, parameter.held
     is_parallel = isinstance(held, HeldCorrelation) and held.is_parallel
     if not np.isfinite(parameter.estimate) or is_parallel:
         return ()
@@ -318,5 +318,5 @@ def _paths(fit: Fit, parameter: _Parameter) -> tuple[Path, ...]:
 
 
 def _is_nearly_singular(fit: Fit) -> bool:
-    scaled = Criterion(fit.problem).scaled(term_templates(fit))
+    scaled = Criterion(fit.problem).scaled(fit.T)
     return any(bool(np.any(np.abs(np.diag(t)) < NEARLY)) for t in scaled)

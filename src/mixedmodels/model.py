@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from mixedmodels.diagnostics.acf import LAGS, acf
 from mixedmodels.diagnostics.checks import Checks, check
 from mixedmodels.diagnostics.influence import Influence, influence
 from mixedmodels.diagnostics.leverage import hat_values
 from mixedmodels.diagnostics.residuals import residuals
+from mixedmodels.diagnostics.variogram import BINS, variogram
 from mixedmodels.engine.convergence import Convergence
 from mixedmodels.fit import (
     change,
@@ -62,6 +64,7 @@ from mixedmodels.vocabulary import (
     NewLevels,
     ResidualKind,
     RowContrast,
+    SeriesResidual,
     Shape,
     SimulatedEffects,
     SumOfSquares,
@@ -320,15 +323,112 @@ class LinearMixedModel:
 
         Parameters
         ----------
-        kind : {"response", "pearson", "standardized", "marginal", "studentized", "scaled"}
-            y minus the fitted value; the same times the square root of the weight (lme4's
-            ``pearson``); that divided by sigma (lme4's ``scaled``); y minus the population mean;
-            the standardized residual divided by sqrt(1 - leverage); or the share of 250 responses
-            simulated with new random effects that lie below y, uniform if the model is right.
+        kind : str
+            ``"response"``: y minus the fitted value. ``"pearson"``: that over the row's own
+            standard deviation relative to sigma, as lme4 multiplies by the root of the weight.
+            ``"standardized"``: that divided by sigma (lme4's ``scaled``). ``"normalized"``: free of
+            the correlations of the residuals too, if the model has any (nlme's): the residuals of
+            each block, in its order, times the inverse of the lower Cholesky factor of their
+            covariance. ``"marginal"``: y minus the population mean. ``"studentized"``: the
+            standardized residual divided by sqrt(1 - leverage). ``"scaled"``: the share of 250
+            responses simulated with new random effects that lie below y, uniform if the model is
+            right.
         seed : int or Generator, optional
             For ``"scaled"``, the only kind that is random.
         """
         return residuals(self.fit, kind, seed=seed)
+
+    def acf(
+        self,
+        group: str | None = None,
+        *,
+        time: str | None = None,
+        kind: SeriesResidual = "normalized",
+        max_lag: int = LAGS,
+        level: float = 0.95,
+    ) -> object:
+        """Table `lag, n, correlation, noise`: the autocorrelation of residuals within series.
+
+        `n` counts the pairs of rows so many steps apart, and `noise` is what chance gives a
+        correlation of zero, in either direction. Residuals of short series are a little
+        correlated even if the errors are not, by about minus one over the rows of a series;
+        `plot.autocorrelation()` shows what the model itself gives.
+
+        Parameters
+        ----------
+        group : str, optional
+            A group or a column whose levels are the series; by default the random effects' group
+            of the most levels.
+        time : str, optional
+            A column whose sorted values are the steps, so that a missing one leaves a gap; by
+            default the order of the rows.
+        kind : {"normalized", "standardized", "pearson", "response", "marginal"}
+            Which residuals: by default what the model should have left without correlation.
+        max_lag : int
+            Steps to look back; lags without a pair are left out.
+        level : float
+            Share of correlations of zero that lie within `noise`.
+
+        Raises
+        ------
+        DataError
+            If a column does not exist, times repeat within a series, or no series has two rows.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("distance ~ age + (1 | Subject)", mm.datasets.load("orthodont"))
+        >>> model.acf("Subject", time="age").round(2)
+           lag   n  correlation  noise
+        0    1  81        -0.27   0.22
+        1    2  54        -0.15   0.27
+        2    3  27        -0.63   0.38
+        """
+        return acf(self.fit, group, time=time, kind=kind, max_lag=max_lag, level=level)
+
+    def variogram(
+        self,
+        position: str | Sequence[str],
+        group: str | None = None,
+        *,
+        kind: SeriesResidual = "normalized",
+        bins: int = BINS,
+        max_distance: float | None = None,
+    ) -> object:
+        """Table `distance, n, semivariance`: half the squared differences of residuals, on average.
+
+        Of residuals of variance one and without correlation it is one at every distance; where
+        near ones are alike it starts low and rises.
+
+        Parameters
+        ----------
+        position : str or sequence of str
+            Numeric columns that say where a row is: a time, or coordinates.
+        group : str, optional
+            As for `acf`: pairs are of rows of one level.
+        kind : {"normalized", "standardized", "pearson", "response", "marginal"}
+            Which residuals.
+        bins : int
+            Where there are more distances than this, so many bins of about equally many pairs.
+        max_distance : float, optional
+            Leave out pairs that are farther apart.
+
+        Raises
+        ------
+        DataError
+            If a column does not exist or is not numeric, or no series has two rows that near.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("distance ~ age + (1 | Subject)", mm.datasets.load("orthodont"))
+        >>> model.variogram("age").round(2)
+           distance   n  semivariance
+        0       2.0  81          0.96
+        1       4.0  54          0.88
+        2       6.0  27          1.29
+        """
+        return variogram(self.fit, position, group, kind=kind, bins=bins, max_distance=max_distance)
 
     def hat_values(self) -> pd.Series:
         """Leverage of each row: the change of its fitted value per unit of its response.

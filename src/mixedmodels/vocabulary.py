@@ -23,7 +23,12 @@ matrix has one row per level."""
 Context = Mapping[str, Callable[..., ArrayLike] | float]
 """Functions and numbers of the caller's that a formula may use by these names."""
 
-ResidualKind = Literal["response", "pearson", "standardized", "marginal", "studentized", "scaled"]
+ResidualKind = Literal[
+    "response", "pearson", "standardized", "normalized", "marginal", "studentized", "scaled"
+]
+
+SeriesResidual = Literal["normalized", "standardized", "pearson", "response", "marginal"]
+"""Residuals that may be looked at along a series."""
 
 ThetaStep = Literal["fixed", "one-step"]
 """Whether the covariance parameters move when a level is left out."""

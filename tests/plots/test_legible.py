@@ -31,7 +31,7 @@ def pictures(model: mm.LinearMixedModel) -> Iterator[tuple[str, Draw]]:
     """Every plot of a model, also along and by each of its columns and groups."""
     plot = model.plot
     for name in HOMES:
-        if name != "effects":
+        if name not in ("effects", "variogram"):
             yield name, getattr(plot, name)
     group = model.fit.matrices.groupings[-1].name
     yield "influence of levels", lambda: plot.influence(group)
@@ -40,6 +40,8 @@ def pictures(model: mm.LinearMixedModel) -> Iterator[tuple[str, Draw]]:
     for x in columns:
         yield f"effects of {x}", lambda x=x: plot.effects(x)
         yield f"residuals along {x}", lambda x=x: plot.residuals(x)
+        if model.fit.frame.column(x).kind == "number":
+            yield f"variogram along {x}", lambda x=x: plot.variogram(x)
     if len(columns) > 1:
         x, by, *more = columns
         yield "effects by", lambda: plot.effects(x, by=by)

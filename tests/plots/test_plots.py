@@ -28,6 +28,8 @@ SINGLE = {
     "dfbetas": {},
     "group_spread": {},
     "autocorrelation": {},
+    "acf": {},
+    "variogram": {"position": "temp"},
     "collinearity": {},
     "effects": {"x": "temp"},
 }

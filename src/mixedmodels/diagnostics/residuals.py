@@ -20,11 +20,8 @@ def residuals(fit: Fit, kind: ResidualKind = "response", *, seed: Seed = None) -
     ----------
     fit : Fit
         The fitted model.
-    kind : {"response", "pearson", "standardized", "marginal", "studentized", "scaled"}
-        y minus the fitted value; the same times the square root of the weight; that divided by
-        sigma; y minus the population mean; the standardized residual divided by sqrt(1 -
-        leverage), which has variance one; the share of 250 responses simulated with new random
-        effects that lie below y, between 0 and 1.
+    kind : str
+        See `LinearMixedModel.residuals`.
     seed : int or Generator, optional
         For ``"scaled"``, the only kind that is random.
 

@@ -87,6 +87,16 @@ class Problem:
         """The parameters (m,) that give lower-triangular templates."""
         return np.array([T[k][row, column] for k, row, column in self.theta_index])
 
+    def row_sd(self, theta: Vector) -> Vector:
+        """Standard deviations (n,) of the residuals of the rows, relative to sigma."""
+        weights = self.matrices.weights
+        return np.ones(len(self.matrices.y)) if weights is None else 1 / np.sqrt(weights)
+
+    def whitened(self, theta: Vector, columns: Vector) -> Vector:
+        """R^{-1/2} times columns over the rows (n,) or (n, r), R being relative to sigma^2."""
+        weights = self.matrices.weights
+        return columns if weights is None else (columns.T * np.sqrt(weights)).T
+
     def deviance(self, theta: Sequence[float] | Vector, *, reml: bool) -> float:
         """The criterion at `theta`."""
         with engine_errors(self.matrices):

@@ -10,6 +10,9 @@ from mixedmodels.vocabulary import ResidualKind
 
 Vector = NDArray[np.float64]
 
+CONDITIONAL: tuple[ResidualKind, ...] = ("response", "pearson", "standardized", "normalized")
+"""Kinds of what the fitted values leave."""
+
 
 def add_random_effects(mean: Vector, codes: NDArray[np.int32], Z: Vector, b: Vector) -> Vector:
     """Add Z b to the mean of each row, column by column, so that no n x q temporary is made.
@@ -52,22 +55,26 @@ def fitted_values(fit: Fit) -> pd.Series:
 def residuals(fit: Fit, kind: ResidualKind = "response") -> pd.Series:
     """Residuals on the index of the kept rows.
 
-    ``"response"``: y minus the fitted value. ``"pearson"``: that times the square root of the
-    weight, as in lme4. ``"standardized"``: the Pearson residual divided by sigma, lme4's *scaled*
-    residual; leverage is not taken into account. ``"marginal"``: y - X beta - offset.
+    ``"response"``: y minus the fitted value. ``"pearson"``: that over the row's standard deviation
+    relative to sigma, as in lme4, where it is the square root of the weight that multiplies.
+    ``"standardized"``: the Pearson residual divided by sigma, lme4's *scaled* residual; leverage is
+    not taken into account. ``"normalized"``: R^{-1/2} (y - fitted) / sigma with the Cholesky factor
+    of the residual covariance, nlme's. ``"marginal"``: y - X beta - offset.
     """
     m = fit.matrices
     if kind == "marginal":
         values = m.y - marginal_mean(m.X, fit.beta, m.offset)
-    elif kind in ("response", "pearson", "standardized"):
+    elif kind in CONDITIONAL:
         values = m.y - fitted_array(fit)
     else:
         raise DataError(
             f"residuals of kind {kind!r} are not known.\n"
-            'Do:   write "response", "pearson", "standardized" or "marginal".'
+            f"Do:   write one of {', '.join(CONDITIONAL)} and marginal."
         )
-    if kind in ("pearson", "standardized") and m.weights is not None:
-        values = values * np.sqrt(m.weights)
-    if kind == "standardized":
+    if kind in ("pearson", "standardized"):
+        values = values / fit.problem.row_sd(fit.theta)
+    if kind == "normalized":
+        values = fit.problem.whitened(fit.theta, values)
+    if kind in ("standardized", "normalized"):
         values = values / fit.sigma
     return pd.Series(values, index=m.index.view(), name="resid")

@@ -13,13 +13,14 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.plots.of_means import MeansPlots
 from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.prediction.streams import Seed
-from mixedmodels.vocabulary import DegreesOfFreedom
+from mixedmodels.vocabulary import DegreesOfFreedom, SeriesResidual
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 HOMES = {
+    "acf": "series_plots",
     "all_effects": "effects",
     "autocorrelation": "group_plots",
     "caterpillar": "effect_levels",
@@ -37,6 +38,7 @@ HOMES = {
     "scale_location": "residual_plots",
     "scaled": "quantile_plots",
     "shrinkage": "effect_levels",
+    "variogram": "series_plots",
 }
 """The module of every plot."""
 
@@ -169,6 +171,33 @@ class Plots:
     def autocorrelation(self, *, ax: "Axes | None" = None) -> "Axes":
         """Correlation of residuals in the order of the rows, within levels."""
         return _axes("autocorrelation")(self.fit, ax=ax)
+
+    def acf(
+        self,
+        group: str | None = None,
+        *,
+        time: str | None = None,
+        kind: SeriesResidual = "normalized",
+        max_lag: int = 12,
+        ax: "Axes | None" = None,
+    ) -> "Axes":
+        """Autocorrelation of residuals within series; see `LinearMixedModel.acf`."""
+        return _axes("acf")(self.fit, group, time=time, kind=kind, max_lag=max_lag, ax=ax)
+
+    def variogram(
+        self,
+        position: "str | Sequence[str]",
+        group: str | None = None,
+        *,
+        kind: SeriesResidual = "normalized",
+        bins: int = 20,
+        max_distance: float | None = None,
+        ax: "Axes | None" = None,
+    ) -> "Axes":
+        """Semivariance of residuals by distance; see `LinearMixedModel.variogram`."""
+        return _axes("variogram")(
+            self.fit, position, group, kind=kind, bins=bins, max_distance=max_distance, ax=ax
+        )
 
     def collinearity(self, *, ax: "Axes | None" = None) -> "Axes":
         """Inflation of the standard errors of every term."""

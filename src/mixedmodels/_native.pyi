@@ -64,7 +64,8 @@ class KenwardRoger:
     The components are the entries of T_k T_k' that theta reaches, relative to sigma^2 and in
     coordinates of the engine's choice, then the residual. `information` (R, R) holds
     tr(P G_r P G_s); `slopes` (R, p, p) C X'V^-1 G_r V^-1 X C; `bends` (R (R + 1) / 2, p, p)
-    C X'V^-1 G_r P G_s V^-1 X C for r >= s, ordered (0, 0), (1, 0), (1, 1), ...
+    C X'V^-1 G_r P G_s V^-1 X C for r >= s, ordered (0, 0), (1, 0), (1, 1), ...; `curves`, None
+    where V is linear in its parameters, C X'V^-1 (d2V / dgamma_r dgamma_s) V^-1 X C likewise.
     """
 
     @property
@@ -73,6 +74,8 @@ class KenwardRoger:
     def slopes(self) -> NDArray[np.float64]: ...
     @property
     def bends(self) -> NDArray[np.float64]: ...
+    @property
+    def curves(self) -> NDArray[np.float64] | None: ...
 
 class Slopes:
     """The parts of the criterion at one theta with their derivatives, in the user's units.

@@ -129,8 +129,12 @@ class LinearMixedModel:
 
         Parameters
         ----------
-        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
-            Degrees of freedom; Kenward and Roger's method adjusts the standard errors too.
+        ddf : str
+            Degrees of freedom. ``"satterthwaite"``; ``"kenward-roger"``, which adjusts the standard
+            errors too, and ``"kenward-roger-linear"``, its variant without second derivatives of
+            the covariance; ``"between-within"``, by the level of grouping at which a column varies,
+            and ``"containment"``, by the random effects that contain it; ``"residual"``, rows less
+            fixed effects; ``"normal"``, z tests.
         level : float
             Coverage of the limits.
 
@@ -169,7 +173,7 @@ class LinearMixedModel:
             of `n` parametric samples.
         which : {"fixed", "variance", "all"}
             The parameters; standard deviations and correlations for the variance part.
-        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom
             Degrees of freedom of t intervals.
         n : int
             Samples of the bootstrap.
@@ -503,7 +507,7 @@ class LinearMixedModel:
 
         Parameters
         ----------
-        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom
             Degrees of freedom of the tests of the fixed effects.
         """
         return summarise(self.fit, ddf=ddf)
@@ -540,7 +544,7 @@ class LinearMixedModel:
             that of the random effects left out.
         level : float
             Coverage of the limits.
-        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom
             Degrees of freedom of the limits: Satterthwaite's, of each row's own variance (the
             default: those of the tests where `re` is ``"none"``); Kenward and Roger's, for means
             with ``re="none"``; n - p; or infinitely many.
@@ -671,7 +675,7 @@ class LinearMixedModel:
             1, sequential: each term after those before it. 2: each term after all that do not
             contain it. 3, the default: marginal, over equally weighted levels. No type depends on
             the coding of the data.
-        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom
             Denominator degrees of freedom.
 
         Returns
@@ -714,7 +718,7 @@ class LinearMixedModel:
         ----------
         h : str, list of str, or matrix (k, p)
             ``"Days = 0"``, ``"recipe[T.B] = recipe[T.C], temp = 1"``; a matrix is compared with 0.
-        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom
             Degrees of freedom.
         level : float
             Coverage of the limits.
@@ -746,7 +750,7 @@ class LinearMixedModel:
         ----------
         h : str, list of str, or matrix (k, p)
             As in `t_test`.
-        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom
             Denominator degrees of freedom; ``"normal"`` is the chi-square test.
 
         Returns
@@ -781,7 +785,7 @@ class LinearMixedModel:
             picture in which arrows of means that differ do not overlap.
         letters : bool
             Give the means letters (see `Means.letters`).
-        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom
             Degrees of freedom of the tests.
         seed : int
             For the checks that simulate.
@@ -935,7 +939,7 @@ class LinearMixedModel:
         ----------
         test : {"lrt", "f"}
             Likelihood ratios of ML fits, or F tests at this fit.
-        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom
             Denominator degrees of freedom of the F tests.
 
         Returns
@@ -1034,7 +1038,7 @@ class LinearMixedModel:
         nesting : mapping, optional
             Factors that are nested, ``{"county": "region"}``; found in the data unless given. An
             empty one is none.
-        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom
             Degrees of freedom; Kenward and Roger's method at any number of rows.
         level : float
             Coverage of the limits.
@@ -1168,7 +1172,7 @@ class LinearMixedModel:
             Columns within whose values terms are tested.
         at, cov_reduce
             Values of columns, as of `emmeans`.
-        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom
             Denominator degrees of freedom.
 
         Examples
@@ -1213,7 +1217,7 @@ class LinearMixedModel:
             combination, of rows that are alike in everything else (standardisation).
         wts : str or array, optional
             Weights of rows in averages: a column, or one number per row.
-        ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom
             Degrees of freedom.
         level : float
             Coverage of the limits.

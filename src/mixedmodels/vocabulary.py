@@ -42,7 +42,16 @@ SimulatedEffects = Literal["new", "fitted"]
 Shape = Literal["normal", "t", "skewed"]
 """Distribution of simulated random effects or residuals, always of mean 0."""
 
-DegreesOfFreedom = Literal["satterthwaite", "kenward-roger", "residual", "normal"]
+DegreesOfFreedom = Literal[
+    "satterthwaite",
+    "kenward-roger",
+    "kenward-roger-linear",
+    "between-within",
+    "containment",
+    "residual",
+    "normal",
+]
+"""How the denominator degrees of freedom of tests of fixed effects are found."""
 
 IntervalMethod = Literal["wald", "profile", "bootstrap"]
 

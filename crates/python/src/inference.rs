@@ -21,6 +21,7 @@ pub struct KenwardRoger {
     information: Py<PyArray2<f64>>,
     slopes: Py<PyArray3<f64>>,
     bends: Py<PyArray3<f64>>,
+    curves: Option<Py<PyArray3<f64>>>,
 }
 
 /// The parts of the criterion with their derivatives.
@@ -48,7 +49,9 @@ impl Information {
 impl KenwardRoger {
     /// Converts.
     pub fn new(py: Python<'_>, pieces: inner::KenwardRoger, p: usize) -> PyResult<Self> {
+        let curves = (!pieces.curves.is_empty()).then(|| stack(py, &pieces.curves, p));
         Ok(Self {
+            curves: curves.transpose()?,
             information: to_square(py, pieces.information)?,
             slopes: stack(py, &pieces.slopes, p)?,
             bends: stack(py, &pieces.bends, p)?,

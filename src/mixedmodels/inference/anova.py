@@ -37,7 +37,7 @@ def anova(fit: Fit, kind: SumOfSquares = 3, *, ddf: DegreesOfFreedom = "satterth
         on the coding of factors or on whether an intercept is written: `0 + a` has the row of `a`,
         that its means do not differ. Covariates are taken at zero where they interact: centre them
         if that is not a value of interest.
-    ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+    ddf : mixedmodels.vocabulary.DegreesOfFreedom
         Denominator degrees of freedom.
 
     Returns

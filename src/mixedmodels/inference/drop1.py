@@ -60,7 +60,7 @@ def drop1(fit: Fit, test: DropTest = "lrt", *, ddf: DegreesOfFreedom = "satterth
         Likelihood ratios, for which the model is fitted again without each term, on the same rows
         even where the term alone had missing values; or F tests of the same hypothesis, that the
         mean is in the column space of the other terms, at the fit as it is.
-    ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+    ddf : mixedmodels.vocabulary.DegreesOfFreedom
         Denominator degrees of freedom of the F tests.
 
     Returns

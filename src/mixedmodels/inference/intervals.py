@@ -67,7 +67,7 @@ def conf_int(
         ``"bootstrap"``: percentiles of `n` parametric samples, seeded by `seed`.
     which : {"fixed", "variance", "all"}
         The parameters.
-    ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+    ddf : mixedmodels.vocabulary.DegreesOfFreedom
         Degrees of freedom of the t intervals.
     n : int
         Samples of the bootstrap.

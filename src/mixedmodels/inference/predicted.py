@@ -37,6 +37,11 @@ from mixedmodels.vocabulary import DegreesOfFreedom, Interval, NewLevels
 
 Vector = NDArray[np.float64]
 
+OF_MEANS: frozenset[DegreesOfFreedom] = frozenset(
+    {"kenward-roger", "kenward-roger-linear", "between-within", "containment"}
+)
+"""Methods that know nothing of the variance of a random effect."""
+
 MOST = 30_000_000
 """Rows to predict times rows of the fit from which differences are cheaper than derivatives."""
 
@@ -89,7 +94,7 @@ def predict(
         repetition.
     level : float
         Coverage of the limits.
-    ddf : {"satterthwaite", "kenward-roger", "residual", "normal"}
+    ddf : mixedmodels.vocabulary.DegreesOfFreedom
         Degrees of freedom of the limits. Satterthwaite's, of the variance of the row's own error
         of prediction, are the default: those of the tests, where the mean is the population's.
         Kenward and Roger's method, with its standard errors, is for means with `re="none"`.
@@ -130,8 +135,8 @@ def _columns(
     fit: Fit, found: Predicted, *, interval: Interval | None, level: float, ddf: DegreesOfFreedom
 ) -> dict[str, Vector]:
     columns = {"estimate": found.estimate}
-    if ddf == "kenward-roger":
-        _require_means(found, interval)
+    if ddf in OF_MEANS:
+        _require_means(found, interval, ddf)
         tests = t_tests(fit, found.rows.X, ddf=ddf)
         spread, df = tests.std_error, tests.df
         columns["std_error"] = spread
@@ -222,10 +227,10 @@ def _slope(f: Callable[[Vector], Vector], theta: Vector, i: int, step: float) ->
     return (f(theta + shift) - f(theta - shift)) / (2 * step)
 
 
-def _require_means(found: Predicted, interval: Interval | None) -> None:
+def _require_means(found: Predicted, interval: Interval | None, ddf: DegreesOfFreedom) -> None:
     if any(Z.any() for Z in found.included) or interval == "prediction":
         raise DataError(
-            "Kenward and Roger's method is for means of the population, not for random effects "
-            "and single observations.\n"
+            f"ddf={ddf!r} is for means of the population, not for random effects and single "
+            "observations.\n"
             'Do:   write re="none" with interval="confidence", or ddf="satterthwaite".'
         )

@@ -22,6 +22,9 @@ from mixedmodels.vocabulary import DegreesOfFreedom
 METHOD: dict[DegreesOfFreedom, str] = {
     "satterthwaite": "df: Satterthwaite.",
     "kenward-roger": "Standard errors and df: Kenward and Roger.",
+    "kenward-roger-linear": "Standard errors and df: Kenward and Roger, first derivatives only.",
+    "between-within": "df: between-within, by the level of grouping at which a column varies.",
+    "containment": "df: containment, the rank of the random effects that contain a column.",
     "residual": "df: rows less fixed effects, however the rows are grouped.",
     "normal": "z tests: the variances are taken as known.",
 }

@@ -13,6 +13,9 @@ MOST_TERMS = 6
 TESTS: dict[DegreesOfFreedom, str] = {
     "satterthwaite": "Satterthwaite's method",
     "kenward-roger": "the method of Kenward and Roger",
+    "kenward-roger-linear": "the method of Kenward and Roger without second derivatives",
+    "between-within": "between-within degrees of freedom",
+    "containment": "containment degrees of freedom",
     "residual": "the residual degrees of freedom",
     "normal": "the normal approximation",
 }

@@ -25,6 +25,8 @@ pub struct KenwardRoger {
     pub slopes: Vec<Square>,
     /// C X'V⁻¹G_rPG_sV⁻¹X C, p × p, for r ≥ s: (0, 0), (1, 0), (1, 1), ….
     pub bends: Vec<Square>,
+    /// C X'V⁻¹(∂²V/∂γ_r∂γ_s)V⁻¹X C in the same order; none where V is linear in γ, as it is here.
+    pub curves: Vec<Square>,
 }
 
 impl KenwardRoger {
@@ -64,6 +66,7 @@ impl KenwardRoger {
             information,
             slopes: slopes.iter().map(back).collect(),
             bends: bends.iter().map(back).collect(),
+            curves: Vec::new(),
         }
     }
 }

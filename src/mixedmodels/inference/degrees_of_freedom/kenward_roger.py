@@ -1,8 +1,15 @@
 """Kenward and Roger's method: a covariance of beta-hat that counts the estimation of the variances,
 and the F that fits the Wald statistic under it.
 
-Kenward & Roger (1997), Biometrics 53, 983-997; letters and equations are theirs. V is linear in its
-components, so that their R_ij vanishes.
+Kenward & Roger (1997), Biometrics 53, 983-997; letters and equations are theirs:
+
+    Phi_A = Phi + 2 Phi {sum_ij W_ij (Q_ij - P_i Phi P_j - R_ij / 4)} Phi
+
+R_ij = X'V^-1 (d2V / dgamma_i dgamma_j) V^-1 X vanishes where V is linear in its parameters gamma.
+Without it the sum does not depend on the choice of gamma, as W, Q and P change like tensors; R_ij
+does. So gamma is part of the method: variances and covariances where a structure is linear in them
+(R = 0), else variances, correlations and what else the model reports. Leaving R out is the variant
+that SAS calls first order and mmrm linear.
 """
 
 from dataclasses import dataclass
@@ -10,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mixedmodels.engine.problem import KenwardRoger
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.information import kenward_roger_pieces
@@ -96,29 +104,60 @@ def kenward_roger(fit: Fit) -> KenwardRogerMethod:
     DataError
         For a fit by ML, for which the method is not derived.
     """
+    pieces = _pieces(fit)
+    return kenward_roger_of(
+        fit.cov_beta_unscaled,
+        fit.sigma,
+        pieces.information,
+        pieces.slopes,
+        pieces.bends,
+        pieces.curves,
+    )
+
+
+def kenward_roger_linear(fit: Fit) -> KenwardRogerMethod:
+    """The method without second derivatives of V: the same where V is linear in its parameters.
+
+    Raises
+    ------
+    DataError
+        For a fit by ML, for which the method is not derived.
+    """
+    pieces = _pieces(fit)
+    return kenward_roger_of(
+        fit.cov_beta_unscaled, fit.sigma, pieces.information, pieces.slopes, pieces.bends
+    )
+
+
+def _pieces(fit: Fit) -> KenwardRoger:
     if not fit.reml:
         raise DataError(
             "Kenward and Roger's method needs a REML fit, and this one is by ML.\n"
             'Do:   use model.update(reml=True), or ddf="satterthwaite".\n'
             "Why:  the method rests on the information of the restricted likelihood."
         )
-    pieces = kenward_roger_pieces(fit)
-    return kenward_roger_of(
-        fit.cov_beta_unscaled, fit.sigma, pieces.information, pieces.slopes, pieces.bends
-    )
+    return kenward_roger_pieces(fit)
 
 
 def kenward_roger_of(
-    C: Vector, sigma: float, information: Vector, slopes: Vector, bends: Vector
+    C: Vector,
+    sigma: float,
+    information: Vector,
+    slopes: Vector,
+    bends: Vector,
+    curves: Vector | None = None,
 ) -> KenwardRogerMethod:
     """The method from C (p, p) and the pieces of `engine.problem.KenwardRoger`.
 
-    With L C L' in the place of C, and so on, the hypothesis becomes the identity.
+    Without `curves`, C R_rs C in the order of `bends`, V counts as linear in its parameters. With
+    L C L' in the place of C, and so on, the hypothesis becomes the identity.
     """
     W = 2 * _inverse(information)
     rows, columns = np.tril_indices(len(W))
     weights = W[rows, columns] * np.where(rows == columns, 1.0, 2.0)
     bias = np.tensordot(weights, bends, axes=1)
+    if curves is not None:
+        bias = bias - np.tensordot(weights, curves, axes=1) / 4
     return KenwardRogerMethod(sigma**2 * (C + 2 * bias), C, slopes, W)
 
 

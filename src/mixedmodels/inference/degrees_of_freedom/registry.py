@@ -4,8 +4,13 @@ from collections.abc import Callable
 from typing import get_args
 
 from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.degrees_of_freedom.between_within import between_within
 from mixedmodels.inference.degrees_of_freedom.constant import normal, residual
-from mixedmodels.inference.degrees_of_freedom.kenward_roger import kenward_roger
+from mixedmodels.inference.degrees_of_freedom.containment import containment
+from mixedmodels.inference.degrees_of_freedom.kenward_roger import (
+    kenward_roger,
+    kenward_roger_linear,
+)
 from mixedmodels.inference.degrees_of_freedom.method import Method
 from mixedmodels.inference.degrees_of_freedom.satterthwaite import satterthwaite
 from mixedmodels.options import require_option
@@ -14,6 +19,9 @@ from mixedmodels.vocabulary import DegreesOfFreedom
 METHODS: dict[str, Callable[[Fit], Method]] = {
     "satterthwaite": satterthwaite,
     "kenward-roger": kenward_roger,
+    "kenward-roger-linear": kenward_roger_linear,
+    "between-within": between_within,
+    "containment": containment,
     "residual": residual,
     "normal": normal,
 }

@@ -53,7 +53,7 @@ def relative_covariances(matrices: ModelMatrices, theta: Array) -> list[Array]:
     for term in matrices.terms:
         T = np.zeros((len(term.names), len(term.names)))
         for column in range(len(T)):
-            last = column + 1 if term.structure == "diagonal" else len(T)
+            last = column + 1 if term.structure.is_independent else len(T)
             for row in range(column, last):
                 T[row, column] = rest.pop(0)
         covariances.append(T @ T.T)

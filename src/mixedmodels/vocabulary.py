@@ -10,8 +10,55 @@ from numpy.typing import ArrayLike
 Missing = Literal["drop", "error"]
 """What to do with rows that have a missing value in a column that the formula uses."""
 
-Structure = Literal["unstructured", "diagonal"]
-"""Covariance structure of one random term."""
+StructureKind = Literal[
+    "us",
+    "diag",
+    "cs",
+    "ar1",
+    "toep",
+    "ante",
+    "fa",
+    "rr",
+    "ou",
+    "car1",
+    "arma",
+    "expo",
+    "gauss",
+    "ratio",
+    "matern",
+]
+"""Covariance structures of a random term or of the residual."""
+
+StructureWord = Literal[
+    "us",
+    "diag",
+    "homdiag",
+    "cs",
+    "homcs",
+    "hetcs",
+    "ar1",
+    "homar1",
+    "hetar1",
+    "toep",
+    "homtoep",
+    "hettoep",
+    "ante",
+    "fa",
+    "rr",
+    "ou",
+    "car1",
+    "arma",
+    "expo",
+    "exp",
+    "gauss",
+    "gau",
+    "ratio",
+    "matern",
+    "mat",
+    "known",
+    "mm",
+]
+"""Words of formulas for them, lme4's and glmmTMB's among them."""
 
 ContrastName = Literal["treatment", "sum", "helmert", "poly", "diff"]
 """Codings of a categorical column that have a name; a matrix is the other possibility."""
@@ -22,6 +69,9 @@ matrix has one row per level."""
 
 Context = Mapping[str, Callable[..., ArrayLike] | float]
 """Functions and numbers of the caller's that a formula may use by these names."""
+
+KnownMatrices = Mapping[str, object]
+"""Matrices by the names that ``cov=`` and ``precision=`` of a formula give them."""
 
 ResidualKind = Literal[
     "response", "pearson", "standardized", "normalized", "marginal", "studentized", "scaled"

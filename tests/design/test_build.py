@@ -5,6 +5,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from mixedmodels.covariance import UNSTRUCTURED
 from mixedmodels.data import Frame
 from mixedmodels.design import build
 from mixedmodels.errors import DataError
@@ -45,7 +46,7 @@ def test_a_random_slope():
     (term,) = m.terms
     assert (grouping.name, grouping.columns, grouping.levels) == ("g", ("g",), tuple("abcdef"))
     assert grouping.codes.tolist() == np.repeat(np.arange(6), 10).tolist()
-    assert (term.group, term.names, term.structure) == (0, ("Intercept", "x"), "unstructured")
+    assert (term.group, term.names, term.structure) == (0, ("Intercept", "x"), UNSTRUCTURED)
     np.testing.assert_array_equal(term.Z, m.X)
     assert m.kept.all()
     assert (m.n_missing, m.weights, m.offset) == (0, None, None)
@@ -126,7 +127,7 @@ def test_groups_appear_once_in_order_of_the_formula():
 
 def test_independent_effects_of_a_factor():
     (term,) = matrices("y ~ f + (f || g)").terms
-    assert term.structure == "diagonal"
+    assert term.structure.is_independent
     assert term.names == ("Intercept", "f[T.v]", "f[T.w]")
 
 

@@ -66,7 +66,7 @@ def family(matrices, *, projected=True):
         q = Z.shape[1]
         unit = [np.linalg.norm(np.outer(z, z) * same) for z in Z.T]
         for j in range(q):
-            for i in [j] if term.structure == "diagonal" else range(j, q):
+            for i in [j] if term.structure.is_independent else range(j, q):
                 G = np.outer(Z[:, i], Z[:, j])
                 G = (G if i == j else G + G.T) * same
                 columns.append((N @ G @ N).ravel() / np.sqrt(unit[i] * unit[j]))
@@ -116,7 +116,7 @@ def _norms(m):
         same = np.equal.outer(codes, codes)
         Z = term.Z * root[:, None]
         unit = np.sqrt([np.linalg.norm(np.outer(z, z) * same) for z in Z.T])
-        diagonal = term.structure == "diagonal"
+        diagonal = term.structure.is_independent
         pairs = [
             (i, j) for j in range(len(unit)) for i in range(j, j + 1 if diagonal else len(unit))
         ]

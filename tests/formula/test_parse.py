@@ -4,7 +4,7 @@ from mixedmodels.formula import parse
 
 
 def terms(text):
-    return [(term.lhs, term.name, term.structure) for term in parse(text).random]
+    return [(term.lhs, term.name, term.structure.word) for term in parse(text).random]
 
 
 def test_the_parts_of_a_formula():
@@ -13,28 +13,28 @@ def test_the_parts_of_a_formula():
     assert formula.fixed == "Days"
     assert formula.fixed_terms == ("Days",)
     (term,) = formula.random
-    assert (term.lhs, term.group, term.structure) == ("Days", ("Subject",), "unstructured")
+    assert (term.lhs, term.group, term.structure.word) == ("Days", ("Subject",), "us")
     assert formula.text[term.start : term.stop] == "(Days | Subject)"
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("y ~ (1 | a/b)", [("1", "a", "unstructured"), ("1", "a:b", "unstructured")]),
+        ("y ~ (1 | a/b)", [("1", "a", "us"), ("1", "a:b", "us")]),
         (
             "y ~ (x | a/b/c)",
-            [("x", g, "unstructured") for g in ("a", "a:b", "a:b:c")],
+            [("x", g, "us") for g in ("a", "a:b", "a:b:c")],
         ),
-        ("y ~ (1 | a:b/c)", [("1", "a:b", "unstructured"), ("1", "a:b:c", "unstructured")]),
-        ("y ~ (1 | (a:b))", [("1", "a:b", "unstructured")]),
-        ("y ~ (x || g)", [("x", "g", "diagonal")]),
-        ("y ~ diag(x | g)", [("x", "g", "diagonal")]),
-        ("y ~ us(x | g)", [("x", "g", "unstructured")]),
-        ("y ~ (0 + x | g) + (1 | g)", [("0 + x", "g", "unstructured"), ("1", "g", "unstructured")]),
-        ("y ~ (x + (1 | g))", [("1", "g", "unstructured")]),
-        ("y ~ (1 | `a b`)", [("1", "a b", "unstructured")]),
-        ("y ~ (1|g) + x + (1|h)", [("1", "g", "unstructured"), ("1", "h", "unstructured")]),
-        ("y ~ (I((x > 1) | (x < 0)) | g)", [("I((x > 1) | (x < 0))", "g", "unstructured")]),
+        ("y ~ (1 | a:b/c)", [("1", "a:b", "us"), ("1", "a:b:c", "us")]),
+        ("y ~ (1 | (a:b))", [("1", "a:b", "us")]),
+        ("y ~ (x || g)", [("x", "g", "diag")]),
+        ("y ~ diag(x | g)", [("x", "g", "diag")]),
+        ("y ~ us(x | g)", [("x", "g", "us")]),
+        ("y ~ (0 + x | g) + (1 | g)", [("0 + x", "g", "us"), ("1", "g", "us")]),
+        ("y ~ (x + (1 | g))", [("1", "g", "us")]),
+        ("y ~ (1 | `a b`)", [("1", "a b", "us")]),
+        ("y ~ (1|g) + x + (1|h)", [("1", "g", "us"), ("1", "h", "us")]),
+        ("y ~ (I((x > 1) | (x < 0)) | g)", [("I((x > 1) | (x < 0))", "g", "us")]),
     ],
 )
 def test_random_terms(text, expected):

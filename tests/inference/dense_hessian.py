@@ -28,7 +28,7 @@ def relative(model, values, scale):
     for term in model.fit.matrices.terms:
         q = len(term.names)
         S = np.diag([rest.pop(0) for _ in range(q)])
-        pairs = [] if term.structure == "diagonal" else np.triu_indices(q, 1)
+        pairs = [] if term.structure.is_independent else np.triu_indices(q, 1)
         for i, j in zip(*pairs, strict=True) if len(pairs) else ():
             S[i, j] = S[j, i] = rest.pop(0) * (S[i, i] * S[j, j] if scale == "sd" else 1.0)
         if scale == "sd":

@@ -38,7 +38,7 @@ def relative_covariances(m: ModelMatrices, values: Values) -> list[np.ndarray]:
     for term in m.terms:
         group = m.groupings[term.group].name
         G = np.diag([found.pop((group, name, None)) for name in term.names])
-        if term.structure == "unstructured":
+        if not term.is_independent:
             for j, first in enumerate(term.names):
                 for i, second in enumerate(term.names[j + 1 :], j + 1):
                     G[i, j] = G[j, i] = found.pop((group, first, second))

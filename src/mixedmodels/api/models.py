@@ -1,6 +1,6 @@
 """Fitting a model, and comparing several."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from numpy.typing import ArrayLike
 
@@ -16,7 +16,7 @@ from mixedmodels.inference.bootstrap import BootstrapTest
 from mixedmodels.model import LinearMixedModel
 from mixedmodels.options import require_flag
 from mixedmodels.prediction.streams import Seed
-from mixedmodels.vocabulary import Context, Contrasts, Missing
+from mixedmodels.vocabulary import Context, Contrasts, KnownMatrices, Missing
 
 
 def lmm(
@@ -30,6 +30,11 @@ def lmm(
     context: Context | None = None,
     missing: Missing = "drop",
     control: Control | None = None,
+    residual: str | None = None,
+    sigma: str | float | None = None,
+    known: KnownMatrices | None = None,
+    fixed: Mapping[str, float] | None = None,
+    tied: Sequence[Sequence[str]] | None = None,
 ) -> LinearMixedModel:
     """Fit a linear mixed model.
 
@@ -65,6 +70,22 @@ def lmm(
         `n_missing`, or are an error.
     control : Control, optional
         Settings of the search.
+    residual : str, optional
+        Covariance of the residuals within the levels of one grouping factor, as
+        ``"ar1(visit | subject)"``: a structure, the occasion or position of a row (``1`` for the
+        order of rows), and the group. By default residuals are independent. See docs/formulas.md.
+    sigma : str or float, optional
+        What the residual standard deviation is a function of: ``"~ arm + time"`` for its log,
+        ``"power(x)"``, ``"constpower(x)"``, ``"power(fitted)"``; or the number that it is known
+        to be, as in a meta-analysis with ``weights=1 / variance`` and ``sigma=1``.
+    known : mapping, optional
+        Matrices that the formula names in ``known(1 | id, cov=K)`` or ``precision=Q``: labelled
+        frames, or arrays and sparse matrices in the order of the levels.
+    fixed : mapping, optional
+        Variance parameters that keep a value, by the names under which they are reported, as
+        ``{"sd(Subject:Intercept)": 1.0}``.
+    tied : sequence, optional
+        Groups of names of variance parameters that are to be equal.
 
     Returns
     -------
@@ -103,6 +124,11 @@ def lmm(
         context=checked_context(context),
         missing=missing,
         control=Control() if control is None else control,
+        residual=residual,
+        sigma=sigma,
+        known=known,
+        fixed=fixed,
+        tied=tied,
     )
     return LinearMixedModel(fit_model(owned(request)))
 

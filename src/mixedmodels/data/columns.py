@@ -84,6 +84,8 @@ class Column:
         covariate.
     missing
         bool, shape (n,), true where the value is missing; None if no value is.
+    is_text
+        Whether the levels are in the order of the alphabet because their type has no other.
     """
 
     name: str
@@ -91,6 +93,7 @@ class Column:
     numbers: NDArray[Any] | None
     codes: Codes | None
     missing: Mask | None
+    is_text: bool = False
 
     __repr__ = brief
 
@@ -105,9 +108,12 @@ class Column:
         return Column(name, kind, numbers, None, missing)
 
     @staticmethod
-    def of_codes(name: str, codes: Codes, *, is_time: bool = False) -> Column:
+    def of_codes(
+        name: str, codes: Codes, *, is_time: bool = False, is_text: bool = False
+    ) -> Column:
         """A categorical column."""
-        return Column(name, "time" if is_time else "category", None, codes, codes.missing)
+        kind: ColumnKind = "time" if is_time else "category"
+        return Column(name, kind, None, codes, codes.missing, is_text)
 
     @property
     def is_rounded(self) -> bool:
@@ -135,7 +141,7 @@ class Column:
             missing = None
         numbers = None if self.numbers is None else self.numbers[rows]
         codes = None if self.codes is None else self.codes.take(rows)
-        return Column(self.name, self.kind, numbers, codes, missing)
+        return Column(self.name, self.kind, numbers, codes, missing, self.is_text)
 
 
 def encode(column: Column, *, drop_unused: bool = True) -> Codes:

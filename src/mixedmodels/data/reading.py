@@ -60,10 +60,11 @@ def read(name: str, series: nw.Series[Any]) -> Column:
         codes = _factorise(series, keeps_order=True)
         if any(isinstance(value, (dict, list, tuple)) for value in codes.values):
             raise _unreadable(name, "categories that are records or lists")
-        return Column.of_codes(name, codes)
+        has_order = isinstance(dtype, nw.Enum) or not series.implementation.is_polars()
+        return Column.of_codes(name, codes, is_text=not has_order)
     if dtype == nw.String or is_time(dtype):
         codes = _factorise(series, keeps_order=False)
-        return Column.of_codes(name, codes, is_time=is_time(dtype))
+        return Column.of_codes(name, codes, is_time=is_time(dtype), is_text=dtype == nw.String)
     if series.null_count() == len(series):
         return Column.of_numbers(name, np.full(len(series), np.nan))
     return _read_other(name, series)
@@ -298,7 +299,7 @@ def _read_objects(name: str, series: pd.Series) -> Column:
             codes = _factorise_pandas(series)
         except TypeError as error:  # a date beside a moment, or moments with and without a zone
             raise _unreadable(name, f"values of type {kind} that have no common order") from error
-        return Column.of_codes(name, codes, is_time=kind not in _TEXTLIKE)
+        return Column.of_codes(name, codes, is_time=kind not in _TEXTLIKE, is_text=kind == "string")
     try:
         codes, values = pd.factorize(series.where(~missing, None))
     except TypeError as error:  # lists and the like have no hash

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mixedmodels.data import (
-    Column,
-    Completeness,
-    Frame,
-    completeness,
-    require_distinct_labels,
-)
-from mixedmodels.design.arguments import checked_offset, checked_weights, read_argument
+from mixedmodels.covariance import Structure
+from mixedmodels.data import Column, Frame, require_distinct_labels
+from mixedmodels.design.asked import Asked, asked_of, check_asked
 from mixedmodels.design.checks import (
     check_columns,
     check_identification,
@@ -29,54 +24,24 @@ from mixedmodels.design.coordinates import ORIGINAL, Coordinates, coordinates_of
 from mixedmodels.design.environment import checked_context
 from mixedmodels.design.estimability import FixedColumns, fixed_columns
 from mixedmodels.design.expand import Expansion, evaluate, expand, recipe_of
-from mixedmodels.design.grouping import (
-    LevelMap,
-    calculated_with,
-    groupings_of,
-    refuse_merged_levels,
-)
+from mixedmodels.design.grouping import LevelMap, groupings_of, refuse_merged_levels
 from mixedmodels.design.identification import Identification, identify
 from mixedmodels.design.magnitude import require_resolved
 from mixedmodels.design.matrices import Grouping, ModelMatrices, TermMatrix, Vector
 from mixedmodels.design.names import check_names, used_columns
 from mixedmodels.design.rank import independent_columns
+from mixedmodels.design.reading import KeptData, Roles, read_data, roles_of
+from mixedmodels.design.residual import ResidualSpec, independent, residual_of
+from mixedmodels.design.residual_matrix import ResidualMatrix
+from mixedmodels.design.scale import scale_of
 from mixedmodels.design.spec import ModelSpec, TermSpec
+from mixedmodels.design.structures import structure_of_term
 from mixedmodels.design.variables import Variables
 from mixedmodels.errors import DataError, FormulaError
 from mixedmodels.formula import Formula, RandomTerm
 from mixedmodels.formula.terms import read_sum
 from mixedmodels.formula.tokens import tokenize
-from mixedmodels.options import require_option
 from mixedmodels.vocabulary import Context, Contrasts, Missing
-
-
-@dataclass(frozen=True, slots=True)
-class Roles:
-    """The columns that each part of a formula uses, by name.
-
-    Of the covariates, those `calculated` with are not only made into factors.
-    """
-
-    response: tuple[str, ...]
-    covariates: tuple[str, ...]
-    groups: tuple[str, ...]
-    calculated: frozenset[str]
-
-    @property
-    def all(self) -> tuple[str, ...]:
-        """Every column in use."""
-        return tuple(dict.fromkeys((*self.response, *self.covariates, *self.groups)))
-
-
-@dataclass(frozen=True, slots=True)
-class KeptData:
-    """The columns of a model on the rows that are in use."""
-
-    columns: Mapping[str, Column]
-    weights: Vector | None
-    offset: Vector | None
-    rows: Completeness
-    nrows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +72,8 @@ def build(
     contrasts: Contrasts | None = None,
     context: Context | None = None,
     missing: Missing = "drop",
+    residual: str | None = None,
+    sigma: str | float | None = None,
 ) -> tuple[ModelSpec, ModelMatrices]:
     """Make the matrices of a model.
 
@@ -130,6 +97,10 @@ def build(
     missing
         ``"drop"`` leaves out the rows with a missing value in a column in use (the default, as
         in R); ``"error"`` refuses them.
+    residual
+        Covariance of the residuals, as ``"ar1(visit | subject)"``; None if they are independent.
+    sigma
+        What the residual standard deviation is a function of, as ``"~ arm"``, or its known value.
 
     Returns
     -------
@@ -143,9 +114,10 @@ def build(
         If the model cannot be built or the data cannot identify it.
     """
     own = checked_context(context)
-    check_names(formula.text, frame.columns, own)
-    roles = _roles(formula, frame.columns)
-    data = _read(roles, frame, weights=weights, offset=offset, missing=missing)
+    asked = asked_of(formula, residual, sigma)
+    check_asked(asked, frame.columns, own)
+    roles = roles_of(asked, frame.columns)
+    data = read_data(roles, frame, weights=weights, offset=offset, missing=missing)
     covariates = _covariates(roles, data, contrasts, own)
     groupings, level_maps = groupings_of(formula.random, data.columns)
     parts = Parts(
@@ -161,9 +133,26 @@ def build(
         _require_different_names(expansion, str(what))
     refuse_merged_levels(formula.text, data.columns)
     columns = fixed_columns(parts.fixed.matrix, parts.fixed.names)
-    matrices = _matrices(formula, frame, data, parts, columns)
+    recipe, covariance = _residual(asked, frame, data, covariates)
+    matrices = _matrices(asked, frame, data, parts, columns, covariance)
     found = _identified(formula.random, matrices)
-    return _specification(formula, roles, covariates, parts, columns, matrices, found), matrices
+    spec = _specification(formula, roles, covariates, parts, columns, matrices, found, recipe)
+    return spec, matrices
+
+
+def _residual(
+    asked: Asked, frame: Frame, data: KeptData, covariates: Variables
+) -> tuple[ResidualSpec | None, ResidualMatrix | None]:
+    """The covariance of the residuals; None if they are independent with one variance."""
+    if not asked.has_residual:
+        return None, None
+    recipe, scale = None, None
+    if asked.scale is not None:
+        recipe, scale = scale_of(asked.scale, covariates, data.columns)
+    if asked.residual is None:
+        return ResidualSpec(None, recipe), independent(data.nrows, scale)
+    blocks, made = residual_of(asked.residual, data.columns, frame, data.rows.rows, scale)
+    return ResidualSpec(blocks, recipe), made
 
 
 def _require_different_names(expansion: Expansion, what: str) -> None:
@@ -200,6 +189,7 @@ def _specification(
     columns: FixedColumns,
     matrices: ModelMatrices,
     found: Identification,
+    residual: ResidualSpec | None,
 ) -> ModelSpec:
     return ModelSpec(
         formula=formula,
@@ -211,23 +201,30 @@ def _specification(
             )
         ),
         level_maps=tuple(parts.level_maps),
-        variables=covariates.summary(),
+        variables=covariates.summary(roles.covariates),
         codings=covariates.codings,
         functions=covariates.functions,
         response_columns=roles.response,
         response_state=parts.response.state,
         columns=columns,
         identification=found,
+        residual=residual,
     )
 
 
-def _term_matrix(term: RandomTerm, expansion: Expansion, group: int) -> TermMatrix:
-    coordinates = _coordinates(term, expansion)
+def _term_matrix(term: RandomTerm, text: str, expansion: Expansion, group: int) -> TermMatrix:
+    structure = structure_of_term(term.structure, text)
+    named = [n for n in ("by", "cov", "precision", "weights") if term.structure.option(n)]
+    if named or term.is_membership or term.structure.word == "known" or structure.by_position:
+        message = f"The term {term} cannot be fitted yet."
+        length = term.stop - term.start
+        raise FormulaError(message, formula=text, position=term.start, length=length)
+    coordinates = _coordinates(term, structure, expansion)
     Z = np.asfortranarray(coordinates.columns(expansion.matrix))
-    return TermMatrix(group, expansion.names, Z, term.structure, coordinates)
+    return TermMatrix(group, expansion.names, Z, structure, coordinates)
 
 
-def _coordinates(term: RandomTerm, expansion: Expansion) -> Coordinates:
+def _coordinates(term: RandomTerm, structure: Structure, expansion: Expansion) -> Coordinates:
     """Those of a random term; independent effects would not be independent in others.
 
     Raises
@@ -235,7 +232,7 @@ def _coordinates(term: RandomTerm, expansion: Expansion) -> Coordinates:
     DataError
         If a column far from zero is lost among the others.
     """
-    if term.structure != "unstructured":
+    if structure.kind != "us":
         return ORIGINAL
     found = coordinates_of(expansion.matrix)
     lost = set(range(len(expansion.names)))
@@ -250,16 +247,21 @@ def _coordinates(term: RandomTerm, expansion: Expansion) -> Coordinates:
 
 
 def _matrices(
-    formula: Formula, frame: Frame, data: KeptData, parts: Parts, columns: FixedColumns
+    asked: Asked,
+    frame: Frame,
+    data: KeptData,
+    parts: Parts,
+    columns: FixedColumns,
+    residual: ResidualMatrix | None,
 ) -> ModelMatrices:
-    rows, groups = data.rows.rows, _group_index(parts)
+    rows, groups, formula = data.rows.rows, _group_index(parts), asked.formula
     return ModelMatrices(
         y=parts.response.values,
         X=columns.kept_of(parts.fixed.matrix),
         x_names=columns.names,
         groupings=tuple(parts.groupings),
         terms=tuple(
-            _term_matrix(term, expansion, groups[term.name])
+            _term_matrix(term, formula.text, expansion, groups[term.name])
             for term, expansion in zip(formula.random, parts.random, strict=True)
         ),
         weights=data.weights,
@@ -268,6 +270,8 @@ def _matrices(
         index=frame.index if rows is None else frame.index[rows],
         n_missing=data.rows.n_missing,
         coordinates=columns.coordinates,
+        residual=residual,
+        known_sigma=asked.known_sigma,
     )
 
 
@@ -285,57 +289,11 @@ def _identified(terms: Sequence[RandomTerm], matrices: ModelMatrices) -> Identif
     return found
 
 
-def _roles(formula: Formula, columns: Sequence[str]) -> Roles:
-    known = frozenset(columns)
-    texts = [formula.fixed, *(term.lhs for term in formula.random)]
-    return Roles(
-        response=used_columns(formula.response, known),
-        covariates=_distinct(name for text in texts for name in used_columns(text, known)),
-        groups=_distinct(name for term in formula.random for name in term.group),
-        calculated=frozenset(name for text in texts for name in calculated_with(text, known)),
-    )
-
-
-def _distinct(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
-
-
-def _read(
-    roles: Roles,
-    frame: Frame,
-    *,
-    weights: str | ArrayLike | None,
-    offset: str | ArrayLike | None,
-    missing: Missing,
-) -> KeptData:
-    """Read the columns in use and leave out the incomplete rows."""
-    require_option("missing", missing, get_args(Missing))
-    columns = {name: frame.column(name) for name in roles.all}
-    weight_column = read_argument("weights", weights, frame)
-    offset_column = read_argument("offset", offset, frame)
-    extra = [] if offset_column is None else [offset_column]
-    found = completeness([*columns.values(), *extra])
-    if missing == "error" and found.counts:
-        raise _has_missing(found)
-    if found.rows is not None:
-        if found.n_missing == frame.nrows:
-            raise _nothing_left(found, frame.nrows)
-        columns = {name: column.take(found.rows) for name, column in columns.items()}
-        weight_column = None if weight_column is None else weight_column.take(found.rows)
-        offset_column = None if offset_column is None else offset_column.take(found.rows)
-    return KeptData(
-        columns=columns,
-        weights=None if weight_column is None else checked_weights(weight_column),
-        offset=None if offset_column is None else checked_offset(offset_column),
-        rows=found,
-        nrows=frame.nrows - found.n_missing,
-    )
-
-
 def _covariates(
     roles: Roles, data: KeptData, contrasts: Contrasts | None, own: Mapping[str, Any]
 ) -> Variables:
-    columns = {name: _as_covariate(data.columns[name]) for name in roles.covariates}
+    names = dict.fromkeys((*roles.covariates, *roles.scale))
+    columns = {name: _as_covariate(data.columns[name]) for name in names}
     for column in columns.values():
         if column.name in roles.calculated:
             require_resolved(column)
@@ -380,19 +338,3 @@ def _expand_term(term: RandomTerm, formula: Formula, covariates: Variables) -> E
         length = term.stop - term.start
         raise FormulaError(message, formula=formula.text, position=term.start, length=length)
     return expansion
-
-
-def _has_missing(found: Completeness) -> DataError:
-    listed = ", ".join(f"{name} ({count})" for name, count in found.counts.items())
-    return DataError(
-        f"{found.n_missing} rows have a missing value: {listed}.\n"
-        "Do:   fill or remove them, or use missing='drop' to leave these rows out."
-    )
-
-
-def _nothing_left(found: Completeness, nrows: int) -> DataError:
-    listed = ", ".join(f"{name} ({count})" for name, count in found.counts.items())
-    return DataError(
-        f"No rows are left: each of the {nrows} rows has a missing value in {listed}.\n"
-        "Do:   leave out the columns that are mostly missing."
-    )

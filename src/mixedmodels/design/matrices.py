@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import sparse
 
+from mixedmodels.covariance import Structure
 from mixedmodels.design.coordinates import ORIGINAL, Coordinates
+from mixedmodels.design.residual_matrix import NewResidual, ResidualMatrix
 from mixedmodels.shortening import brief
-from mixedmodels.vocabulary import Structure
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -56,6 +58,58 @@ class Grouping:
 
 
 @dataclass(frozen=True, slots=True)
+class Members:
+    """The levels that each row belongs to, with their weights: the rows of a sparse matrix.
+
+    Attributes
+    ----------
+    indptr
+        int64, shape (n + 1,): row i has the entries ``indptr[i]:indptr[i + 1]``.
+    codes
+        int32, shape (entries,): levels, in ascending order and each once within a row; -1 for a
+        level of new data that the fit has not seen.
+    weights
+        Shape (entries,).
+    """
+
+    indptr: NDArray[np.int64]
+    codes: Int32
+    weights: Vector
+
+    __repr__ = brief
+
+    def take(self, rows: Mask | NDArray[np.int64]) -> Members:
+        """The members of some rows, repeated ones too."""
+        positions = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
+        counts = np.diff(self.indptr)[positions]
+        indptr = np.concatenate([[0], np.cumsum(counts)])
+        entries = np.repeat(self.indptr[positions] - indptr[:-1], counts) + np.arange(indptr[-1])
+        return Members(indptr, self.codes[entries], self.weights[entries])
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """A known precision matrix of the levels of a grouping factor.
+
+    Attributes
+    ----------
+    Q
+        Sparse columns (levels, levels), symmetric with both triangles, positive definite: the
+        inverse of the known covariance K.
+    log_det
+        log|Q|.
+    name
+        What the user called the matrix.
+    """
+
+    Q: sparse.csc_matrix
+    log_det: float
+    name: str
+
+    __repr__ = brief
+
+
+@dataclass(frozen=True, slots=True)
 class TermMatrix:
     """The columns of one random term, never expanded over the levels.
 
@@ -70,7 +124,17 @@ class TermMatrix:
     structure
         Covariance structure of the q effects of a level.
     coordinates
-        From the columns that the names are of to those of `Z`.
+        From the columns that the names are of to those of `Z`; those of the formula unless every
+        covariance is possible.
+    positions
+        Shape (q, d): where each column stands, for a structure by position.
+    members
+        The levels of each row, where it belongs to several; the codes of the grouping then tell
+        the first of them.
+    precision
+        A known precision matrix of the levels; None if they are independent.
+    part
+        The level of ``by=`` in whose rows the columns are other than zero; empty without ``by=``.
     """
 
     group: int
@@ -78,13 +142,27 @@ class TermMatrix:
     Z: Matrix
     structure: Structure
     coordinates: Coordinates = ORIGINAL
+    positions: Matrix | None = None
+    members: Members | None = None
+    precision: Precision | None = None
+    part: str = ""
 
     __repr__ = brief
 
     @property
     def is_independent(self) -> bool:
         """Whether the q effects of a level have no covariances."""
-        return self.structure == "diagonal"
+        return self.structure.is_independent
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the levels are independent and any covariance, or any diagonal one, possible."""
+        return self.structure.is_plain and self.members is None and self.precision is None
+
+    def take(self, rows: Mask | NDArray[np.int64]) -> TermMatrix:
+        """The term on some of its rows, repeated ones too."""
+        members = None if self.members is None else self.members.take(rows)
+        return replace(self, Z=np.asfortranarray(self.Z[rows]), members=members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +192,10 @@ class ModelMatrices:
         Number of rows dropped because a value is missing.
     coordinates
         From the formula's columns to those of `X`.
+    residual
+        Covariance of the residuals; None if they are independent, with variance sigma^2 / weight.
+    known_sigma
+        The residual standard deviation where it is known; None where it is estimated.
     """
 
     y: Vector
@@ -127,6 +209,16 @@ class ModelMatrices:
     index: pd.Index
     n_missing: int
     coordinates: Coordinates = ORIGINAL
+    residual: ResidualMatrix | None = None
+    known_sigma: float | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether only plain random terms, with levels that are independent, and independent
+        residuals of estimated variance are in the model.
+        """
+        is_simple = self.residual is None and self.known_sigma is None
+        return is_simple and all(term.is_plain for term in self.terms)
 
     @property
     def mean_inverse_weight(self) -> float:
@@ -142,10 +234,11 @@ class ModelMatrices:
             y=self.y[rows],
             X=np.asfortranarray(self.X[rows]),
             groupings=tuple(replace(g, codes=g.codes[rows]) for g in self.groupings),
-            terms=tuple(replace(t, Z=np.asfortranarray(t.Z[rows])) for t in self.terms),
+            terms=tuple(term.take(rows) for term in self.terms),
             weights=None if self.weights is None else self.weights[rows],
             offset=None if self.offset is None else self.offset[rows],
             index=self.index[rows],
+            residual=None if self.residual is None else self.residual.take(rows),
         )
 
     def with_terms(self, terms: Sequence[TermMatrix]) -> ModelMatrices:
@@ -172,12 +265,16 @@ class NewTerm:
         Column names.
     Z
         Shape (n, q), in the working coordinates of the fit; NaN where a value is missing.
+    members
+        The levels of each row, where it belongs to several; those that the fit has not seen
+        are -1.
     """
 
     group: int
     codes: Int32
     names: tuple[str, ...]
     Z: Matrix
+    members: Members | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +297,8 @@ class NewMatrices:
         count.
     estimable
         bool, shape (n,): the mean of the row does not depend on which columns the fit dropped.
+    residual
+        The places of the rows in the residual covariance; None if residuals are independent.
     """
 
     X: Matrix
@@ -208,3 +307,4 @@ class NewMatrices:
     index: pd.Index
     complete: Mask
     estimable: Mask
+    residual: NewResidual | None = None

@@ -10,25 +10,33 @@ from typing import Any
 
 from mixedmodels.design.environment import FUNCTION_NAMES, INSTEAD, VALUE_NAMES, OwnFunction
 from mixedmodels.errors import FormulaError
-from mixedmodels.formula.bars import RESERVED, STRUCTURES
 from mixedmodels.formula.expression import is_option
-from mixedmodels.formula.tokens import CONSTANTS, Token, tokenize
+from mixedmodels.formula.structure import WORDS
+from mixedmodels.formula.syntax import top_level_bars
+from mixedmodels.formula.tokens import CONSTANTS, Token, closing, tokenize
 
 _NEAR_MATCHES = 3
 
-_KNOWN_CALLS = FUNCTION_NAMES.union(STRUCTURES, RESERVED)
+_MATRICES = ("cov", "precision")
+"""Options whose values name matrices, not columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A name in a formula that stands for a column or a function, and whether it is called."""
+    """A name in a formula that stands for a column or a function, and whether it is called.
+
+    `is_structure` tells the word of a bar term such as ``ar1(0 + f | g)``.
+    """
 
     token: Token
     name: str
     is_call: bool
+    is_structure: bool = False
 
 
-def check_names(text: str, columns: Sequence[str], own: Mapping[str, Any]) -> None:
+def check_names(
+    text: str, columns: Sequence[str], own: Mapping[str, Any], *, words: Sequence[str] = ()
+) -> None:
     """Refuse a name that is neither a column nor a function.
 
     Parameters
@@ -39,6 +47,8 @@ def check_names(text: str, columns: Sequence[str], own: Mapping[str, Any]) -> No
         The columns of the data.
     own
         The caller's functions and numbers.
+    words
+        Words with a meaning of their own in this text.
 
     Raises
     ------
@@ -49,10 +59,11 @@ def check_names(text: str, columns: Sequence[str], own: Mapping[str, Any]) -> No
     for reference in references(text):
         name, token = reference.name, reference.token
         if reference.is_call:
-            is_known = name in _KNOWN_CALLS or isinstance(own.get(name), OwnFunction)
+            is_known = name in FUNCTION_NAMES or isinstance(own.get(name), OwnFunction)
+            is_known |= reference.is_structure
         else:
             is_known = name in known or (token.kind == "name" and name in (*VALUE_NAMES, *own))
-        if is_known:
+        if is_known or (token.kind == "name" and name in words):
             continue
         raise FormulaError(
             _unknown(reference, columns, own),
@@ -60,6 +71,22 @@ def check_names(text: str, columns: Sequence[str], own: Mapping[str, Any]) -> No
             position=token.start,
             length=len(token.text),
         )
+
+
+def check_columns_exist(text: str, columns: Sequence[str]) -> None:
+    """Refuse a name in a text of columns that the data do not have.
+
+    Raises
+    ------
+    FormulaError
+        With a caret under it, and the columns that look like it.
+    """
+    for reference in references(text):
+        if not reference.is_call and reference.name not in columns:
+            token = reference.token
+            message = _unknown(reference, columns, {})
+            length = len(token.text)
+            raise FormulaError(message, formula=text, position=token.start, length=length)
 
 
 def used_columns(text: str, columns: Collection[str]) -> tuple[str, ...]:
@@ -76,10 +103,18 @@ def references(text: str) -> tuple[Reference, ...]:
     for index, token in enumerate(tokens):
         if not token.is_name or is_option(tokens, index) or token.text in CONSTANTS:
             continue
+        if index > 1 and tokens[index - 1].is_operator("=") and tokens[index - 2].text in _MATRICES:
+            continue
         after = tokens[index + 1] if index + 1 < len(tokens) else None
         is_call = after is not None and after.text == "(" and token.kind == "name"
-        found.append(Reference(token, token.name, is_call))
+        is_structure = is_call and token.text in WORDS and _has_bar(tokens, index + 1)
+        found.append(Reference(token, token.name, is_call, is_structure))
     return tuple(found)
+
+
+def _has_bar(tokens: Sequence[Token], opening: int) -> bool:
+    """Whether the brackets that open here hold a bar that no others enclose."""
+    return bool(top_level_bars(tokens[opening + 1 : closing(tokens, opening)]))
 
 
 def readable(name: str) -> str:

@@ -19,6 +19,9 @@ from mixedmodels.design.grouping import LevelMap, codes_for
 from mixedmodels.design.identification import Identification
 from mixedmodels.design.matrices import Mask, Matrix, NewMatrices, NewTerm, Vector
 from mixedmodels.design.names import near_matches, readable, used_columns
+from mixedmodels.design.residual import ResidualSpec, new_residual
+from mixedmodels.design.residual_matrix import NewResidual, ScaleModel
+from mixedmodels.design.scale import ScaleSpec, columns_of_scale, powers_of
 from mixedmodels.design.variables import Variable, Variables
 from mixedmodels.errors import DataError
 from mixedmodels.formula import Formula, RandomTerm
@@ -71,6 +74,8 @@ class ModelSpec:
         coordinates of X.
     identification
         What the data can tell of the variance parameters.
+    residual
+        Recipe of the covariance of the residuals; None if they are independent with one variance.
     """
 
     formula: Formula
@@ -84,6 +89,7 @@ class ModelSpec:
     response_state: Mapping[str, Any]
     columns: FixedColumns
     identification: Identification
+    residual: ResidualSpec | None = None
 
     @property
     def x_columns(self) -> tuple[int, ...]:
@@ -119,6 +125,7 @@ def rebuild(
     need_response: bool = False,
     groups: Collection[str] | None = None,
     left_out: bool = True,
+    need_residual: bool = False,
 ) -> NewMatrices:
     """The columns of a model for other data: same transforms, codings and level numbers.
 
@@ -136,6 +143,9 @@ def rebuild(
     left_out
         Also give the columns of the terms of the other groups. Without them the data need only
         have what the fixed part and the groups wanted use, and those columns are NaN.
+    need_residual
+        Also find the places of the rows in the covariance of the residuals, for which the data
+        need its columns.
 
     Raises
     ------
@@ -164,7 +174,27 @@ def rebuild(
         index=frame.index,
         complete=complete,
         estimable=estimable,
+        residual=_new_residual(spec, frame) if need_residual else None,
     )
+
+
+def _new_residual(spec: ModelSpec, frame: Frame) -> NewResidual | None:
+    """The places of the rows in the covariance of the residuals, if the fit has one."""
+    if spec.residual is None:
+        return None
+    columns = {name: read_column(name, frame) for name in spec.residual.columns}
+    scale = None if spec.residual.scale is None else _new_scale(spec, spec.residual.scale, frame)
+    return new_residual(spec.residual, columns, frame.nrows, scale)
+
+
+def _new_scale(spec: ModelSpec, scale: ScaleSpec, frame: Frame) -> ScaleModel:
+    read = {name: read_column(name, frame) for name in scale.variables}
+    columns = {name: _matched(scale.variables[name], column) for name, column in read.items()}
+    complete, variables = _complete(spec, columns, frame.nrows)
+    S = _filled(scale.recipe, variables, complete)[:, 1:]
+    names = tuple(readable(name) for name in scale.recipe.column_names[1:])
+    powers = {name: read_column(name, frame) for name in columns_of_scale(scale.formula)}
+    return ScaleModel(np.asfortranarray(S), names, powers_of(scale, powers, is_new=True))
 
 
 def matched_columns(

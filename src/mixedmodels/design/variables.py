@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -101,9 +101,9 @@ class Variables:
         encoder = Encoder(self.codings[name])
         return FactorValues(values, kind="categorical", spans_intercept=True, encoder=encoder)
 
-    def summary(self) -> dict[str, Variable]:
-        """What a fit remembers of the columns."""
-        return {name: _remember(column) for name, column in self.columns.items()}
+    def summary(self, names: Iterable[str]) -> dict[str, Variable]:
+        """What a fit remembers of some columns."""
+        return {name: _remember(self.columns[name]) for name in names}
 
 
 def _categorical(codes: Codes) -> pd.Categorical:

@@ -6,7 +6,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.design import ModelMatrices
+from mixedmodels.design import ModelMatrices, TermMatrix
+from mixedmodels.errors import DataError
 
 Vector = NDArray[np.float64]
 
@@ -34,13 +35,30 @@ class Arrays:
 
 
 def arrays_of(m: ModelMatrices) -> Arrays:
-    """The arrays of a design."""
+    """The arrays of a design.
+
+    Raises
+    ------
+    DataError
+        If it has covariance structures.
+    """
+    if not m.is_plain:
+        raise DataError(
+            "The model has a covariance structure, a known matrix or a known sigma, which cannot "
+            "be fitted yet.\n"
+            "Do:   use terms such as (x | g) and (x || g), without residual= and sigma=."
+        )
     return Arrays(
         X=columns(m.X),
         groups=[(in_rows(g.codes), len(g.levels)) for g in m.groupings],
-        terms=[(t.group, columns(t.Z), t.structure) for t in m.terms],
+        terms=[(t.group, columns(t.Z), _word(t)) for t in m.terms],
         weights=None if m.weights is None else in_rows(m.weights),
     )
+
+
+def _word(term: TermMatrix) -> str:
+    """The engine's word for a plain structure."""
+    return "diagonal" if term.structure.is_independent else "unstructured"
 
 
 Number = TypeVar("Number", bound=np.generic)

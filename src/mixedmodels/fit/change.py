@@ -57,7 +57,7 @@ def update(
             request,
             formula=changed,
             response=request.response if keeps else None,
-            contrasts=_still_used(request.contrasts, changed),
+            contrasts=_still_used(request.contrasts, changed, request.sigma),
         )
     if reml is not None:
         require_flag("reml", reml)
@@ -67,11 +67,14 @@ def update(
     return fit_model(request)
 
 
-def _still_used(contrasts: Contrasts | None, formula: Formula) -> Contrasts | None:
+def _still_used(
+    contrasts: Contrasts | None, formula: Formula, sigma: str | float | None
+) -> Contrasts | None:
     """The contrasts of columns that are not only in groups: a factor that goes takes its own."""
     if contrasts is None:
         return None
-    texts = (formula.fixed, *(term.lhs for term in formula.random))
+    texts = [formula.fixed, *(term.lhs for term in formula.random)]
+    texts += [sigma] if isinstance(sigma, str) else []
     used = {name for text in texts for name in used_columns(text, contrasts)}
     return {name: contrast for name, contrast in contrasts.items() if name in used}
 

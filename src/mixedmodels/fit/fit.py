@@ -128,6 +128,8 @@ def fit_model(request: Request) -> Fit:
         contrasts=request.contrasts,
         context=request.context,
         missing=request.missing,
+        residual=request.residual,
+        sigma=request.sigma,
     )
     if request.response is not None:
         matrices = replace(matrices, y=checked_response(request.response, matrices))

@@ -1,6 +1,6 @@
 """`Request`: everything a user said about a fit, so that it can be said again with a change."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
@@ -11,9 +11,10 @@ from mixedmodels.data import Frame
 from mixedmodels.design.arguments import owned_argument
 from mixedmodels.design.names import used_columns
 from mixedmodels.engine.settings import Control
+from mixedmodels.fit.held import checked_fixed, checked_tied
 from mixedmodels.formula import Formula
 from mixedmodels.shortening import brief
-from mixedmodels.vocabulary import Context, Contrasts, Missing
+from mixedmodels.vocabulary import Context, Contrasts, KnownMatrices, Missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class Request:
     missing: Missing = "drop"
     control: Control = field(default_factory=Control)
     response: NDArray[np.float64] | None = None
+    residual: str | None = None
+    sigma: str | float | None = None
+    known: KnownMatrices | None = None
+    fixed: Mapping[str, float] | None = None
+    tied: Sequence[Sequence[str]] | None = None
 
     __repr__ = brief
 
@@ -48,7 +54,8 @@ def owned(request: Request) -> Request:
     Raises
     ------
     DataError
-        If the weights or the offset are neither text nor numbers.
+        If the weights or the offset are neither text nor numbers, or parameters are fixed or tied
+        by what is no name and number.
     """
     control = request.control
     if control.start is not None:
@@ -60,6 +67,9 @@ def owned(request: Request) -> Request:
         offset=owned_argument("offset", request.offset),
         contrasts=deepcopy(request.contrasts),
         control=control,
+        known=deepcopy(request.known),
+        fixed=checked_fixed(request.fixed),
+        tied=checked_tied(request.tied),
     )
 
 
@@ -69,4 +79,6 @@ def _columns_in_use(request: Request) -> Collection[str]:
     if request.frame.is_small:
         return columns
     named = [name for name in (request.weights, request.offset) if isinstance(name, str)]
-    return {*used_columns(request.formula.text, columns), *named}.intersection(columns)
+    texts = [text for text in (request.residual, request.sigma) if isinstance(text, str)]
+    used = {name for text in (request.formula.text, *texts) for name in used_columns(text, columns)}
+    return used.union(named).intersection(columns)

@@ -1,21 +1,15 @@
-"""Read one bar term: ``(lhs | group)``, ``(lhs || group)``, ``diag(lhs | group)``."""
+"""Read one bar term: ``(lhs | group)``, ``(lhs || group)``, ``ar1(lhs | group, hom=False)``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from mixedmodels.errors import FormulaError
-from mixedmodels.formula.formula import RandomTerm
+from mixedmodels.formula.formula import MEMBERSHIP, RandomTerm
+from mixedmodels.formula.structure import WORDS, StructureCall, split_options
 from mixedmodels.formula.syntax import Addend, split_sum, top_level_bars
 from mixedmodels.formula.terms import read_sum
 from mixedmodels.formula.tokens import CONSTANTS, Token, closing, render
-from mixedmodels.vocabulary import Structure
-
-STRUCTURES: dict[str, Structure] = {"diag": "diagonal", "us": "unstructured"}
-"""Words that may stand before the bracket of a bar term."""
-
-RESERVED = ("cs", "ar1", "toep")
-"""Structures that the language keeps words for; none of them can be fitted yet."""
 
 
 def is_bar(addend: Addend) -> bool:
@@ -31,7 +25,7 @@ def read_bar(text: str, addend: Addend) -> tuple[RandomTerm, ...]:
     ------
     FormulaError
         With a caret, if a side is empty, the group is not made of column names, there are two
-        bars, or the structure is not available.
+        bars, or the options cannot be read.
     """
     inside = _inside(addend)
     if inside is None:
@@ -41,12 +35,15 @@ def read_bar(text: str, addend: Addend) -> tuple[RandomTerm, ...]:
         message = "A term has one bar: write (lhs | group), with separate brackets for each term."
         raise FormulaError(message, formula=text, position=inside[bars[1]].start)
     (bar,) = bars
-    structure = _structure(text, addend, inside[bar])
-    left = inside[:bar]
-    lhs, columns = _read_lhs(text, left, inside[bar]), read_sum(text, left)
+    left, sign = inside[:bar], inside[bar]
+    right, options = split_options(text, inside[bar + 1 :])
+    word = _word(text, addend, sign)
+    structure = StructureCall(word.text, options, word.start, word.stop)
+    lhs, columns = _read_lhs(text, left, sign), read_sum(text, left)
+    groups = read_members if word.text == MEMBERSHIP else read_groups
     return tuple(
         RandomTerm(lhs, group, structure, addend.start, addend.stop, columns)
-        for group in _read_groups(text, inside[bar + 1 :], inside[bar])
+        for group in groups(text, right, sign)
     )
 
 
@@ -55,26 +52,21 @@ def _inside(addend: Addend) -> tuple[Token, ...] | None:
     if addend.is_bracketed:
         return addend.tokens[1:-1]
     word = addend.tokens[0]
-    if word.kind != "name" or word.text not in (*STRUCTURES, *RESERVED):
+    if word.kind != "name" or word.text not in WORDS:
         return None
     call = Addend(addend.sign, addend.tokens[1:]) if len(addend.tokens) > 1 else None
     return call.tokens[1:-1] if call is not None and call.is_bracketed else None
 
 
-def _structure(text: str, addend: Addend, bar: Token) -> Structure:
+def _word(text: str, addend: Addend, bar: Token) -> Token:
+    """The word of the structure; of plain brackets the one that says the same as their bar."""
     word = addend.tokens[0]
     if word.kind == "open":
-        return "diagonal" if bar.text == "||" else "unstructured"
-    if word.text in RESERVED:
-        message = (
-            f"The structure {word.text}() is not available yet. Write (x | g) or us(x | g) for "
-            "an unstructured covariance, (x || g) or diag(x | g) for independent effects."
-        )
-        raise FormulaError(message, formula=text, position=word.start, length=len(word.text))
+        return Token("name", "diag" if bar.text == "||" else "us", word.start, word.stop)
     if bar.text == "||":
         message = f"Inside {word.text}() write a single bar: {word.text}(x | g)."
         raise FormulaError(message, formula=text, position=bar.start, length=2)
-    return STRUCTURES[word.text]
+    return word
 
 
 def _read_lhs(text: str, tokens: Sequence[Token], bar: Token) -> str:
@@ -89,15 +81,15 @@ def _read_lhs(text: str, tokens: Sequence[Token], bar: Token) -> str:
     return render(tokens)
 
 
-def _read_groups(text: str, tokens: Sequence[Token], bar: Token) -> list[tuple[str, ...]]:
-    """The grouping factors after the bar: ``a/b`` gives ``(a,)`` and ``(a, b)``."""
-    if not tokens:
-        message = "This bar has no group: write (… | g), where g is the grouping column."
-        raise FormulaError(message, formula=text, position=bar.start, length=len(bar.text))
-    stripped = tokens
-    while stripped[0].text == "(" and closing(stripped, 0) == len(stripped) - 1 > 1:
-        stripped = stripped[1:-1]
-    parts = _split(text, stripped, "/")
+def read_groups(text: str, tokens: Sequence[Token], bar: Token) -> list[tuple[str, ...]]:
+    """The grouping factors after the bar: ``a/b`` gives ``(a,)`` and ``(a, b)``.
+
+    Raises
+    ------
+    FormulaError
+        With a caret, if there is none, or it is not made of column names.
+    """
+    parts = _split(text, _group_tokens(text, tokens, bar), "/")
     groups: list[tuple[str, ...]] = []
     columns: tuple[str, ...] = ()
     for part in parts:
@@ -105,6 +97,35 @@ def _read_groups(text: str, tokens: Sequence[Token], bar: Token) -> list[tuple[s
             columns = (*columns, _read_column(text, name, columns))
         groups.append(columns)
     return groups
+
+
+def read_members(text: str, tokens: Sequence[Token], bar: Token) -> list[tuple[str, ...]]:
+    """The columns after the bar of ``mm(1 | g1 + g2)``, as one group.
+
+    Raises
+    ------
+    FormulaError
+        With a caret, if there are fewer than two, or they are no column names.
+    """
+    columns: tuple[str, ...] = ()
+    found = _group_tokens(text, tokens, bar)
+    for part in _split(text, found, "+"):
+        columns = (*columns, _read_column(text, part, columns))
+    if len(columns) < 2:
+        message = "Membership in several levels takes several columns: write mm(1 | g1 + g2)."
+        length = found[-1].stop - found[0].start
+        raise FormulaError(message, formula=text, position=found[0].start, length=length)
+    return [columns]
+
+
+def _group_tokens(text: str, tokens: Sequence[Token], bar: Token) -> Sequence[Token]:
+    """What stands for the group, without brackets around it."""
+    if not tokens:
+        message = "This bar has no group: write (… | g), where g is the grouping column."
+        raise FormulaError(message, formula=text, position=bar.start, length=len(bar.text))
+    while tokens[0].text == "(" and closing(tokens, 0) == len(tokens) - 1 > 1:
+        tokens = tokens[1:-1]
+    return tokens
 
 
 def _split(text: str, tokens: Sequence[Token], sign: str) -> list[Sequence[Token]]:

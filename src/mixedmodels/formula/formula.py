@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from formulaic import SimpleFormula
 from formulaic.parser.types import Factor
 
+from mixedmodels.formula.structure import StructureCall
 from mixedmodels.formula.tokens import quote
-from mixedmodels.vocabulary import Structure
+
+MEMBERSHIP = "mm"
+"""The word of a term whose rows belong to several levels of one factor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,30 +25,39 @@ class RandomTerm:
     sum
         The terms that `lhs` stands for.
     group
-        Names of the columns that together make the grouping factor.
+        Names of the columns that together make the grouping factor: their combinations are its
+        levels, or in a multi-membership term the values of all of them.
     structure
-        ``"diagonal"`` for ``(x || g)`` and ``diag(x | g)``, otherwise ``"unstructured"``.
+        The word ``us`` for ``(x | g)``, ``diag`` for ``(x || g)``, otherwise as written.
     start, stop
         The place of the term in the text of the formula.
     """
 
     lhs: str
     group: tuple[str, ...]
-    structure: Structure
+    structure: StructureCall
     start: int
     stop: int
     sum: SimpleFormula = field(compare=False, repr=False)
 
     @property
     def name(self) -> str:
-        """The name of the grouping factor in every table: its columns joined by colons."""
-        return ":".join(self.group)
+        """The name of the grouping factor in every table: its columns joined by colons, or by
+        plus signs where a row belongs to the levels of all.
+        """
+        return ("+" if self.is_membership else ":").join(self.group)
+
+    @property
+    def is_membership(self) -> bool:
+        """Whether every row belongs to several levels: ``mm(1 | g1 + g2)``."""
+        return self.structure.word == MEMBERSHIP
 
     def same_as(self, other: RandomTerm) -> bool:
         """Whether both ask for the same random effects, wherever they stand."""
         if self.group != other.group or set(self.sum) != set(other.sum):
             return False
-        return self.structure == other.structure or self.is_intercept
+        is_plain = self.structure.is_plain and other.structure.is_plain
+        return self.structure == other.structure or (self.is_intercept and is_plain)
 
     @property
     def is_intercept(self) -> bool:
@@ -53,8 +65,10 @@ class RandomTerm:
         return [str(term) for term in self.sum] == ["1"]
 
     def __str__(self) -> str:
-        bar = "||" if self.structure == "diagonal" else "|"
-        return f"({self.lhs} {bar} {':'.join(quote(column) for column in self.group)})"
+        bar = "||" if self.structure.is_independent else "|"
+        joined = (" + " if self.is_membership else ":").join(map(quote, self.group))
+        inside = f"{self.lhs} {bar} {joined}"
+        return f"({inside})" if self.structure.is_plain else self.structure.written(inside)
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,9 +129,9 @@ def _holds(kept: RandomTerm, term: RandomTerm) -> bool:
     """Whether a term is another one, or one of the independent parts that `||` makes of it."""
     if kept.same_as(term):
         return True
-    is_part = term.structure == "diagonal" or len(term.sum) == 1
+    is_part = term.structure.is_plain and (term.structure.is_independent or len(term.sum) == 1)
     inside = kept.group == term.group and set(term.sum) < set(kept.sum)
-    return is_part and inside and kept.structure == "diagonal"
+    return is_part and inside and kept.structure.is_independent
 
 
 def _rest(kept: RandomTerm, removed: RandomTerm) -> list[RandomTerm]:

@@ -1,0 +1,130 @@
+"""The columns of the data that a model uses, on the rows that it uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from numpy.typing import ArrayLike
+
+from mixedmodels.data import Column, Completeness, Frame, completeness
+from mixedmodels.design.arguments import checked_offset, checked_weights, read_argument
+from mixedmodels.design.asked import Asked
+from mixedmodels.design.grouping import calculated_with
+from mixedmodels.design.matrices import Vector
+from mixedmodels.design.names import used_columns
+from mixedmodels.design.residual import columns_of_residual
+from mixedmodels.design.scale import columns_of_scale
+from mixedmodels.errors import DataError
+from mixedmodels.options import require_option
+from mixedmodels.vocabulary import Missing
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The columns that each part of a model uses, by name.
+
+    Of the covariates, those `calculated` with are not only made into factors. The `places` tell
+    where a row stands: in the parts of a term, and in the covariance of the residuals. Of the
+    `scale` is what the log of the residual standard deviation is linear in.
+    """
+
+    response: tuple[str, ...]
+    covariates: tuple[str, ...]
+    groups: tuple[str, ...]
+    calculated: frozenset[str]
+    places: tuple[str, ...] = ()
+    scale: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every column in use."""
+        parts = (self.response, self.covariates, self.groups, self.places, self.scale)
+        return _distinct(name for part in parts for name in part)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptData:
+    """The columns of a model on the rows that are in use."""
+
+    columns: Mapping[str, Column]
+    weights: Vector | None
+    offset: Vector | None
+    rows: Completeness
+    nrows: int
+
+
+def roles_of(asked: Asked, columns: Sequence[str]) -> Roles:
+    """The columns of the data that a model uses."""
+    known, formula = frozenset(columns), asked.formula
+    texts = [formula.fixed, *(term.lhs for term in formula.random)]
+    linear = "" if asked.scale is None else asked.scale.linear
+    return Roles(
+        response=used_columns(formula.response, known),
+        covariates=_distinct(name for text in texts for name in used_columns(text, known)),
+        groups=_distinct(name for term in formula.random for name in term.group),
+        calculated=frozenset(
+            name for text in (*texts, linear) for name in calculated_with(text, known)
+        ),
+        places=(*columns_of_residual(asked.residual), *columns_of_scale(asked.scale)),
+        scale=used_columns(linear, known),
+    )
+
+
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def read_data(
+    roles: Roles,
+    frame: Frame,
+    *,
+    weights: str | ArrayLike | None,
+    offset: str | ArrayLike | None,
+    missing: Missing,
+) -> KeptData:
+    """Read the columns in use and leave out the incomplete rows.
+
+    Raises
+    ------
+    DataError
+        If no rows are left, or some are incomplete and `missing` is ``"error"``.
+    """
+    require_option("missing", missing, get_args(Missing))
+    columns = {name: frame.column(name) for name in roles.all}
+    weight_column = read_argument("weights", weights, frame)
+    offset_column = read_argument("offset", offset, frame)
+    extra = [] if offset_column is None else [offset_column]
+    found = completeness([*columns.values(), *extra])
+    if missing == "error" and found.counts:
+        raise _has_missing(found)
+    if found.rows is not None:
+        if found.n_missing == frame.nrows:
+            raise _nothing_left(found, frame.nrows)
+        columns = {name: column.take(found.rows) for name, column in columns.items()}
+        weight_column = None if weight_column is None else weight_column.take(found.rows)
+        offset_column = None if offset_column is None else offset_column.take(found.rows)
+    return KeptData(
+        columns=columns,
+        weights=None if weight_column is None else checked_weights(weight_column),
+        offset=None if offset_column is None else checked_offset(offset_column),
+        rows=found,
+        nrows=frame.nrows - found.n_missing,
+    )
+
+
+def _has_missing(found: Completeness) -> DataError:
+    listed = ", ".join(f"{name} ({count})" for name, count in found.counts.items())
+    return DataError(
+        f"{found.n_missing} rows have a missing value: {listed}.\n"
+        "Do:   fill or remove them, or use missing='drop' to leave these rows out."
+    )
+
+
+def _nothing_left(found: Completeness, nrows: int) -> DataError:
+    listed = ", ".join(f"{name} ({count})" for name, count in found.counts.items())
+    return DataError(
+        f"No rows are left: each of the {nrows} rows has a missing value in {listed}.\n"
+        "Do:   leave out the columns that are mostly missing."
+    )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mixedmodels import datasets, errors, planning
     from mixedmodels.api.models import bootstrap_compare, compare, lmm
+    from mixedmodels.api.pedigrees import pedigree
     from mixedmodels.api.studies import power, power_curve, sample_size
     from mixedmodels.compat import MixedLM, mixedlm
     from mixedmodels.engine.settings import Control
@@ -28,6 +29,7 @@ __all__ = [
     "errors",
     "lmm",
     "mixedlm",
+    "pedigree",
     "planning",
     "power",
     "power_curve",
@@ -45,6 +47,7 @@ _HOMES = {
     "compare": "mixedmodels.api.models",
     "lmm": "mixedmodels.api.models",
     "mixedlm": "mixedmodels.compat",
+    "pedigree": "mixedmodels.api.pedigrees",
     "power": "mixedmodels.api.studies",
     "power_curve": "mixedmodels.api.studies",
     "sample_size": "mixedmodels.api.studies",

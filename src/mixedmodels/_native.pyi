@@ -136,6 +136,27 @@ def draw(
 ) -> NDArray[np.float64]:
     """Responses of replicates as rows; `draws` has the attributes of `engine.batch.Draws`."""
 
+class Relationship:
+    """A^-1 of a pedigree: sparse columns with rows ascending, F of each animal, and log|A|."""
+
+    @property
+    def inbreeding(self) -> NDArray[np.float64]: ...
+    @property
+    def indptr(self) -> NDArray[np.int32]: ...
+    @property
+    def indices(self) -> NDArray[np.int32]: ...
+    @property
+    def data(self) -> NDArray[np.float64]: ...
+    @property
+    def log_det(self) -> float: ...
+
+def relationship(sires: NDArray[np.int32], dams: NDArray[np.int32]) -> Relationship:
+    """The inverse relationship matrix from codes of parents, -1 for unknown ones.
+
+    Raises `EngineError` ("loop", message, animals) where animals are their own ancestors, each
+    followed by one of its parents, and ("variance", message, [animal]) where A is singular.
+    """
+
 class Problem:
     """Cross-products of one data set.
 

@@ -22,6 +22,7 @@ PUBLIC = [
     "errors",
     "lmm",
     "mixedlm",
+    "pedigree",
     "planning",
     "power",
     "power_curve",

@@ -30,6 +30,7 @@ pub mod objective;
 pub mod optimise;
 pub mod packed;
 pub mod pairs;
+pub mod pedigree;
 pub mod probes;
 pub mod problem;
 pub mod row_major;

@@ -5,6 +5,7 @@ mod arrays;
 mod batch;
 mod convert;
 mod inference;
+mod pedigree;
 mod problem;
 mod threads;
 
@@ -19,6 +20,8 @@ mod _native {
     use super::convert::EngineError;
     #[pymodule_export]
     use super::inference::{Information, KenwardRoger, Slopes};
+    #[pymodule_export]
+    use super::pedigree::{Relationship, relationship};
     #[pymodule_export]
     use super::problem::{Problem, Solution};
 }

@@ -53,6 +53,10 @@ class DataError(MixedModelsError):
     """The data cannot be used as the formula asks."""
 
 
+class StructureError(MixedModelsError):
+    """A covariance structure cannot be as the formula asks."""
+
+
 class ConvergenceError(MixedModelsError):
     """The search ended away from an optimum; raised only when this was asked for."""
 

@@ -60,6 +60,23 @@ StructureWord = Literal[
 ]
 """Words of formulas for them, lme4's and glmmTMB's among them."""
 
+QuantityKind = Literal[
+    "sd",
+    "common_sd",
+    "correlation",
+    "common_correlation",
+    "autocorrelation",
+    "unit_correlation",
+    "range",
+    "nugget",
+    "smoothness",
+    "ar",
+    "ma",
+    "loading",
+    "specific_sd",
+]
+"""What a number reported of a covariance structure is."""
+
 ContrastName = Literal["treatment", "sum", "helmert", "poly", "diff"]
 """Codings of a categorical column that have a name; a matrix is the other possibility."""
 

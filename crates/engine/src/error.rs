@@ -52,6 +52,11 @@ pub enum EngineError {
         /// Bytes of dense matrices.
         needed: usize,
     },
+    /// A covariance structure cannot be as asked for.
+    Structure {
+        /// Why.
+        reason: &'static str,
+    },
     /// The system gives no threads.
     Threads,
     /// The caller asked to stop.
@@ -86,6 +91,7 @@ impl fmt::Display for EngineError {
             Self::Traces { needed } => {
                 write!(f, "{} of dense matrices are needed", bytes(*needed))
             }
+            Self::Structure { reason } => write!(f, "no such covariance structure: {reason}"),
             Self::Threads => write!(f, "the system gives no threads"),
             Self::Interrupted => write!(f, "interrupted"),
         }

@@ -35,7 +35,7 @@ class Word:
 
 
 WORDS: Mapping[StructureWord, Word] = {
-    "us": Word("us"),
+    "us": Word("us", options=("hom",)),
     "diag": Word("diag", options=("hom",), for_residuals=False),
     "homdiag": Word("diag", hom=True, for_residuals=False),
     "cs": Word("cs", options=("hom",)),
@@ -47,12 +47,12 @@ WORDS: Mapping[StructureWord, Word] = {
     "toep": Word("toep", options=("hom", "band")),
     "homtoep": Word("toep", hom=True, options=("band",)),
     "hettoep": Word("toep", options=("band",)),
-    "ante": Word("ante"),
+    "ante": Word("ante", options=("hom",)),
     "fa": Word("fa", options=("rank", "d"), for_residuals=False),
     "rr": Word("rr", options=("rank", "d"), for_residuals=False),
-    "ou": Word("ou", hom=True),
-    "car1": Word("car1", hom=True),
-    "arma": Word("arma", hom=True, options=("p", "q"), for_terms=False),
+    "ou": Word("ou", hom=True, options=("nugget",)),
+    "car1": Word("car1", hom=True, options=("nugget",)),
+    "arma": Word("arma", hom=True, options=("p", "q", "hom"), for_terms=False),
     "expo": Word("expo", hom=True, options=("nugget",)),
     "exp": Word("expo", hom=True, options=("nugget",)),
     "gauss": Word("gauss", hom=True, options=("nugget",)),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mixedmodels.covariance import Structure
+from mixedmodels.covariance import UNSTRUCTURED, Structure
 from mixedmodels.data import Column, Frame, require_distinct_labels
 from mixedmodels.design.asked import Asked, asked_of, check_asked
 from mixedmodels.design.checks import (
@@ -232,7 +232,7 @@ def _coordinates(term: RandomTerm, structure: Structure, expansion: Expansion) -
     DataError
         If a column far from zero is lost among the others.
     """
-    if structure.kind != "us":
+    if structure != UNSTRUCTURED:
         return ORIGINAL
     found = coordinates_of(expansion.matrix)
     lost = set(range(len(expansion.names)))

@@ -1,9 +1,14 @@
 """Types of the native engine. Every method is pure and releases the interpreter lock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mixedmodels.vocabulary import QuantityKind
+
+Owner = Literal["term", "part", "spread"]
 
 class EngineError(ValueError):
     """A failure of the engine: args are (kind, message, place).
@@ -201,3 +206,71 @@ class Problem:
     def with_response(self, y: NDArray[np.float64]) -> Problem: ...
     def refit(self, Y: NDArray[np.float64], plan: object) -> Refits: ...
     def refit_drawn(self, draws: object, first: int, count: int, plan: object) -> Refits: ...
+
+class StructuredProblem:
+    """One data set with structured covariances; `theta` holds the free coordinates.
+
+    `terms` and `residual` are read by their attributes (see `engine.structured`), `spreads` are
+    (kind, column) of the log of the residual's standard deviation. `values` are per structure
+    parameter a constant, or the index of the element of theta that it equals.
+    """
+
+    def __new__(
+        cls,
+        y: NDArray[np.float64],
+        X: NDArray[np.float64],
+        terms: Sequence[object],
+        residual: object | None,
+        spreads: Sequence[tuple[str, NDArray[np.float64]]],
+        weights: NDArray[np.float64] | None,
+        values: list[tuple[float, int | None]] | None,
+    ) -> StructuredProblem: ...
+    @property
+    def n_theta(self) -> int: ...
+    @property
+    def n_full(self) -> int: ...
+    @property
+    def term_ends(self) -> list[int]: ...
+    @property
+    def start(self) -> NDArray[np.float64]: ...
+    @property
+    def units(self) -> NDArray[np.float64]: ...
+    @property
+    def values(self) -> list[tuple[float, int | None]]: ...
+    def with_values(self, values: list[tuple[float, int | None]]) -> StructuredProblem: ...
+    def full(self, theta: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def with_response(self, y: NDArray[np.float64]) -> StructuredProblem: ...
+    def deviance(
+        self, theta: NDArray[np.float64], reml: bool, sigma: float | None = None
+    ) -> float: ...
+    def gradient(
+        self, theta: NDArray[np.float64], reml: bool, sigma: float | None = None
+    ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]: ...
+    def minimise(
+        self,
+        reml: bool,
+        sigma: float | None,
+        start: NDArray[np.float64] | None,
+        max_evaluations: int,
+        tolerance: float,
+    ) -> Solution: ...
+    def estimates(
+        self, theta: NDArray[np.float64], reml: bool, sigma: float | None = None
+    ) -> Solution: ...
+    def conditional_covariance(
+        self, theta: NDArray[np.float64], term: int
+    ) -> NDArray[np.float64]: ...
+    def templates(self, theta: NDArray[np.float64]) -> list[NDArray[np.float64]]: ...
+    def report(
+        self, theta: NDArray[np.float64]
+    ) -> tuple[
+        list[tuple[Owner, int, QuantityKind, int, int]], NDArray[np.float64], NDArray[np.float64]
+    ]: ...
+    def coordinates(self, report: NDArray[np.float64]) -> NDArray[np.float64] | None: ...
+    def residual_covariance(
+        self, theta: NDArray[np.float64], part: int, at: NDArray[np.float64]
+    ) -> NDArray[np.float64]: ...
+    def row_sd(self, theta: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def whitened(
+        self, theta: NDArray[np.float64], columns: NDArray[np.float64]
+    ) -> NDArray[np.float64]: ...

@@ -78,7 +78,14 @@ impl CrossProducts {
         templates: &Templates,
         basis: &Basis,
     ) -> Result<Self> {
-        let k = data.p() + 1;
+        let mut out = Self::empty(symbolic, data.p() + 1)?;
+        let columns = factor_columns(data, templates);
+        out.fill(data, rows, basis, &columns)?;
+        Ok(out)
+    }
+
+    /// Zeros on a pattern, with `k` right-hand columns.
+    pub fn empty(symbolic: Arc<Symbolic>, k: usize) -> Result<Self> {
         let later_offset = later_offsets(&symbolic);
         let n = symbolic.factor.len();
         let mut pointers = vec![0usize; n + 1];
@@ -88,17 +95,14 @@ impl CrossProducts {
             pointers[v + 1] = pointers[v] + q * (q + r + k);
         }
         let values = zeros(pointers[n])?;
-        let mut out = Self {
+        Ok(Self {
             symbolic,
             k,
             total: vec![],
             later_offset: Arc::new(later_offset),
             pointers: Arc::new(pointers),
             values,
-        };
-        let columns = factor_columns(data, templates);
-        out.fill(data, rows, basis, &columns)?;
-        Ok(out)
+        })
     }
 
     /// Number of values with `k` right-hand columns.
@@ -155,6 +159,13 @@ impl CrossProducts {
         let values = &self.values[self.pointers[v]..self.pointers[v + 1]];
         let q = self.symbolic.width(v);
         RowBlock { q, r: values.len() / q - q - self.k, values }
+    }
+
+    /// Values of the row block of a position.
+    #[inline]
+    pub fn block_mut(&mut self, v: usize) -> &mut [f64] {
+        let range = self.pointers[v]..self.pointers[v + 1];
+        &mut self.values[range]
     }
 
     /// Where the row block of a position starts in [`Self::values`].

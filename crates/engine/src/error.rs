@@ -57,6 +57,11 @@ pub enum EngineError {
         /// Why.
         reason: &'static str,
     },
+    /// The residual covariance of a part has no value at the parameters asked for.
+    Residual {
+        /// The part.
+        part: usize,
+    },
     /// The system gives no threads.
     Threads,
     /// The caller asked to stop.
@@ -92,6 +97,9 @@ impl fmt::Display for EngineError {
                 write!(f, "{} of dense matrices are needed", bytes(*needed))
             }
             Self::Structure { reason } => write!(f, "no such covariance structure: {reason}"),
+            Self::Residual { part } => {
+                write!(f, "the residual covariance of part {part} is not positive definite")
+            }
             Self::Threads => write!(f, "the system gives no threads"),
             Self::Interrupted => write!(f, "interrupted"),
         }

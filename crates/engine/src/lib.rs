@@ -37,6 +37,7 @@ pub mod row_major;
 pub mod rows;
 pub mod sensitivity;
 pub mod solve;
+pub mod structured;
 pub mod symbolic;
 pub mod wide;
 

@@ -12,6 +12,15 @@ use crate::error::{EngineError, Result};
 use crate::factor::Factor;
 use crate::wide::cholesky;
 
+/// Which criterion.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Criterion {
+    /// Restricted maximum likelihood.
+    pub reml: bool,
+    /// The residual standard deviation where it is known.
+    pub sigma: Option<f64>,
+}
+
 /// β̂, r² and σ̂ profiled out at one θ, in the engine's coordinates.
 #[derive(Debug, Clone)]
 pub struct Profile {

@@ -33,6 +33,10 @@ pub fn exception(failure: &Failure) -> PyErr {
         }
         Failure::Memory { .. } => EngineError::new_err(("memory", message, None::<(usize, usize)>)),
         Failure::Traces { .. } => EngineError::new_err(("traces", message, None::<(usize, usize)>)),
+        Failure::Residual { part } => EngineError::new_err(("residual", message, Some((*part, 0)))),
+        Failure::Structure { .. } => {
+            EngineError::new_err(("structure", message, None::<(usize, usize)>))
+        }
         Failure::Shape { .. }
         | Failure::NotFinite { .. }
         | Failure::Threads

@@ -7,6 +7,7 @@ mod convert;
 mod inference;
 mod pedigree;
 mod problem;
+mod structured;
 mod threads;
 
 use pyo3::prelude::*;
@@ -24,4 +25,6 @@ mod _native {
     use super::pedigree::{Relationship, relationship};
     #[pymodule_export]
     use super::problem::{Problem, Solution};
+    #[pymodule_export]
+    use super::structured::StructuredProblem;
 }

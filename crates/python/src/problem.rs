@@ -45,7 +45,8 @@ pub struct Solution {
     trace: Vec<f64>,
 }
 
-fn status(status: Status) -> &'static str {
+/// The word for how a search ended.
+pub fn status(status: Status) -> &'static str {
     match status {
         Status::Converged => "converged",
         Status::MaxEvaluations => "max_evaluations",
@@ -324,14 +325,29 @@ impl Problem {
 
     fn solution(&self, py: Python<'_>, found: Found, reml: bool) -> PyResult<Solution> {
         let Found { estimates, gradient, trace, status } = found;
-        let widths = self.inner.templates.places.iter().map(|at| at.width);
+        let widths: Vec<usize> = self.inner.templates.places.iter().map(|at| at.width).collect();
+        Solution::new(py, estimates, &widths, gradient, trace, status, reml)
+    }
+}
+
+impl Solution {
+    /// Converts; `widths` is the number of columns of every term.
+    pub fn new(
+        py: Python<'_>,
+        estimates: mixedmodels_engine::Estimates,
+        widths: &[usize],
+        gradient: Vec<f64>,
+        trace: Vec<f64>,
+        status: &'static str,
+        reml: bool,
+    ) -> PyResult<Self> {
         let b = (estimates.effects.into_iter().zip(widths))
-            .map(|(values, q)| {
+            .map(|(values, &q)| {
                 let levels = values.len() / q;
                 to_matrix(py, values, levels, q)
             })
             .collect::<PyResult<_>>()?;
-        Ok(Solution {
+        Ok(Self {
             theta: to_vector(py, estimates.theta),
             deviance: estimates.deviance,
             reml,

@@ -78,6 +78,13 @@ class Members:
 
     __repr__ = brief
 
+    def sums(self, b: Matrix) -> Matrix:
+        """The weighted sums (n, q) of each row's levels in `b` (levels, q)."""
+        shape = (len(self.indptr) - 1, len(b))
+        weights = sparse.csr_matrix((self.weights, self.codes, self.indptr), shape=shape)
+        found: Matrix = weights @ b
+        return found
+
     def take(self, rows: Mask | NDArray[np.int64]) -> Members:
         """The members of some rows, repeated ones too."""
         positions = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixedmodels._native import Solution
-from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.route import AnyProblem
 from mixedmodels.engine.singularity import SingularTerm, TermFacts, singular_terms
 
 
@@ -63,21 +63,20 @@ class Convergence:
 
 
 def convergence_of(
-    problem: Problem, solution: Solution, facts: tuple[TermFacts, ...]
+    problem: AnyProblem, solution: Solution, facts: tuple[TermFacts, ...]
 ) -> Convergence:
     """The report on `solution`, a point of `problem` whose terms are described by `facts`."""
-    index = problem.theta_index
     scales = problem.column_scales
     coordinates = [term.coordinates for term in problem.matrices.terms]
     singular = singular_terms(problem.templates(solution.theta), scales, facts, coordinates)
-    per_unit = [g / scales[k][i] for g, (k, i, _) in zip(solution.gradient, index, strict=True)]
+    per_unit = solution.gradient * problem.units
     converged = solution.status == "converged"
     return Convergence(
         converged=converged,
         status=solution.status,
         search=search_in_words(solution) + _crowding(problem, solution),
         n_evaluations=solution.n_evaluations,
-        gradient_norm=float(np.max(np.abs(per_unit))) if per_unit else 0.0,
+        gradient_norm=float(np.max(np.abs(per_unit), initial=0.0)),
         singular=singular,
         trace=tuple(solution.trace),
     )
@@ -112,7 +111,7 @@ def search_in_words(solution: Solution) -> str:
     )
 
 
-def _crowding(problem: Problem, solution: Solution) -> str:
+def _crowding(problem: AnyProblem, solution: Solution) -> str:
     """A line where other minima may have been missed: more random effects than rows."""
     matrices = problem.matrices
     levels = [len(grouping.levels) for grouping in matrices.groupings]

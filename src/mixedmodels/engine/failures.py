@@ -37,7 +37,8 @@ def _rank(matrices: ModelMatrices, place: tuple[int, int]) -> str:
 
 
 def _factorisation(matrices: ModelMatrices, place: tuple[int, int]) -> str:
-    grouping = matrices.groupings[place[0]]
+    groups = matrices.groupings
+    grouping = groups[place[0] if matrices.is_plain else matrices.terms[place[0]].group]
     return (
         f"The equations of level {grouping.levels[place[1]]!r} of {grouping.name} cannot be "
         "solved to the precision of the arithmetic.\n"
@@ -84,6 +85,15 @@ def _unusable(_: ModelMatrices, message: str) -> str:
     )
 
 
-_AT_A_PLACE = {"rank": _rank, "factorisation": _factorisation}
+def _residual(matrices: ModelMatrices, place: tuple[int, int]) -> str:
+    found = matrices.residual
+    part = "" if found is None or not found.parts[place[0]] else f" of {found.parts[place[0]]}"
+    return (
+        f"The residual covariance{part} is not positive definite at these parameters.\n"
+        "Do:   start elsewhere, or choose a structure with fewer parameters."
+    )
+
+
+_AT_A_PLACE = {"rank": _rank, "factorisation": _factorisation, "residual": _residual}
 
 _AT_LARGE = {"perfect": _perfect, "memory": _memory, "traces": _traces}

@@ -20,6 +20,7 @@ from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import arrays_of, in_rows, without_offset
 from mixedmodels.engine.batch import Draws, RefitPlan, Refits, refit, refit_drawn
 from mixedmodels.engine.failures import engine_errors
+from mixedmodels.engine.report import Report, joined, report_of_entries
 from mixedmodels.engine.settings import Control
 from mixedmodels.engine.templates import templates, working_template
 from mixedmodels.errors import DataError
@@ -77,6 +78,29 @@ class Problem:
     def column_scales(self) -> list[Vector]:
         """Per term: root-mean-square of each column of Z_k."""
         return self.native.column_scales
+
+    @property
+    def units(self) -> Vector:
+        """The size (m,) of every element of theta in the units of the data."""
+        scales = self.column_scales
+        return np.array([1 / scales[k][row] for k, row, _ in self.theta_index])
+
+    def report(self, theta: Sequence[float] | Vector) -> Report:
+        """Every variance parameter on its natural scale, relative to sigma."""
+        theta = self.checked(theta)
+        index = list(enumerate(self.theta_index))
+        reports = [
+            report_of_entries(
+                k,
+                T_k,
+                [(j, row, column) for j, (term, row, column) in index if term == k],
+                self.matrices.terms[k].coordinates,
+                len(theta),
+                is_independent=self.matrices.terms[k].is_independent,
+            )
+            for k, T_k in enumerate(self.templates(theta))
+        ]
+        return joined(reports, len(theta))
 
     def templates(self, theta: Sequence[float] | Vector) -> tuple[Vector, ...]:
         """T_k of every term for the columns of Z_k; Sigma_k = sigma^2 T_k T_k'."""

@@ -10,14 +10,16 @@ from mixedmodels._native import Solution
 from mixedmodels.design import ORIGINAL, Identification, ModelMatrices
 from mixedmodels.engine.convergence import Convergence, convergence_of
 from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.route import AnyProblem
 from mixedmodels.engine.settings import Control
 from mixedmodels.engine.singularity import TermFacts
+from mixedmodels.engine.structured import StructuredProblem
 
 Vector = NDArray[np.float64]
 
 
 def optimum(
-    problem: Problem,
+    problem: AnyProblem,
     known: Identification,
     facts: Sequence[TermFacts],
     *,
@@ -30,7 +32,7 @@ def optimum(
     which is zero in the result, as if they were not in the model. A term whose parameters cannot
     all be told is never called singular, since where it ends on its flat ground is chance.
     """
-    if not any(known.absorbed):
+    if isinstance(problem, StructuredProblem) or not any(known.absorbed):
         solution = problem.minimise(reml=reml, control=control)
         convergence = convergence_of(problem, solution, tuple(facts))
         return solution, _without_chance(convergence, known)

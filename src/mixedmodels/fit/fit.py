@@ -13,11 +13,12 @@ from mixedmodels._native import Solution
 from mixedmodels.data import Frame
 from mixedmodels.design import Identification, ModelMatrices, ModelSpec, build
 from mixedmodels.engine.convergence import Convergence
-from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.route import AnyProblem, problem_of
 from mixedmodels.engine.search import optimum
 from mixedmodels.engine.singularity import TermFacts
 from mixedmodels.engine.templates import covariance
 from mixedmodels.errors import DataError
+from mixedmodels.fit.iterated import depends_on_fitted, fixed_point
 from mixedmodels.fit.notices import announce
 from mixedmodels.fit.request import Request
 from mixedmodels.fit.response import checked_response
@@ -72,7 +73,7 @@ class Fit:
 
     request: Request
     spec: ModelSpec
-    problem: Problem
+    problem: AnyProblem
     reml: bool
     theta: Vector
     beta: Vector
@@ -133,19 +134,13 @@ def fit_model(request: Request) -> Fit:
     )
     if request.response is not None:
         matrices = replace(matrices, y=checked_response(request.response, matrices))
-    return fit_problem(request, spec, Problem(matrices))
+    return fit_problem(request, spec, problem_of(matrices))
 
 
-def fit_problem(request: Request, spec: ModelSpec, problem: Problem) -> Fit:
+def fit_problem(request: Request, spec: ModelSpec, problem: AnyProblem) -> Fit:
     """Search for the optimum of a problem that is already built, and announce what is unusual."""
+    problem, solution, convergence = _searched(request, spec, problem)
     matrices = problem.matrices
-    solution, convergence = optimum(
-        problem,
-        spec.identification,
-        term_facts(spec.formula, matrices),
-        reml=request.reml,
-        control=ordered_control(request, problem),
-    )
     _require_residual(solution, matrices)
     if spec.identification.n_lost:
         messages = undetermined_at(problem, spec.identification, solution)
@@ -167,6 +162,21 @@ def fit_problem(request: Request, spec: ModelSpec, problem: Problem) -> Fit:
     return fit
 
 
+def _searched(
+    request: Request, spec: ModelSpec, problem: AnyProblem
+) -> tuple[AnyProblem, Solution, Convergence]:
+    facts = term_facts(spec.formula, problem.matrices)
+    control = ordered_control(request, problem)
+
+    def search(at: AnyProblem, theta: Vector | None) -> tuple[Solution, Convergence]:
+        start = control if theta is None else replace(control, start=theta.tolist())
+        return optimum(at, spec.identification, facts, reml=request.reml, control=start)
+
+    if depends_on_fitted(problem.matrices):
+        return fixed_point(problem.matrices, search)
+    return (problem, *search(problem, None))
+
+
 def term_facts(formula: Formula, matrices: ModelMatrices) -> tuple[TermFacts, ...]:
     """What messages about the random terms need to know of each."""
     return tuple(
@@ -181,7 +191,9 @@ def term_facts(formula: Formula, matrices: ModelMatrices) -> tuple[TermFacts, ..
     )
 
 
-def undetermined_at(problem: Problem, known: Identification, solution: Solution) -> tuple[str, ...]:
+def undetermined_at(
+    problem: AnyProblem, known: Identification, solution: Solution
+) -> tuple[str, ...]:
     """The messages about variance parameters that the data cannot tell apart."""
     covariances = [covariance(T_k, solution.sigma) for T_k in problem.templates(solution.theta)]
     return undetermined(problem.matrices, known, covariances, solution.sigma**2)

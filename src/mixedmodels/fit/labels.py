@@ -1,9 +1,10 @@
 """Names of random-effect columns, unique within each grouping factor."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 from mixedmodels.design import ModelMatrices
+from mixedmodels.engine.route import AnyProblem
+from mixedmodels.engine.structured import StructuredProblem
 
 
 def column_labels(matrices: ModelMatrices) -> tuple[tuple[str, ...], ...]:
@@ -31,13 +32,22 @@ def column_labels(matrices: ModelMatrices) -> tuple[tuple[str, ...], ...]:
     return tuple(labels)
 
 
-def theta_names(
-    matrices: ModelMatrices, theta_index: Sequence[tuple[int, int, int]]
-) -> tuple[str, ...]:
-    """Per element of theta its group, row and column, as in `subject.days.Intercept`."""
+def theta_names(problem: AnyProblem) -> tuple[str, ...]:
+    """Per element of theta its group, row and column, as in `subject.days.Intercept`.
+
+    Coordinates of a structure have the name of the group, or `Residual`, and a number.
+    """
+    matrices = problem.matrices
     labels, groups = column_labels(matrices), group_names(matrices)
     names = []
-    for k, row, column in theta_index:
+    if isinstance(problem, StructuredProblem):
+        seen: Counter[str] = Counter()
+        for owner in problem.owners:
+            group = "Residual" if owner is None else groups[matrices.terms[owner].group]
+            seen[group] += 1
+            names.append(f"{group}.{seen[group]}")
+        return tuple(names)
+    for k, row, column in problem.theta_index:
         parts = [groups[matrices.terms[k].group], labels[k][row]]
         names.append(".".join(parts if row == column else [*parts, labels[k][column]]))
     return tuple(names)

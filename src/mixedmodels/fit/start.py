@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mixedmodels.data import by_name, is_unlabelled
-from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.route import AnyProblem
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
 from mixedmodels.fit.labels import theta_names
@@ -16,7 +16,7 @@ from mixedmodels.fit.request import Request
 WHAT = "Control(start=…)"
 
 
-def ordered_control(request: Request, problem: Problem) -> Control:
+def ordered_control(request: Request, problem: AnyProblem) -> Control:
     """The settings of a search; a start with names, such as `model.theta`, goes by its names.
 
     Raises
@@ -36,7 +36,7 @@ def ordered_control(request: Request, problem: Problem) -> Control:
             f"{WHAT} is not numeric.\nDo:   give one number per element of `model.theta`."
         ) from error
     if isinstance(start, pd.Series) and not is_unlabelled(start.index):
-        names = theta_names(problem.matrices, problem.theta_index)
+        names = theta_names(problem)
         places = by_name(WHAT, start.index.tolist(), names)
         if len(places) < len(names):
             lacking = [name for j, name in enumerate(names) if j not in places]

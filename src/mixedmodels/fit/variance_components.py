@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mixedmodels.engine.structured import StructuredProblem
 from mixedmodels.engine.templates import correlation, covariance, reported_template
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group, theta_names
@@ -103,8 +104,12 @@ def theta(fit: Fit) -> pd.Series:
     """The relative covariance parameters with names such as `subject.days.Intercept`.
 
     Per term in formula order, the lower triangle of T_k column by column: the name is the group,
-    the row and, off the diagonal, the column.
+    the row and, off the diagonal, the column. A model with structure has unbounded coordinates
+    instead, which `covariance_parameters` gives on their natural scale.
     """
-    values = fit.problem.theta_of(reported_templates(fit))
-    names = pd.Index(theta_names(fit.matrices, fit.problem.theta_index), dtype=object)
+    problem = fit.problem
+    values = fit.theta
+    if not isinstance(problem, StructuredProblem):
+        values = problem.theta_of(reported_templates(fit))
+    names = pd.Index(theta_names(problem), dtype=object)
     return pd.Series(values, index=names, name="theta", dtype=np.float64)

@@ -8,6 +8,7 @@ are left at zero there is none, as nothing changes there to first order.
 import numpy as np
 from numpy.typing import NDArray
 
+from mixedmodels.engine.route import plain
 from mixedmodels.fit.fit import Fit
 
 Vector = NDArray[np.float64]
@@ -22,7 +23,7 @@ FLAT = 1e-10
 def covariance_slopes(fit: Fit, term: int, T: Vector) -> Vector:
     """dSigma_k / d(theta, sigma) for the columns of Z_k, (m + 1, q_k, q_k)."""
     slopes = np.zeros((len(fit.theta) + 1, *T.shape))
-    for position, (k, row, column) in enumerate(fit.problem.theta_index):
+    for position, (k, row, column) in enumerate(plain(fit.problem, "This").theta_index):
         if k == term:
             slopes[position, row, :] += fit.sigma**2 * T[:, column]
             slopes[position, :, row] += fit.sigma**2 * T[:, column]

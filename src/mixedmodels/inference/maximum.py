@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mixedmodels.design import Identification, ModelMatrices, complete_rows, identify
 from mixedmodels.engine.convergence import Convergence
 from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.route import plain
 from mixedmodels.engine.search import optimum
 from mixedmodels.engine.settings import Control
 from mixedmodels.engine.singularity import TermFacts
@@ -55,7 +56,11 @@ class Maximum:
 def maximum_of(fit: Fit, *, reml: bool | None = None) -> Maximum:
     """The optimum of a fit; under the other criterion it is searched for."""
     if reml is not None and reml != fit.reml:
-        return search(fit.problem, reml=reml, control=fit.request.control)
+        return search(
+            plain(fit.problem, "Refitting by the other criterion"),
+            reml=reml,
+            control=fit.request.control,
+        )
     return Maximum(
         matrices=fit.matrices,
         reml=fit.reml,

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mixedmodels.engine.route import plain
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.contrast import student_quantile, t_tests
@@ -186,14 +187,14 @@ def _exact(fit: Fit, found: Predicted, interval: Interval) -> tuple[Vector, Vect
     k = _chosen(relative_errors(fit, found, T=T, C=fit.cov_beta_unscaled), interval)
     if found.has_known_levels:
         errors = ErrorCovariance.of(fit.matrices, T, fit.cov_beta_unscaled)
-        index = fit.problem.theta_index
+        index = plain(fit.problem, "This interval").theta_index
         slopes = error_slopes(errors, fit.matrices, with_included(found), T, index)
     else:
         half = np.tensordot(rows.X, information(fit).jacobian, axes=(1, 1))
         slopes = np.einsum("nmj,nj->nm", half, rows.X)
     Z = _unknown(found, interval)
     inner = [Z_k @ T_k for Z_k, T_k in zip(Z, T, strict=True)]
-    for i, (term, row, column) in enumerate(fit.problem.theta_index):
+    for i, (term, row, column) in enumerate(plain(fit.problem, "This interval").theta_index):
         slopes[:, i] += 2 * Z[term][:, row] * inner[term][:, column]
     return k, slopes
 

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mixedmodels.engine.route import plain
 from mixedmodels.engine.singularity import NEGLIGIBLE
 from mixedmodels.engine.templates import covariance
 from mixedmodels.fit.fit import Fit
@@ -135,7 +136,10 @@ def variance_parameters(fit: Fit, scale: VarianceScale) -> VarianceParameters:
 
 
 def _in_order_of_theta(fit: Fit) -> list[Parameter]:
-    return [Parameter(k, row, column) for k, row, column in fit.problem.theta_index]
+    return [
+        Parameter(k, row, column)
+        for k, row, column in plain(fit.problem, "This interval").theta_index
+    ]
 
 
 def in_order_of_report(fit: Fit) -> Iterator[Parameter]:
@@ -252,7 +256,9 @@ def _on_boundary(fit: Fit, parameters: list[Parameter]) -> Mask:
     independent = {k for k in singular if fit.matrices.terms[k].is_independent}
     zero = {
         (k, row)
-        for value, (k, row, _) in zip(fit.theta, fit.problem.theta_index, strict=True)
+        for value, (k, row, _) in zip(
+            fit.theta, plain(fit.problem, "This interval").theta_index, strict=True
+        )
         if k in independent and value * fit.problem.column_scales[k][row] < NEGLIGIBLE
     }
     return np.array(

@@ -13,6 +13,7 @@ from mixedmodels.design import ModelMatrices, ModelSpec, build, rebuild
 from mixedmodels.design.environment import checked_context
 from mixedmodels.engine.batch import Draws, draw
 from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.route import plain
 from mixedmodels.engine.templates import working_template
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -216,7 +217,7 @@ def plan_of(model: object) -> Plan:
         request=fit.request,
         design=None,
         spec=fit.spec,
-        problem=fit.problem,
+        problem=plain(fit.problem, "Planning"),
         beta=fit.beta,
         roots=scaled(fit.T, fit.sigma),
         sigma=fit.sigma,

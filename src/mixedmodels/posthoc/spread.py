@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from mixedmodels.engine.route import plain
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.explained_variance import explained_variance
@@ -54,7 +55,9 @@ def spread(fit: Fit, around: Around) -> Spread:
     gradient[-1] = 2 * variance / fit.sigma
     if around == "total":
         halves = [t.Z.T @ t.Z @ T_k / len(m.y) for t, T_k in zip(m.terms, fit.T, strict=True)]
-        for i, (term, row, column) in enumerate(fit.problem.theta_index):
+        for i, (term, row, column) in enumerate(
+            plain(fit.problem, "The df of a total variance").theta_index
+        ):
             gradient[i] = 2 * fit.sigma**2 * halves[term][row, column]
     uncertainty = float(gradient @ information(fit).covariance @ gradient)
     return Spread(variance, 2 * variance**2 / uncertainty if uncertainty > 0 else np.inf)

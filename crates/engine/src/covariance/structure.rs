@@ -141,6 +141,17 @@ pub trait Structure: Debug + Send + Sync {
     /// The same covariances with the signs that results have.
     fn canonical(&self, phi: &[f64]) -> Vec<f64>;
 
+    /// Which parameters are in the units of a standard deviation, and which quantity that is: all
+    /// scale with the response, and each with the inverse of its column.
+    fn scales(&self) -> Vec<Option<Quantity>> {
+        let sds = self.quantities();
+        let mut out = vec![None; self.n_parameters()];
+        let is_sd = |q: &&Quantity| matches!(q, Quantity::Sd(_) | Quantity::CommonSd);
+        let count = sds.iter().take_while(is_sd).count();
+        out.iter_mut().zip(&sds[..count]).for_each(|(o, q)| *o = Some(*q));
+        out
+    }
+
     /// Length of φ.
     fn n_parameters(&self) -> usize {
         self.start().len()

@@ -75,6 +75,10 @@ impl Structure for Unstructured {
         Some(self.entries().map(|(i, j)| sds[i] * t[(i, j)]).collect())
     }
 
+    fn scales(&self) -> Vec<Option<Quantity>> {
+        self.entries().map(|(i, _)| Some(Quantity::Sd(i))).collect()
+    }
+
     fn canonical(&self, phi: &[f64]) -> Vec<f64> {
         let sign = |j| if phi[entry(self.q, j, j)] < 0.0 { -1.0 } else { 1.0 };
         self.entries().zip(phi).map(|((_, j), value)| sign(j) * value).collect()

@@ -10,3 +10,4 @@ mod subproblem;
 mod trust_region;
 
 pub use search::{Minimum, Options, Status, minimise};
+pub use subproblem::Model;

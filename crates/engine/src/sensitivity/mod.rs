@@ -34,7 +34,7 @@ use crate::front::Front;
 use crate::layout::{Layout, Shape, piece, pieces};
 use crate::memory::zeros;
 use crate::pairs::Pairs;
-use above::Above;
+pub use above::Above;
 use inner::Inner;
 use leaves::Leaves;
 
@@ -117,6 +117,16 @@ impl Sensitivity {
         }
         out
     }
+}
+
+/// The inverse blocks [Q_ss | Q_sR] of all fronts but the leaves, and access to them.
+pub fn inverse_blocks<'a>(factor: &'a Factor, memory: &'a mut InverseMemory) -> Above<'a> {
+    let layout = &*factor.layout;
+    let exact = vec![false; factor.templates.len()];
+    for level in layout.levels.iter().rev() {
+        fronts(factor, level.clone(), &mut memory.inverse, &exact);
+    }
+    Above { layout, values: &memory.inverse, from: 0 }
 }
 
 /// Whether G T⁻¹ is accurate: no zero column, and unit-length columns far from dependent.

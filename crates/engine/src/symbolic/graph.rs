@@ -45,6 +45,36 @@ impl Graph {
         Self { first, factor, pointers, neighbours }
     }
 
+    /// Nodes that meet in a list of `cliques` are neighbours; `factor` tells that of each node.
+    pub fn of_cliques(first: Vec<usize>, factor: Vec<u16>, cliques: &[&[u32]]) -> Self {
+        let n = factor.len();
+        let mut start = vec![0usize; n + 1];
+        cliques.iter().flat_map(|c| c.iter()).for_each(|&v| start[v as usize + 1] += 1);
+        (0..n).for_each(|v| start[v + 1] += start[v]);
+        let (mut next, mut of_node) = (start.clone(), vec![0u32; start[n]]);
+        for (c, clique) in cliques.iter().enumerate() {
+            for &v in *clique {
+                of_node[next[v as usize]] = c as u32;
+                next[v as usize] += 1;
+            }
+        }
+        let (mut pointers, mut neighbours) = (vec![0usize], Vec::new());
+        let mut seen = vec![u32::MAX; n];
+        for node in 0..n {
+            seen[node] = node as u32;
+            for &c in &of_node[start[node]..start[node + 1]] {
+                for &other in cliques[c as usize] {
+                    if seen[other as usize] != node as u32 {
+                        seen[other as usize] = node as u32;
+                        neighbours.push(other);
+                    }
+                }
+            }
+            pointers.push(neighbours.len());
+        }
+        Self { first, factor, pointers, neighbours }
+    }
+
     /// Number of nodes.
     pub fn n(&self) -> usize {
         self.factor.len()

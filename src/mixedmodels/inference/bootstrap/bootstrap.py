@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from mixedmodels.engine.batch import RefitPlan, Refits, joined
+from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.route import plain
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.bootstrap.parameters import parameters_of
@@ -141,10 +143,14 @@ class Bootstrap:
         moved: Vector = special.ndtr(bias + z / (1 - self._acceleration() * z))
         return moved
 
+    @property
+    def _problem(self) -> Problem:
+        return plain(self.fit.problem, "The bootstrap")
+
     def _acceleration(self) -> Vector:
         """From the skewness of the estimates without one group each."""
         case = Case(
-            self.fit.problem,
+            self._problem,
             outermost(self.fit.matrices),
             np.zeros(2, dtype=np.uint64),
             RefitPlan(reml=self.fit.reml, start=self.fit.theta),
@@ -153,12 +159,12 @@ class Bootstrap:
         left = refits_of(
             lambda level: case.of(np.delete(every, level)),
             range(len(every)),
-            self.fit.problem,
+            self._problem,
             case.plan,
         )
         if self.statistic is None:
             values = parameters_of(
-                self.fit.problem, self.fit.identification, left.theta, left.sigma, left.beta
+                self._problem, self.fit.identification, left.theta, left.sigma, left.beta
             ).values
         else:
             values = np.array(
@@ -197,9 +203,10 @@ def bootstrap(
     if statistic is None:
         refits = joined(replicated(resampling, n, label=label))
         one = (fit.theta[None], np.array([fit.sigma]), fit.beta[None])
-        found = parameters_of(fit.problem, fit.identification, *one)
+        problem = plain(fit.problem, "The bootstrap")
+        found = parameters_of(problem, fit.identification, *one)
         values = parameters_of(
-            fit.problem, fit.identification, refits.theta, refits.sigma, refits.beta
+            problem, fit.identification, refits.theta, refits.sigma, refits.beta
         ).values
         return Bootstrap(
             fit, kind, found.groups, found.terms, found.values[0], values, refits, None

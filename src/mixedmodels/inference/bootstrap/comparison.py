@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.engine.batch import Draws, RefitPlan, Refits, draw
 from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.route import plain
 from mixedmodels.errors import DataError
 from mixedmodels.fit.criteria import n_parameters
 from mixedmodels.fit.fit import Fit
@@ -127,7 +128,8 @@ def bootstrap_compare(fits: Sequence[Fit], n: int = 1000, *, seed: Seed = None) 
         key=key_of(seed),
     )
     plans = [RefitPlan(reml=False, start=maximum.theta) for maximum in found]
-    job = RatioJob(small.problem, large.problem, draws, *plans)
+    both = [plain(fit.problem, "The bootstrap") for fit in (small, large)]
+    job = RatioJob(both[0], both[1], draws, *plans)
     replicates = np.concatenate(replicated(job, n, label="bootstrap of the likelihood ratio"))
     known = replicates[np.isfinite(replicates)]
     return BootstrapTest(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mixedmodels.design import Grouping, ModelMatrices
 from mixedmodels.engine.batch import FAILED, STATUS, Draws, RefitPlan, Refits, draw, joined
 from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.route import plain
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -199,12 +200,13 @@ def resampling_of(fit: Fit, kind: BootstrapKind, key: Key) -> Resampling:
     DataError
         If whole groups are to be drawn and the factors are crossed.
     """
+    problem = plain(fit.problem, "The bootstrap")
     plan = RefitPlan(reml=fit.reml, start=fit.theta)
     if kind == "parametric":
-        return Parametric(fit.problem, draws_of(fit, key), plan)
+        return Parametric(problem, draws_of(fit, key), plan)
     if kind == "residual":
         return _residual(fit, key, plan)
-    return Case(fit.problem, outermost(fit.matrices), key, plan)
+    return Case(problem, outermost(fit.matrices), key, plan)
 
 
 def _residual(fit: Fit, key: Key, plan: RefitPlan) -> Residual:
@@ -212,7 +214,7 @@ def _residual(fit: Fit, key: Key, plan: RefitPlan) -> Residual:
     noise = residuals(fit, "pearson").to_numpy() * fit.sigma
     noise = noise - noise.mean()
     return Residual(
-        original=fit.problem,
+        original=plain(fit.problem, "The bootstrap"),
         mean=marginal_mean(m.X, fit.beta, m.offset),
         effects=tuple(_stretched(b, cov) for b, cov in zip(fit.b, fit.covariances, strict=True)),
         noise=noise * fit.sigma / noise.std(),

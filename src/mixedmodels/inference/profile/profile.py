@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from mixedmodels.engine.route import plain
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fixed_effects import coefficients, standard_errors
 from mixedmodels.fit.labels import column_labels, group_names
@@ -188,7 +189,7 @@ def profile_intervals(
 def profile_at(fit: Fit, term: int, column: int, values: Vector) -> Vector:
     """The best log-likelihood (ML) with one standard deviation at each of some values (r,)."""
     best, _ = _prepared(fit, "variance")
-    held = HeldDeviation(Criterion(fit.problem), term, column)
+    held = HeldDeviation(Criterion(plain(fit.problem, "The profile")), term, column)
     sd = best.sigma * float(np.linalg.norm(reported_templates(best)[term][column]))
     parameter = _Parameter(None, "", held, sd, NOT_NEGATIVE, WALD * (sd or best.sigma))
     low, high = _paths(best, parameter)
@@ -233,7 +234,7 @@ def _prepared(fit: Fit, which: Which) -> tuple[Fit, list[_Parameter]]:
 
 
 def _parameters(fit: Fit, which: Which) -> Iterator[_Parameter]:
-    criterion = Criterion(fit.problem)
+    criterion = Criterion(plain(fit.problem, "The profile"))
     if which != "fixed":
         yield from _variance_parameters(fit, criterion)
         scale = fit.sigma / np.sqrt(2 * len(fit.matrices.y))
@@ -318,5 +319,5 @@ def _paths(fit: Fit, parameter: _Parameter) -> tuple[Path, ...]:
 
 
 def _is_nearly_singular(fit: Fit) -> bool:
-    scaled = Criterion(fit.problem).scaled(fit.T)
+    scaled = Criterion(plain(fit.problem, "The profile")).scaled(fit.T)
     return any(bool(np.any(np.abs(np.diag(t)) < NEARLY)) for t in scaled)

@@ -1,0 +1,220 @@
+//! One data set with structured covariances, ready for evaluation at any θ.
+
+use std::sync::Arc;
+
+use super::blocks::Blocks;
+use super::design::Design;
+use super::parameters::{Freedom, Places, Value};
+use super::pattern::Plan;
+use super::whitening::Rows;
+use crate::basis::Basis;
+use crate::covariance::{Order, Quantity, Templates, root};
+use crate::cross_products::CrossProducts;
+use crate::data::Data;
+use crate::error::{EngineError, Result};
+
+/// A design with everything that depends on it alone.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    /// The data.
+    pub design: Arc<Design>,
+    /// Which parameter is where.
+    pub places: Places,
+    /// Which parameters are free.
+    pub freedom: Freedom,
+    /// Coordinates of X and y.
+    pub basis: Basis,
+    /// Blocks of rows.
+    pub blocks: Arc<Blocks>,
+    /// The plan of the factorisation.
+    pub plan: Arc<Plan>,
+    /// [x̃ ỹ] row by row in the order of the blocks.
+    pub(super) right: Arc<Vec<f64>>,
+    /// Where the z of each block start.
+    pub(super) z_start: Arc<Vec<usize>>,
+    /// Memory for M − I.
+    pub(super) empty: CrossProducts,
+    /// Σ r_k log|Q_k|.
+    pub(super) log_precision: f64,
+    /// Per entry of the full vector: its unit in the data.
+    units: Vec<f64>,
+}
+
+impl Problem {
+    /// Plans the factorisation. `values` says which parameters are free; None: all but the residual's
+    /// first standard deviation, which σ stands for.
+    pub fn new(design: Design, values: Option<Vec<Value>>) -> Result<Self> {
+        design.check()?;
+        let places = Places::new(&design);
+        let freedom = Freedom::new(values.unwrap_or_else(|| default_values(&places)));
+        if freedom.values.len() != places.total {
+            let (expected, found) = (places.total, freedom.values.len());
+            return Err(EngineError::Shape { what: "the parameters", expected, found });
+        }
+        let basis = Basis::new(&rows_of(&design), &Templates::new(&[], 0))?;
+        let blocks = Blocks::new(&design);
+        let widths: Vec<usize> = design.terms.iter().map(u_width).collect::<Result<_>>()?;
+        let k = design.x.len() + 1;
+        let plan = Plan::new(&design, &blocks, &widths, k);
+        let empty = CrossProducts::empty(plan.layout.symbolic.clone(), k)?;
+        let right = right(&design, &basis, &blocks);
+        let mut z_start = vec![0];
+        for block in 0..blocks.len() {
+            let n = blocks.start[block + 1] - blocks.start[block];
+            let width = |v: &u32| plan.grid.width[*v as usize] as usize;
+            let q: usize = plan.nodes_of(block).iter().map(width).sum();
+            z_start.push(z_start[block] + n * q);
+        }
+        let known = design.terms.iter().zip(&widths);
+        let log_precision =
+            known.map(|(t, r)| t.precision.as_ref().map_or(0.0, |q| *r as f64 * q.log_det)).sum();
+        let units = units(&design, &places);
+        Ok(Self {
+            design: Arc::new(design),
+            places,
+            freedom,
+            basis,
+            blocks: Arc::new(blocks),
+            plan: Arc::new(plan),
+            right: Arc::new(right),
+            z_start: Arc::new(z_start),
+            empty,
+            log_precision,
+            units,
+        })
+    }
+
+    /// The same design with another response.
+    pub fn with_response(&self, y: Vec<f64>) -> Result<Self> {
+        let design = Design { y, ..(*self.design).clone() };
+        design.check()?;
+        let basis = self.basis.with_response(&rows_of(&design))?;
+        let right = Arc::new(right(&design, &basis, &self.blocks));
+        Ok(Self { design: Arc::new(design), basis, right, ..self.clone() })
+    }
+
+    /// The same design with other parameters free.
+    pub fn with_values(&self, values: Vec<Value>) -> Self {
+        Self { freedom: Freedom::new(values), ..self.clone() }
+    }
+
+    /// Number of right-hand columns p + 1.
+    pub fn k(&self) -> usize {
+        self.plan.layout.k
+    }
+
+    /// Length of θ.
+    pub fn n_theta(&self) -> usize {
+        self.freedom.n_free
+    }
+
+    /// Where a search starts: unit standard deviations in the units of the data.
+    pub fn start(&self) -> Vec<f64> {
+        let terms = self.design.terms.iter().map(|t| &t.structure);
+        let parts = self.design.residual.iter().flat_map(|r| &r.structures);
+        let mut full: Vec<f64> = terms.chain(parts).flat_map(|s| s.start()).collect();
+        full.resize(self.places.total, 0.0);
+        let scaled: Vec<f64> = full.iter().zip(&self.units).map(|(v, u)| v * u).collect();
+        self.freedom.free(&scaled)
+    }
+
+    /// The unit of every element of θ.
+    pub fn units(&self) -> Vec<f64> {
+        self.freedom.free(&self.units)
+    }
+
+    /// θ with the signs that results have.
+    pub fn canonical(&self, theta: &[f64]) -> Vec<f64> {
+        let mut full = self.freedom.full(theta);
+        let terms = self.design.terms.iter().map(|t| &t.structure).zip(&self.places.terms);
+        let parts = self.design.residual.iter().flat_map(|r| &r.structures);
+        for (structure, place) in terms.chain(parts.zip(&self.places.parts)) {
+            let signed = structure.canonical(&full[place.clone()]);
+            full[place.clone()].copy_from_slice(&signed);
+        }
+        let signed = self.freedom.free(&full);
+        // Where a free parameter is shared or others are held, signs may not move one by one.
+        let same = self.freedom.full(&signed);
+        if same.iter().zip(&full).all(|(a, b)| a == b) { signed } else { theta.to_vec() }
+    }
+
+    pub(super) fn rows(&self) -> Rows<'_> {
+        Rows {
+            design: &self.design,
+            blocks: &self.blocks,
+            plan: &self.plan,
+            right: &self.right,
+            k: self.k(),
+            z_start: &self.z_start,
+        }
+    }
+}
+
+/// All free but the first standard deviation of the residual's first part.
+fn default_values(places: &Places) -> Vec<Value> {
+    let held = places.parts.first().map(|r| r.start);
+    let mut next = 0;
+    let one = |i: usize| {
+        if Some(i) == held {
+            return Value::Fixed(1.0);
+        }
+        next += 1;
+        Value::Free(next - 1)
+    };
+    (0..places.total).map(one).collect()
+}
+
+/// The rows as the plain engine sees them, for the coordinates of X and y.
+fn rows_of(design: &Design) -> Data<'_> {
+    Data {
+        y: &design.y,
+        x: design.x.iter().map(Vec::as_slice).collect(),
+        groups: vec![],
+        terms: vec![],
+        weights: design.weights.as_deref(),
+    }
+}
+
+fn right(design: &Design, basis: &Basis, blocks: &Blocks) -> Vec<f64> {
+    let data = rows_of(design);
+    let k = design.x.len() + 1;
+    let mut out = vec![0.0; design.n() * k];
+    for (row, out) in blocks.rows.iter().zip(out.chunks_exact_mut(k)) {
+        basis.row(&data, *row as usize, out);
+    }
+    out
+}
+
+/// Number of spherical effects of a level.
+fn u_width(term: &super::design::Term) -> Result<usize> {
+    let phi = term.structure.start();
+    let found = root(&*term.structure, &phi, &term.positions, Order::Value);
+    let refused = EngineError::Structure { reason: "its correlations start outside their range" };
+    found.map(|t| t.value.columns).ok_or(refused)
+}
+
+/// The size of one standard deviation of a column's effect beside σ: 1 over its root-mean-square, one
+/// number per term where its columns are compared with each other.
+fn units(design: &Design, places: &Places) -> Vec<f64> {
+    let mut units = vec![1.0; places.total];
+    for (term, place) in design.terms.iter().zip(&places.terms) {
+        let n = design.n().max(1) as f64;
+        let mut squares = vec![0.0; term.q];
+        for row in term.z.chunks_exact(term.q) {
+            squares.iter_mut().zip(row).for_each(|(s, z)| *s += z * z / n);
+        }
+        let positive = |s: f64| if s > 0.0 { s.sqrt().recip() } else { 1.0 };
+        let common = positive(squares.iter().sum::<f64>() / term.q as f64);
+        for (i, column) in term.structure.scales().into_iter().enumerate() {
+            let own = match column {
+                Some(Quantity::Sd(j) | Quantity::SpecificSd(j) | Quantity::Loading(j, _)) => {
+                    positive(squares[j])
+                }
+                Some(_) => common,
+                None => 1.0,
+            };
+            units[place.start + i] = own;
+        }
+    }
+    units
+}

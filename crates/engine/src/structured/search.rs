@@ -1,0 +1,210 @@
+//! The search for the minimum over θ: a trust region without bounds, in the units of the data.
+
+use super::point::Point;
+use super::problem::Problem;
+use crate::dense::Square;
+use crate::error::{EngineError, Result};
+use crate::objective::Criterion;
+use crate::optimise::{Model, Options, Status};
+
+/// Radius of the first step; one is a random effect as variable as the residual.
+const FIRST_RADIUS: f64 = 1.5;
+
+/// Smallest radius: below it the model has nothing to say at double precision.
+const LEAST_RADIUS: f64 = 1e-9;
+
+/// Rounding error of the criterion relative to its size, and to the number of rows.
+const ROUNDING: f64 = 1e-14;
+
+/// A decrease below which the curvature no longer changes much from step to step.
+const NEAR: f64 = 1.0;
+
+/// A last step promises at most this share of the tolerance.
+const FINE: f64 = 1e-4;
+
+/// The end of a search.
+#[derive(Debug, Clone)]
+pub struct Minimum {
+    /// θ.
+    pub theta: Vec<f64>,
+    /// The evaluation there.
+    pub point: Point,
+    /// ∂d/∂θ.
+    pub gradient: Vec<f64>,
+    /// Criterion at every evaluation.
+    pub trace: Vec<f64>,
+    /// How it ended.
+    pub status: Status,
+}
+
+impl Problem {
+    /// Finds the minimum from θ = `start`; `interrupted` is asked before every evaluation.
+    pub fn minimise(
+        &self,
+        start: &[f64],
+        criterion: Criterion,
+        options: Options,
+        interrupted: &dyn Fn() -> bool,
+    ) -> Result<Minimum> {
+        let units = self.units();
+        let mut search = Search {
+            problem: self,
+            criterion,
+            options,
+            interrupted,
+            units,
+            trace: vec![],
+            gained: f64::INFINITY,
+        };
+        let point = search.evaluate(start)?;
+        search.descend(start.to_vec(), point)
+    }
+}
+
+struct Search<'a> {
+    problem: &'a Problem,
+    criterion: Criterion,
+    options: Options,
+    interrupted: &'a dyn Fn() -> bool,
+    units: Vec<f64>,
+    trace: Vec<f64>,
+    /// Decrease of the criterion by the last accepted step.
+    gained: f64,
+}
+
+impl Search<'_> {
+    fn evaluate(&mut self, theta: &[f64]) -> Result<Point> {
+        if (self.interrupted)() {
+            return Err(EngineError::Interrupted);
+        }
+        let point = self.problem.evaluate(theta, self.criterion);
+        self.trace.push(point.as_ref().map_or(f64::NAN, |p| p.profile.deviance));
+        point
+    }
+
+    fn descend(mut self, mut theta: Vec<f64>, mut point: Point) -> Result<Minimum> {
+        let mut radius = FIRST_RADIUS;
+        let mut missed = Missed::new(theta.len());
+        loop {
+            let derivatives = self.problem.derivatives(&point, self.criterion)?;
+            let (gradient, mut hessian) =
+                self.in_units(&derivatives.gradient, &derivatives.hessian);
+            missed.learn(&theta, &self.units, &gradient, &hessian, self.gained < NEAR);
+            hessian.add(&missed.correction);
+            let status = match Model::new(&gradient, &hessian) {
+                None => Some(Status::Stalled),
+                Some(model) => self.step(&mut theta, &mut point, &model, &mut radius)?,
+            };
+            if let Some(status) = status {
+                let trace = self.trace;
+                return Ok(Minimum { theta, point, gradient: derivatives.gradient, trace, status });
+            }
+        }
+    }
+
+    fn in_units(&self, gradient: &[f64], hessian: &Square) -> (Vec<f64>, Square) {
+        let u = &self.units;
+        let mut scaled = hessian.clone();
+        for j in 0..u.len() {
+            (0..u.len()).for_each(|i| scaled[(i, j)] *= u[i] * u[j]);
+        }
+        (gradient.iter().zip(u).map(|(g, u)| g * u).collect(), scaled)
+    }
+
+    /// Tries shorter and shorter steps until one is accepted; says how the search ended if it did.
+    fn step(
+        &mut self,
+        theta: &mut Vec<f64>,
+        at: &mut Point,
+        model: &Model,
+        radius: &mut f64,
+    ) -> Result<Option<Status>> {
+        let noise = ROUNDING * (at.profile.deviance.abs() + self.problem.design.n() as f64);
+        loop {
+            let step = model.step(*radius);
+            if step.decrease <= (FINE * self.options.tolerance).max(0.1 * noise) {
+                return Ok(Some(Status::Converged));
+            }
+            if self.trace.len() >= self.options.max_evaluations {
+                return Ok(Some(Status::MaxEvaluations));
+            }
+            if *radius < LEAST_RADIUS {
+                return Ok(Some(Status::Stalled));
+            }
+            let moved = step.step.iter().zip(&self.units).map(|(s, u)| s * u);
+            let trial: Vec<f64> = theta.iter().zip(moved).map(|(t, s)| t + s).collect();
+            let point = match self.evaluate(&trial) {
+                Err(EngineError::Interrupted) => return Err(EngineError::Interrupted),
+                other => other.ok(),
+            };
+            let decrease = point
+                .as_ref()
+                .map_or(f64::NEG_INFINITY, |p| at.profile.deviance - p.profile.deviance);
+            let ratio = decrease / step.decrease;
+            if ratio < 0.25 {
+                *radius = 0.3 * step.length;
+            } else if ratio > 0.7 && step.length > 0.99 * *radius {
+                *radius *= 2.5;
+            }
+            let hidden = step.decrease <= 50.0 * noise;
+            let believed = ratio > 1e-4 || (hidden && decrease >= -noise);
+            if let Some(point) = point.filter(|_| believed) {
+                self.gained = decrease;
+                (*theta, *at) = (trial, point);
+                return Ok(None);
+            }
+            if hidden {
+                return Ok(Some(Status::Converged));
+            }
+        }
+    }
+}
+
+/// What the model of the Hessian has missed so far: it has the expected value of a part that the data
+/// know better. The gradients of two points tell the true curvature along the step between them, and
+/// the difference is remembered by symmetric updates of rank one (Conn, Gould & Toint 1991,
+/// Mathematical Programming 50; Dennis, Gay & Welsch 1981 for models of which a part is exact).
+struct Missed {
+    correction: Square,
+    last: Option<(Vec<f64>, Vec<f64>)>,
+}
+
+/// An update whose denominator is below this share of what it could be is left out.
+const SKIPPED: f64 = 1e-3;
+
+impl Missed {
+    fn new(m: usize) -> Self {
+        Self { correction: Square::zeros(m), last: None }
+    }
+
+    /// Looks back from a new point, in units, to the last one.
+    fn learn(
+        &mut self,
+        theta: &[f64],
+        units: &[f64],
+        gradient: &[f64],
+        hessian: &Square,
+        is_near: bool,
+    ) {
+        let m = theta.len();
+        let at: Vec<f64> = theta.iter().zip(units).map(|(t, u)| t / u).collect();
+        if let Some((before, old)) = self.last.as_ref().filter(|_| is_near) {
+            let step: Vec<f64> = at.iter().zip(before).map(|(a, b)| a - b).collect();
+            let missed: Vec<f64> = (0..m)
+                .map(|i| {
+                    let known = |j: usize| (hessian[(i, j)] + self.correction[(i, j)]) * step[j];
+                    gradient[i] - old[i] - (0..m).map(known).sum::<f64>()
+                })
+                .collect();
+            let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+            let along = dot(&missed, &step);
+            let most = (dot(&missed, &missed) * dot(&step, &step)).sqrt();
+            if along.abs() > SKIPPED * most {
+                for j in 0..m {
+                    (0..m).for_each(|i| self.correction[(i, j)] += missed[i] * missed[j] / along);
+                }
+            }
+        }
+        self.last = Some((at, gradient.to_vec()));
+    }
+}

@@ -1,0 +1,98 @@
+"""Residual standard deviations that are a power of the fitted values.
+
+Such a model has no one likelihood: the covariance of the response depends on its mean. The fitted
+values of one fit are the covariate of the next, until they stay (Pinheiro & Bates 2000,
+*Mixed-Effects Models in S and S-PLUS*, section 5.2): a fixed point, not a maximum.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mixedmodels._native import Solution
+from mixedmodels.design import ModelMatrices
+from mixedmodels.engine.convergence import Convergence
+from mixedmodels.engine.route import AnyProblem, problem_of
+from mixedmodels.errors import DataError
+
+Vector = NDArray[np.float64]
+
+ROUNDS = 100
+"""Fits at most."""
+
+STAYS = 1e-9
+"""Change of the fitted values, relative to the largest, that ends the iteration."""
+
+Found = tuple[AnyProblem, Solution, Convergence]
+
+
+def depends_on_fitted(matrices: ModelMatrices) -> bool:
+    """Whether the residual standard deviation is a function of the fitted values."""
+    scale = None if matrices.residual is None else matrices.residual.scale
+    return scale is not None and any(power.values is None for power in scale.powers)
+
+
+def with_fitted(matrices: ModelMatrices, fitted: Vector) -> ModelMatrices:
+    """The matrices with `fitted` (n,) as the covariate of these powers.
+
+    Raises
+    ------
+    DataError
+        If one of them is zero, whose power is no standard deviation.
+    """
+    residual = matrices.residual
+    if residual is None or residual.scale is None:
+        return matrices
+    if not np.all(np.abs(fitted) > 0):
+        raise DataError(
+            "A fitted value is zero, so that its power is no standard deviation.\n"
+            'Do:   use sigma="constpower(fitted)", or a power of a positive covariate.'
+        )
+    powers = tuple(
+        replace(power, values=np.abs(fitted)) if power.values is None else power
+        for power in residual.scale.powers
+    )
+    scale = replace(residual.scale, powers=powers)
+    return replace(matrices, residual=replace(residual, scale=scale))
+
+
+def fixed_point(
+    matrices: ModelMatrices,
+    search: Callable[[AnyProblem, Vector | None], tuple[Solution, Convergence]],
+) -> Found:
+    """Fit again and again, each time with the fitted values of the last fit."""
+    fitted = _least_squares(matrices)
+    theta: Vector | None = None
+    for _ in range(ROUNDS):
+        problem = problem_of(with_fitted(matrices, fitted))
+        solution, convergence = search(problem, theta)
+        theta, before = solution.theta, fitted
+        fitted = _fitted(matrices, solution)
+        if np.max(np.abs(fitted - before)) <= STAYS * np.max(np.abs(fitted)):
+            return problem, solution, convergence
+    message = (
+        f"Not converged: the fitted values, on which the residual sd depends, still change after "
+        f"{ROUNDS} fits.\n"
+        "Do:   use a power of a covariate instead."
+    )
+    return problem, solution, replace(convergence, converged=False, search=message)
+
+
+def _least_squares(m: ModelMatrices) -> Vector:
+    y = m.y if m.offset is None else m.y - m.offset
+    fitted: Vector = m.X @ np.linalg.lstsq(m.X, y, rcond=None)[0]
+    return fitted if m.offset is None else fitted + m.offset
+
+
+def _fitted(m: ModelMatrices, solution: Solution) -> Vector:
+    """X beta + Z b + offset."""
+    fitted: Vector = m.X @ solution.beta
+    for term, b in zip(m.terms, solution.b, strict=True):
+        codes = m.groupings[term.group].codes
+        if term.members is None:
+            fitted = fitted + np.einsum("ij,ij->i", term.Z, b[codes])
+        else:
+            fitted = fitted + np.einsum("ij,ij->i", term.Z, term.members.sums(b))
+    return fitted if m.offset is None else fitted + m.offset

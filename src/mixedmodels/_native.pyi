@@ -257,6 +257,26 @@ class StructuredProblem:
     def estimates(
         self, theta: NDArray[np.float64], reml: bool, sigma: float | None = None
     ) -> Solution: ...
+    def draw(
+        self,
+        theta: NDArray[np.float64],
+        sigma: float,
+        mean: NDArray[np.float64],
+        key: NDArray[np.uint64],
+        effects: str | None,
+        residuals: str,
+        first: int,
+        count: int,
+    ) -> NDArray[np.float64]: ...
+    def refit(
+        self,
+        Y: NDArray[np.float64],
+        start: NDArray[np.float64],
+        reml: bool,
+        sigma: float | None,
+        max_evaluations: int,
+        tolerance: float,
+    ) -> Refits: ...
     def conditional_covariance(
         self, theta: NDArray[np.float64], term: int
     ) -> NDArray[np.float64]: ...

@@ -4,7 +4,7 @@ use mixedmodels_engine::batch::{Draws, Hypothesis, Method, Plan, Refit, Shape};
 use mixedmodels_engine::dense::Square;
 use mixedmodels_engine::memory::Available;
 use mixedmodels_engine::optimise::{Options, Status};
-use mixedmodels_engine::{Data, EngineError, Problem};
+use mixedmodels_engine::{Data, EngineError};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -35,7 +35,8 @@ pub struct PlanLike<'py> {
     pieces: Option<String>,
 }
 
-fn shape(name: &str) -> PyResult<Shape> {
+/// The shape called `name`.
+pub fn shape(name: &str) -> PyResult<Shape> {
     match name {
         "normal" => Ok(Shape::Normal),
         "t" => Ok(Shape::T),
@@ -140,11 +141,10 @@ impl Refits {
     pub fn new(
         py: Python<'_>,
         found: Vec<Result<Refit, EngineError>>,
-        problem: &Problem,
+        (m, p): (usize, usize),
         hypothesis: Option<&Hypothesis<'_>>,
     ) -> PyResult<Self> {
         let rows: Vec<Option<Refit>> = found.into_iter().map(Result::ok).collect();
-        let (m, p) = (problem.n_theta(), problem.p());
         let scalar = |f: fn(&Refit) -> f64| {
             to_vector(py, rows.iter().map(|r| r.as_ref().map_or(f64::NAN, f)).collect())
         };

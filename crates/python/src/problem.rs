@@ -266,7 +266,7 @@ impl Problem {
         let own = plan.engine(&start, hypothesis.as_ref(), &available);
         let run = |data: &Data<'_>| self.inner.refits(data, Responses::Given(&columns), own);
         let found = self.arrays.with(py, &first, run)?;
-        Refits::new(py, found, &self.inner, hypothesis.as_ref())
+        Refits::new(py, found, (self.inner.n_theta(), self.inner.p()), hypothesis.as_ref())
     }
 
     fn refit_drawn(
@@ -286,7 +286,7 @@ impl Problem {
             self.inner.refits(data, Responses::Drawn(&distribution, first, count), own)
         };
         let found = self.arrays.with(py, &draws.mean, run)?;
-        Refits::new(py, found, &self.inner, hypothesis.as_ref())
+        Refits::new(py, found, (self.inner.n_theta(), self.inner.p()), hypothesis.as_ref())
     }
 
     fn with_response(&self, py: Python<'_>, y: PyReadonlyArray1<'_, f64>) -> PyResult<Self> {

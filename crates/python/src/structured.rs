@@ -6,7 +6,7 @@ use mixedmodels_engine::covariance::{Options as Choices, Order, Positions, Quant
 use mixedmodels_engine::objective::Criterion;
 use mixedmodels_engine::optimise::Options;
 use mixedmodels_engine::structured::{
-    Design, Incidence, Owner, Precision, Problem as Inner, Residual, Spread, Term, Value,
+    Design, Draws, Incidence, Owner, Precision, Problem as Inner, Residual, Spread, Term, Value,
 };
 use mixedmodels_engine::{EngineError, Estimates};
 use numpy::{
@@ -16,6 +16,7 @@ use numpy::{
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::batch::{Refits, shape};
 use crate::convert::{columns, exception, to_matrix, to_vector, vector};
 use crate::problem::{Solution, status};
 use crate::threads::detached;
@@ -170,7 +171,7 @@ impl StructuredProblem {
         values: Option<Vec<(f64, Option<usize>)>>,
     ) -> PyResult<Self> {
         let design = Design {
-            y: vector(&y, "y")?.to_vec(),
+            n: y.len(),
             x: columns(&X, "X")?.into_iter().map(<[f64]>::to_vec).collect(),
             terms: terms.iter().map(TermLike::engine).collect::<PyResult<_>>()?,
             residual: residual.as_ref().map(ResidualLike::engine).transpose()?,
@@ -184,7 +185,8 @@ impl StructuredProblem {
             },
         };
         let values = values.map(parameters);
-        let inner = detached(py, || Inner::new(design, values)).map_err(|e| exception(&e))?;
+        let y = vector(&y, "y")?.to_vec();
+        let inner = detached(py, || Inner::new(design, &y, values)).map_err(|e| exception(&e))?;
         Ok(Self { inner })
     }
 
@@ -238,7 +240,7 @@ impl StructuredProblem {
 
     fn with_response(&self, py: Python<'_>, y: PyReadonlyArray1<'_, f64>) -> PyResult<Self> {
         let y = vector(&y, "y")?.to_vec();
-        let inner = detached(py, || self.inner.with_response(y)).map_err(|e| exception(&e))?;
+        let inner = detached(py, || self.inner.with_response(&y)).map_err(|e| exception(&e))?;
         Ok(Self { inner })
     }
 
@@ -330,6 +332,59 @@ impl StructuredProblem {
         let (estimates, gradient) = detached(py, run).map_err(|e| exception(&e))?;
         let trace = vec![estimates.deviance];
         self.solution(py, estimates, gradient, trace, "converged", reml)
+    }
+
+    /// Responses of replicates, as rows.
+    #[pyo3(signature = (theta, sigma, mean, key, effects, residuals, first, count))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn draw(
+        &self,
+        py: Python<'_>,
+        theta: PyReadonlyArray1<'_, f64>,
+        sigma: f64,
+        mean: PyReadonlyArray1<'_, f64>,
+        key: PyReadonlyArray1<'_, u64>,
+        effects: Option<&str>,
+        residuals: &str,
+        first: u64,
+        count: usize,
+    ) -> PyResult<Py<PyArray2<f64>>> {
+        let &[low, high] = vector(&key, "key")? else {
+            return Err(PyValueError::new_err("a key has two words"));
+        };
+        let draws = Draws {
+            mean: vector(&mean, "mean")?,
+            theta: self.theta(&theta)?,
+            sigma,
+            key: [low, high],
+            effects: effects.map(shape).transpose()?,
+            residuals: shape(residuals)?,
+        };
+        let values = detached(py, || self.inner.drawn(&draws, first, count));
+        to_matrix(py, values.map_err(|e| exception(&e))?, count, self.inner.design.n())
+    }
+
+    /// One fit per column of Y (n × r, Fortran order).
+    #[expect(non_snake_case, reason = "the name of a block of responses")]
+    #[pyo3(signature = (Y, start, reml, sigma, max_evaluations, tolerance))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn refit(
+        &self,
+        py: Python<'_>,
+        Y: PyReadonlyArray2<'_, f64>,
+        start: PyReadonlyArray1<'_, f64>,
+        reml: bool,
+        sigma: Option<f64>,
+        max_evaluations: usize,
+        tolerance: f64,
+    ) -> PyResult<Refits> {
+        let responses = columns(&Y, "Y")?;
+        let start = self.theta(&start)?;
+        let options = Options { max_evaluations, tolerance, ..Options::default() };
+        let criterion = Criterion { reml, sigma };
+        let run = || Ok(self.inner.refits(&responses, start, criterion, options));
+        let found = detached(py, run).map_err(|e: EngineError| exception(&e))?;
+        Refits::new(py, found, (self.inner.n_theta(), self.inner.k() - 1), None)
     }
 
     fn conditional_covariance(

@@ -49,6 +49,9 @@ class Draws:
     effects, residuals : {"normal", "t", "skewed"}
         Shapes of u and of the residuals, of mean 0 and variance 1 in any case: normal; Student's t
         with 5 degrees of freedom; a gamma of skewness 1.
+    theta : array (m,), optional
+        Covariance parameters of a model with structure, whose draws follow them instead of `roots`
+        (of which it matters only whether there are any).
     """
 
     mean: Vector
@@ -57,6 +60,7 @@ class Draws:
     key: NDArray[np.uint64]
     effects: Shape = "normal"
     residuals: Shape = "normal"
+    theta: Vector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +209,7 @@ def draw(matrices: ModelMatrices, draws: Draws, first: int, count: int) -> Vecto
 def refit(native: _native.Problem, matrices: ModelMatrices, Y: Vector, plan: RefitPlan) -> Refits:
     """Fit every column of `Y` (n, r): kept rows, offset not yet subtracted."""
     found = native.refit(columns(without_offset(matrices, Y)), plan)
-    return _named(found, plan, native.n_theta)
+    return named(found, plan, native.n_theta)
 
 
 def refit_drawn(
@@ -219,7 +223,7 @@ def refit_drawn(
     """Fit the replicates `first` to `first + count - 1` of a distribution."""
     centred = replace(draws, mean=without_offset(matrices, draws.mean))
     found = native.refit_drawn(_aligned(centred), first, count, plan)
-    return _named(found, plan, native.n_theta)
+    return named(found, plan, native.n_theta)
 
 
 def _aligned(draws: Draws) -> Draws:
@@ -227,7 +231,8 @@ def _aligned(draws: Draws) -> Draws:
     return replace(draws, mean=in_rows(draws.mean), roots=roots, key=in_rows(draws.key))
 
 
-def _named(found: _native.Refits, plan: RefitPlan, m: int) -> Refits:
+def named(found: _native.Refits, plan: RefitPlan, m: int) -> Refits:
+    """The fits as arrays with names."""
     return Refits(
         status=found.status,
         singular=found.singular,

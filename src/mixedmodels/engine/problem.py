@@ -18,7 +18,7 @@ from mixedmodels._native import Slopes as Slopes
 from mixedmodels.data.memory import available_memory
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import arrays_of, in_rows, without_offset
-from mixedmodels.engine.batch import Draws, RefitPlan, Refits, refit, refit_drawn
+from mixedmodels.engine.batch import Draws, RefitPlan, Refits, draw, refit, refit_drawn
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.report import Report, joined, report_of_entries
 from mixedmodels.engine.settings import Control
@@ -161,6 +161,10 @@ class Problem:
         """The parts of the ML criterion at `theta` with their derivatives in T_k T_k'."""
         with engine_errors(self.matrices):
             return self.native.slopes(self.checked(theta))
+
+    def draw(self, draws: Draws, first: int, count: int) -> Vector:
+        """Responses of the replicates `first` to `first + count - 1`, (n, count)."""
+        return draw(self.matrices, draws, first, count)
 
     def refit(self, Y: Vector, plan: RefitPlan) -> Refits:
         """Fit every column of `Y` (n, r): kept rows, offset not yet subtracted."""

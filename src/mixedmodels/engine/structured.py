@@ -16,6 +16,7 @@ from mixedmodels import _native
 from mixedmodels.covariance import Quantity, Structure
 from mixedmodels.design import Grouping, ModelMatrices, TermMatrix
 from mixedmodels.engine.arrays import columns, in_rows, without_offset
+from mixedmodels.engine.batch import Draws, RefitPlan, Refits, named
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.report import Owner, Report, Reported, joined, report_of_entries
 from mixedmodels.engine.settings import Control
@@ -237,6 +238,52 @@ class StructuredProblem:
     def kenward_roger(self, theta: Vector) -> _native.KenwardRoger:
         """The pieces of Kenward and Roger's method at `theta`."""
         raise _not_yet("Kenward and Roger's method")
+
+    def draw(self, draws: Draws, first: int, count: int) -> Vector:
+        """Responses of the replicates `first` to `first + count - 1`, (n, count)."""
+        if draws.theta is None:
+            raise ValueError("draws from a model with structure need its theta")
+        effects = draws.effects if draws.roots or not self.matrices.terms else None
+        with engine_errors(self.matrices):
+            rows = self.native.draw(
+                self.checked(draws.theta),
+                draws.sigma,
+                in_rows(draws.mean),
+                in_rows(draws.key),
+                effects,
+                draws.residuals,
+                first,
+                count,
+            )
+        return rows.T
+
+    def refit(self, Y: Vector, plan: RefitPlan) -> Refits:
+        """Fit every column of `Y` (n, r): kept rows, offset not yet subtracted."""
+        if plan.pieces is not None:
+            raise _not_yet("A test by this method in replicates")
+        start = self._inside(self.checked(plan.start))
+        with engine_errors(self.matrices):
+            found = self.native.refit(
+                columns(without_offset(self.matrices, Y)),
+                start,
+                plan.reml,
+                self.sigma,
+                plan.max_evaluations,
+                plan.tolerance,
+            )
+        return named(found, plan, self.n_theta)
+
+    def refit_drawn(self, draws: Draws, first: int, count: int, plan: RefitPlan) -> Refits:
+        """Fit the replicates `first` to `first + count - 1` of a distribution."""
+        return self.refit(self.draw(draws, first, count), plan)
+
+    def _inside(self, theta: Vector) -> Vector:
+        """`theta` without standard deviations of zero: from there no search would start."""
+        least = 0.05 * self.units
+        report = self.report(theta)
+        sds = np.array([entry.is_sd for entry in report.entries], dtype=np.bool_)
+        alone = np.abs(report.jacobian[sds & (report.values == 0)]).sum(axis=0) > 0
+        return np.where(alone & (np.abs(theta) < least), least, theta)
 
     def with_response(self, y: Vector) -> "StructuredProblem":
         """The same problem with another response (kept rows, offset not yet subtracted)."""

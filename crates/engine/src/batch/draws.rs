@@ -28,7 +28,8 @@ pub enum Shape {
 }
 
 impl Shape {
-    fn fill(self, random: &mut ChaCha8Rng, out: &mut [f64]) {
+    /// Independent draws.
+    pub fn fill(self, random: &mut ChaCha8Rng, out: &mut [f64]) {
         match self {
             Self::Normal => {
                 out.iter_mut().for_each(|v| *v = StandardNormal.sample(random));
@@ -88,7 +89,7 @@ impl Draws<'_> {
 
     /// Writes the response of a replicate.
     pub fn write(&self, data: &Data<'_>, replicate: u64, y: &mut [f64]) {
-        let mut random = self.stream(replicate);
+        let mut random = stream(self.key, replicate);
         self.residuals.fill(&mut random, y);
         for (row, y) in y.iter_mut().enumerate() {
             *y = self.mean[row] + self.sigma * *y / data.weight(row).sqrt();
@@ -121,13 +122,14 @@ impl Draws<'_> {
         });
         Ok(out)
     }
+}
 
-    fn stream(&self, replicate: u64) -> ChaCha8Rng {
-        let mut seed = [0; 32];
-        seed[..8].copy_from_slice(&self.key[0].to_le_bytes());
-        seed[8..16].copy_from_slice(&self.key[1].to_le_bytes());
-        let mut random = ChaCha8Rng::from_seed(seed);
-        random.set_stream(replicate);
-        random
-    }
+/// The randomness of one replicate of a key.
+pub fn stream(key: [u64; 2], replicate: u64) -> ChaCha8Rng {
+    let mut seed = [0; 32];
+    seed[..8].copy_from_slice(&key[0].to_le_bytes());
+    seed[8..16].copy_from_slice(&key[1].to_le_bytes());
+    let mut random = ChaCha8Rng::from_seed(seed);
+    random.set_stream(replicate);
+    random
 }

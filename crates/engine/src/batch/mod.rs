@@ -7,7 +7,7 @@ mod hypothesis;
 
 use rayon::prelude::*;
 
-pub use draws::{Draws, Shape};
+pub use draws::{Draws, Shape, stream};
 pub use hypothesis::{Hypothesis, Method, Pieces};
 
 use crate::cross_products::factor_columns;

@@ -114,8 +114,8 @@ impl Spread {
 /// One data set with everything that is known of its covariances.
 #[derive(Debug, Clone)]
 pub struct Design {
-    /// (n,) response, offset already subtracted.
-    pub y: Vec<f64>,
+    /// Number of rows n.
+    pub n: usize,
     /// p columns of length n, linearly independent.
     pub x: Vec<Vec<f64>>,
     /// Random terms in formula order.
@@ -131,7 +131,7 @@ pub struct Design {
 impl Design {
     /// Number of rows n.
     pub fn n(&self) -> usize {
-        self.y.len()
+        self.n
     }
 
     /// Lengths, codes and finiteness, once, so that the kernels need not look.
@@ -148,7 +148,6 @@ impl Design {
             let fine = values.iter().all(|v| v.is_finite());
             if fine { Ok(()) } else { Err(EngineError::NotFinite { what }) }
         };
-        finite("y", &self.y)?;
         for x in &self.x {
             length("a column of X", n, x.len())?;
             finite("a column of X", x)?;

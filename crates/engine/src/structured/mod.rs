@@ -12,6 +12,7 @@
 //! gradient needs of M⁻¹ are its blocks on the pattern of M ([`inverse`]); the covariance structures give
 //! ∂T and ∂C, and everything else follows once for all of them ([`derivatives`], [`score`]).
 
+mod batch;
 mod blocks;
 mod derivatives;
 mod design;
@@ -26,6 +27,7 @@ mod score;
 mod search;
 mod whitening;
 
+pub use batch::Draws;
 pub use blocks::{Blocks, Pattern};
 pub use derivatives::Derivatives;
 pub use design::{Design, Incidence, Precision, Residual, Spread, Term};

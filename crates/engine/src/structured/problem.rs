@@ -43,21 +43,22 @@ pub struct Problem {
 impl Problem {
     /// Plans the factorisation. `values` says which parameters are free; None: all but the residual's
     /// first standard deviation, which σ stands for.
-    pub fn new(design: Design, values: Option<Vec<Value>>) -> Result<Self> {
+    pub fn new(design: Design, y: &[f64], values: Option<Vec<Value>>) -> Result<Self> {
         design.check()?;
+        check_response(&design, y)?;
         let places = Places::new(&design);
         let freedom = Freedom::new(values.unwrap_or_else(|| default_values(&places)));
         if freedom.values.len() != places.total {
             let (expected, found) = (places.total, freedom.values.len());
             return Err(EngineError::Shape { what: "the parameters", expected, found });
         }
-        let basis = Basis::new(&rows_of(&design), &Templates::new(&[], 0))?;
+        let basis = Basis::new(&rows_of(&design, y), &Templates::new(&[], 0))?;
         let blocks = Blocks::new(&design);
         let widths: Vec<usize> = design.terms.iter().map(u_width).collect::<Result<_>>()?;
         let k = design.x.len() + 1;
         let plan = Plan::new(&design, &blocks, &widths, k);
         let empty = CrossProducts::empty(plan.layout.symbolic.clone(), k)?;
-        let right = right(&design, &basis, &blocks);
+        let right = right(&design, y, &basis, &blocks);
         let mut z_start = vec![0];
         for block in 0..blocks.len() {
             let n = blocks.start[block + 1] - blocks.start[block];
@@ -85,12 +86,11 @@ impl Problem {
     }
 
     /// The same design with another response.
-    pub fn with_response(&self, y: Vec<f64>) -> Result<Self> {
-        let design = Design { y, ..(*self.design).clone() };
-        design.check()?;
-        let basis = self.basis.with_response(&rows_of(&design))?;
-        let right = Arc::new(right(&design, &basis, &self.blocks));
-        Ok(Self { design: Arc::new(design), basis, right, ..self.clone() })
+    pub fn with_response(&self, y: &[f64]) -> Result<Self> {
+        check_response(&self.design, y)?;
+        let basis = self.basis.with_response(&rows_of(&self.design, y))?;
+        let right = Arc::new(right(&self.design, y, &basis, &self.blocks));
+        Ok(Self { basis, right, ..self.clone() })
     }
 
     /// The same design with other parameters free.
@@ -165,9 +165,9 @@ fn default_values(places: &Places) -> Vec<Value> {
 }
 
 /// The rows as the plain engine sees them, for the coordinates of X and y.
-fn rows_of(design: &Design) -> Data<'_> {
+fn rows_of<'a>(design: &'a Design, y: &'a [f64]) -> Data<'a> {
     Data {
-        y: &design.y,
+        y,
         x: design.x.iter().map(Vec::as_slice).collect(),
         groups: vec![],
         terms: vec![],
@@ -175,8 +175,16 @@ fn rows_of(design: &Design) -> Data<'_> {
     }
 }
 
-fn right(design: &Design, basis: &Basis, blocks: &Blocks) -> Vec<f64> {
-    let data = rows_of(design);
+fn check_response(design: &Design, y: &[f64]) -> Result<()> {
+    if y.len() != design.n() {
+        return Err(EngineError::Shape { what: "y", expected: design.n(), found: y.len() });
+    }
+    let fine = y.iter().all(|v| v.is_finite());
+    if fine { Ok(()) } else { Err(EngineError::NotFinite { what: "y" }) }
+}
+
+fn right(design: &Design, y: &[f64], basis: &Basis, blocks: &Blocks) -> Vec<f64> {
+    let data = rows_of(design, y);
     let k = design.x.len() + 1;
     let mut out = vec![0.0; design.n() * k];
     for (row, out) in blocks.rows.iter().zip(out.chunks_exact_mut(k)) {

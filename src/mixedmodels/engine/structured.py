@@ -13,13 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels import _native
-from mixedmodels.covariance import Quantity, Structure
-from mixedmodels.design import Grouping, ModelMatrices, TermMatrix
+from mixedmodels.covariance import Quantity
+from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import columns, in_rows, without_offset
 from mixedmodels.engine.batch import Draws, RefitPlan, Refits, named
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.report import Owner, Report, Reported, joined, report_of_entries
 from mixedmodels.engine.settings import Control
+from mixedmodels.engine.structured_arrays import (
+    residual_arrays,
+    spread_columns,
+    term_arrays,
+)
 from mixedmodels.errors import DataError
 from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import QuantityKind
@@ -28,43 +33,6 @@ Vector = NDArray[np.float64]
 
 Values = list[tuple[float, int | None]]
 """Per structure parameter: a constant, or the index of the element of theta that it equals."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Sparse:
-    indptr: NDArray[np.int32]
-    indices: NDArray[np.int32]
-    data: Vector
-    log_det: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Term:
-    """A random term as the native constructor reads it."""
-
-    n_levels: int
-    pointers: NDArray[np.int64]
-    levels: NDArray[np.int32]
-    weights: Vector | None
-    Z: Vector
-    structure: Structure
-    distance: float
-    positions: Vector
-    precision: _Sparse | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Residual:
-    """The covariance of the residuals as the native constructor reads it."""
-
-    codes: NDArray[np.int32]
-    n_blocks: int
-    positions: Vector
-    part: NDArray[np.int32]
-    n_parts: int
-    n_occasions: int
-    structure: Structure
-    distance: float
 
 
 @dataclass(frozen=True)
@@ -93,9 +61,9 @@ class StructuredProblem:
             return _native.StructuredProblem(
                 in_rows(without_offset(m, m.y)),
                 columns(m.X),
-                [_term(term, m.groupings[term.group]) for term in m.terms],
-                _residual(m),
-                _spreads(m),
+                [term_arrays(term, m.groupings[term.group]) for term in m.terms],
+                residual_arrays(m),
+                spread_columns(m),
                 None if m.weights is None else in_rows(m.weights),
                 self.values,
             )
@@ -337,75 +305,3 @@ def _entries(
         else:
             out.append(Reported(owner, index, Quantity(kind, first, second)))
     return tuple(out)
-
-
-def _term(term: TermMatrix, grouping: Grouping) -> _Term:
-    n, q = term.Z.shape
-    members, known = term.members, term.precision
-    pointers = np.arange(n + 1, dtype=np.int64) if members is None else members.indptr
-    positions = np.arange(q, dtype=np.float64)[:, None]
-    if term.positions is not None:
-        positions = np.ascontiguousarray(term.positions, dtype=np.float64)
-    return _Term(
-        n_levels=len(grouping.levels),
-        pointers=in_rows(pointers),
-        levels=in_rows(grouping.codes if members is None else members.codes),
-        weights=None if members is None else in_rows(members.weights),
-        Z=np.ascontiguousarray(term.Z),
-        structure=term.structure,
-        distance=_usual_distance(positions),
-        positions=positions,
-        precision=None
-        if known is None
-        else _Sparse(
-            known.Q.indptr.astype(np.int32),
-            known.Q.indices.astype(np.int32),
-            in_rows(known.Q.data.astype(np.float64)),
-            known.log_det,
-        ),
-    )
-
-
-def _residual(m: ModelMatrices) -> _Residual | None:
-    found = m.residual
-    if found is None or found.structure is None:
-        return None
-    positions = np.ascontiguousarray(found.positions, dtype=np.float64)
-    count = len(found.occasions)
-    if not count and not found.structure.by_position:
-        count = int(positions.max()) + 1
-    return _Residual(
-        codes=in_rows(found.codes),
-        n_blocks=int(found.codes.max()) + 1,
-        positions=positions,
-        part=in_rows(found.part),
-        n_parts=len(found.parts),
-        n_occasions=max(count, 2),
-        structure=found.structure,
-        distance=_usual_distance(positions, found.codes),
-    )
-
-
-def _usual_distance(positions: Vector, codes: NDArray[np.int32] | None = None) -> float:
-    """The median distance of neighbours along the first direction, where a range may start."""
-    group = np.zeros(len(positions), dtype=np.int32) if codes is None else codes
-    order = np.lexsort((positions[:, 0], group))
-    steps = np.diff(positions[order], axis=0)[np.diff(group[order]) == 0]
-    lengths = np.sqrt((steps**2).sum(axis=1))
-    lengths = lengths[lengths > 0]
-    return float(np.median(lengths)) if len(lengths) else 1.0
-
-
-def _spreads(m: ModelMatrices) -> list[tuple[str, Vector]]:
-    scale = None if m.residual is None else m.residual.scale
-    if scale is None:
-        return []
-    found = [("linear", in_rows(scale.S[:, j].copy())) for j in range(scale.S.shape[1])]
-    for power in scale.powers:
-        if power.values is None:
-            raise ValueError("powers of the fitted values are set before the engine sees them")
-        values = np.abs(power.values)
-        if power.rows is not None:
-            values = np.where(power.rows, values, 1.0)
-        found.append((power.kind, in_rows(values)))
-    return found

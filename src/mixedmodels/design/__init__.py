@@ -14,6 +14,7 @@ from mixedmodels.design.identification import Identification, identify
 from mixedmodels.design.magnitude import require_magnitude
 from mixedmodels.design.matrices import (
     Grouping,
+    Members,
     ModelMatrices,
     NewMatrices,
     NewTerm,
@@ -27,6 +28,7 @@ from mixedmodels.design.reduce import (
     reduced_fixed_part,
     term_label,
 )
+from mixedmodels.design.residual_matrix import NewResidual, ResidualMatrix, ScaleModel
 from mixedmodels.design.spec import (
     ModelSpec,
     TermSpec,
@@ -39,10 +41,14 @@ __all__ = [
     "Coordinates",
     "Grouping",
     "Identification",
+    "Members",
     "ModelMatrices",
     "ModelSpec",
     "NewMatrices",
+    "NewResidual",
     "NewTerm",
+    "ResidualMatrix",
+    "ScaleModel",
     "TermMatrix",
     "TermSpec",
     "build",

@@ -78,11 +78,16 @@ class Members:
 
     __repr__ = brief
 
+    def matrix(self, levels: int) -> sparse.csr_array:
+        """The weights as a sparse matrix (n, levels), without unseen levels."""
+        seen = self.codes >= 0
+        weights, codes = np.where(seen, self.weights, 0.0), np.where(seen, self.codes, 0)
+        shape = (len(self.indptr) - 1, levels)
+        return sparse.csr_array((weights, codes, self.indptr), shape=shape)
+
     def sums(self, b: Matrix) -> Matrix:
         """The weighted sums (n, q) of each row's levels in `b` (levels, q)."""
-        shape = (len(self.indptr) - 1, len(b))
-        weights = sparse.csr_matrix((self.weights, self.codes, self.indptr), shape=shape)
-        found: Matrix = weights @ b
+        found: Matrix = self.matrix(len(b)) @ b
         return found
 
     def take(self, rows: Mask | NDArray[np.int64]) -> Members:

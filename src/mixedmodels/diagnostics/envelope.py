@@ -11,7 +11,6 @@ from scipy import special
 
 from mixedmodels.diagnostics.facts import Facts
 from mixedmodels.diagnostics.leverage import NO_FREEDOM, Leverage
-from mixedmodels.engine.batch import draw
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.random_effects import are_known, known_modes
 from mixedmodels.prediction.simulate import draws_of
@@ -105,7 +104,7 @@ class _Draws:
 def _projected(fit: Fit, found: Leverage, seed: Seed) -> _Draws:
     m = fit.matrices
     draws = replace(draws_of(fit, key_of(seed)), mean=np.zeros(len(m.y)))
-    y = draw(m, draws, 0, REPLICATES) * found.equations.root_weights[:, None]
+    y = fit.problem.draw(draws, 0, REPLICATES) * found.equations.root_weights[:, None]
     residual = found.equations.project(y) - found.X @ (fit.cov_beta_unscaled @ (found.X.T @ y))
     return _Draws(y, residual)
 

@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mixedmodels.engine.batch import draw
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import marginal_mean
@@ -151,9 +150,11 @@ def scaled_tests(
 
 def _drawn(fit: Fit, rows: NDArray[np.bool_], key: Key, first: int, count: int) -> Vector:
     """Responses of some of the rows, as new samples of the groups would give them."""
-    m = fit.matrices if rows.all() else fit.matrices.take(rows)
+    some = None if rows.all() else fit.matrices.take(rows)
+    m = fit.matrices if some is None else some
     mean = marginal_mean(m.X, fit.beta, m.offset)
-    return draw(m, replace(draws_of(fit, key), mean=mean), first, count)
+    draws = replace(draws_of(fit, key), mean=mean)
+    return fit.problem.draw(draws, first, count, matrices=some)
 
 
 def _some_rows(n: int, at_most: int, key: NDArray[np.uint64]) -> NDArray[np.bool_]:

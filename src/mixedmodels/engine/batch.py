@@ -50,8 +50,8 @@ class Draws:
         Shapes of u and of the residuals, of mean 0 and variance 1 in any case: normal; Student's t
         with 5 degrees of freedom; a gamma of skewness 1.
     theta : array (m,), optional
-        Covariance parameters of a model with structure, whose draws follow them instead of `roots`
-        (of which it matters only whether there are any).
+        Variance parameters of a model with structure: what the covariance of the residuals, and
+        `roots` unless they are others, follow from.
     """
 
     mean: Vector

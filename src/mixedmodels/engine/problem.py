@@ -20,6 +20,7 @@ from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import arrays_of, in_rows, without_offset
 from mixedmodels.engine.batch import Draws, RefitPlan, Refits, draw, refit, refit_drawn
 from mixedmodels.engine.failures import engine_errors
+from mixedmodels.engine.marginal import MarginalInverse, marginal_inverse
 from mixedmodels.engine.report import Report, joined, report_of_entries
 from mixedmodels.engine.settings import Control
 from mixedmodels.engine.templates import templates, working_template
@@ -111,6 +112,22 @@ class Problem:
         """The parameters (m,) that give lower-triangular templates."""
         return np.array([T[k][row, column] for k, row, column in self.theta_index])
 
+    def row_scale(self, theta: Vector) -> Vector:
+        """The same as `row_sd`: the residuals have no structure."""
+        return self.row_sd(theta)
+
+    def scale_coefficients(self, theta: Vector) -> list[float]:
+        """None: the residual standard deviation is no function of anything but weights."""
+        return []
+
+    def residual_covariance(self, theta: Vector, part: int, positions: Vector) -> Vector:
+        """The identity: residuals are independent."""
+        return np.eye(len(positions))
+
+    def marginal_inverse(self, theta: Vector) -> MarginalInverse:
+        """V^-1 at `theta`, V being relative to sigma^2."""
+        return marginal_inverse(self, self.checked(theta))
+
     def row_sd(self, theta: Vector) -> Vector:
         """Standard deviations (n,) of the residuals of the rows, relative to sigma."""
         weights = self.matrices.weights
@@ -162,10 +179,6 @@ class Problem:
         with engine_errors(self.matrices):
             return self.native.slopes(self.checked(theta))
 
-    def draw(self, draws: Draws, first: int, count: int) -> Vector:
-        """Responses of the replicates `first` to `first + count - 1`, (n, count)."""
-        return draw(self.matrices, draws, first, count)
-
     def refit(self, Y: Vector, plan: RefitPlan) -> Refits:
         """Fit every column of `Y` (n, r): kept rows, offset not yet subtracted."""
         with engine_errors(self.matrices):
@@ -177,6 +190,12 @@ class Problem:
             return refit_drawn(
                 self.native, self.matrices, draws, first, count, self._checked_plan(plan)
             )
+
+    def draw(
+        self, draws: Draws, first: int, count: int, *, matrices: ModelMatrices | None = None
+    ) -> Vector:
+        """Responses (n, count) of the replicates from `first` on, of these or of other rows."""
+        return draw(self.matrices if matrices is None else matrices, draws, first, count)
 
     def with_response(self, y: Vector) -> "Problem":
         """The same problem with another response (kept rows, offset not yet subtracted)."""

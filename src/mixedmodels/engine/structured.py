@@ -7,7 +7,7 @@ deviation. They are unbounded; `report` gives the parameters on their natural sc
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import columns, in_rows, without_offset
 from mixedmodels.engine.batch import Draws, RefitPlan, Refits, named
 from mixedmodels.engine.failures import engine_errors
+from mixedmodels.engine.marginal import MarginalInverse, marginal_inverse
 from mixedmodels.engine.report import Owner, Report, Reported, joined, report_of_entries
 from mixedmodels.engine.settings import Control
 from mixedmodels.engine.structured_arrays import (
@@ -25,6 +26,7 @@ from mixedmodels.engine.structured_arrays import (
     spread_columns,
     term_arrays,
 )
+from mixedmodels.engine.structured_draws import draw_structured
 from mixedmodels.errors import DataError
 from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import QuantityKind
@@ -168,16 +170,20 @@ class StructuredProblem:
         rest = Report(entries[start:], whole.values[start:], whole.jacobian[start:])
         return joined([*parts, rest], len(theta))
 
+    def row_scale(self, theta: Vector) -> Vector:
+        """The same (n,) but for the standard deviations that the structure of the residuals has."""
+        return self.native.row_sd(self.checked(theta))
+
     def row_sd(self, theta: Vector) -> Vector:
         """Standard deviations (n,) of the residuals of the rows, relative to sigma."""
-        theta = self.checked(theta)
-        scale = self.native.row_sd(theta)
+        theta, scale = self.checked(theta), self.row_scale(theta)
         residual = self.matrices.residual
         if residual is None or residual.structure is None:
             return scale
-        at, where = np.unique(
-            np.column_stack([residual.part, residual.positions]), axis=0, return_inverse=True
-        )
+        places = residual.positions
+        if residual.structure.hom:
+            places = np.repeat(places[:1], len(places), axis=0)
+        at, where = np.unique(np.column_stack([residual.part, places]), axis=0, return_inverse=True)
         own = [
             self.native.residual_covariance(theta, int(row[0]), row[None, 1:])[0, 0] for row in at
         ]
@@ -207,14 +213,29 @@ class StructuredProblem:
         """The pieces of Kenward and Roger's method at `theta`."""
         raise _not_yet("Kenward and Roger's method")
 
-    def draw(self, draws: Draws, first: int, count: int) -> Vector:
-        """Responses of the replicates `first` to `first + count - 1`, (n, count)."""
+    def draw(
+        self, draws: Draws, first: int, count: int, *, matrices: ModelMatrices | None = None
+    ) -> Vector:
+        """Responses (n, count) of the replicates from `first` on, of these or of other rows.
+
+        Those of these rows with the covariances of ``draws.theta`` are drawn natively.
+        """
         if draws.theta is None:
             raise ValueError("draws from a model with structure need its theta")
+        theta = self.checked(draws.theta)
+        if matrices is not None or not self._has_roots(theta, draws):
+            return draw_structured(
+                self.matrices if matrices is None else matrices,
+                draws,
+                first,
+                count,
+                correlation=partial(self.residual_covariance, theta),
+                coefficients=self.scale_coefficients(theta),
+            )
         effects = draws.effects if draws.roots or not self.matrices.terms else None
         with engine_errors(self.matrices):
             rows = self.native.draw(
-                self.checked(draws.theta),
+                theta,
                 draws.sigma,
                 in_rows(draws.mean),
                 in_rows(draws.key),
@@ -252,6 +273,21 @@ class StructuredProblem:
         sds = np.array([entry.is_sd for entry in report.entries], dtype=np.bool_)
         alone = np.abs(report.jacobian[sds & (report.values == 0)]).sum(axis=0) > 0
         return np.where(alone & (np.abs(theta) < least), least, theta)
+
+    def _has_roots(self, theta: Vector, draws: Draws) -> bool:
+        """Whether random effects are drawn as `theta` says, or not at all."""
+        pairs = zip(self.templates(theta), draws.roots, strict=False)
+        return all(np.array_equal(draws.sigma * T, root) for T, root in pairs)
+
+    def marginal_inverse(self, theta: Vector) -> MarginalInverse:
+        """V^-1 at `theta`, V being relative to sigma^2."""
+        return marginal_inverse(self, self.checked(theta))
+
+    def scale_coefficients(self, theta: Vector) -> list[float]:
+        """Of the function of the residual standard deviation; see `row_scale.row_scale`."""
+        report = self.report(theta)
+        pairs = zip(report.entries, report.values.tolist(), strict=True)
+        return [value for entry, value in pairs if entry.owner == "spread"]
 
     def with_response(self, y: Vector) -> "StructuredProblem":
         """The same problem with another response (kept rows, offset not yet subtracted)."""

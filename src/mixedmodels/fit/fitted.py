@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mixedmodels.design import Members
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.vocabulary import ResidualKind
@@ -14,7 +15,9 @@ CONDITIONAL: tuple[ResidualKind, ...] = ("response", "pearson", "standardized", 
 """Kinds of what the fitted values leave."""
 
 
-def add_random_effects(mean: Vector, codes: NDArray[np.int32], Z: Vector, b: Vector) -> Vector:
+def add_random_effects(
+    mean: Vector, codes: NDArray[np.int32], Z: Vector, b: Vector, members: Members | None = None
+) -> Vector:
     """Add Z b to the mean of each row, column by column, so that no n x q temporary is made.
 
     Parameters
@@ -25,7 +28,12 @@ def add_random_effects(mean: Vector, codes: NDArray[np.int32], Z: Vector, b: Vec
         Level of each row; -1 adds nothing.
     Z : array (n, q)
     b : array (levels, q)
+    members : Members, optional
+        The levels of rows that belong to several, in place of `codes`.
     """
+    if members is not None:
+        mean += np.einsum("nq,nq->n", Z, members.sums(b))
+        return mean
     padded = np.vstack([b, np.zeros((1, b.shape[1]))])  # code -1 picks the row of zeros
     for j in range(b.shape[1]):
         mean += Z[:, j] * padded[codes, j]
@@ -43,7 +51,7 @@ def fitted_array(fit: Fit) -> Vector:
     m = fit.matrices
     mean = marginal_mean(m.X, fit.beta, m.offset)
     for term, b in zip(m.terms, fit.b, strict=True):
-        add_random_effects(mean, m.groupings[term.group].codes, term.Z, b)
+        add_random_effects(mean, m.groupings[term.group].codes, term.Z, b, term.members)
     return mean
 
 

@@ -8,7 +8,8 @@ multiple of a chi-square with
 
 which for a population mean, f = sigma^2 x'Cx, is the degrees of freedom of its t test, and where
 there are no random effects n - p for every row. With f = sigma^2 k(theta), df/dsigma = 2f/sigma.
-dk/dtheta is exact; only for very many rows with known levels it is differenced instead.
+dk/dtheta is exact; only for very many rows with known levels, and where covariances have structure,
+it is differenced instead.
 """
 
 from collections.abc import Callable, Sequence
@@ -142,7 +143,7 @@ def _columns(
         spread, df = tests.std_error, tests.df
         columns["std_error"] = spread
     else:
-        errors = relative_errors(fit, found, T=fit.T, C=fit.cov_beta_unscaled)
+        errors = relative_errors(fit, found, theta=fit.theta, C=fit.cov_beta_unscaled)
         spread = fit.sigma * np.sqrt(_chosen(errors, interval))
         columns["std_error"] = fit.sigma * np.sqrt(errors.mean)
         if interval is not None:
@@ -164,9 +165,10 @@ def _degrees_of_freedom(
     n = len(found.estimate)
     if ddf == "normal":
         return np.full(n, np.inf)
-    if ddf == "residual" or not fit.matrices.terms:
+    is_plain = fit.matrices.is_plain
+    if ddf == "residual" or (is_plain and not fit.matrices.terms):
         return np.full(n, float(len(fit.matrices.y) - len(fit.beta)))
-    slopes = _exact
+    slopes = _exact if is_plain else _differenced
     if found.has_known_levels and n * len(fit.matrices.y) > MOST:
         slopes = _differenced
     return _satterthwaite(fit, *slopes(fit, found, interval))
@@ -184,7 +186,7 @@ def _satterthwaite(fit: Fit, k: Vector, slopes: Vector) -> Vector:
 def _exact(fit: Fit, found: Predicted, interval: Interval) -> tuple[Vector, Vector]:
     """Of every row, k and dk/dtheta: of what is known of it, and of effects as of new levels."""
     rows, T = found.rows, fit.T
-    k = _chosen(relative_errors(fit, found, T=T, C=fit.cov_beta_unscaled), interval)
+    k = _chosen(relative_errors(fit, found, theta=fit.theta, C=fit.cov_beta_unscaled), interval)
     if found.has_known_levels:
         errors = ErrorCovariance.of(fit.matrices, T, fit.cov_beta_unscaled)
         index = plain(fit.problem, "This interval").theta_index
@@ -213,7 +215,7 @@ def _differenced(fit: Fit, found: Predicted, interval: Interval) -> tuple[Vector
 
     def at(theta: Vector) -> Vector:
         C = fit.problem.estimates(theta, reml=fit.reml).cov_beta_unscaled
-        return _chosen(relative_errors(fit, found, T=fit.problem.templates(theta), C=C), interval)
+        return _chosen(relative_errors(fit, found, theta=theta, C=C), interval)
 
     deviations = np.sqrt(np.diag(information(fit).covariance)[:-1])
     slopes = [_slope(at, fit.theta, i, STEP * sd) for i, sd in enumerate(deviations)]

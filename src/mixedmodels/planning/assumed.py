@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from mixedmodels.engine.batch import draw
 from mixedmodels.engine.convergence import convergence_of
 from mixedmodels.fit.fit import Fit, term_facts
 from mixedmodels.planning.plan import Plan
@@ -21,7 +20,7 @@ def assumed(plan: Plan) -> Fit:
     """
     matrices = plan.problem.matrices
     draws = plan.draws(FIRST, effects="normal", residuals="normal")
-    problem = plan.problem.with_response(draw(matrices, draws, 0, 1)[:, 0])
+    problem = plan.problem.with_response(plan.problem.draw(draws, 0, 1)[:, 0])
     found = problem.estimates(plan.theta, reml=True)
     response = np.full(len(matrices.kept), np.nan)
     response[matrices.kept] = problem.matrices.y

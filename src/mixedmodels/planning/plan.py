@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mixedmodels.data import Frame
 from mixedmodels.design import ModelMatrices, ModelSpec, build, rebuild
 from mixedmodels.design.environment import checked_context
-from mixedmodels.engine.batch import Draws, draw
+from mixedmodels.engine.batch import Draws
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.route import plain
 from mixedmodels.engine.templates import working_template
@@ -107,7 +107,7 @@ class Plan:
         """Responses (nobs, n) drawn from the plan; see `LinearMixedModel.simulate`."""
         require_count("n", n)
         draws = self.draws(seed, effects=effects, residuals=residuals)
-        return draw(self.problem.matrices, draws, 0, n)
+        return self.problem.draw(draws, 0, n)
 
 
 def plan(

@@ -122,7 +122,7 @@ def _estimates(fit: Fit, g: int) -> tuple[Vector, Vector, list[str]]:
     left = residuals(fit, "response").to_numpy().copy()
     terms = terms_of_group(m, g)
     for k in terms:
-        add_random_effects(left, m.groupings[g].codes, m.terms[k].Z, fit.b[k])
+        add_random_effects(left, m.groupings[g].codes, m.terms[k].Z, fit.b[k], m.terms[k].members)
     root = np.ones(len(left)) if m.weights is None else np.sqrt(m.weights)
     Z = np.hstack([m.terms[k].Z for k in terms]) * root[:, None]
     left = left * root

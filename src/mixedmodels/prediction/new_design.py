@@ -7,10 +7,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixedmodels.data import Frame
-from mixedmodels.design import Grouping, ModelMatrices
+from mixedmodels.design import Grouping, ModelMatrices, ResidualMatrix
+from mixedmodels.design.occasions import order_of_rows
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.prediction.rows import Rows, group_levels, new_rows
+from mixedmodels.prediction.structured_errors import has_unseen
 
 Vector = NDArray[np.float64]
 
@@ -49,7 +51,8 @@ def new_design(fit: Fit, newdata: object, *, seen: bool) -> NewDesign:
         With the columns that the formula uses but the response, and those of the weights and the
         offset.
     seen : bool
-        Number the levels as the fit does, which refuses unseen ones, or those of the new data.
+        Number the levels as the fit does, which refuses unseen ones, or those of the new data;
+        levels with a known covariance, and those of which a row has several, are the fit's.
 
     Raises
     ------
@@ -58,29 +61,78 @@ def new_design(fit: Fit, newdata: object, *, seen: bool) -> NewDesign:
     """
     frame = Frame.of(newdata)
     groups = range(len(fit.matrices.groupings))
-    if seen:
-        rows = new_rows(fit, newdata, groups)
-        groupings = tuple(_as_fitted(rows, g, fit.matrices.groupings[g]) for g in groups)
-    else:
-        groupings = tuple(group_levels(fit, frame, g) for g in groups)
-        rows = new_rows(fit, newdata, ())
+    has_residual = fit.matrices.residual is not None
+    kept = set(groups) if seen else _with_own_levels(fit)
+    own = {g: group_levels(fit, frame, g) for g in groups if g not in kept}
+    rows = new_rows(fit, newdata, kept, residual=has_residual)
+    groupings = tuple(
+        own[g] if g in own else _as_fitted(rows, g, fit.matrices.groupings[g]) for g in groups
+    )
     _require_weights(fit, rows)
-    complete = _complete(rows, groupings)
+    residual = _residual(fit, rows)
+    complete = _complete(rows, groupings) & _placed(residual, len(rows.X))
     m = replace(
         fit.matrices,
         y=np.zeros(len(rows.X)),
         X=rows.X,
         groupings=groupings,
         terms=tuple(
-            replace(old, Z=new.Z) for old, new in zip(fit.matrices.terms, rows.terms, strict=True)
+            replace(old, Z=new.Z, members=new.members)
+            for old, new in zip(fit.matrices.terms, rows.terms, strict=True)
         ),
         weights=rows.weights,
         offset=rows.offset,
+        residual=residual,
         index=pd.RangeIndex(len(rows.X)),
         kept=complete,
         n_missing=int(np.count_nonzero(~complete)),
     )
     return NewDesign(m.take(complete), complete)
+
+
+def _with_own_levels(fit: Fit) -> set[int]:
+    """The groupings whose levels can only be those of the fit: they are related to each other, or
+    several to a row.
+    """
+    terms = fit.matrices.terms
+    return {t.group for t in terms if t.precision is not None or t.members is not None}
+
+
+def _residual(fit: Fit, rows: Rows) -> ResidualMatrix | None:
+    """The covariance of the residuals of new rows, whose blocks are those of the new data."""
+    old, new, spec = fit.matrices.residual, rows.residual, fit.spec.residual
+    if old is None or new is None or spec is None:
+        return None
+    positions = new.positions
+    if spec.blocks is not None and spec.blocks.occasions.reading == "order":
+        positions = order_of_rows(new.blocks)
+        if old.occasions:
+            positions = np.where(positions < len(old.occasions), positions, np.nan)
+    levels = tuple(range(int(new.blocks.max(initial=-1)) + 1))
+    return replace(
+        old,
+        codes=new.blocks,
+        levels=levels,
+        positions=positions,
+        part=new.part,
+        scale=new.scale,
+    )
+
+
+def _placed(residual: ResidualMatrix | None, n: int) -> NDArray[np.bool_]:
+    """Which rows have a place in the covariance of the residuals."""
+    placed = np.ones(n, dtype=np.bool_)
+    if residual is None:
+        return placed
+    if residual.structure is not None:
+        placed &= (residual.codes >= 0) & (residual.part >= 0)
+        placed &= np.isfinite(residual.positions).all(axis=1)
+    if residual.scale is not None:
+        placed &= np.isfinite(residual.scale.S).all(axis=1)
+        for power in residual.scale.powers:
+            if power.values is not None:
+                placed &= np.isfinite(power.values)
+    return placed
 
 
 def _require_weights(fit: Fit, rows: Rows) -> None:
@@ -98,14 +150,15 @@ def _require_weights(fit: Fit, rows: Rows) -> None:
 
 
 def _as_fitted(rows: Rows, g: int, grouping: Grouping) -> Grouping:
-    [codes, *_] = [term.codes for term in rows.terms if term.group == g]
-    unseen = np.flatnonzero(codes < 0)
+    [term, *_] = [term for term in rows.terms if term.group == g]
+    codes, unseen = term.codes, np.flatnonzero(has_unseen(term))
     if len(unseen):
         raise DataError(
             f"{len(unseen)} rows of the new data have a level of {grouping.name} that the fit has "
             f"not seen, or none; the first is row label {rows.index[unseen[0]]!r}.\n"
-            'Do:   draw new random effects with re="new".\n'
-            'Why:  re="fitted" keeps those of the fit, which has none for this level.'
+            'Do:   draw new random effects with re="new", or leave these rows out.\n'
+            "Why:  the fit has no random effects of this level, and where levels are related, or "
+            "a row\n      has several, knows nothing of how it goes with the others."
         )
     return replace(grouping, codes=codes)
 

@@ -7,10 +7,14 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from mixedmodels.design import NewTerm
+from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.fitted import add_random_effects, marginal_mean
+from mixedmodels.fit.fitted import add_random_effects, marginal_mean, residuals
 from mixedmodels.options import require_option
 from mixedmodels.prediction.error_variance import ErrorCovariance
+from mixedmodels.prediction.residual_prediction import Borrowed, borrowed
+from mixedmodels.prediction.residual_variance import new_scale, residual_variances
 from mixedmodels.prediction.rows import (
     Rows,
     fitted_rows,
@@ -20,6 +24,7 @@ from mixedmodels.prediction.rows import (
 )
 from mixedmodels.prediction.selection import chosen_effects, divided
 from mixedmodels.prediction.streams import Seed, key_of, stream
+from mixedmodels.prediction.structured_errors import effect_variances, has_unseen, known_variances
 from mixedmodels.vocabulary import NewLevels
 
 Vector = NDArray[np.float64]
@@ -38,6 +43,8 @@ class Predicted:
         included, and with those that are not (nan where the data need not have them).
     sampled : bool
         Whether the random effects of unseen levels were drawn, and are taken as given.
+    borrows : bool
+        Whether the means include what the residuals of a row's block tell of it.
     estimate : array (n,)
         The means.
     """
@@ -46,13 +53,14 @@ class Predicted:
     included: tuple[Vector, ...]
     left_out: tuple[Vector, ...]
     sampled: bool
+    borrows: bool
     estimate: Vector
 
     @property
     def has_known_levels(self) -> bool:
         """Whether random effects that the fit has estimated take part."""
         pairs = zip(self.rows.terms, self.included, strict=True)
-        return any(np.any(Z[term.codes >= 0]) for term, Z in pairs)
+        return any(np.any(Z[~has_unseen(term)]) for term, Z in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,31 +97,61 @@ def predicted(
     chosen = chosen_effects(fit, re)
     groups = {t.group for t, some in zip(fit.matrices.terms, chosen, strict=True) if some.any()}
     require_option("new_levels", new_levels, get_args(NewLevels))
-    rows = (
-        fitted_rows(fit) if newdata is None else new_rows(fit, newdata, groups, left_out=left_out)
-    )
+    borrows = newdata is not None and isinstance(re, str) and re == "all"
+    rows = fitted_rows(fit)
+    if newdata is not None:
+        asked = fit.matrices.residual is not None and (borrows or left_out)
+        rows = new_rows(fit, newdata, groups, left_out=left_out, residual=asked)
     if new_levels == "error":
         refuse_new_levels(fit, rows, groups)
     included, others = divided(fit, rows, chosen)
     sampled = new_levels == "sampled"
     draws = unseen_draws(fit, rows, included, seed) if sampled else np.zeros(())
     estimate = _mean(fit, rows, included) + draws
-    return Predicted(rows, included, others, sampled, estimate)
+    found = Predicted(rows, included, others, sampled, borrows, estimate)
+    known = what_is_borrowed(fit, found, fit.theta)
+    if known is None:
+        return found
+    return replace(found, estimate=estimate + known.weights @ residuals(fit).to_numpy())
 
 
-def relative_errors(fit: Fit, of: Predicted, *, T: Sequence[Vector], C: Vector) -> RelativeErrors:
-    """Error variances at any templates `T` and C = (X'V^-1 X)^-1, those of the fit or others."""
+def relative_errors(fit: Fit, of: Predicted, *, theta: Vector, C: Vector) -> RelativeErrors:
+    """Error variances at any `theta` and C = (X'V^-1 X)^-1 there, those of the fit or others."""
     seen, left_out = np.zeros((2, len(of.estimate)))
-    for term, Z, rest, T_k in zip(of.rows.terms, of.included, of.left_out, T, strict=True):
-        unseen = np.zeros(len(Z), dtype=np.bool_) if of.sampled else term.codes < 0
-        own = np.where(unseen, _spread(Z, T_k), 0.0)
+    T = fit.problem.templates(theta)
+    parts = zip(fit.matrices.terms, of.rows.terms, of.included, of.left_out, T, strict=True)
+    for old, term, Z, rest, T_k in parts:
+        levels = len(fit.matrices.groupings[old.group].levels)
+        unseen = np.zeros(len(Z), dtype=np.bool_) if of.sampled else has_unseen(term)
+        own = np.where(unseen, effect_variances(old, term, Z, T_k, levels), 0.0)
         seen += own
         # One level's effects vary together.
-        left_out += np.where(unseen, _spread(Z + rest, T_k) - own, _spread(rest, T_k))
-    mean = seen + _known_variance(fit, of, T, C)
-    typical = fit.matrices.mean_inverse_weight
-    residual = typical if of.rows.weights is None else 1 / of.rows.weights
-    return RelativeErrors(mean, mean + left_out + residual)
+        whole = np.where(unseen[:, None], Z + rest, rest)
+        left_out += effect_variances(old, term, whole, T_k, levels) - own
+    known = what_is_borrowed(fit, of, theta)
+    mean = seen + _known_variance(fit, of, known, theta=theta, C=C)
+    rest_of_it = _residual(fit, of, theta)
+    if known is not None:
+        rest_of_it = rest_of_it - known.explained
+    return RelativeErrors(mean, mean + left_out + rest_of_it)
+
+
+def what_is_borrowed(fit: Fit, of: Predicted, theta: Vector) -> Borrowed | None:
+    """What the residuals of their blocks tell of new rows, if the prediction is to include it."""
+    used, new = fit.matrices.residual, of.rows.residual
+    if used is None or used.structure is None or new is None or not of.borrows:
+        return None
+    return borrowed(fit, new, _scale(fit, of, theta), theta)
+
+
+def _scale(fit: Fit, of: Predicted, theta: Vector) -> Vector:
+    return new_scale(fit, of.rows, theta, _mean(fit, of.rows, of.included))
+
+
+def _residual(fit: Fit, of: Predicted, theta: Vector) -> Vector:
+    """Residual variances over sigma^2."""
+    scale = _scale(fit, of, theta) if of.rows.is_new else np.empty(0)
+    return residual_variances(fit, of.rows, theta, scale)
 
 
 def unseen_draws(fit: Fit, rows: Rows, included: Sequence[Vector], seed: Seed) -> Vector:
@@ -121,9 +159,10 @@ def unseen_draws(fit: Fit, rows: Rows, included: Sequence[Vector], seed: Seed) -
     random = stream(key_of(seed), 0)
     total = np.zeros(len(rows.index))
     for term, Z, T in zip(rows.terms, included, fit.T, strict=True):
-        unseen = term.codes < 0
+        unseen = has_unseen(term)
         if not Z[unseen].any():
             continue
+        _refuse_members(term)
         codes = group_levels(fit, rows.frame, term.group).codes[unseen]
         used = np.unique(codes)  # -1, for the missing levels, comes first
         b = fit.sigma * random.standard_normal((len(used), len(T))) @ T.T
@@ -136,22 +175,34 @@ def _mean(fit: Fit, rows: Rows, included: Sequence[Vector]) -> Vector:
     mean = marginal_mean(rows.X, fit.beta, rows.offset)
     for term, Z, b in zip(rows.terms, included, fit.b, strict=True):
         if Z.any():
-            add_random_effects(mean, term.codes, Z, b)
+            add_random_effects(mean, term.codes, Z, b, term.members)
     return mean
 
 
-def _spread(Z: Vector, T: Vector) -> Vector:
-    """Z'TT'z of every row."""
-    spread: Vector = np.square(Z @ T).sum(axis=1)
-    return spread
+def _refuse_members(term: NewTerm) -> None:
+    if term.members is not None:
+        raise DataError(
+            'new_levels="sampled" needs one level per row, and rows of '
+            f"{', '.join(term.names)} belong to several.\n"
+            'Do:   write new_levels="population".'
+        )
 
 
-def _known_variance(fit: Fit, of: Predicted, T: Sequence[Vector], C: Vector) -> Vector:
-    """The variance over sigma^2 that beta-hat and the known levels bring."""
+def _known_variance(
+    fit: Fit, of: Predicted, known: Borrowed | None, *, theta: Vector, C: Vector
+) -> Vector:
+    """The variance over sigma^2 that beta-hat, the known levels and residuals bring."""
     rows = of.rows
-    if not of.has_known_levels:
+    if not of.has_known_levels and known is None:
         return np.asarray(np.einsum("ni,ni->n", rows.X @ C, rows.X))
-    return ErrorCovariance.of(fit.matrices, T, C).variances(with_included(of))
+    if fit.matrices.is_plain:
+        T = fit.problem.templates(theta)
+        return ErrorCovariance.of(fit.matrices, T, C).variances(with_included(of))
+    Z = [
+        np.where(has_unseen(term)[:, None], 0.0, Z)
+        for term, Z in zip(rows.terms, of.included, strict=True)
+    ]
+    return known_variances(fit, rows.X, rows.terms, Z, known, theta=theta, C=C)
 
 
 def with_included(of: Predicted) -> Rows:

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixedmodels.data import Frame, encode, interaction
-from mixedmodels.design import Grouping, NewTerm, rebuild
+from mixedmodels.design import Grouping, NewResidual, NewTerm, rebuild
 from mixedmodels.design.grouping import LevelMap
 from mixedmodels.design.spec import read_column
 from mixedmodels.errors import DataError, NotEstimableWarning
@@ -41,6 +41,8 @@ class Rows:
         Where tables go back to, and where the labels of unseen levels are.
     is_new
         Whether these are other rows than those of the fit.
+    residual
+        Where new rows stand in the covariance of the residuals; None if they were not asked.
     """
 
     X: Vector
@@ -50,19 +52,30 @@ class Rows:
     index: pd.Index
     frame: Frame
     is_new: bool
+    residual: NewResidual | None = None
 
 
 def fitted_rows(fit: Fit) -> Rows:
     """The rows that the fit used."""
     m = fit.matrices
-    terms = tuple(NewTerm(t.group, m.groupings[t.group].codes, t.names, t.Z) for t in m.terms)
+    terms = tuple(
+        NewTerm(t.group, m.groupings[t.group].codes, t.names, t.Z, t.members) for t in m.terms
+    )
     return Rows(m.X, terms, m.offset, m.weights, m.index.view(), fit.frame, is_new=False)
 
 
-def new_rows(fit: Fit, newdata: object, groups: Collection[int], *, left_out: bool = True) -> Rows:
+def new_rows(
+    fit: Fit,
+    newdata: object,
+    groups: Collection[int],
+    *,
+    left_out: bool = True,
+    residual: bool = False,
+) -> Rows:
     """Rows of other data; only the columns of the groupings in `groups` need be there.
 
-    Without `left_out`, the columns of the random terms of other groupings need not be there either.
+    Without `left_out`, the columns of the random terms of other groupings need not be there either;
+    with `residual` those of the covariance of the residuals must be.
 
     A row whose mean the fit cannot tell has an X of nan, and a `NotEstimableWarning` is given.
 
@@ -73,7 +86,7 @@ def new_rows(fit: Fit, newdata: object, groups: Collection[int], *, left_out: bo
     """
     frame = Frame.of(newdata, may_be_empty=True)
     names = [fit.matrices.groupings[g].name for g in sorted(groups)]
-    made = rebuild(fit.spec, frame, groups=names, left_out=left_out)
+    made = rebuild(fit.spec, frame, groups=names, left_out=left_out, need_residual=residual)
     off = np.flatnonzero(~made.estimable)
     warn_of_not_estimable(fit, [f"row label {label!r}" for label in made.index[off].tolist()])
     return Rows(
@@ -84,6 +97,7 @@ def new_rows(fit: Fit, newdata: object, groups: Collection[int], *, left_out: bo
         index=made.index,
         frame=frame,
         is_new=True,
+        residual=made.residual,
     )
 
 

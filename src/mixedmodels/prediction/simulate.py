@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mixedmodels.engine.batch import Draws, draw
+from mixedmodels.engine.batch import Draws
 from mixedmodels.engine.templates import working_template
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -41,11 +41,14 @@ class Truth:
         sigma T_k of every term.
     sigma : float
         Residual standard deviation of a row of weight 1.
+    theta : array (m,)
+        What the covariance of the residuals follows from.
     """
 
     beta: Vector
     roots: tuple[Vector, ...]
     sigma: float
+    theta: Vector
 
 
 def simulate(
@@ -86,7 +89,7 @@ def simulate(
     m = fit.matrices if rows is None else rows.matrices
     mean = marginal_mean(m.X, truth.beta, m.offset)
     for term, b in zip(m.terms, modes, strict=False):
-        add_random_effects(mean, m.groupings[term.group].codes, term.Z, b)
+        add_random_effects(mean, m.groupings[term.group].codes, term.Z, b, term.members)
     draws = Draws(
         mean=mean,
         roots=() if re == "fitted" else truth.roots,
@@ -94,8 +97,9 @@ def simulate(
         key=key_of(seed),
         effects=effects,
         residuals=residuals,
+        theta=truth.theta,
     )
-    y = draw(m, draws, 0, n)
+    y = fit.problem.draw(draws, 0, n, matrices=None if rows is None else m)
     return y if rows is None else rows.spread(y)
 
 
@@ -122,19 +126,22 @@ def truth_of(
         named = fixed_effects(fixed, m.x_names, estimated=coefficients(fit))
         beta = m.coordinates.working(named)
     if theta is None and sd is None and corr is None:
-        return Truth(beta, scaled(fit.T, fit.sigma), scale)
+        return Truth(beta, scaled(fit.T, fit.sigma), scale, fit.theta)
+    values = fit.theta
     if theta is not None:
-        reported = scaled(_templates(fit, theta), scale)
+        values = _checked(fit, theta)
+        reported = scaled(fit.problem.templates(values), scale)
     else:
         known = reported_covariances(fit)
         given = ({} if sd is None else sd, {} if corr is None else corr)
         reported = covariance_roots(m, *given, estimated=known)
     pairs = zip(m.terms, reported, strict=True)
-    return Truth(beta, tuple(working_template(t.coordinates, root) for t, root in pairs), scale)
+    roots = tuple(working_template(t.coordinates, root) for t, root in pairs)
+    return Truth(beta, roots, scale, values)
 
 
-def _templates(fit: Fit, theta: ArrayLike) -> tuple[Vector, ...]:
-    """T_k for the columns of the formula."""
+def _checked(fit: Fit, theta: ArrayLike) -> Vector:
+    """Theta for the columns of the formula."""
     try:
         values = np.asarray(theta, dtype=np.float64)
     except (TypeError, ValueError):
@@ -145,12 +152,13 @@ def _templates(fit: Fit, theta: ArrayLike) -> tuple[Vector, ...]:
             f"theta = {theta!r} is not what the model has.\n"
             f"Do:   give {m} finite numbers in the order of model.theta."
         )
-    return fit.problem.templates(values)
+    return values
 
 
 def draws_of(fit: Fit, key: Key) -> Draws:
     """The distribution of the response of new samples: everything normal."""
-    return Draws(population_mean(fit), scaled(fit.T, fit.sigma), fit.sigma, key)
+    roots = scaled(fit.T, fit.sigma)
+    return Draws(population_mean(fit), roots, fit.sigma, key, theta=fit.theta)
 
 
 def population_mean(fit: Fit) -> Vector:

@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from mixedmodels.engine.streams import stream as stream
 from mixedmodels.errors import DataError
 
 Seed = int | np.random.Generator | None
@@ -30,12 +31,3 @@ def key_of(seed: Seed) -> Key:
         )
     entropy = None if seed is None else int(seed)
     return np.random.SeedSequence(entropy).generate_state(2, np.uint64).astype(np.uint64)
-
-
-def stream(key: Key, replicate: int) -> np.random.Generator:
-    """The generator of one replicate.
-
-    A counter-based generator (Philox; Salmon, Moraes, Dror & Shaw 2011) whose highest counter word
-    is the replicate: the streams of two replicates meet after 2^192 numbers.
-    """
-    return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, 0, replicate]))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.engine.batch import Draws, RefitPlan, Refits, draw
+from mixedmodels.engine.batch import Draws, RefitPlan, Refits
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.route import plain
 from mixedmodels.errors import DataError
@@ -94,7 +94,7 @@ class RatioJob:
         """The likelihood ratios of some replicates."""
         parts = []
         for at, size in in_blocks(first, count, AT_ONCE):
-            Y = draw(self.small.matrices, self.draws, at, size)
+            Y = self.small.draw(self.draws, at, size)
             small = self.small.refit(Y, self.small_plan)
             large = self.large.refit(Y, self.large_plan)
             parts.append(_ratio(small, large))
@@ -126,6 +126,7 @@ def bootstrap_compare(fits: Sequence[Fit], n: int = 1000, *, seed: Seed = None) 
         roots=scaled(small.problem.templates(solution.theta), solution.sigma),
         sigma=solution.sigma,
         key=key_of(seed),
+        theta=solution.theta,
     )
     plans = [RefitPlan(reml=False, start=maximum.theta) for maximum in found]
     both = [plain(fit.problem, "The bootstrap") for fit in (small, large)]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.design import Grouping, ModelMatrices
-from mixedmodels.engine.batch import FAILED, STATUS, Draws, RefitPlan, Refits, draw, joined
+from mixedmodels.engine.batch import FAILED, STATUS, Draws, RefitPlan, Refits, joined
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.route import plain
 from mixedmodels.engine.settings import Control
@@ -55,7 +55,7 @@ class Parametric:
 
     def problem(self, replicate: int) -> Problem:
         """The model with the replicate's response."""
-        y = draw(self.original.matrices, self.draws, replicate, 1)[:, 0]
+        y = self.original.draw(self.draws, replicate, 1)[:, 0]
         return self.original.with_response(np.ascontiguousarray(y))
 
 

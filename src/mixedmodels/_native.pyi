@@ -224,6 +224,7 @@ class StructuredProblem:
         spreads: Sequence[tuple[str, NDArray[np.float64]]],
         weights: NDArray[np.float64] | None,
         values: list[tuple[float, int | None]] | None,
+        sigma: float | None,
     ) -> StructuredProblem: ...
     @property
     def n_theta(self) -> int: ...

@@ -159,7 +159,7 @@ impl StructuredProblem {
     #[new]
     #[expect(non_snake_case, reason = "the name of the fixed-effects matrix")]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
-    #[pyo3(signature = (y, X, terms, residual, spreads, weights, values))]
+    #[pyo3(signature = (y, X, terms, residual, spreads, weights, values, sigma))]
     fn new(
         py: Python<'_>,
         y: PyReadonlyArray1<'_, f64>,
@@ -169,6 +169,7 @@ impl StructuredProblem {
         spreads: Vec<(String, PyReadonlyArray1<'_, f64>)>,
         weights: Option<PyReadonlyArray1<'_, f64>>,
         values: Option<Vec<(f64, Option<usize>)>>,
+        sigma: Option<f64>,
     ) -> PyResult<Self> {
         let design = Design {
             n: y.len(),
@@ -186,7 +187,8 @@ impl StructuredProblem {
         };
         let values = values.map(parameters);
         let y = vector(&y, "y")?.to_vec();
-        let inner = detached(py, || Inner::new(design, &y, values)).map_err(|e| exception(&e))?;
+        let build = || Inner::new(design, &y, values, sigma);
+        let inner = detached(py, build).map_err(|e| exception(&e))?;
         Ok(Self { inner })
     }
 

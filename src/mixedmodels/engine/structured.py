@@ -68,6 +68,7 @@ class StructuredProblem:
                 spread_columns(m),
                 None if m.weights is None else in_rows(m.weights),
                 self.values,
+                self.sigma,
             )
 
     def __getstate__(self) -> dict[str, object]:

@@ -41,7 +41,8 @@ class Maximised(Protocol):
 
 def n_parameters(fit: Maximised) -> int:
     """Fixed effects, covariance parameters and the residual variance, as many as data can tell."""
-    return len(fit.beta) + len(fit.theta) + 1 - fit.identification.n_lost
+    sigma = int(fit.matrices.known_sigma is None)
+    return len(fit.beta) + len(fit.theta) + sigma - fit.identification.n_lost
 
 
 def n_rows(fit: Maximised) -> int:

@@ -18,6 +18,7 @@ from mixedmodels.engine.search import optimum
 from mixedmodels.engine.singularity import TermFacts
 from mixedmodels.engine.templates import covariance
 from mixedmodels.errors import DataError
+from mixedmodels.fit.holding import held_problem
 from mixedmodels.fit.iterated import depends_on_fitted, fixed_point
 from mixedmodels.fit.notices import announce
 from mixedmodels.fit.request import Request
@@ -134,7 +135,13 @@ def fit_model(request: Request) -> Fit:
     )
     if request.response is not None:
         matrices = replace(matrices, y=checked_response(request.response, matrices))
-    return fit_problem(request, spec, problem_of(matrices))
+    return fit_problem(request, spec, _problem(request, matrices))
+
+
+def _problem(request: Request, matrices: ModelMatrices) -> AnyProblem:
+    if not request.fixed and not request.tied:
+        return problem_of(matrices)
+    return held_problem(matrices, request.fixed or {}, request.tied or ())
 
 
 def fit_problem(request: Request, spec: ModelSpec, problem: AnyProblem) -> Fit:
@@ -173,7 +180,7 @@ def _searched(
         return optimum(at, spec.identification, facts, reml=request.reml, control=start)
 
     if depends_on_fitted(problem.matrices):
-        return fixed_point(problem.matrices, search)
+        return fixed_point(problem, search)
     return (problem, *search(problem, None))
 
 

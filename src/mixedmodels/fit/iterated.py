@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mixedmodels._native import Solution
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.convergence import Convergence
-from mixedmodels.engine.route import AnyProblem, problem_of
+from mixedmodels.engine.route import AnyProblem
 from mixedmodels.errors import DataError
 
 Vector = NDArray[np.float64]
@@ -59,14 +59,15 @@ def with_fitted(matrices: ModelMatrices, fitted: Vector) -> ModelMatrices:
 
 
 def fixed_point(
-    matrices: ModelMatrices,
+    start: AnyProblem,
     search: Callable[[AnyProblem, Vector | None], tuple[Solution, Convergence]],
 ) -> Found:
     """Fit again and again, each time with the fitted values of the last fit."""
+    matrices = start.matrices
     fitted = _least_squares(matrices)
     theta: Vector | None = None
     for _ in range(ROUNDS):
-        problem = problem_of(with_fitted(matrices, fitted))
+        problem = replace(start, matrices=with_fitted(matrices, fitted))
         solution, convergence = search(problem, theta)
         theta, before = solution.theta, fitted
         fitted = _fitted(matrices, solution)

@@ -42,8 +42,13 @@ pub struct Problem {
 
 impl Problem {
     /// Plans the factorisation. `values` says which parameters are free; None: all but the residual's
-    /// first standard deviation, which σ stands for.
-    pub fn new(design: Design, y: &[f64], values: Option<Vec<Value>>) -> Result<Self> {
+    /// first standard deviation, which σ stands for. `sigma` is σ where it is known.
+    pub fn new(
+        design: Design,
+        y: &[f64],
+        values: Option<Vec<Value>>,
+        sigma: Option<f64>,
+    ) -> Result<Self> {
         design.check()?;
         check_response(&design, y)?;
         let places = Places::new(&design);
@@ -69,7 +74,8 @@ impl Problem {
         let known = design.terms.iter().zip(&widths);
         let log_precision =
             known.map(|(t, r)| t.precision.as_ref().map_or(0.0, |q| *r as f64 * q.log_det)).sum();
-        let units = units(&design, &places);
+        let spread = sigma.map_or([1.0; 2], |sigma| spreads(&design, y, &basis).map(|s| s / sigma));
+        let units = units(&design, &places, spread);
         Ok(Self {
             design: Arc::new(design),
             places,
@@ -203,7 +209,7 @@ fn u_width(term: &super::design::Term) -> Result<usize> {
 
 /// The size of one standard deviation of a column's effect beside σ: 1 over its root-mean-square, one
 /// number per term where its columns are compared with each other.
-fn units(design: &Design, places: &Places) -> Vec<f64> {
+fn units(design: &Design, places: &Places, [plain, weighted]: [f64; 2]) -> Vec<f64> {
     let mut units = vec![1.0; places.total];
     for (term, place) in design.terms.iter().zip(&places.terms) {
         let n = design.n().max(1) as f64;
@@ -221,8 +227,24 @@ fn units(design: &Design, places: &Places) -> Vec<f64> {
                 Some(_) => common,
                 None => 1.0,
             };
-            units[place.start + i] = own;
+            units[place.start + i] = if column.is_some() { own * plain } else { own };
+        }
+    }
+    let parts = design.residual.iter().flat_map(|r| &r.structures);
+    for (structure, place) in parts.zip(&places.parts) {
+        for (i, column) in structure.scales().into_iter().enumerate() {
+            units[place.start + i] = if column.is_some() { weighted } else { 1.0 };
         }
     }
     units
+}
+
+/// Root-mean-square of the least-squares residual, without and with weights: what standard deviations
+/// are about where σ is known.
+fn spreads(design: &Design, y: &[f64], basis: &Basis) -> [f64; 2] {
+    let n = design.n().max(1) as f64;
+    let fitted =
+        |row: usize| design.x.iter().zip(&basis.beta0).map(|(x, b)| x[row] * b).sum::<f64>();
+    let squares: f64 = y.iter().enumerate().map(|(row, y)| (y - fitted(row)).powi(2)).sum();
+    [(squares / n).sqrt(), basis.y_scale]
 }

@@ -361,11 +361,11 @@ class LinearMixedModel:
         Parameters
         ----------
         group : str, optional
-            A group or a column whose levels are the series; by default the random effects' group
-            of the most levels.
+            A group or a column whose levels are the series; by default the group of `residual=`,
+            or the random effects' group of the most levels.
         time : str, optional
             A column whose sorted values are the steps, so that a missing one leaves a gap; by
-            default the order of the rows.
+            default the occasions of `residual=`, or the order of the rows.
         kind : {"normalized", "standardized", "pearson", "response", "marginal"}
             Which residuals: by default what the model should have left without correlation.
         max_lag : int

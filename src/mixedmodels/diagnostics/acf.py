@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.diagnostics.residuals import residuals
-from mixedmodels.diagnostics.series import order_in_time, series_codes
+from mixedmodels.diagnostics.series import series
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.options import require_count, require_option, require_probability
@@ -62,8 +62,7 @@ def acf_data(
     require_option("kind", kind, KINDS)
     require_count("max_lag", max_lag, what="lags")
     require_probability("level", level)
-    _, codes = series_codes(fit, group)
-    places = order_in_time(fit, codes, time)
+    codes, places = series(fit, group, time)
     e = residuals(fit, kind).to_numpy()
     variance = float(np.mean(e**2))
     lags, counts, correlations = [], [], []

@@ -8,11 +8,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from mixedmodels.diagnostics.facts import Facts
+from mixedmodels.diagnostics.projection import MOST_ROWS, Projection, projection
+from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.fitted import residuals
 
 Vector = NDArray[np.float64]
 Int = NDArray[np.int64]
+
+FEW_PAIRS = 500
+"""The same where covariances have structure."""
 
 PAIRS = 5_000
 """Pairs from which the model's own correlation is computed."""
@@ -51,6 +58,45 @@ def correlation(facts: Facts, lag: int = 1) -> Correlation | None:
     expected = _expected(facts, i[::step], k[::step])
     group = facts.fit.matrices.groupings[facts.leverage.equations.group].name
     return Correlation(group, lag, observed, expected, 1 / np.sqrt(len(i)), len(i))
+
+
+def correlation_left(fit: Fit) -> Correlation | None:
+    """Of the normalized residuals of a model whose covariances have structure: the correlation of
+    rows that follow each other in a block of the residuals, or without blocks in the level of the
+    largest group; None with fewer than 20 pairs or more rows than can be looked at.
+    """
+    m = fit.matrices
+    if m.residual is not None and m.residual.structure is not None:
+        name, codes = m.residual.group, m.residual.codes
+        order = np.lexsort((*m.residual.positions.T[::-1], codes))
+    elif m.groupings:
+        largest = max(m.groupings, key=lambda grouping: len(grouping.levels))
+        name, codes = largest.name, largest.codes
+        order = np.argsort(codes, kind="stable")
+    else:
+        return None
+    first, second = order[:-1], order[1:]
+    same = codes[first] == codes[second]
+    i, k = first[same], second[same]
+    if len(i) < 20 or len(m.y) > MOST_ROWS:
+        return None
+    r = residuals(fit, "normalized").to_numpy()
+    observed = float(r[i] @ r[k] / np.sqrt(np.sum(r[i] ** 2) * np.sum(r[k] ** 2)))
+    step = -(-len(i) // FEW_PAIRS)
+    expected = _expected_left(projection(fit), i[::step], k[::step])
+    return Correlation(name, 1, observed, expected, 1 / np.sqrt(len(i)), len(i))
+
+
+def _expected_left(found: Projection, i: Int, k: Int) -> float:
+    """The mean correlation of normalized residuals, whose covariance is R^T/2 P R^1/2."""
+    half = sparse.csc_array(found.inverse.half)
+    both, place = np.unique(np.concatenate([i, k]), return_inverse=True)
+    columns = half[:, both].toarray()
+    S = columns.T @ found.times(columns)
+    a, b = place[: len(i)], place[len(i) :]
+    scale = np.sqrt(np.maximum(S[a, a] * S[b, b], 0.0))
+    use = scale > 0
+    return float(np.mean(S[a, b][use] / scale[use])) if use.any() else 0.0
 
 
 def pairs(codes: NDArray[np.int32], *, lag: int) -> tuple[Int, Int]:

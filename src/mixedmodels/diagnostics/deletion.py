@@ -20,6 +20,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from mixedmodels.design import ModelMatrices
 from mixedmodels.diagnostics.equations import Equations, equations, equations_at
 from mixedmodels.diagnostics.leverage import NO_FREEDOM, Leverage
+from mixedmodels.diagnostics.projection import projection, without
 from mixedmodels.engine.threads import one_thread
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -31,6 +32,9 @@ Int = NDArray[np.int64]
 
 LOST = 1e-8
 """Share of the information on some combination of coefficients that must remain."""
+
+FEW_ROWS = 3_000
+"""Rows up to which the influence is looked at unasked where covariances have structure."""
 
 AFFORDABLE = 2e11
 """Operations, some ten to twenty seconds."""
@@ -50,6 +54,8 @@ def without_levels(fit: Fit, group: int) -> Vector:
     """Coefficients (levels, p) without the rows of each level of a grouping factor; nan where the
     other rows do not determine them.
     """
+    if not fit.matrices.is_plain:
+        return without(fit, projection(fit), fit.matrices.groupings[group].rows())
     cost = _costs(fit, group)
     way = min(cost, key=cost.__getitem__)
     if cost[way] > AFFORDABLE:
@@ -79,6 +85,8 @@ def is_nested(matrices: ModelMatrices, group: int) -> bool:
 
 def influence_is_cheap(fit: Fit, group: int) -> bool:
     """Whether the influence by `group` is a matter of a few seconds."""
+    if not fit.matrices.is_plain:
+        return len(fit.matrices.y) <= FEW_ROWS
     return min(_costs(fit, group).values()) <= AFFORDABLE / 4
 
 

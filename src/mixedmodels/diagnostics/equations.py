@@ -182,8 +182,15 @@ def equations(fit: Fit) -> Equations:
     Raises
     ------
     DataError
-        If the grouping factors beside the largest one have more than `DENSE_EFFECTS` effects.
+        If the grouping factors beside the largest one have more than `DENSE_EFFECTS` effects, or
+        covariances have structure.
     """
+    if not fit.matrices.is_plain:
+        raise DataError(
+            "This is not available for models with structured covariances.\n"
+            "Do:   use hat_values(), influence() and residuals of the kinds normalized and "
+            "studentized, which are."
+        )
     return equations_at(fit.matrices, fit.T)
 
 

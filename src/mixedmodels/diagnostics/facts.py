@@ -26,10 +26,10 @@ class Facts:
     fitted : array (n,)
         Fitted values.
     r : array (n,)
-        Studentized residuals; standardized ones where the leverage is out of reach. Rows without
-        any freedom have zero.
+        Studentized residuals; standardized ones where the leverage is out of reach, normalized
+        ones where covariances have structure. Rows without any freedom have zero.
     leverage : Leverage or None
-        None if the factors are too large; `refusal` says so.
+        None if the factors are too large, which `refusal` says, or covariances have structure.
     refusal : str
         Why there is no leverage.
     """
@@ -45,12 +45,16 @@ class Facts:
     @property
     def kind(self) -> str:
         """What `r` is called."""
+        if not self.fit.matrices.is_plain:
+            return "normalized"
         return "standardized" if self.leverage is None else "studentized"
 
 
 def facts(fit: Fit) -> Facts:
     """The facts of a fit."""
     fitted = fitted_array(fit)
+    if not fit.matrices.is_plain:
+        return Facts(fit, fitted, residuals(fit, "normalized").to_numpy(), None, "")
     try:
         found = leverage(fit)
     except DataError as error:

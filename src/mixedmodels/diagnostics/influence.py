@@ -12,8 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixedmodels.diagnostics.deletion import without_levels, without_rows
-from mixedmodels.diagnostics.leverage import leverage
+from mixedmodels.diagnostics.leverage import leverage, structured_leverage
 from mixedmodels.diagnostics.one_step import without_levels_one_step
+from mixedmodels.diagnostics.projection import projection
+from mixedmodels.diagnostics.projection import without as without_sets
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fixed_effects import standard_errors
@@ -76,7 +78,7 @@ class Influence:
 
         By level: of the fixed effects, dfbeta' Cov^-1 dfbeta / p. By row: of fixed and random
         effects together, e^2 h / ((1 - h)^2 sigma^2 p) with Pearson residual e and leverage h,
-        as lme4 reports.
+        as lme4 reports; where covariances have structure as by level.
         """
         return pd.Series(self.cooks, index=self.labels, name="cooks_distance")
 
@@ -146,6 +148,8 @@ def influence(fit: Fit, by: str | None = None, *, theta: ThetaStep = "fixed") ->
                 'theta="one-step" is for the levels of a group, not for single rows.\n'
                 "Do:   name a group in `by`, or leave `theta` out."
             )
+        if not fit.matrices.is_plain:
+            return _structured_rows(fit)
         found = leverage(fit)
         without, cooks = without_rows(fit, found)
         return Influence(fit, None, theta, fit.matrices.index, without, found.values, cooks)
@@ -154,6 +158,16 @@ def influence(fit: Fit, by: str | None = None, *, theta: ThetaStep = "fixed") ->
     without = without_levels_one_step(fit, group) if one else without_levels(fit, group).copy()
     index = pd.Index(fit.matrices.groupings[group].levels, name=by)
     return Influence(fit, by, theta, index, without, None, _distance(fit, without))
+
+
+def _structured_rows(fit: Fit) -> Influence:
+    """By row, where covariances have structure: Cook's distance is that of the fixed effects."""
+    rows = [np.array([i]) for i in range(len(fit.matrices.y))]
+    without = without_sets(fit, projection(fit), rows)
+    values = structured_leverage(fit)[0]
+    return Influence(
+        fit, None, "fixed", fit.matrices.index, without, values, _distance(fit, without)
+    )
 
 
 def largest(scaled: Vector) -> tuple[NDArray[np.int64], Vector]:

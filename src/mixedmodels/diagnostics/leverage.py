@@ -12,8 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixedmodels.diagnostics.equations import Equations, equations
+from mixedmodels.diagnostics.projection import leverage_and_spread, projection
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import residuals
+from mixedmodels.fit.once import once
 
 Vector = NDArray[np.float64]
 
@@ -55,8 +57,20 @@ def leverage(fit: Fit) -> Leverage:
 
 
 def hat_values(fit: Fit) -> pd.Series:
-    """Leverage of each row used, between 0 and 1, on the index of the rows used."""
-    return pd.Series(leverage(fit).values, index=fit.matrices.index.view(), name="leverage")
+    """Leverage of the rows used, on their index; in [0, 1] unless residuals are correlated."""
+    values = leverage(fit).values if fit.matrices.is_plain else structured_leverage(fit)[0]
+    return pd.Series(values, index=fit.matrices.index.view(), name="leverage")
+
+
+@once
+def structured_leverage(fit: Fit) -> tuple[Vector, Vector]:
+    """Of a model whose covariances have structure, the leverage of every row, and its studentized
+    residual; nan where a row has no freedom left.
+    """
+    values, spread = leverage_and_spread(projection(fit))
+    sd = fit.problem.row_sd(fit.theta)
+    scale = np.sqrt(np.where(spread > NO_FREEDOM * sd**2, spread, np.nan))
+    return values, residuals(fit).to_numpy() / (fit.sigma * scale)
 
 
 def studentized(fit: Fit, found: Leverage) -> Vector:

@@ -4,7 +4,7 @@ from typing import get_args
 
 import pandas as pd
 
-from mixedmodels.diagnostics.leverage import leverage, studentized
+from mixedmodels.diagnostics.leverage import leverage, structured_leverage, studentized
 from mixedmodels.diagnostics.scaled import scaled_residuals
 from mixedmodels.fit import fitted
 from mixedmodels.fit.fit import Fit
@@ -32,7 +32,8 @@ def residuals(fit: Fit, kind: ResidualKind = "response", *, seed: Seed = None) -
     """
     require_option("kind", kind, get_args(ResidualKind))
     if kind == "studentized":
-        values = studentized(fit, leverage(fit))
+        is_plain = fit.matrices.is_plain
+        values = studentized(fit, leverage(fit)) if is_plain else structured_leverage(fit)[1]
         return pd.Series(values, index=fit.matrices.index.view(), name="resid")
     if kind == "scaled":
         return scaled_residuals(fit, seed=seed).rename("resid")

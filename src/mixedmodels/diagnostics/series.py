@@ -13,11 +13,28 @@ Vector = NDArray[np.float64]
 Int = NDArray[np.int64]
 
 
+def series(fit: Fit, group: str | None, time: str | None) -> tuple[Int, Int]:
+    """The series of every row (n,) and its place there (n,).
+
+    By default those of the covariance of the residuals, if it has structure.
+    """
+    used = fit.matrices.residual
+    _, codes = series_codes(fit, group)
+    is_own = group is None and time is None and used is not None and used.structure is not None
+    if is_own and used is not None and used.positions.shape[1] == 1:
+        return codes, np.unique(used.positions[:, 0], return_inverse=True)[1].astype(np.int64)
+    return codes, order_in_time(fit, codes, time)
+
+
 def series_codes(fit: Fit, group: str | None) -> tuple[str, Int]:
     """The group whose levels are series, and the series of every row (n,).
 
-    By default the random effects' group of the most levels; the whole data where there is none.
+    By default the blocks of the covariance of the residuals, if it has structure, or the random
+    effects' group of the most levels; the whole data where there is none.
     """
+    used = fit.matrices.residual
+    if group is None and used is not None and used.structure is not None:
+        return used.group, used.codes.astype(np.int64)
     groupings = {grouping.name: grouping for grouping in fit.matrices.groupings}
     if group is None:
         if not groupings:

@@ -15,8 +15,10 @@ from scipy.sparse.linalg import SuperLU, splu
 
 from mixedmodels.design import ModelMatrices, TermMatrix
 from mixedmodels.engine.residual_blocks import patterns
+from mixedmodels.errors import DataError
 
 Vector = NDArray[np.float64]
+Int = NDArray[np.int64]
 
 
 class Covariances(Protocol):
@@ -38,8 +40,8 @@ class MarginalInverse:
 
     Attributes
     ----------
-    root
-        R^-1/2, sparse (n, n).
+    root, half
+        R^-1/2 and R^1/2, sparse (n, n), R^1/2 R^T/2 = R.
     U
         Sparse (n, effects).
     factor
@@ -47,6 +49,7 @@ class MarginalInverse:
     """
 
     root: sparse.csr_array
+    half: sparse.csr_array
     U: sparse.csc_array
     factor: SuperLU | None
 
@@ -60,37 +63,62 @@ class MarginalInverse:
 
 def marginal_inverse(problem: Covariances, theta: Vector) -> MarginalInverse:
     """V^-1 at `theta`."""
-    root = _inverse_root(problem, theta)
+    root, half = _roots(problem, theta)
     m, T = problem.matrices, problem.templates(theta)
     n = len(m.y)
     if not m.terms:
-        return MarginalInverse(root, sparse.csc_array((n, 0)), None)
+        return MarginalInverse(root, half, sparse.csc_array((n, 0)), None)
     columns = [_spread(m, term, T_k) for term, T_k in zip(m.terms, T, strict=True)]
     U = sparse.csc_array(root @ sparse.hstack(columns, format="csc"))
     known = [_precision(m, term, T_k.shape[1]) for term, T_k in zip(m.terms, T, strict=True)]
     M = sparse.csc_matrix(U.T @ U + sparse.block_diag(known))
     options = {"SymmetricMode": True}
     factor = splu(M, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
-    return MarginalInverse(root, U, factor)
+    return MarginalInverse(root, half, U, factor)
 
 
-def _inverse_root(problem: Covariances, theta: Vector) -> sparse.csr_array:
-    """R^-1/2: of every block the inverse of the lower Cholesky factor."""
-    m, scale = problem.matrices, 1 / problem.row_scale(theta)
+def _roots(problem: Covariances, theta: Vector) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """R^-1/2 and R^1/2: of every block the lower Cholesky factor."""
+    m, scale = problem.matrices, problem.row_scale(theta)
     residual = m.residual
     if residual is None or residual.structure is None:
-        return sparse.csr_array(sparse.diags_array(scale))
-    rows, columns, values = [], [], []
+        return _diagonal(1 / scale), _diagonal(scale)
+    blocks = []
     for pattern in patterns(residual.codes, residual.positions, residual.part):
         C = problem.residual_covariance(theta, pattern.part, pattern.positions)
-        inverse = np.linalg.inv(np.linalg.cholesky(C))
-        at = pattern.rows
-        shape = (*at.shape, at.shape[1])
-        rows.append(np.broadcast_to(at[:, :, None], shape).ravel())
-        columns.append(np.broadcast_to(at[:, None, :], shape).ravel())
-        values.append((inverse * scale[at][:, None, :]).ravel())
-    entries = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
-    found = sparse.csr_array(entries, shape=(len(scale), len(scale)))
+        L = _cholesky(C)
+        sd = scale[pattern.rows]
+        inverse = np.linalg.inv(L) / sd[:, None, :]
+        blocks.append((pattern.rows, inverse, L * sd[:, :, None]))
+    rows = [at for at, _, _ in blocks]
+    return (
+        _assembled(rows, [inverse for _, inverse, _ in blocks], len(scale)),
+        _assembled(rows, [half for _, _, half in blocks], len(scale)),
+    )
+
+
+def _cholesky(C: Vector) -> Vector:
+    try:
+        return np.asarray(np.linalg.cholesky(C), dtype=np.float64)
+    except np.linalg.LinAlgError as error:
+        raise DataError(
+            "The estimated covariance of the residuals is singular.\n"
+            "Do:   use a simpler structure, or leave out random effects that it repeats.\n"
+            "Why:  the weights of rows in predictions and diagnostics are its inverse."
+        ) from error
+
+
+def _diagonal(values: Vector) -> sparse.csr_array:
+    return sparse.csr_array(sparse.diags_array(values))
+
+
+def _assembled(rows: list[Int], blocks: list[Vector], n: int) -> sparse.csr_array:
+    """Sparse (n, n) of blocks (count, size, size) at rows and columns (count, size)."""
+    first = [np.broadcast_to(at[:, :, None], (*at.shape, at.shape[1])).ravel() for at in rows]
+    second = [np.broadcast_to(at[:, None, :], (*at.shape, at.shape[1])).ravel() for at in rows]
+    values = np.concatenate([block.ravel() for block in blocks])
+    entries = (values, (np.concatenate(first), np.concatenate(second)))
+    found = sparse.csr_array(entries, shape=(n, n))
     found.eliminate_zeros()
     return found
 

@@ -22,6 +22,7 @@ from mixedmodels.plots.group_plots import draw_autocorrelation, draw_group_sprea
 from mixedmodels.plots.influence_plots import draw_influence, draw_leverage
 from mixedmodels.plots.quantile_plots import draw_qq, draw_qq_ranef, draw_scaled
 from mixedmodels.plots.residual_plots import draw_residuals, draw_scale_location
+from mixedmodels.plots.series_plots import draw_acf
 from mixedmodels.prediction.streams import Seed
 
 
@@ -127,7 +128,7 @@ def _of_groups(found: Facts, rows: Sequence[Check], seed: Seed) -> list[Panel]:
         if influence_is_cheap(found.fit, i)
     }
     known = [row for row in _named(rows, "Influential levels") if row.grade != "unclear"]
-    if known and found.leverage is not None:
+    if known and (found.leverage is not None or not found.fit.matrices.is_plain):
         row = _worst(known)
         name = max((name for name in cheap if row.about.startswith(name)), key=len)
         panels.append(Panel([row], lambda ax: draw_influence(influence(found.fit, name), ax)))
@@ -139,7 +140,7 @@ def _of_the_whole(found: Facts, rows: Sequence[Check], seed: Seed) -> list[Panel
     panels: list[Panel] = []
     neighbours = _named(rows, "Likeness of neighbouring rows")
     if neighbours:
-        panels.append(Panel(neighbours, lambda ax: draw_autocorrelation(found, ax)))
+        panels.append(Panel(neighbours, lambda ax: _draw_likeness(found, ax)))
     whole = _named(rows, "Distribution of the response", "Spread of the response")
     panels.append(Panel(whole, lambda ax: draw_scaled(fit, ax, seed)))
     if inflation(fit):
@@ -147,6 +148,12 @@ def _of_the_whole(found: Facts, rows: Sequence[Check], seed: Seed) -> list[Panel
     elif found.leverage is not None and len(fit.beta):
         panels.append(Panel((), lambda ax: draw_leverage(fit, ax)))
     return panels
+
+
+def _draw_likeness(found: Facts, ax: Axes) -> Axes:
+    return (
+        draw_autocorrelation(found, ax) if found.fit.matrices.is_plain else draw_acf(found.fit, ax)
+    )
 
 
 def _named(rows: Sequence[Check], *names: str) -> list[Check]:

@@ -117,6 +117,11 @@ def draw_autocorrelation(found: Facts, ax: Axes) -> Axes:
 
 
 def _correlations(found: Facts) -> Data:
+    if not found.fit.matrices.is_plain:
+        raise DataError(
+            "The correlations that a model with structured covariances expects are not known.\n"
+            "Do:   draw plot.acf(), which shows what is left of them in normalized residuals."
+        )
     known = [correlation(found, lag) for lag in range(1, LAGS + 1)]
     rows = [row for row in known if row is not None]
     if not rows:

@@ -29,8 +29,21 @@ def acf(
     ax: Axes | None = None,
 ) -> Axes:
     """Autocorrelation of residuals by lag, with the band of chance."""
+    drawn = draw_acf(fit, style.axes(ax), group, time=time, kind=kind, max_lag=max_lag)
+    return arranged(drawn)
+
+
+def draw_acf(
+    fit: Fit,
+    ax: Axes,
+    group: str | None = None,
+    *,
+    time: str | None = None,
+    kind: SeriesResidual = "normalized",
+    max_lag: int = LAGS,
+) -> Axes:
+    """The correlations, and boxes for what chance gives."""
     data = acf_data(fit, group, time=time, kind=kind, max_lag=max_lag)
-    ax = style.axes(ax)
     lag, r, noise = (data[name].astype(np.float64) for name in ("lag", "correlation", "noise"))
     ax.bar(lag, 2 * noise, 0.7, -noise, color=style.BAND, alpha=0.6)
     style.level(ax, 0.0)
@@ -40,14 +53,13 @@ def acf(
     style.whole_numbers(ax)
     within = _within(series_codes(fit, group)[0])
     steps = "Rows apart" if time is None else f"Steps of {lettering.name(time, 30)} apart"
-    style.finish(
+    return style.finish(
         ax,
         title=f"Autocorrelation of {kind} residuals",
         x=f"{steps}{within}",
         y="Correlation",
         note="Boxes: 95% of correlations of zero",
     )
-    return arranged(ax)
 
 
 def acf_data(

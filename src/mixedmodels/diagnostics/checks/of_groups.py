@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.diagnostics.autocorrelation import correlation
+from mixedmodels.diagnostics.autocorrelation import correlation, correlation_left
 from mixedmodels.diagnostics.checks.of_residuals import KURTOSIS, SKEWNESS, Z
 from mixedmodels.diagnostics.checks.table import Check, Grade, graded
 from mixedmodels.diagnostics.deletion import influence_is_cheap
@@ -151,7 +151,7 @@ def _influence(facts: Facts, group: int) -> Check:
     what = ("Influential levels", name)
     effect = "largest change of a coefficient, in standard errors"
     if (
-        facts.leverage is None
+        (facts.leverage is None and facts.fit.matrices.is_plain)
         or not len(facts.fit.beta)
         or not influence_is_cheap(facts.fit, group)
     ):
@@ -194,7 +194,7 @@ def _influence(facts: Facts, group: int) -> Check:
 
 
 def _autocorrelation(facts: Facts) -> Iterator[Check]:
-    found = correlation(facts)
+    found = correlation(facts) if facts.fit.matrices.is_plain else correlation_left(facts.fit)
     if found is None:
         return
     size = abs(found.excess)

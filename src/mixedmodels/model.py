@@ -214,13 +214,17 @@ class LinearMixedModel:
 
     @property
     def sigma(self) -> float:
-        """Residual standard deviation (of a row of weight 1)."""
-        return self.fit.sigma
+        """Residual standard deviation of a row of weight 1.
+
+        Where it differs between rows, that of the first occasion and of the first part of ``by=``,
+        before what ``sigma=`` adds.
+        """
+        return variance_components.residual_sd(self.fit)
 
     @property
     def scale(self) -> float:
         """Residual variance, `sigma` squared."""
-        return self.fit.sigma**2
+        return variance_components.residual_sd(self.fit) ** 2
 
     @property
     def theta(self) -> pd.Series:
@@ -231,6 +235,27 @@ class LinearMixedModel:
     def variance_components(self) -> object:
         """Table `group, term1, term2, vcov, sdcor`: variances, covariances, the residual last."""
         return variance_components.variance_components(self.fit)
+
+    def covariance_parameters(self) -> object:
+        """Table `group, term, parameter, estimate`: every variance parameter on its natural scale.
+
+        Standard deviations in the units of the response, correlations, ranges, powers, …, of the
+        random effects and of the residuals; coefficients of ``sigma="~ x"`` are of the logarithm of
+        the standard deviation. `parameter` is the name that `fixed` and `tied` take. A parameter
+        that the data cannot tell from others is null.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("distance ~ age", mm.datasets.load("orthodont"),
+        ...                residual="ar1(age | Subject)", sigma="~ Sex")
+        >>> model.covariance_parameters().round(3)
+              group                   term              parameter  estimate
+        0  Residual                     sd           sd(Residual)     3.635
+        1  Residual                    cor          cor(Residual)     0.897
+        2  Residual  log sd(Sex[T.Female])  log sd(Sex[T.Female])    -0.659
+        """
+        return variance_components.covariance_parameters(self.fit)
 
     @property
     def cov_re(self) -> dict[str, pd.DataFrame]:

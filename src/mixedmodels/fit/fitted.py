@@ -46,6 +46,11 @@ def marginal_mean(X: Vector, beta: Vector, offset: Vector | None) -> Vector:
     return mean if offset is None else mean + offset
 
 
+def mean_residual_variance(fit: Fit) -> float:
+    """The residual variance of a row, on average over the rows."""
+    return fit.sigma**2 * float(np.mean(fit.problem.row_sd(fit.theta) ** 2))
+
+
 def fitted_array(fit: Fit) -> Vector:
     """X beta + Z b + offset (n,)."""
     m = fit.matrices

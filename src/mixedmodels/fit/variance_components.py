@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.engine.structured import StructuredProblem
 from mixedmodels.engine.templates import correlation, covariance, reported_template
+from mixedmodels.fit.covariance_parameters import CovarianceParameters, parameters_at
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group, theta_names
 
@@ -37,9 +38,21 @@ def known_entries(fit: Fit, term: int) -> NDArray[np.bool_]:
     return found.coordinates.known(fit.identification.of_term(term, len(found.names)))
 
 
+def residual_sd(fit: Fit) -> float:
+    """The residual standard deviation of a row of weight one: where it differs between rows, at the
+    first occasion of the first part, without what `sigma=` adds.
+    """
+    used = fit.matrices.residual
+    if used is None or used.structure is None:
+        return fit.sigma
+    first = int(np.lexsort((*used.positions.T[::-1], used.part))[0])
+    C = fit.problem.residual_covariance(fit.theta, 0, used.positions[[first]])
+    return fit.sigma * float(np.sqrt(C[0, 0]))
+
+
 def known_residual(fit: Fit) -> float:
-    """sigma^2, nan where the data cannot tell it from other variances."""
-    return fit.sigma**2 if fit.identification.identified[-1] else float("nan")
+    """`residual_sd` squared, nan where the data cannot tell it from other variances."""
+    return residual_sd(fit) ** 2 if fit.identification.identified[-1] else float("nan")
 
 
 def variance_components(fit: Fit) -> object:
@@ -76,6 +89,37 @@ def variance_components(fit: Fit) -> object:
             "sdcor": np.array(sdcor, dtype=np.float64),
         }
     )
+
+
+def covariance_parameters(fit: Fit) -> object:
+    """Table `group, term, parameter, estimate`; see `LinearMixedModel.covariance_parameters`."""
+    found = parameters_at(fit.problem, fit.theta, fit.sigma)
+    return fit.frame.table(
+        {
+            "group": list(found.groups),
+            "term": list(found.terms),
+            "parameter": list(found.names),
+            "estimate": np.where(_are_known(fit, found), found.values, np.nan),
+        }
+    )
+
+
+def _are_known(fit: Fit, found: CovarianceParameters) -> NDArray[np.bool_]:
+    """Which of the parameters (r,) the data can tell."""
+    known = np.ones(len(found.values), dtype=np.bool_)
+    if not fit.identification.n_lost:
+        return known
+    for r, entry in enumerate(found.entries):
+        if entry is None or entry.owner != "term":
+            known[r] = bool(fit.identification.identified[-1])
+            continue
+        told, quantity = known_entries(fit, entry.index), entry.quantity
+        if quantity is not None and quantity.kind in ("sd", "correlation"):
+            pair = {quantity.first, quantity.second} if quantity.kind != "sd" else {quantity.first}
+            known[r] = all(told[i, j] for i in pair for j in pair)
+        else:
+            known[r] = bool(told.all())
+    return known
 
 
 def cov_re(fit: Fit) -> dict[str, pd.DataFrame]:

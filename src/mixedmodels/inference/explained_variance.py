@@ -2,7 +2,7 @@
 
     fixed:    variance of X beta over the rows
     random:   mean variance of Z b over the rows, mean_i z_i' Sigma z_i = tr(Sigma Z'Z) / n
-    residual: mean residual variance over the rows, mean_i sigma^2 / w_i
+    residual: mean residual variance over the rows
 
 Nakagawa & Schielzeth (2013), Methods in Ecology and Evolution 4, 133-142, for random intercepts;
 Johnson (2014), ibid. 5, 944-946, for random slopes; Nakagawa, Johnson & Schielzeth (2017), Journal
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from mixedmodels.design import Identification, ModelMatrices
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.fitted import mean_residual_variance
+from mixedmodels.prediction.structured_errors import own_variances
 
 Vector = NDArray[np.float64]
 
@@ -46,7 +48,7 @@ def explained_variance(fit: Fit) -> ExplainedVariance:
     """
     m = fit.matrices
     fixed = float(np.var(m.X @ fit.beta, ddof=1)) if len(fit.beta) else 0.0
-    random, residual = sum(_random_by_group(fit).values()), fit.sigma**2 * m.mean_inverse_weight
+    random, residual = sum(_random_by_group(fit).values()), mean_residual_variance(fit)
     known = shares_known(m, fit.identification)
     return ExplainedVariance(
         fixed=fixed,
@@ -74,8 +76,11 @@ def _random_by_group(fit: Fit) -> dict[str, float]:
     """The same at the estimates, whatever they are worth."""
     m = fit.matrices
     shares = dict.fromkeys((grouping.name for grouping in m.groupings), 0.0)
-    for cov, term in zip(fit.covariances, m.terms, strict=True):
-        mean = float(np.sum(cov * (term.Z.T @ term.Z))) / len(m.y)
+    for cov, T, term in zip(fit.covariances, fit.T, m.terms, strict=True):
+        if term.precision is None and term.members is None:
+            mean = float(np.sum(cov * (term.Z.T @ term.Z))) / len(m.y)
+        else:
+            mean = fit.sigma**2 * float(np.mean(own_variances(m, term, T)))
         shares[m.groupings[term.group].name] += mean
     return shares
 

@@ -61,7 +61,7 @@ def new_design(fit: Fit, newdata: object, *, seen: bool) -> NewDesign:
     """
     frame = Frame.of(newdata)
     groups = range(len(fit.matrices.groupings))
-    has_residual = fit.matrices.residual is not None
+    has_residual = fit.spec.residual is not None
     kept = set(groups) if seen else _with_own_levels(fit)
     own = {g: group_levels(fit, frame, g) for g in groups if g not in kept}
     rows = new_rows(fit, newdata, kept, residual=has_residual)
@@ -101,8 +101,13 @@ def _with_own_levels(fit: Fit) -> set[int]:
 def _residual(fit: Fit, rows: Rows) -> ResidualMatrix | None:
     """The covariance of the residuals of new rows, whose blocks are those of the new data."""
     old, new, spec = fit.matrices.residual, rows.residual, fit.spec.residual
-    if old is None or new is None or spec is None:
+    if old is None:
         return None
+    if new is None or spec is None:
+        n = len(rows.X)
+        own = np.arange(n, dtype=np.int32)
+        zeros = np.zeros(n, dtype=np.int32)
+        return replace(old, codes=own, positions=np.zeros((n, 1)), part=zeros)
     positions = new.positions
     if spec.blocks is not None and spec.blocks.occasions.reading == "order":
         positions = order_of_rows(new.blocks)

@@ -100,7 +100,7 @@ def predicted(
     borrows = newdata is not None and isinstance(re, str) and re == "all"
     rows = fitted_rows(fit)
     if newdata is not None:
-        asked = fit.matrices.residual is not None and (borrows or left_out)
+        asked = fit.spec.residual is not None and (borrows or left_out)
         rows = new_rows(fit, newdata, groups, left_out=left_out, residual=asked)
     if new_levels == "error":
         refuse_new_levels(fit, rows, groups)

@@ -11,11 +11,6 @@ from mixedmodels.prediction.rows import Rows
 Vector = NDArray[np.float64]
 
 
-def mean_residual_variance(fit: Fit) -> float:
-    """Over the rows of the fit."""
-    return float(np.mean(fit.problem.row_sd(fit.theta) ** 2))
-
-
 def new_scale(fit: Fit, rows: Rows, theta: Vector, fitted: Vector) -> Vector:
     """The standard deviations (n,) that rows have beside sigma and beside those of the structure.
 
@@ -42,7 +37,7 @@ def residual_variances(fit: Fit, rows: Rows, theta: Vector, scale: Vector) -> Ve
     """
     if not rows.is_new:
         return fit.problem.row_sd(theta) ** 2
-    if fit.matrices.residual is not None and rows.residual is None:
+    if fit.spec.residual is not None and rows.residual is None:
         return np.full(len(scale), np.nan)
     return scale**2 * _structured(fit, rows.residual, theta, len(scale))
 
@@ -50,8 +45,10 @@ def residual_variances(fit: Fit, rows: Rows, theta: Vector, scale: Vector) -> Ve
 def _structured(fit: Fit, new: NewResidual | None, theta: Vector, n: int) -> Vector:
     """The diagonal (n,) of C."""
     used = fit.matrices.residual
-    if used is None or used.structure is None or new is None:
+    if used is None or used.structure is None:
         return np.ones(n)
+    if new is None:  # independent, with a standard deviation that is no multiple of sigma
+        return np.full(n, fit.problem.residual_covariance(theta, 0, used.positions[:1])[0, 0])
     places = new.positions
     if used.structure.hom:
         places = np.repeat(used.positions[:1], n, axis=0)

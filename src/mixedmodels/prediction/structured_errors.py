@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import SuperLU, splu
 
-from mixedmodels.design import Members, NewTerm, TermMatrix
+from mixedmodels.design import Members, ModelMatrices, NewTerm, TermMatrix
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.prediction.residual_prediction import Borrowed
@@ -115,23 +115,48 @@ def effect_variances(term: TermMatrix, new: NewTerm, Z: Vector, T: Vector, level
     size = np.square(Z @ T).sum(axis=1)
     if term.precision is None and term.members is None:
         return np.asarray(size)
-    A = incidence(new.codes, new.members, levels)
-    factor = _factor(term)
-    share = np.empty(len(Z))
-    step = max(1, BLOCK // max(levels, 1))
-    for low in range(0, len(Z), step):
-        a = A[low : low + step]
-        spread = a.toarray() if factor is None else factor.solve(a.toarray().T).T
-        share[low : low + step] = np.asarray(a.multiply(spread).sum(axis=1)).ravel()
     unseen = has_unseen(new)
-    if new.members is not None and unseen.any() and np.any(size[unseen] > 0):
+    if new.members is not None and np.any(size[unseen] > 0):
         raise DataError(
             "Rows belong to several levels, some of which the fit has not seen: how many differ "
             "is not told, and with it their variance.\n"
             "Do:   predict without se and interval, or leave the term out of `re` with "
             'interval="confidence".'
         )
+    share = _shares(term, incidence(new.codes, new.members, levels))
     return np.asarray(np.where(unseen, 1.0, share) * size)
+
+
+def own_variances(matrices: ModelMatrices, term: TermMatrix, T: Vector) -> Vector:
+    """Variances (n,) over sigma^2 that a term gives the rows of a fit."""
+    grouping = matrices.groupings[term.group]
+    A = incidence(grouping.codes, term.members, len(grouping.levels))
+    return np.asarray(_shares(term, A) * np.square(term.Z @ T).sum(axis=1))
+
+
+def _shares(term: TermMatrix, A: sparse.csr_array) -> Vector:
+    """The diagonal of A K A' (N,)."""
+    if term.precision is None:
+        return np.asarray(A.multiply(A).sum(axis=1)).ravel()
+    rows, place = _distinct(A)
+    factor, levels = splu(sparse.csc_matrix(term.precision.Q)), A.shape[1]
+    share = np.empty(rows.shape[0])
+    step = max(1, BLOCK // max(levels, 1))
+    for low in range(0, rows.shape[0], step):
+        a = rows[low : low + step]
+        spread = factor.solve(a.toarray().T).T
+        share[low : low + step] = np.asarray(a.multiply(spread).sum(axis=1)).ravel()
+    return share[place]
+
+
+def _distinct(A: sparse.csr_array) -> tuple[sparse.csr_array, NDArray[np.intp]]:
+    """The rows that differ where each has one level at most, and where each row is among them."""
+    if A.nnz > A.shape[0] or (A.data != 1).any() or (np.diff(A.indptr) > 1).any():
+        return A, np.arange(A.shape[0])
+    level = np.full(A.shape[0], -1)
+    level[np.diff(A.indptr) > 0] = A.indices
+    _, first, place = np.unique(level, return_index=True, return_inverse=True)
+    return sparse.csr_array(A[first]), place
 
 
 def has_unseen(new: NewTerm) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mixedmodels.fit.criteria import aic, bic, log_likelihood
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.variance_components import residual_sd
 from mixedmodels.inference.coefficients import coefficient_tests
 from mixedmodels.inference.r2 import r2
 
@@ -37,7 +38,7 @@ def stat(fit: Fit, key: str) -> float | None:
         "aic": lambda: aic(fit),
         "bic": lambda: bic(fit),
         "ll": lambda: log_likelihood(fit),
-        "sigma": lambda: fit.sigma,
+        "sigma": lambda: residual_sd(fit),
         "r2_marginal": lambda: r2(fit)["marginal"],
         "r2_conditional": lambda: r2(fit)["conditional"],
         "n_groups": lambda: sum(len(g.levels) for g in fit.matrices.groupings),

@@ -14,6 +14,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.report import numbers
 from mixedmodels.report import pictures as drawings
+from mixedmodels.report.covariances import covariance_sections
 from mixedmodels.report.document import Document, Section
 from mixedmodels.report.levels import level_tables
 from mixedmodels.report.means_section import Spec, all_means, means_section
@@ -139,7 +140,7 @@ def _numbers_of(name: str, values: Any) -> tuple[str, ...]:
 def _sections(fit: Fit, ddf: DegreesOfFreedom, document: Document) -> list[Section]:
     summary = {section.heading: section for section in document.sections}
     out = [summary["Fixed effects"]] if "Fixed effects" in summary else []
-    out.append(variances(fit))
+    out += [variances(fit)] if fit.matrices.is_plain else covariance_sections(fit)
     if fixed_terms(fit):
         out.append(analysis_of_variance(fit, 3, ddf))
     out.append(explained_variance(fit))

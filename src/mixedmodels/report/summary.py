@@ -15,8 +15,10 @@ from mixedmodels.fit.variance_components import known_covariances, known_residua
 from mixedmodels.inference.coefficients import coefficient_tests
 from mixedmodels.inference.variance_intervals import variance_intervals
 from mixedmodels.report import html, latex, markdown, numbers, text
+from mixedmodels.report.covariances import covariance_sections
 from mixedmodels.report.document import Document, Section, as_rows
 from mixedmodels.report.sections import LIMITS, interval_note
+from mixedmodels.report.structures import residual_in_words
 from mixedmodels.vocabulary import DegreesOfFreedom
 
 METHOD: dict[DegreesOfFreedom, str] = {
@@ -73,6 +75,8 @@ def summarise(fit: Fit, *, ddf: DegreesOfFreedom = "satterthwaite") -> Summary:
 
 
 def _title(fit: Fit) -> str:
+    if not fit.matrices.terms and not fit.matrices.is_plain:
+        return f"Linear model with structured residuals, fitted by {_method(fit)}"
     if not fit.matrices.terms:
         return f"Linear model without random effects, fitted by {_method(fit)}"
     return f"Linear mixed model fitted by {_method(fit)}"
@@ -91,6 +95,9 @@ def _facts(fit: Fit) -> tuple[tuple[str, str], ...]:
     for name, given in (("Weights", request.weights), ("Offset", request.offset)):
         if given is not None:
             facts.append((name, given if isinstance(given, str) else "an array"))
+    residual = residual_in_words(fit)
+    if residual:
+        facts.append(("Residuals", residual))
     if m.groupings:
         sizes = (f"{g.name} ({len(g.levels)} levels)" for g in m.groupings)
         facts.append(("Groups", ", ".join(sizes)))
@@ -104,7 +111,11 @@ def _is_singular(fit: Fit) -> bool:
 
 
 def _sections(fit: Fit, ddf: DegreesOfFreedom) -> tuple[Section, ...]:
-    sections = [_criteria(fit), _scaled_residuals(fit), _random_effects(fit)]
+    sections = [_criteria(fit), _scaled_residuals(fit)]
+    if fit.matrices.is_plain:
+        sections.append(_random_effects(fit))
+    else:
+        sections += covariance_sections(fit)
     return (*sections, _fixed_effects(fit, ddf)) if len(fit.beta) else tuple(sections)
 
 

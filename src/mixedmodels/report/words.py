@@ -2,9 +2,14 @@
 
 from collections.abc import Sequence
 
-from mixedmodels.design import Grouping, is_intercept, term_label
+from mixedmodels.design import Grouping, TermMatrix, is_intercept, term_label
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names
+from mixedmodels.report.structures import (
+    effects_in_words,
+    residual_in_words,
+    structure_in_words,
+)
 from mixedmodels.vocabulary import DegreesOfFreedom
 
 MOST_TERMS = 6
@@ -33,10 +38,18 @@ def in_words(fit: Fit) -> list[str]:
         )
     ]
     if not fit.matrices.terms:
-        sentences.append("There are no random effects: rows are independent.")
-    weighted = " divided by the weight of the row" if fit.matrices.weights is not None else ""
-    sentences.append(f"What is left is normal with one variance{weighted}.")
+        independent = "" if residual_in_words(fit) else ": rows are independent"
+        sentences.append(f"There are no random effects{independent}.")
+    sentences.append(f"What is left is normal{_what_is_left(fit)}.")
     return sentences
+
+
+def _what_is_left(fit: Fit) -> str:
+    residual = residual_in_words(fit)
+    if residual:
+        return f": {residual}"
+    weighted = " divided by the weight of the row" if fit.matrices.weights is not None else ""
+    return f" with one variance{weighted}"
 
 
 def methods_sentence(fit: Fit, ddf: DegreesOfFreedom, version: str) -> str:
@@ -54,6 +67,8 @@ def methods_sentence(fit: Fit, ddf: DegreesOfFreedom, version: str) -> str:
     ]
     sizes = [f"{len(g.levels)} levels of {g.name}" for g in fit.matrices.groupings]
     counted = listed([f"{len(fit.matrices.y)} observations", *sizes])
+    residual = residual_in_words(fit)
+    counted += f", with residuals {residual}" if residual else ""
     tests = f"Fixed effects were tested with degrees of freedom by {TESTS[ddf]}."
     return f"{parts[0]} with {listed(effects)}, on {counted}. {tests}"
 
@@ -78,13 +93,28 @@ def equation(fit: Fit) -> list[str]:
             ]
         else:
             random.append(f"z′{letter}[{group}]")
-        kind = "diagonal " if term.is_independent and q > 1 else ""
-        spread = f"Σ {kind}({q} × {q})" if q > 1 else "τ²"
-        distributions.append(f"{letter}[{group}] ~ N(0, {spread})")
+        distributions.append(f"{letter}[{group}] ~ N(0, {_spread(term, q)})")
     known = ["offset"] if fit.matrices.offset is not None else []
-    error = "ε ~ N(0, σ² / w)" if fit.matrices.weights is not None else "ε ~ N(0, σ²)"
+    error = _error(fit)
     line = " + ".join([*mean, *random, *known, "ε"])
     return [f"{fit.spec.formula.response} = {line}", *distributions, error]
+
+
+def _spread(term: TermMatrix, q: int) -> str:
+    if not term.structure.is_plain:
+        words = structure_in_words(term.structure)
+        spread = f"Σ {words} ({q} × {q})"
+    else:
+        kind = "diagonal " if term.is_independent and q > 1 else ""
+        spread = f"Σ {kind}({q} × {q})" if q > 1 else "τ²"
+    return spread if term.precision is None else f"{term.precision.name} ⊗ {spread}"
+
+
+def _error(fit: Fit) -> str:
+    residual = residual_in_words(fit)
+    if residual:
+        return f"ε ~ N(0, σ²R), R: {residual}"
+    return "ε ~ N(0, σ² / w)" if fit.matrices.weights is not None else "ε ~ N(0, σ²)"
 
 
 def fixed_terms(fit: Fit) -> list[str]:
@@ -104,9 +134,7 @@ def _random_terms(fit: Fit, *, intercept: str, slope: str) -> list[tuple[Groupin
     out = []
     for term, names in zip(fit.matrices.terms, column_labels(fit.matrices), strict=True):
         own = [intercept if n.startswith("Intercept") else f"{slope} {n}" for n in names]
-        how = ""
-        if len(names) > 1:
-            how = ", independent" if term.is_independent else ", correlated"
+        how = effects_in_words(term, len(names))
         out.append((fit.matrices.groupings[term.group], f"{listed(own)}{how}"))
     return out
 

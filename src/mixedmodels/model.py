@@ -557,7 +557,9 @@ class LinearMixedModel:
             Rows to predict; by default the rows used.
         re : {"all", "none"} or sequence of str
             Random effects to include: every group's, none (the population mean), those of the
-            groups named, or single ones by a term as in a formula, ``"(1 | Subject)"``.
+            groups named, or single ones by a term as in a formula, ``"(1 | Subject)"``. Where
+            `residual=` correlates residuals, ``"all"`` also includes what those of a block tell of
+            its new occasions; an occasion that the fit has used has its fitted value.
         new_levels : {"population", "error", "sampled"}
             A level that the fit has not seen, or a missing one, has random effects of zero, is
             an error, or gets random effects drawn from their estimated distribution.
@@ -565,8 +567,9 @@ class LinearMixedModel:
             Standard errors from the joint covariance of the fixed and the random effects; an
             unseen level adds the variance of its random effects.
         interval : {"confidence", "prediction"}, optional
-            Limits of the mean, or of one new observation: these add the residual variance and
-            that of the random effects left out.
+            Limits of the mean, or of one new observation: these add the row's residual variance
+            and that of the random effects left out. nan at an occasion that the fit has not seen,
+            where `residual=` has a variance for each.
         level : float
             Coverage of the limits.
         ddf : mixedmodels.vocabulary.DegreesOfFreedom

@@ -55,7 +55,7 @@ def without_levels(fit: Fit, group: int) -> Vector:
     other rows do not determine them.
     """
     if not fit.matrices.is_plain:
-        return without(fit, projection(fit), fit.matrices.groupings[group].rows())
+        return without(fit, projection(fit), rows_by_level(fit.matrices, group))
     cost = _costs(fit, group)
     way = min(cost, key=cost.__getitem__)
     if cost[way] > AFFORDABLE:
@@ -74,6 +74,16 @@ def without_levels(fit: Fit, group: int) -> Vector:
         return _nested(fit, group, eq, X)
     with one_thread():
         return _by_rows(fit, group, eq, X)
+
+
+def rows_by_level(matrices: ModelMatrices, group: int) -> list[Int]:
+    """The rows of every level, also of rows that belong to several."""
+    grouping = matrices.groupings[group]
+    members = next((t.members for t in matrices.terms if t.group == group and t.members), None)
+    if members is None:
+        return grouping.rows()
+    A = members.matrix(len(grouping.levels)).tocsc()
+    return np.split(A.indices.astype(np.int64), A.indptr[1:-1])
 
 
 def is_nested(matrices: ModelMatrices, group: int) -> bool:

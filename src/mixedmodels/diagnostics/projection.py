@@ -105,6 +105,9 @@ def without(fit: Fit, found: Projection, groups: Sequence[Int]) -> Vector:
     Py = found.times(y[:, None])[:, 0]
     out = np.empty((len(groups), len(fit.beta)))
     for j, rows in enumerate(groups):
+        if not len(rows):
+            out[j] = fit.beta
+            continue
         E = np.zeros((len(y), len(rows)))
         E[rows, np.arange(len(rows))] = 1.0
         block, own = found.times(E)[rows], found.inverse.times(E)[rows]

@@ -32,10 +32,13 @@ class TermFacts:
     columns: tuple[str, ...]
     is_independent: bool
     n_levels: int
+    written: str = ""
 
     @property
     def label(self) -> str:
-        """The term as written in a formula."""
+        """The term as written in a formula; `written` is that of a structure."""
+        if self.written:
+            return self.written
         bar = "||" if self.is_independent and len(self.columns) > 1 else "|"
         return f"({self.lhs} {bar} {self.group})"
 
@@ -171,6 +174,11 @@ def _message(fact: TermFacts, n_zero: int, findings: Sequence[str]) -> str:
         what = f"The covariance of {fact.label} is singular: {_zero(n_zero, 'variance', 'is')}."
         advice = "keep the fit if prediction is the aim; otherwise leave those columns out."
         reason = f"{few} for {q} variances, or those effects do not vary between them."
+    elif fact.written:
+        have = "one direction has" if n_zero == 1 else f"{n_zero} directions have"
+        what = f"The covariance of {fact.label} is singular: {have} zero variance."
+        advice = "keep the fit if prediction is the aim; otherwise try fewer columns."
+        reason = f"{few} for the structure, or an effect does not vary between them."
     else:
         have = "one direction has" if n_zero == 1 else f"{n_zero} directions have"
         what = f"The covariance of {fact.label} is singular: {have} zero variance."

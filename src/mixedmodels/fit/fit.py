@@ -193,6 +193,7 @@ def term_facts(formula: Formula, matrices: ModelMatrices) -> tuple[TermFacts, ..
             columns=term.names,
             is_independent=term.is_independent,
             n_levels=len(matrices.groupings[term.group].levels),
+            written="" if term.is_plain else str(written),
         )
         for written, term in zip(formula.random, matrices.terms, strict=True)
     )

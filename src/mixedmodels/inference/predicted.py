@@ -77,7 +77,9 @@ def predict(
         the fit.
     re : {"all", "none"} or sequence of str
         Which random effects to include: those of every group, of no group (the population
-        mean), of the groups named, or single ones by a term, ``"(0 + x | g)"``.
+        mean), of the groups named, or single ones by a term, ``"(0 + x | g)"``. With ``"all"``
+        correlated residuals tell of new occasions of a block, and the standard errors are those of
+        the mean given its residuals.
     new_levels : {"population", "error", "sampled"}
         A level of a group that the fit has not seen, or a missing one, has random effects of
         zero, is an error, or gets random effects drawn from their estimated distribution: one

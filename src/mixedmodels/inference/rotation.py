@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
@@ -27,7 +28,7 @@ def re_pca(fit: Fit) -> dict[str, pd.DataFrame]:
     for g, group in enumerate(group_names(fit.matrices)):
         terms = terms_of_group(fit.matrices, g)
         names = [name for k in terms for name in labels[k]]
-        found = _components(_block_diagonal([T[k] for k in terms]), names)
+        found = _components(block_diag(*(T[k] for k in terms)), names)
         known = all(known_entries(fit, k).all() for k in terms)
         out[group] = found if known else found * np.nan
     return out
@@ -36,6 +37,7 @@ def re_pca(fit: Fit) -> dict[str, pd.DataFrame]:
 def _components(T: Vector, names: list[str]) -> pd.DataFrame:
     """The components of T T', from the singular values of T."""
     directions, sd, _ = np.linalg.svd(T)
+    sd = np.append(sd, np.zeros(len(T) - len(sd)))
     largest = np.argmax(np.abs(directions), axis=0)
     directions = directions * np.sign(directions[largest, np.arange(len(sd))])
     total = float(sd @ sd)
@@ -45,14 +47,3 @@ def _components(T: Vector, names: list[str]) -> pd.DataFrame:
         **{f"loading({name})": directions[j] for j, name in enumerate(names)},
     }
     return pd.DataFrame(columns, index=[f"PC{i}" for i in range(1, len(sd) + 1)])
-
-
-def _block_diagonal(blocks: list[Vector]) -> Vector:
-    size = sum(len(block) for block in blocks)
-    whole = np.zeros((size, size))
-    start = 0
-    for block in blocks:
-        stop = start + len(block)
-        whole[start:stop, start:stop] = block
-        start = stop
-    return whole

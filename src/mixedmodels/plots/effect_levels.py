@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.linalg import block_diag
 
+from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import add_random_effects, residuals
 from mixedmodels.fit.labels import column_labels, terms_of_group
@@ -123,9 +124,7 @@ def _estimates(fit: Fit, g: int) -> tuple[Vector, Vector, list[str]]:
     terms = terms_of_group(m, g)
     for k in terms:
         add_random_effects(left, m.groupings[g].codes, m.terms[k].Z, fit.b[k], m.terms[k].members)
-    root = np.ones(len(left)) if m.weights is None else np.sqrt(m.weights)
-    Z = np.hstack([m.terms[k].Z for k in terms]) * root[:, None]
-    left = left * root
+    Z, left = _evened(fit, g, np.hstack([m.terms[k].Z for k in terms]), left)
     reported = block_diag(
         *(m.terms[k].coordinates.reported_root(np.eye(len(m.terms[k].names))) for k in terms)
     )
@@ -133,6 +132,24 @@ def _estimates(fit: Fit, g: int) -> tuple[Vector, Vector, list[str]]:
     labels = [str(label) for label in m.groupings[g].levels]
     known = np.concatenate([are_known(fit, k) for k in terms])
     return own[:, known], np.hstack([known_modes(fit, k) for k in terms])[:, known], labels
+
+
+def _evened(fit: Fit, g: int, Z: Vector, left: Vector) -> tuple[Vector, Vector]:
+    """The rows in units of their residual sd, and uncorrelated where blocks are in one level."""
+    m = fit.matrices
+    if any(m.terms[k].members is not None for k in terms_of_group(m, g)):
+        raise DataError(
+            f"Rows belong to several levels of {m.groupings[g].name}, which have no estimates of "
+            "their own.\nDo:   draw plot.caterpillar()."
+        )
+    blocks, codes = m.residual, m.groupings[g].codes
+    if blocks is not None and blocks.structure is not None:
+        first = np.zeros(int(blocks.codes.max()) + 1, dtype=np.int32)
+        first[blocks.codes] = codes
+        if np.array_equal(first[blocks.codes], codes):
+            return fit.problem.whitened(fit.theta, Z), fit.problem.whitened(fit.theta, left)
+    root = 1 / fit.problem.row_sd(fit.theta)
+    return Z * root[:, None], left * root
 
 
 def _alone(Z: Vector, left: Vector, reported: Vector) -> Vector:

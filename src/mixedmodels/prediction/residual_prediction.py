@@ -7,7 +7,7 @@ With R_oo the residual covariance of the rows that were used, R_no that of new r
 (Goldberger 1962, *Journal of the American Statistical Association* 57, 369-375), all over sigma^2.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,9 @@ from mixedmodels.fit.fit import Fit
 
 Vector = NDArray[np.float64]
 Int = NDArray[np.int64]
+
+MOST_PATTERNS = 1000
+"""Covariances kept at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,9 @@ def borrowed(fit: Fit, new: NewResidual, scale: Vector, theta: Vector) -> Borrow
     rows, columns, covariances, weights = [], [], [], []
     explained = np.zeros(N)
     if used is not None and used.structure is not None:
-        own = fit.problem.row_scale(theta)
+        own, covariance = fit.problem.row_scale(theta), _remembered(fit, theta)
         for o, at in _shared_blocks(used, new, scale):
-            C = fit.problem.residual_covariance(
-                theta, int(used.part[o[0]]), np.vstack([used.positions[o], new.positions[at]])
-            )
+            C = covariance(int(used.part[o[0]]), np.vstack([used.positions[o], new.positions[at]]))
             C = C * np.outer(sd := np.concatenate([own[o], scale[at]]), sd)
             R_no = C[len(o) :, : len(o)]
             W = _solved(C[: len(o), : len(o)], R_no.T).T
@@ -89,18 +90,34 @@ def _shared_blocks(
     """Rows of the fit and new rows of every block that has both."""
     known = (new.codes >= 0) & np.isfinite(new.positions).all(axis=1) & np.isfinite(scale)
     candidates = np.flatnonzero(known & (new.part >= 0))
+    candidates = candidates[np.argsort(new.codes[candidates], kind="stable")]
     order = np.argsort(used.codes, kind="stable")
-    codes = used.codes[order]
-    for code in np.unique(new.codes[candidates]).tolist():
-        start, stop = np.searchsorted(codes, [code, code + 1])
+    wanted, first = np.unique(new.codes[candidates], return_index=True)
+    starts = np.searchsorted(used.codes[order], wanted, side="left")
+    stops = np.searchsorted(used.codes[order], wanted, side="right")
+    for start, stop, at in zip(starts, stops, np.split(candidates, first[1:]), strict=True):
         o = order[start:stop]
-        at = candidates[new.codes[candidates] == code]
         at = at[new.part[at] == used.part[o[0]]] if len(o) else at[:0]
         if used.structure is not None and not used.structure.nugget:
             same = (new.positions[at][:, None] == used.positions[o][None]).all(axis=2)
             at = at[~same.any(axis=1)]
         if len(at):
             yield o, at
+
+
+def _remembered(fit: Fit, theta: Vector) -> Callable[[int, Vector], Vector]:
+    """C of the residuals between positions, kept for the many blocks that have the same ones."""
+    known: dict[tuple[int, bytes], Vector] = {}
+
+    def covariance(part: int, positions: Vector) -> Vector:
+        key = (part, positions.tobytes())
+        if key not in known:
+            if len(known) >= MOST_PATTERNS:
+                known.clear()
+            known[key] = fit.problem.residual_covariance(theta, part, positions)
+        return known[key]
+
+    return covariance
 
 
 def _solved(R: Vector, columns: Vector) -> Vector:

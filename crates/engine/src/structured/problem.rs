@@ -217,7 +217,7 @@ fn units(design: &Design, places: &Places, [plain, weighted]: [f64; 2]) -> Vec<f
         for row in term.z.chunks_exact(term.q) {
             squares.iter_mut().zip(row).for_each(|(s, z)| *s += z * z / n);
         }
-        let positive = |s: f64| if s > 0.0 { s.sqrt().recip() } else { 1.0 };
+        let positive = |s: f64| positive(s.sqrt());
         let common = positive(squares.iter().sum::<f64>() / term.q as f64);
         for (i, column) in term.structure.scales().into_iter().enumerate() {
             let own = match column {
@@ -236,7 +236,15 @@ fn units(design: &Design, places: &Places, [plain, weighted]: [f64; 2]) -> Vec<f
             units[place.start + i] = if column.is_some() { weighted } else { 1.0 };
         }
     }
+    for (spread, place) in design.spread.iter().zip(&places.spread) {
+        units[place.end - 1] = positive(spread.deviation());
+    }
     units
+}
+
+/// 1/s, or 1 where nothing varies.
+fn positive(s: f64) -> f64 {
+    if s > 0.0 { s.recip() } else { 1.0 }
 }
 
 /// Root-mean-square of the least-squares residual, without and with weights: what standard deviations

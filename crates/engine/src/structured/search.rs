@@ -1,5 +1,7 @@
 //! The search for the minimum over θ: a trust region without bounds, in the units of the data.
 
+use super::derivatives::Derivatives;
+use super::design::Spread;
 use super::point::Point;
 use super::problem::Problem;
 use crate::dense::Square;
@@ -47,12 +49,14 @@ impl Problem {
         interrupted: &dyn Fn() -> bool,
     ) -> Result<Minimum> {
         let units = self.units();
+        let frame = Frame::new(self, criterion);
         let mut search = Search {
             problem: self,
             criterion,
             options,
             interrupted,
             units,
+            frame,
             trace: vec![],
             gained: f64::INFINITY,
         };
@@ -67,6 +71,7 @@ struct Search<'a> {
     options: Options,
     interrupted: &'a dyn Fn() -> bool,
     units: Vec<f64>,
+    frame: Frame,
     trace: Vec<f64>,
     /// Decrease of the criterion by the last accepted step.
     gained: f64,
@@ -87,9 +92,10 @@ impl Search<'_> {
         let mut missed = Missed::new(theta.len());
         loop {
             let derivatives = self.problem.derivatives(&point, self.criterion)?;
-            let (gradient, mut hessian) =
-                self.in_units(&derivatives.gradient, &derivatives.hessian);
-            missed.learn(&theta, &self.units, &gradient, &hessian, self.gained < NEAR);
+            let (gradient, hessian) = self.frame.pulled_back(&theta, &derivatives);
+            let (gradient, mut hessian) = self.in_units(&gradient, &hessian);
+            let at = self.frame.coordinates(&theta);
+            missed.learn(&at, &self.units, &gradient, &hessian, self.gained < NEAR);
             hessian.add(&missed.correction);
             let status = match Model::new(&gradient, &hessian) {
                 None => Some(Status::Stalled),
@@ -132,7 +138,9 @@ impl Search<'_> {
                 return Ok(Some(Status::Stalled));
             }
             let moved = step.step.iter().zip(&self.units).map(|(s, u)| s * u);
-            let trial: Vec<f64> = theta.iter().zip(moved).map(|(t, s)| t + s).collect();
+            let from = self.frame.coordinates(theta);
+            let to: Vec<f64> = from.iter().zip(moved).map(|(t, s)| t + s).collect();
+            let trial = self.frame.theta(&to);
             let point = match self.evaluate(&trial) {
                 Err(EngineError::Interrupted) => return Err(EngineError::Interrupted),
                 other => other.ok(),
@@ -157,6 +165,88 @@ impl Search<'_> {
                 return Ok(Some(Status::Converged));
             }
         }
+    }
+}
+
+/// Coordinates in which standard deviations are relative to the geometric mean of the residual's, not
+/// to σ, its value where the covariates of the spread are zero: t = e^{m'γ} x for a standard deviation
+/// t of the random effects, with the means m of the spread's columns. Otherwise every change of γ
+/// would have to be answered by all of them.
+struct Frame {
+    /// Elements of θ that are relative to σ.
+    scaled: Vec<usize>,
+    /// Elements of θ that are slopes γ of log s, and m.
+    slopes: Vec<(usize, f64)>,
+}
+
+impl Frame {
+    fn new(problem: &Problem, criterion: Criterion) -> Self {
+        let (design, places) = (&problem.design, &problem.places);
+        let mut out = Self { scaled: vec![], slopes: vec![] };
+        if criterion.sigma.is_some() {
+            return out;
+        }
+        for (spread, place) in design.spread.iter().zip(&places.spread) {
+            if matches!(spread, Spread::ConstantPower(_)) {
+                continue;
+            }
+            let slope = spread.mean();
+            out.slopes.extend(problem.freedom.of(place.start).map(|j| (j, slope)));
+        }
+        for (term, place) in design.terms.iter().zip(&places.terms) {
+            let scales = term.structure.scales().into_iter().enumerate();
+            let free = scales.filter_map(|(i, s)| s.and(problem.freedom.of(place.start + i)));
+            out.scaled.extend(free);
+        }
+        out.scaled.sort_unstable();
+        out.scaled.dedup();
+        out
+    }
+
+    /// m'γ.
+    fn shift(&self, at: &[f64]) -> f64 {
+        self.slopes.iter().map(|(j, m)| at[*j] * m).sum()
+    }
+
+    fn moved(&self, at: &[f64], factor: f64) -> Vec<f64> {
+        let mut out = at.to_vec();
+        self.scaled.iter().for_each(|&i| out[i] *= factor);
+        out
+    }
+
+    fn coordinates(&self, theta: &[f64]) -> Vec<f64> {
+        self.moved(theta, (-self.shift(theta)).exp())
+    }
+
+    fn theta(&self, at: &[f64]) -> Vec<f64> {
+        self.moved(at, self.shift(at).exp())
+    }
+
+    /// Gradient and Hessian in these coordinates, by the chain rule.
+    fn pulled_back(&self, theta: &[f64], d: &Derivatives) -> (Vec<f64>, Square) {
+        let m = theta.len();
+        if self.slopes.is_empty() || self.scaled.is_empty() {
+            return (d.gradient.clone(), d.hessian.clone());
+        }
+        let factor = self.shift(theta).exp();
+        let mut jacobian = Square::identity(m);
+        for &i in &self.scaled {
+            jacobian[(i, i)] = factor;
+            self.slopes.iter().for_each(|(j, slope)| jacobian[(i, *j)] += theta[i] * slope);
+        }
+        let gradient =
+            (0..m).map(|j| (0..m).map(|i| jacobian[(i, j)] * d.gradient[i]).sum()).collect();
+        let mut hessian = jacobian.transpose().times(&d.hessian.times(&jacobian));
+        for &i in &self.scaled {
+            for (j, a) in &self.slopes {
+                hessian[(i, *j)] += d.gradient[i] * factor * a;
+                hessian[(*j, i)] += d.gradient[i] * factor * a;
+                for (l, b) in &self.slopes {
+                    hessian[(*j, *l)] += d.gradient[i] * theta[i] * a * b;
+                }
+            }
+        }
+        (gradient, hessian)
     }
 }
 

@@ -44,8 +44,7 @@ def arrays_of(m: ModelMatrices) -> Arrays:
     """
     if not m.is_plain:
         raise DataError(
-            "The model has a covariance structure, a known matrix or a known sigma, which cannot "
-            "be fitted yet.\n"
+            "The model has structured covariances, which this does not read.\n"
             "Do:   use terms such as (x | g) and (x || g), without residual= and sigma=."
         )
     return Arrays(

@@ -15,7 +15,7 @@ from mixedmodels.design import (
     reduced_fixed_part,
     term_label,
 )
-from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.route import problem_of
 from mixedmodels.fit.criteria import aic, n_parameters
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.contrast import NOTHING_TO_TEST, FTest, f_test
@@ -167,7 +167,7 @@ def _without(fit: Fit, drop: Drop, full: Maximum) -> Maximum:
         return full
     names = tuple(f"column {j}" for j in range(drop.X.shape[1]))
     matrices = replace(fit.matrices, X=drop.X, x_names=names, coordinates=ORIGINAL)
-    return search(Problem(matrices), reml=False, control=fit.request.control)
+    return search(problem_of(matrices), reml=False, control=fit.request.control)
 
 
 def _f_tests(fit: Fit, ddf: DegreesOfFreedom) -> object:

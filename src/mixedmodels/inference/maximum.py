@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.design import Identification, ModelMatrices, complete_rows, identify
 from mixedmodels.engine.convergence import Convergence
-from mixedmodels.engine.problem import Problem
-from mixedmodels.engine.route import plain
+from mixedmodels.engine.route import AnyProblem
 from mixedmodels.engine.search import optimum
 from mixedmodels.engine.settings import Control
 from mixedmodels.engine.singularity import TermFacts
@@ -56,11 +55,7 @@ class Maximum:
 def maximum_of(fit: Fit, *, reml: bool | None = None) -> Maximum:
     """The optimum of a fit; under the other criterion it is searched for."""
     if reml is not None and reml != fit.reml:
-        return search(
-            plain(fit.problem, "Refitting by the other criterion"),
-            reml=reml,
-            control=fit.request.control,
-        )
+        return search(fit.problem, reml=reml, control=fit.request.control)
     return Maximum(
         matrices=fit.matrices,
         reml=fit.reml,
@@ -72,7 +67,7 @@ def maximum_of(fit: Fit, *, reml: bool | None = None) -> Maximum:
     )
 
 
-def search(problem: Problem, *, reml: bool, control: Control) -> Maximum:
+def search(problem: AnyProblem, *, reml: bool, control: Control) -> Maximum:
     """Search from the default start, whatever start the control names: theta may be another."""
     m = problem.matrices
     facts = tuple(

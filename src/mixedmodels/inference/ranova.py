@@ -18,7 +18,7 @@ from mixedmodels.design import (
     is_intercept,
     term_label,
 )
-from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.route import problem_of
 from mixedmodels.errors import DataError
 from mixedmodels.fit.criteria import aic, log_likelihood, n_parameters
 from mixedmodels.fit.fit import Fit
@@ -92,7 +92,7 @@ def ranova(fit: Fit) -> object:
     full = maximum_of(fit)
     chosen = list(_reductions(fit))
     maxima = [
-        search(Problem(_reduced(fit.matrices, r)), reml=fit.reml, control=fit.request.control)
+        search(problem_of(_reduced(fit.matrices, r)), reml=fit.reml, control=fit.request.control)
         for r in chosen
     ]
     tests = [likelihood_ratio(maximum, full) for maximum in maxima]
@@ -117,7 +117,9 @@ def _reductions(fit: Fit) -> Iterator[Reduction]:
     for k, spec in enumerate(fit.spec.terms):
         matrix = fit.matrices.terms[k]
         terms = [row.term for row in spec.recipe.structure]
-        if matrix.is_independent:
+        if not matrix.is_plain:
+            yield Reduction(str(spec.term), k, (), adds_intercept=False, others=())
+        elif matrix.is_independent:
             yield from _of_independent(k, spec, terms)
         elif not (droppable := droppable_terms(terms)):
             yield Reduction(str(spec.term), k, (), adds_intercept=False, others=())

@@ -145,7 +145,7 @@ class Bootstrap:
 
     @property
     def _problem(self) -> Problem:
-        return plain(self.fit.problem, "The bootstrap")
+        return plain(self.fit.problem, 'The interval "bca"')
 
     def _acceleration(self) -> Vector:
         """From the skewness of the estimates without one group each."""
@@ -203,10 +203,9 @@ def bootstrap(
     if statistic is None:
         refits = joined(replicated(resampling, n, label=label))
         one = (fit.theta[None], np.array([fit.sigma]), fit.beta[None])
-        problem = plain(fit.problem, "The bootstrap")
-        found = parameters_of(problem, fit.identification, *one)
+        found = parameters_of(fit.problem, fit.identification, *one)
         values = parameters_of(
-            problem, fit.identification, refits.theta, refits.sigma, refits.beta
+            fit.problem, fit.identification, refits.theta, refits.sigma, refits.beta
         ).values
         return Bootstrap(
             fit, kind, found.groups, found.terms, found.values[0], values, refits, None

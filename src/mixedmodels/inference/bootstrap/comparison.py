@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.engine.batch import Draws, RefitPlan, Refits
-from mixedmodels.engine.problem import Problem
-from mixedmodels.engine.route import plain
+from mixedmodels.engine.route import AnyProblem
 from mixedmodels.errors import DataError
 from mixedmodels.fit.criteria import n_parameters
 from mixedmodels.fit.fit import Fit
@@ -84,8 +83,8 @@ class BootstrapTest:
 class RatioJob:
     """Draw from the smaller model, fit both by ML."""
 
-    small: Problem
-    large: Problem
+    small: AnyProblem
+    large: AnyProblem
     draws: Draws
     small_plan: RefitPlan
     large_plan: RefitPlan
@@ -129,8 +128,7 @@ def bootstrap_compare(fits: Sequence[Fit], n: int = 1000, *, seed: Seed = None) 
         theta=solution.theta,
     )
     plans = [RefitPlan(reml=False, start=maximum.theta) for maximum in found]
-    both = [plain(fit.problem, "The bootstrap") for fit in (small, large)]
-    job = RatioJob(both[0], both[1], draws, *plans)
+    job = RatioJob(small.problem, large.problem, draws, *plans)
     replicates = np.concatenate(replicated(job, n, label="bootstrap of the likelihood ratio"))
     known = replicates[np.isfinite(replicates)]
     return BootstrapTest(

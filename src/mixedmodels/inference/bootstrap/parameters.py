@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from mixedmodels.design import Identification
 from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.route import AnyProblem
+from mixedmodels.engine.structured import StructuredProblem
+from mixedmodels.fit.covariance_parameters import parameters_at
 from mixedmodels.fit.labels import column_labels, group_names
 from mixedmodels.inference.explained_variance import shares_known
 
@@ -33,7 +36,7 @@ class Parameters:
 
 
 def parameters_of(
-    problem: Problem, known: Identification, theta: Vector, sigma: Vector, beta: Vector
+    problem: AnyProblem, known: Identification, theta: Vector, sigma: Vector, beta: Vector
 ) -> Parameters:
     """Standard deviations and correlations by term, sigma, coefficients, R2 and ICC.
 
@@ -41,13 +44,15 @@ def parameters_of(
 
     Parameters
     ----------
-    problem : Problem
+    problem : AnyProblem
         The model.
     known : Identification
         What the data can tell of its variance parameters.
     theta, sigma, beta : arrays (r, m), (r,), (r, p)
         The fits.
     """
+    if isinstance(problem, StructuredProblem):
+        return _of_structures(problem, known, theta, sigma, beta)
     covariances = _covariances(problem, theta, sigma)
     pairs = zip(problem.matrices.terms, covariances, strict=True)
     reported = [term.coordinates.reported_covariance(cov) for term, cov in pairs]
@@ -60,7 +65,31 @@ def parameters_of(
     columns["Residual", "sd"] = sigma if known.identified[-1] else np.full_like(sigma, np.nan)
     named = problem.matrices.coordinates.reported(beta)
     columns |= {(None, n): b for n, b in zip(problem.matrices.x_names, named.T, strict=True)}
-    columns |= _shares(problem, known, covariances, sigma, beta)
+    residual = sigma**2 * problem.matrices.mean_inverse_weight
+    columns |= _shares(problem, known, covariances, residual, beta)
+    groups, terms = zip(*columns, strict=True)
+    return Parameters(groups, terms, np.column_stack(list(columns.values())))
+
+
+def _of_structures(
+    problem: StructuredProblem, known: Identification, theta: Vector, sigma: Vector, beta: Vector
+) -> Parameters:
+    """The same for covariances with structure, fit by fit; nan where there is no fit."""
+    m = problem.matrices
+    first = parameters_at(problem, problem.native.start, 1.0)
+    values = np.full((len(sigma), len(first.names)), np.nan)
+    covariances = [np.full((len(sigma), len(t.names), len(t.names)), np.nan) for t in m.terms]
+    residual = np.full(len(sigma), np.nan)
+    for i in np.flatnonzero(np.isfinite(sigma)).tolist():
+        values[i] = parameters_at(problem, theta[i], sigma[i]).values
+        for cov, T in zip(covariances, problem.templates(theta[i]), strict=True):
+            cov[i] = sigma[i] ** 2 * T @ T.T
+        residual[i] = sigma[i] ** 2 * np.mean(problem.row_sd(theta[i]) ** 2)
+    keys: list[tuple[str | None, str]] = list(zip(first.groups, first.terms, strict=True))
+    columns = dict(zip(keys, values.T, strict=True))
+    named = m.coordinates.reported(beta)
+    columns |= {(None, n): b for n, b in zip(m.x_names, named.T, strict=True)}
+    columns |= _shares(problem, known, covariances, residual, beta)
     groups, terms = zip(*columns, strict=True)
     return Parameters(groups, terms, np.column_stack(list(columns.values())))
 
@@ -91,10 +120,10 @@ def _variances(problem: Problem, covariances: list[Vector]) -> dict[tuple[str | 
 
 
 def _shares(
-    problem: Problem,
+    problem: AnyProblem,
     known: Identification,
     covariances: list[Vector],
-    sigma: Vector,
+    residual: Vector,
     beta: Vector,
 ) -> dict[tuple[str | None, str], Vector]:
     """R2 and ICC as `mixedmodels.inference.explained_variance` defines their parts."""
@@ -102,19 +131,18 @@ def _shares(
     X = m.X - m.X.mean(axis=0)
     S = X.T @ X / (len(X) - 1)
     fixed = np.einsum("ri,ij,rj->r", beta, S, beta)
-    random = np.zeros(len(sigma))
+    random = np.zeros(len(residual))
     for term, cov in zip(m.terms, covariances, strict=True):
         random += np.einsum("rij,ij->r", cov, term.Z.T @ term.Z) / len(X)
-    residual = sigma**2 * m.mean_inverse_weight
     parts = shares_known(m, known)
-    total = fixed + random + residual if parts.total else np.full_like(sigma, np.nan)
-    random = random if parts.random else np.full_like(sigma, np.nan)
+    total = fixed + random + residual if parts.total else np.full_like(residual, np.nan)
+    random = random if parts.random else np.full_like(residual, np.nan)
     shares: dict[tuple[str | None, str], Vector] = {
         ("R2", "marginal"): fixed / total,
         ("R2", "conditional"): (fixed + random) / total,
     }
     if m.terms:
-        residual = residual if parts.residual else np.full_like(sigma, np.nan)
+        residual = residual if parts.residual else np.full_like(residual, np.nan)
         shares["ICC", "adjusted"] = random / (random + residual)
         shares["ICC", "unadjusted"] = random / total
     return shares

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mixedmodels.design import Grouping, ModelMatrices
 from mixedmodels.engine.batch import FAILED, STATUS, Draws, RefitPlan, Refits, joined
 from mixedmodels.engine.problem import Problem
-from mixedmodels.engine.route import plain
+from mixedmodels.engine.route import AnyProblem, plain
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -37,7 +37,7 @@ class Resampling(Protocol):
     def run(self, first: int, count: int) -> Refits:
         """The fits of some replicates."""
 
-    def problem(self, replicate: int) -> Problem:
+    def problem(self, replicate: int) -> AnyProblem:
         """The data of one replicate."""
 
 
@@ -45,7 +45,7 @@ class Resampling(Protocol):
 class Parametric:
     """New random effects and residuals from the fitted distributions."""
 
-    original: Problem
+    original: AnyProblem
     draws: Draws
     plan: RefitPlan
 
@@ -53,7 +53,7 @@ class Parametric:
         """Drawn and fitted in one native call."""
         return self.original.refit_drawn(self.draws, first, count, self.plan)
 
-    def problem(self, replicate: int) -> Problem:
+    def problem(self, replicate: int) -> AnyProblem:
         """The model with the replicate's response."""
         y = self.original.draw(self.draws, replicate, 1)[:, 0]
         return self.original.with_response(np.ascontiguousarray(y))
@@ -200,10 +200,10 @@ def resampling_of(fit: Fit, kind: BootstrapKind, key: Key) -> Resampling:
     DataError
         If whole groups are to be drawn and the factors are crossed.
     """
-    problem = plain(fit.problem, "The bootstrap")
     plan = RefitPlan(reml=fit.reml, start=fit.theta)
     if kind == "parametric":
-        return Parametric(problem, draws_of(fit, key), plan)
+        return Parametric(fit.problem, draws_of(fit, key), plan)
+    problem = plain(fit.problem, f'The bootstrap of kind "{kind}"')
     if kind == "residual":
         return _residual(fit, key, plan)
     return Case(problem, outermost(fit.matrices), key, plan)
@@ -214,7 +214,7 @@ def _residual(fit: Fit, key: Key, plan: RefitPlan) -> Residual:
     noise = residuals(fit, "pearson").to_numpy() * fit.sigma
     noise = noise - noise.mean()
     return Residual(
-        original=plain(fit.problem, "The bootstrap"),
+        original=plain(fit.problem, 'The bootstrap of kind "residual"'),
         mean=marginal_mean(m.X, fit.beta, m.offset),
         effects=tuple(_stretched(b, cov) for b, cov in zip(fit.b, fit.covariances, strict=True)),
         noise=noise * fit.sigma / noise.std(),

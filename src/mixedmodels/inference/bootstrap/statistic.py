@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.engine.batch import Refits
 from mixedmodels.engine.convergence import convergence_of
-from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.route import AnyProblem
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit, term_facts
 from mixedmodels.inference.bootstrap.resampling import Resampling
@@ -81,7 +81,7 @@ class StatisticJob:
         return refits, values
 
 
-def fit_at(fit: Fit, problem: Problem, theta: Vector) -> Fit:
+def fit_at(fit: Fit, problem: AnyProblem, theta: Vector) -> Fit:
     """The fit of another problem of the same model, whose optimum is known."""
     found = problem.estimates(theta, reml=fit.reml)
     facts = term_facts(fit.spec.formula, problem.matrices)

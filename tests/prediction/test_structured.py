@@ -222,6 +222,16 @@ def test_shapes_of_residuals_keep_the_covariance(case, shape) -> None:
     assert ratio.mean() == pytest.approx(1, abs=0.05)
 
 
+def test_rows_without_a_place_borrow_nothing() -> None:
+    """Where the order of the rows is the place, that of other data says nothing."""
+    data = rows()
+    model = mm.lmm("y ~ x", data, residual="ar1(1 | s)")
+    found = model.predict(data.head(4), interval="prediction", ddf="normal")
+    assert found["estimate"].to_numpy() == pytest.approx(model.fittedvalues[:4], rel=1e-12)
+    assert np.isfinite(found["conf_low"]).all()
+    assert model.simulate(2, seed=1, newdata=data.head(9)).shape == (9, 2)
+
+
 def test_new_data_need_the_places_of_their_rows() -> None:
     data = rows()
     model = mm.lmm("y ~ x", data, residual="ar1(t | s)")

@@ -90,6 +90,8 @@ def _shared_blocks(
     """Rows of the fit and new rows of every block that has both."""
     known = (new.codes >= 0) & np.isfinite(new.positions).all(axis=1) & np.isfinite(scale)
     candidates = np.flatnonzero(known & (new.part >= 0))
+    if not len(candidates):
+        return
     candidates = candidates[np.argsort(new.codes[candidates], kind="stable")]
     order = np.argsort(used.codes, kind="stable")
     wanted, first = np.unique(new.codes[candidates], return_index=True)

@@ -281,6 +281,9 @@ class StructuredProblem:
     def conditional_covariance(
         self, theta: NDArray[np.float64], term: int
     ) -> NDArray[np.float64]: ...
+    def information(
+        self, theta: NDArray[np.float64], reml: bool, sigma: float | None = None
+    ) -> Information: ...
     def templates(self, theta: NDArray[np.float64]) -> list[NDArray[np.float64]]: ...
     def report(
         self, theta: NDArray[np.float64]

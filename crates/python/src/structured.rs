@@ -18,6 +18,7 @@ use pyo3::prelude::*;
 
 use crate::batch::{Refits, shape};
 use crate::convert::{columns, exception, to_matrix, to_vector, vector};
+use crate::inference::Information;
 use crate::problem::{Solution, status};
 use crate::threads::detached;
 
@@ -406,6 +407,20 @@ impl StructuredProblem {
         };
         let values = detached(py, run).map_err(|e: EngineError| exception(&e))?;
         Ok(PyArray1::from_vec(py, values).reshape([levels, q, q])?.unbind())
+    }
+
+    #[pyo3(signature = (theta, reml, sigma=None))]
+    fn information(
+        &self,
+        py: Python<'_>,
+        theta: PyReadonlyArray1<'_, f64>,
+        reml: bool,
+        sigma: Option<f64>,
+    ) -> PyResult<Information> {
+        let theta = self.theta(&theta)?.to_vec();
+        let run = || self.inner.information(&theta, Criterion { reml, sigma });
+        let found = detached(py, run).map_err(|e| exception(&e))?;
+        Information::new(py, found, self.inner.k() - 1)
     }
 
     /// T_k (q × r) of every term.

@@ -208,7 +208,8 @@ class StructuredProblem:
 
     def information(self, theta: Vector, *, reml: bool) -> _native.Information:
         """Hessian in (theta, sigma), and derivatives of (X'V^-1 X)^-1, at the optimum `theta`."""
-        raise _not_yet("Satterthwaite's method")
+        with engine_errors(self.matrices):
+            return self.native.information(self.checked(theta), reml, self.sigma)
 
     def kenward_roger(self, theta: Vector) -> _native.KenwardRoger:
         """The pieces of Kenward and Roger's method at `theta`."""

@@ -17,6 +17,7 @@ mod blocks;
 mod derivatives;
 mod design;
 mod equations;
+mod information;
 mod inverse;
 mod parameters;
 mod pattern;

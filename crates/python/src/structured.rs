@@ -261,6 +261,7 @@ impl StructuredProblem {
         detached(py, run).map_err(|e| exception(&e))
     }
 
+    /// The criterion, its gradient in θ, and the penalised sum of squares.
     #[pyo3(signature = (theta, reml, sigma=None))]
     fn gradient(
         &self,
@@ -268,17 +269,16 @@ impl StructuredProblem {
         theta: PyReadonlyArray1<'_, f64>,
         reml: bool,
         sigma: Option<f64>,
-    ) -> PyResult<(f64, Py<PyArray1<f64>>, Py<PyArray2<f64>>)> {
+    ) -> PyResult<(f64, Py<PyArray1<f64>>, f64)> {
         let theta = self.theta(&theta)?.to_vec();
         let criterion = Criterion { reml, sigma };
         let run = || {
             let point = self.inner.evaluate(&theta, criterion)?;
-            Ok((point.profile.deviance, self.inner.derivatives(&point, criterion)?))
+            let pwrss = point.profile.pwrss * self.inner.basis.y_scale.powi(2);
+            Ok((point.profile.deviance, self.inner.derivatives(&point, criterion)?, pwrss))
         };
-        let (deviance, found) = detached(py, run).map_err(|e: EngineError| exception(&e))?;
-        let n = found.hessian.n;
-        let hessian = to_matrix(py, found.hessian.data, n, n)?;
-        Ok((deviance, to_vector(py, found.gradient), hessian))
+        let (deviance, found, pwrss) = detached(py, run).map_err(|e: EngineError| exception(&e))?;
+        Ok((deviance, to_vector(py, found.gradient), pwrss))
     }
 
     #[pyo3(signature = (reml, sigma, start, max_evaluations, tolerance))]

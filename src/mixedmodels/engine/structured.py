@@ -122,6 +122,14 @@ class StructuredProblem:
             deviance, gradient, _ = self.native.gradient(self.checked(theta), reml, self.sigma)
         return deviance, gradient
 
+    def at(self, theta: Vector, sigma: float) -> tuple[float, Vector, float]:
+        """Minus twice the log-likelihood (ML) at (theta, sigma), with its derivatives in theta (m,)
+        and in log sigma.
+        """
+        with engine_errors(self.matrices):
+            deviance, gradient, pwrss = self.native.gradient(self.checked(theta), False, sigma)
+        return deviance, gradient, 2 * (len(self.matrices.y) - pwrss / sigma**2)
+
     def minimise(self, *, reml: bool, control: Control) -> _native.Solution:
         """Search for the optimum as `control` says."""
         start = None if control.start is None else self.checked(control.start)

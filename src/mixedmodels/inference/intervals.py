@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from mixedmodels.engine.structured import StructuredProblem
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.bootstrap import bootstrap
 from mixedmodels.inference.coefficients import coefficient_tests
 from mixedmodels.inference.interval import Intervals
 from mixedmodels.inference.profile import profile_intervals
 from mixedmodels.inference.profile.constrained import PARALLEL
+from mixedmodels.inference.profile.region import structured_limits
+from mixedmodels.inference.structured_parameters import wald_intervals
 from mixedmodels.inference.variance_information import variance_parameters
 from mixedmodels.options import require_option, require_probability
 from mixedmodels.prediction.streams import Seed
@@ -106,6 +109,8 @@ def _wald_variance(fit: Fit, level: float) -> Intervals:
 
     A correlation of 1 that comes from an origin very far from the data has no interval.
     """
+    if isinstance(fit.problem, StructuredProblem):
+        return wald_intervals(fit, level)
     found = variance_parameters(fit, "sd")
     half = special.ndtri(0.5 + level / 2) * np.sqrt(np.diag(found.covariance))
     inside = np.where(np.isfinite(half), found.estimate, np.nan)  # on the boundary: no interval
@@ -126,6 +131,8 @@ def _wald_variance(fit: Fit, level: float) -> Intervals:
 
 def profiled(fit: Fit, wanted: Wanted) -> Intervals:
     """Intervals from the profile of the likelihood."""
+    if isinstance(fit.problem, StructuredProblem):
+        return structured_limits(fit, wanted.level, wanted.which)
     return profile_intervals(fit, level=wanted.level, which=wanted.which)
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.engine.route import plain
 from mixedmodels.engine.singularity import NEGLIGIBLE
+from mixedmodels.engine.structured import StructuredProblem
 from mixedmodels.engine.templates import covariance
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names
@@ -28,6 +29,7 @@ from mixedmodels.fit.variance_components import (
 )
 from mixedmodels.inference.flat import covariance_slopes
 from mixedmodels.inference.information import Information, information
+from mixedmodels.inference.structured_parameters import ATANH, on_scale
 from mixedmodels.options import require_option
 from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import VarianceScale
@@ -115,6 +117,8 @@ def variance_parameters(fit: Fit, scale: VarianceScale) -> VarianceParameters:
         If there is no such scale.
     """
     require_option("scale", scale, get_args(VarianceScale))
+    if isinstance(fit.problem, StructuredProblem):
+        return _of_structures(fit, scale)
     parameters = _in_order_of_theta(fit) if scale == "theta" else list(in_order_of_report(fit))
     estimate, jacobian = _transformed(fit, parameters, scale)
     facts = information(fit)
@@ -132,6 +136,18 @@ def variance_parameters(fit: Fit, scale: VarianceScale) -> VarianceParameters:
         estimate=estimate,
         covariance=covariance,
         on_boundary=on_boundary,
+    )
+
+
+def _of_structures(fit: Fit, scale: VarianceScale) -> VarianceParameters:
+    groups, terms, known = on_scale(fit, scale)
+    return VarianceParameters(
+        groups=groups,
+        terms=terms,
+        is_correlation=np.array([link is ATANH for link in known.links], dtype=np.bool_),
+        estimate=known.parameters.values,
+        covariance=known.covariance,
+        on_boundary=known.on_boundary,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import get_args
 
 import numpy as np
@@ -15,7 +16,6 @@ from mixedmodels.inference.coefficients import coefficient_tests
 from mixedmodels.inference.interval import Intervals
 from mixedmodels.inference.profile import profile_intervals
 from mixedmodels.inference.profile.constrained import PARALLEL
-from mixedmodels.inference.profile.region import structured_limits
 from mixedmodels.inference.structured_parameters import wald_intervals
 from mixedmodels.inference.variance_information import variance_parameters
 from mixedmodels.options import require_option, require_probability
@@ -23,6 +23,10 @@ from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import DegreesOfFreedom, IntervalMethod, Which
 
 Vector = NDArray[np.float64]
+
+
+REGION = "mixedmodels.inference.profile.region"
+"""Loaded when it is first needed: it brings in scipy's optimisers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +136,8 @@ def _wald_variance(fit: Fit, level: float) -> Intervals:
 def profiled(fit: Fit, wanted: Wanted) -> Intervals:
     """Intervals from the profile of the likelihood."""
     if isinstance(fit.problem, StructuredProblem):
-        return structured_limits(fit, wanted.level, wanted.which)
+        found: Intervals = import_module(REGION).structured_limits(fit, wanted.level, wanted.which)
+        return found
     return profile_intervals(fit, level=wanted.level, which=wanted.which)
 
 

@@ -121,6 +121,7 @@ def spread_columns(m: ModelMatrices) -> list[tuple[str, Vector]]:
             raise ValueError("powers of the fitted values are set before the engine sees them")
         values = np.abs(power.values)
         if power.rows is not None:
-            values = np.where(power.rows, values, 1.0)
+            elsewhere = -1.0 if power.kind == "constpower" else 1.0
+            values = np.where(power.rows, values, elsewhere)
         found.append((power.kind, in_rows(values)))
     return found

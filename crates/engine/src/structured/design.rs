@@ -93,7 +93,7 @@ pub enum Spread {
     Linear(Vec<f64>),
     /// δ log|x|.
     Power(Vec<f64>),
-    /// log(exp(κ) + |x|^δ), two parameters (κ, δ).
+    /// log(exp(κ) + x^δ), two parameters (κ, δ); zero in rows with a negative x, which it is not for.
     ConstantPower(Vec<f64>),
 }
 

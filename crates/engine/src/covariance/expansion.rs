@@ -70,7 +70,10 @@ pub fn covariance(
     let filled = structure.fill(&Jet::variables(phi, order), positions);
     let n = positions.n();
     symmetric(n, phi.len(), order, |i, j| match &filled {
-        Filled::Root(t) => (0..t.columns).map(|s| &t[(i, s)] * &t[(j, s)]).sum(),
+        Filled::Root(t) => {
+            let both = (0..t.columns).map(|s| (&t[(i, s)], &t[(j, s)]));
+            both.filter(|(a, b)| !(a.is_zero() || b.is_zero())).map(|(a, b)| a * b).sum()
+        }
         Filled::Scaled { sd, correlation } => &(&sd[i] * &correlation[(i, j)]) * &sd[j],
     })
 }

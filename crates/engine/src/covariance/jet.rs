@@ -62,6 +62,11 @@ impl Jet {
         self.value
     }
 
+    /// Whether it is zero, and its derivatives with it.
+    pub fn is_zero(&self) -> bool {
+        self.value == 0.0 && self.support.is_empty()
+    }
+
     /// (direction, derivative) of every direction that the value depends on.
     pub fn first(&self) -> impl Iterator<Item = (usize, f64)> {
         self.support.iter().zip(&self.gradient).map(|(&at, &slope)| (at as usize, slope))
@@ -101,24 +106,27 @@ impl Jet {
         Self { value, order: self.order, support: self.support.clone(), gradient, hessian }
     }
 
-    /// f(self, other) whose second derivatives in either argument alone are zero: sums and products.
-    fn combine(&self, other: &Self, value: f64, slopes: [f64; 2], mixed: f64) -> Self {
+    /// f(self, other), given its derivatives: slopes in either argument, and bends in the first
+    /// twice, in both, in the second twice.
+    pub fn bivariate(&self, other: &Self, value: f64, slopes: [f64; 2], bends: [f64; 3]) -> Self {
         if other.support.is_empty() {
-            return self.chain(value, slopes[0], 0.0);
+            return self.chain(value, slopes[0], bends[0]);
         }
         if self.support.is_empty() {
-            return other.chain(value, slopes[1], 0.0);
+            return other.chain(value, slopes[1], bends[2]);
         }
         let order = self.order.max(other.order);
         let support = union(&self.support, &other.support);
-        let left = places(&self.support, &support);
-        let right = places(&other.support, &support);
+        let left = (self, &places(&self.support, &support)[..]);
+        let right = (other, &places(&other.support, &support)[..]);
         let mut out =
             Self { value, order, gradient: vec![0.0; support.len()], support, hessian: Vec::new() };
-        out.add_derivatives(self, &left, slopes[0]);
-        out.add_derivatives(other, &right, slopes[1]);
-        if order == Order::Second && mixed != 0.0 {
-            out.add_mixed((self, &left), (other, &right), mixed);
+        out.add_derivatives(left, slopes[0]);
+        out.add_derivatives(right, slopes[1]);
+        if order == Order::Second {
+            out.add_mixed(left, left, 0.5 * bends[0]);
+            out.add_mixed(left, right, bends[1]);
+            out.add_mixed(right, right, 0.5 * bends[2]);
         }
         out
     }
@@ -129,7 +137,7 @@ impl Jet {
     }
 
     /// Adds slope × derivatives of `part`, whose directions stand at `at`.
-    fn add_derivatives(&mut self, part: &Self, at: &[usize], slope: f64) {
+    fn add_derivatives(&mut self, (part, at): (&Self, &[usize]), slope: f64) {
         for (&i, g) in at.iter().zip(&part.gradient) {
             self.gradient[i] += slope * g;
         }
@@ -146,6 +154,9 @@ impl Jet {
 
     /// Adds mixed × (a b' + b a') of the gradients a and b.
     fn add_mixed(&mut self, a: (&Self, &[usize]), b: (&Self, &[usize]), mixed: f64) {
+        if mixed == 0.0 {
+            return;
+        }
         let hessian = self.hessian_mut();
         for (&row, ga) in a.1.iter().zip(&a.0.gradient) {
             for (&column, gb) in b.1.iter().zip(&b.0.gradient) {
@@ -274,21 +285,21 @@ fn places(part: &[u32], whole: &[u32]) -> Vec<usize> {
 impl Add for &Jet {
     type Output = Jet;
     fn add(self, other: &Jet) -> Jet {
-        self.combine(other, self.value + other.value, [1.0, 1.0], 0.0)
+        self.bivariate(other, self.value + other.value, [1.0, 1.0], [0.0; 3])
     }
 }
 
 impl Sub for &Jet {
     type Output = Jet;
     fn sub(self, other: &Jet) -> Jet {
-        self.combine(other, self.value - other.value, [1.0, -1.0], 0.0)
+        self.bivariate(other, self.value - other.value, [1.0, -1.0], [0.0; 3])
     }
 }
 
 impl Mul for &Jet {
     type Output = Jet;
     fn mul(self, other: &Jet) -> Jet {
-        self.combine(other, self.value * other.value, [other.value, self.value], 1.0)
+        self.bivariate(other, self.value * other.value, [other.value, self.value], [0.0, 1.0, 0.0])
     }
 }
 

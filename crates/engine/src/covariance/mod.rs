@@ -5,16 +5,30 @@
 //! [`root()`] give C and T with first and second derivatives. `Templates` are what plain models
 //! (unstructured and diagonal terms only) use: there θ is the list of entries of T.
 
+mod antedependence;
 mod ar1;
+mod arma;
+mod banded;
+mod bessel;
 mod compound_symmetry;
 mod diagonal;
+mod distance;
 mod expansion;
+mod exponential;
+mod factor_analytic;
+mod free_correlation;
+mod gaussian;
 mod jet;
+mod matern;
 mod matrix;
+mod partial;
+mod rational;
+mod reduced_rank;
 mod registry;
 mod scaled;
 mod structure;
 mod template;
+mod toeplitz;
 mod unstructured;
 
 pub use expansion::{Expansion, covariance, root};

@@ -35,7 +35,7 @@ from mixedmodels.design.residual import ResidualSpec, independent, residual_of
 from mixedmodels.design.residual_matrix import ResidualMatrix
 from mixedmodels.design.scale import scale_of
 from mixedmodels.design.spec import ModelSpec, TermSpec
-from mixedmodels.design.structures import structure_of_term
+from mixedmodels.design.structures import require_positions, structure_of_term
 from mixedmodels.design.variables import Variables
 from mixedmodels.errors import DataError, FormulaError
 from mixedmodels.formula import Formula, RandomTerm
@@ -219,6 +219,7 @@ def _term_matrix(term: RandomTerm, text: str, expansion: Expansion, group: int) 
         message = f"The term {term} cannot be fitted yet."
         length = term.stop - term.start
         raise FormulaError(message, formula=text, position=term.start, length=length)
+    require_positions(structure, len(expansion.names), term.structure, text)
     coordinates = _coordinates(term, structure, expansion)
     Z = np.asfortranarray(coordinates.columns(expansion.matrix))
     return TermMatrix(group, expansion.names, Z, structure, coordinates)

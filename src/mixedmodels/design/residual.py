@@ -31,7 +31,7 @@ from mixedmodels.design.occasions import (
 )
 from mixedmodels.design.residual_matrix import NewResidual, ResidualMatrix, ScaleModel
 from mixedmodels.design.scale import ScaleSpec
-from mixedmodels.design.structures import structure_of_residual
+from mixedmodels.design.structures import require_positions, structure_of_residual
 from mixedmodels.errors import DataError
 from mixedmodels.formula.residual import ResidualTerm
 from mixedmodels.formula.tokens import unquote
@@ -131,6 +131,9 @@ def residual_of(
     spec = BlockSpec(term, structure, blocks, occasions, by and unquote(by), parts)
     levels = ("",) if blocks is None else blocks.levels()
     names = labels_of(occasions, positions, structure)
+    if not structure.by_position:
+        count = len(names) or int(positions.max()) + 1
+        require_positions(structure, count, term.structure, term.text)
     made = ResidualMatrix(
         structure=structure,
         group=term.name,

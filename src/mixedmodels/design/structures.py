@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from mixedmodels.covariance import DIAGONAL, UNSTRUCTURED, WORDS, Structure, Word
 from mixedmodels.design.names import near_matches
-from mixedmodels.errors import FormulaError
+from mixedmodels.errors import FormulaError, StructureError
 from mixedmodels.formula.structure import Option, StructureCall
 from mixedmodels.vocabulary import StructureWord
 
@@ -96,6 +96,20 @@ def structure_of_residual(call: StructureCall, text: str) -> Structure:
         message = "arma needs an order: write arma(1 | subject, p=1, q=1), or leave residual= out."
         raise _misplaced(call, text, message)
     return structure
+
+
+def require_positions(structure: Structure, q: int, call: StructureCall, text: str) -> None:
+    """Refuse a structure that there is not over `q` columns or occasions.
+
+    Raises
+    ------
+    FormulaError
+        With a caret under the word.
+    """
+    try:
+        structure.require_positions(q)
+    except StructureError as error:
+        raise _misplaced(call, text, str(error)) from None
 
 
 def _word(call: StructureCall) -> Word:

@@ -29,6 +29,7 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.inference import coefficients, tests_of_coefficients
 from mixedmodels.inference.anova import anova
 from mixedmodels.inference.bootstrap import bootstrap
+from mixedmodels.inference.covariance_parameters import covariance_parameters
 from mixedmodels.inference.drop1 import drop1
 from mixedmodels.inference.icc import icc
 from mixedmodels.inference.intervals import conf_int
@@ -236,26 +237,36 @@ class LinearMixedModel:
         """Table `group, term1, term2, vcov, sdcor`: variances, covariances, the residual last."""
         return variance_components.variance_components(self.fit)
 
-    def covariance_parameters(self) -> object:
-        """Table `group, term, parameter, estimate`: every variance parameter on its natural scale.
+    def covariance_parameters(self, level: float = 0.95) -> object:
+        """Every variance parameter on its natural scale, with its standard error and interval.
 
+        Table `group, term, parameter, estimate, std_error, conf_low, conf_high`.
         Standard deviations in the units of the response, correlations, ranges, powers, …, of the
         random effects and of the residuals; coefficients of ``sigma="~ x"`` are of the logarithm of
         the standard deviation. `parameter` is the name that `fixed` and `tied` take. A parameter
-        that the data cannot tell from others is null.
+        that the data cannot tell from others is null, and so are the limits of one at the end of
+        its range.
+
+        Parameters
+        ----------
+        level : float
+            Coverage of the limits, by Wald's method on a scale without bounds: the logarithm of
+            standard deviations and ranges, Fisher's z of correlations. For limits by the profile
+            see `conf_int`.
 
         Examples
         --------
         >>> import mixedmodels as mm
         >>> model = mm.lmm("distance ~ age", mm.datasets.load("orthodont"),
         ...                residual="ar1(age | Subject)", sigma="~ Sex")
-        >>> model.covariance_parameters().round(3)
-              group                   term              parameter  estimate
-        0  Residual                     sd           sd(Residual)     3.635
-        1  Residual                    cor          cor(Residual)     0.897
-        2  Residual  log sd(Sex[T.Female])  log sd(Sex[T.Female])    -0.659
+        >>> table = model.covariance_parameters()
+        >>> table[["parameter", "estimate", "conf_low", "conf_high"]].round(3)
+                       parameter  estimate  conf_low  conf_high
+        0           sd(Residual)     3.635     2.716      4.866
+        1          cor(Residual)     0.897     0.821      0.942
+        2  log sd(Sex[T.Female])    -0.659    -0.979     -0.339
         """
-        return variance_components.covariance_parameters(self.fit)
+        return covariance_parameters(self.fit, level)
 
     @property
     def cov_re(self) -> dict[str, pd.DataFrame]:

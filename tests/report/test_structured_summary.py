@@ -49,6 +49,27 @@ def test_parameters_of_a_plain_model_are_its_variance_components(growth: pd.Data
     )
 
 
+@pytest.mark.parametrize(
+    ("formula", "options"),
+    [
+        ("distance ~ age + (age | Subject)", {}),
+        ("distance ~ age", {"residual": "ar1(age | Subject)", "sigma": "~ Sex"}),
+        ("distance ~ age + cs(1 + age | Subject)", {}),
+    ],
+)
+def test_limits_are_those_of_conf_int(growth: pd.DataFrame, formula: str, options: dict) -> None:
+    model = mm.lmm(formula, growth, **options)
+    found = model.covariance_parameters(0.9)
+    limits = model.conf_int(0.9, which="variance")
+    for column in ("estimate", "conf_low", "conf_high"):
+        assert found[column].to_numpy() == pytest.approx(limits[column].to_numpy(), rel=1e-9)
+    errors = np.sqrt(np.diag(model.cov_variance()))
+    assert found["std_error"].to_numpy() == pytest.approx(errors, rel=1e-9)
+    half = 1.6448536269514722 * errors[-1]
+    if options:  # a coefficient of log sd
+        assert found["conf_high"].iloc[-1] - found["estimate"].iloc[-1] == pytest.approx(half)
+
+
 def test_compound_symmetry_is_the_random_intercept(growth: pd.DataFrame) -> None:
     """Where the correlation is positive the two are one model."""
     random = mm.lmm("distance ~ age + (1 | Subject)", growth)

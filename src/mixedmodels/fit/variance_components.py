@@ -91,17 +91,12 @@ def variance_components(fit: Fit) -> object:
     )
 
 
-def covariance_parameters(fit: Fit) -> object:
-    """Table `group, term, parameter, estimate`; see `LinearMixedModel.covariance_parameters`."""
+def told_parameters(fit: Fit) -> tuple[CovarianceParameters, Vector]:
+    """Every variance parameter by name, and its estimate (r,) on its natural scale: nan where the
+    data cannot tell it from others.
+    """
     found = parameters_at(fit.problem, fit.theta, fit.sigma)
-    return fit.frame.table(
-        {
-            "group": list(found.groups),
-            "term": list(found.terms),
-            "parameter": list(found.names),
-            "estimate": np.where(_are_known(fit, found), found.values, np.nan),
-        }
-    )
+    return found, np.where(_are_known(fit, found), found.values, np.nan)
 
 
 def _are_known(fit: Fit, found: CovarianceParameters) -> NDArray[np.bool_]:

@@ -6,12 +6,14 @@ from numpy.typing import NDArray
 from mixedmodels.data import encode
 from mixedmodels.engine.report import Reported
 from mixedmodels.engine.templates import correlation
-from mixedmodels.fit.covariance_parameters import CovarianceParameters, parameters_at
+from mixedmodels.fit.covariance_parameters import CovarianceParameters
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names
-from mixedmodels.fit.variance_components import known_covariances, residual_sd
+from mixedmodels.fit.variance_components import known_covariances, residual_sd, told_parameters
+from mixedmodels.inference.covariance_parameters import natural_intervals
 from mixedmodels.report import numbers
 from mixedmodels.report.document import Section, as_rows
+from mixedmodels.report.sections import LIMITS, interval_note
 
 Vector = NDArray[np.float64]
 
@@ -37,18 +39,22 @@ def covariance_sections(fit: Fit) -> list[Section]:
 
 
 def _parameters(fit: Fit) -> Section:
-    found = parameters_at(fit.problem, fit.theta, fit.sigma)
+    found, estimates = told_parameters(fit)
+    limits = natural_intervals(fit)
     shown = [r for r, entry in enumerate(found.entries) if not _is_in_a_matrix(fit, entry)]
     groups = [found.groups[r] for r in shown]
-    values = [float(found.values[r]) for r in shown]
     columns = [
         [g if g != before else "" for g, before in zip(groups, ["", *groups], strict=False)],
         [found.terms[r] if _says_what(found, r) else f"sd({found.terms[r]})" for r in shown],
-        [numbers.general(value, digits=4) for value in values],
+        *(
+            [numbers.general(float(values[r]), digits=4) for r in shown]
+            for values in (estimates, limits.conf_low, limits.conf_high)
+        ),
     ]
     left_out = len(found.values) - len(shown)
-    note = f"{left_out} correlations: see the matrices." if left_out else ""
-    header = ("Group", "Parameter", "Estimate")
+    note = f"{left_out} correlations: see the matrices. " if left_out else ""
+    note += interval_note(profiled=False, missing=bool(np.isnan(limits.conf_low[shown]).any()))
+    header = ("Group", "Parameter", "Estimate", *LIMITS)
     return Section("Covariance parameters", header, as_rows(columns), n_text=2, footnote=note)
 
 

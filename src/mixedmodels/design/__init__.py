@@ -18,6 +18,7 @@ from mixedmodels.design.matrices import (
     ModelMatrices,
     NewMatrices,
     NewTerm,
+    Precision,
     TermMatrix,
 )
 from mixedmodels.design.reduce import (
@@ -28,13 +29,13 @@ from mixedmodels.design.reduce import (
     reduced_fixed_part,
     term_label,
 )
-from mixedmodels.design.residual_matrix import NewResidual, ResidualMatrix, ScaleModel
+from mixedmodels.design.residual_matrix import NewResidual, Power, ResidualMatrix, ScaleModel
 from mixedmodels.design.spec import (
     ModelSpec,
-    TermSpec,
     columns_of,
     rebuild,
 )
+from mixedmodels.design.terms import TermSpec
 
 __all__ = [
     "ORIGINAL",
@@ -47,6 +48,8 @@ __all__ = [
     "NewMatrices",
     "NewResidual",
     "NewTerm",
+    "Power",
+    "Precision",
     "ResidualMatrix",
     "ScaleModel",
     "TermMatrix",

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from mixedmodels.covariance import UNSTRUCTURED, Structure
 from mixedmodels.data import Column, Frame, require_distinct_labels
 from mixedmodels.design.asked import Asked, asked_of, check_asked
 from mixedmodels.design.checks import (
@@ -20,28 +19,29 @@ from mixedmodels.design.checks import (
     check_sizes,
 )
 from mixedmodels.design.contrasts import codings
-from mixedmodels.design.coordinates import ORIGINAL, Coordinates, coordinates_of
 from mixedmodels.design.environment import checked_context
 from mixedmodels.design.estimability import FixedColumns, fixed_columns
 from mixedmodels.design.expand import Expansion, evaluate, expand, recipe_of
 from mixedmodels.design.grouping import LevelMap, groupings_of, refuse_merged_levels
 from mixedmodels.design.identification import Identification, identify
+from mixedmodels.design.known import known_matrix
 from mixedmodels.design.magnitude import require_resolved
 from mixedmodels.design.matrices import Grouping, ModelMatrices, TermMatrix, Vector
+from mixedmodels.design.members import MemberMap
 from mixedmodels.design.names import check_names, used_columns
-from mixedmodels.design.rank import independent_columns
 from mixedmodels.design.reading import KeptData, Roles, read_data, roles_of
 from mixedmodels.design.residual import ResidualSpec, independent, residual_of
+from mixedmodels.design.residual_checks import check_contained, check_scale
 from mixedmodels.design.residual_matrix import ResidualMatrix
 from mixedmodels.design.scale import scale_of
-from mixedmodels.design.spec import ModelSpec, TermSpec
-from mixedmodels.design.structures import require_positions, structure_of_term
+from mixedmodels.design.spec import ModelSpec
+from mixedmodels.design.terms import TermSpec, Written, matrices_of_term, written_term
 from mixedmodels.design.variables import Variables
 from mixedmodels.errors import DataError, FormulaError
 from mixedmodels.formula import Formula, RandomTerm
 from mixedmodels.formula.terms import read_sum
 from mixedmodels.formula.tokens import tokenize
-from mixedmodels.vocabulary import Context, Contrasts, Missing
+from mixedmodels.vocabulary import Context, Contrasts, KnownMatrices, Missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class Parts:
     response: Response
     fixed: Expansion
     groupings: Sequence[Grouping]
-    level_maps: Sequence[LevelMap]
-    random: Sequence[Expansion]
+    level_maps: Sequence[LevelMap | MemberMap]
+    random: Sequence[Written]
 
 
 def build(
@@ -74,6 +74,7 @@ def build(
     missing: Missing = "drop",
     residual: str | None = None,
     sigma: str | float | None = None,
+    known: KnownMatrices | None = None,
 ) -> tuple[ModelSpec, ModelMatrices]:
     """Make the matrices of a model.
 
@@ -101,6 +102,8 @@ def build(
         Covariance of the residuals, as ``"ar1(visit | subject)"``; None if they are independent.
     sigma
         What the residual standard deviation is a function of, as ``"~ arm"``, or its known value.
+    known
+        The matrices that ``cov=`` and ``precision=`` of the formula name.
 
     Returns
     -------
@@ -117,27 +120,77 @@ def build(
     asked = asked_of(formula, residual, sigma)
     check_asked(asked, frame.columns, own)
     roles = roles_of(asked, frame.columns)
-    data = read_data(roles, frame, weights=weights, offset=offset, missing=missing)
+    data = read_data(asked, roles, frame, weights=weights, offset=offset, missing=missing)
     covariates = _covariates(roles, data, contrasts, own)
-    groupings, level_maps = groupings_of(formula.random, data.columns)
+    parts = _parts(formula, roles, data, covariates, own, known or {})
+    refuse_merged_levels(formula.text, data.columns)
+    columns = fixed_columns(parts.fixed.matrix, parts.fixed.names)
+    terms = _terms(formula, parts, data)
+    recipe, covariance = _residual(asked, frame, data, covariates)
+    matrices = _matrices(asked, frame, data, parts, columns, covariance, [m for _, m in terms])
+    found = _identified([spec.term for spec, _ in terms], matrices)
+    if asked.residual is not None:
+        check_contained([spec.term for spec, _ in terms], matrices, asked.residual)
+    spec = ModelSpec(
+        formula=formula,
+        fixed=parts.fixed.recipe,
+        terms=tuple(spec for spec, _ in terms),
+        level_maps=tuple(parts.level_maps),
+        variables=covariates.summary(roles.covariates),
+        codings=covariates.codings,
+        functions=covariates.functions,
+        response_columns=roles.response,
+        response_state=parts.response.state,
+        columns=columns,
+        identification=found,
+        residual=recipe,
+    )
+    return spec, matrices
+
+
+def _parts(
+    formula: Formula,
+    roles: Roles,
+    data: KeptData,
+    covariates: Variables,
+    own: Mapping[str, Any],
+    known: KnownMatrices,
+) -> Parts:
+    """Evaluate the parts of a formula."""
+    matrices = [known_matrix(term, formula.text, known) for term in formula.random]
+    groupings, level_maps = groupings_of(formula.random, data.columns, matrices)
     parts = Parts(
         response=_response(formula, roles, data, own),
         fixed=expand(recipe_of(formula.fixed_sum), covariates),
         groupings=groupings,
         level_maps=level_maps,
-        random=[_expand_term(term, formula, covariates) for term in formula.random],
+        random=[
+            written_term(term, formula, covariates, data.columns, matrix)
+            for term, matrix in zip(formula.random, matrices, strict=True)
+        ],
     )
-    for what, expansion in zip(
-        ("The fixed part", *formula.random), (parts.fixed, *parts.random), strict=True
-    ):
-        _require_different_names(expansion, str(what))
-    refuse_merged_levels(formula.text, data.columns)
-    columns = fixed_columns(parts.fixed.matrix, parts.fixed.names)
-    recipe, covariance = _residual(asked, frame, data, covariates)
-    matrices = _matrices(asked, frame, data, parts, columns, covariance)
-    found = _identified(formula.random, matrices)
-    spec = _specification(formula, roles, covariates, parts, columns, matrices, found, recipe)
-    return spec, matrices
+    _require_different_names(parts.fixed, "The fixed part")
+    for written in parts.random:
+        _require_different_names(written.expansion, str(written.term))
+    return parts
+
+
+def _terms(formula: Formula, parts: Parts, data: KeptData) -> list[tuple[TermSpec, TermMatrix]]:
+    """The random terms, one for each level of ``by=``."""
+    groups = {grouping.name: index for index, grouping in enumerate(parts.groupings)}
+    return [
+        made
+        for written in parts.random
+        for group in [groups[written.term.name]]
+        for made in matrices_of_term(
+            written,
+            formula.text,
+            group,
+            parts.groupings[group],
+            parts.level_maps[group],
+            data.columns,
+        )
+    ]
 
 
 def _residual(
@@ -152,6 +205,7 @@ def _residual(
     if asked.residual is None:
         return ResidualSpec(None, recipe), independent(data.nrows, scale)
     blocks, made = residual_of(asked.residual, data.columns, frame, data.rows.rows, scale)
+    check_scale(made, "" if asked.scale is None else asked.scale.text)
     return ResidualSpec(blocks, recipe), made
 
 
@@ -181,72 +235,6 @@ def columns_of_text(text: str, frame: Frame, *, context: Context | None = None) 
     return expand(recipe_of(read_sum(text, tokenize(text))), variables)
 
 
-def _specification(
-    formula: Formula,
-    roles: Roles,
-    covariates: Variables,
-    parts: Parts,
-    columns: FixedColumns,
-    matrices: ModelMatrices,
-    found: Identification,
-    residual: ResidualSpec | None,
-) -> ModelSpec:
-    return ModelSpec(
-        formula=formula,
-        fixed=parts.fixed.recipe,
-        terms=tuple(
-            TermSpec(term, matrix.group, expansion.recipe, matrix.coordinates)
-            for term, expansion, matrix in zip(
-                formula.random, parts.random, matrices.terms, strict=True
-            )
-        ),
-        level_maps=tuple(parts.level_maps),
-        variables=covariates.summary(roles.covariates),
-        codings=covariates.codings,
-        functions=covariates.functions,
-        response_columns=roles.response,
-        response_state=parts.response.state,
-        columns=columns,
-        identification=found,
-        residual=residual,
-    )
-
-
-def _term_matrix(term: RandomTerm, text: str, expansion: Expansion, group: int) -> TermMatrix:
-    structure = structure_of_term(term.structure, text)
-    named = [n for n in ("by", "cov", "precision", "weights") if term.structure.option(n)]
-    if named or term.is_membership or term.structure.word == "known" or structure.by_position:
-        message = f"The term {term} cannot be fitted yet."
-        length = term.stop - term.start
-        raise FormulaError(message, formula=text, position=term.start, length=length)
-    require_positions(structure, len(expansion.names), term.structure, text)
-    coordinates = _coordinates(term, structure, expansion)
-    Z = np.asfortranarray(coordinates.columns(expansion.matrix))
-    return TermMatrix(group, expansion.names, Z, structure, coordinates)
-
-
-def _coordinates(term: RandomTerm, structure: Structure, expansion: Expansion) -> Coordinates:
-    """Those of a random term; independent effects would not be independent in others.
-
-    Raises
-    ------
-    DataError
-        If a column far from zero is lost among the others.
-    """
-    if structure != UNSTRUCTURED:
-        return ORIGINAL
-    found = coordinates_of(expansion.matrix)
-    lost = set(range(len(expansion.names)))
-    lost -= set(independent_columns(expansion.matrix).tolist()) if found.steps else lost
-    if lost:
-        raise DataError(
-            f"The column {expansion.names[min(lost)]!r} of {term} is, to the precision of "
-            "floating-point numbers, a combination of the columns before it.\n"
-            "Do:   leave it out, or centre the covariate before its powers and products are taken."
-        )
-    return found
-
-
 def _matrices(
     asked: Asked,
     frame: Frame,
@@ -254,17 +242,15 @@ def _matrices(
     parts: Parts,
     columns: FixedColumns,
     residual: ResidualMatrix | None,
+    terms: Sequence[TermMatrix],
 ) -> ModelMatrices:
-    rows, groups, formula = data.rows.rows, _group_index(parts), asked.formula
+    rows = data.rows.rows
     return ModelMatrices(
         y=parts.response.values,
         X=columns.kept_of(parts.fixed.matrix),
         x_names=columns.names,
         groupings=tuple(parts.groupings),
-        terms=tuple(
-            _term_matrix(term, formula.text, expansion, groups[term.name])
-            for term, expansion in zip(formula.random, parts.random, strict=True)
-        ),
+        terms=tuple(terms),
         weights=data.weights,
         offset=data.offset,
         kept=np.ones(frame.nrows, dtype=np.bool_) if rows is None else rows,
@@ -274,10 +260,6 @@ def _matrices(
         residual=residual,
         known_sigma=asked.known_sigma,
     )
-
-
-def _group_index(parts: Parts) -> dict[str, int]:
-    return {grouping.name: index for index, grouping in enumerate(parts.groupings)}
 
 
 def _identified(terms: Sequence[RandomTerm], matrices: ModelMatrices) -> Identification:
@@ -330,12 +312,3 @@ def _response(formula: Formula, roles: Roles, data: KeptData, own: Mapping[str, 
     y = evaluate(formula.response_factor, Variables(columns, data.nrows, {}, own), state)
     check_response(y, formula.response)
     return Response(y, state)
-
-
-def _expand_term(term: RandomTerm, formula: Formula, covariates: Variables) -> Expansion:
-    expansion = expand(recipe_of(term.sum), covariates, "random")
-    if not expansion.names:
-        message = f"The term {term} has no columns: write (1 | {term.name}) or name a covariate."
-        length = term.stop - term.start
-        raise FormulaError(message, formula=formula.text, position=term.start, length=length)
-    return expansion

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,9 @@ from mixedmodels.data import (
     match_levels,
     require_distinct_labels,
 )
+from mixedmodels.design.known import KnownMatrix, further_levels
 from mixedmodels.design.matrices import Grouping, Int32
+from mixedmodels.design.members import MemberMap, first_codes, member_map, members_of
 from mixedmodels.errors import DataError
 from mixedmodels.formula import RandomTerm
 from mixedmodels.formula.tokens import tokenize
@@ -74,9 +76,20 @@ class LevelMap:
 
 
 def groupings_of(
-    terms: Sequence[RandomTerm], columns: Mapping[str, Column]
-) -> tuple[list[Grouping], list[LevelMap]]:
+    terms: Sequence[RandomTerm],
+    columns: Mapping[str, Column],
+    known: Sequence[KnownMatrix | None] = (),
+) -> tuple[list[Grouping], list[LevelMap | MemberMap]]:
     """The distinct grouping factors of the terms, in order of first appearance.
+
+    Parameters
+    ----------
+    terms
+        Random terms.
+    columns
+        The columns of the data.
+    known
+        Per term its known matrix, if any: levels that a matrix has and the data do not come last.
 
     Raises
     ------
@@ -85,21 +98,65 @@ def groupings_of(
     """
     encoded: dict[str, Codes] = {}
     groupings: dict[str, Grouping] = {}
-    level_maps: list[LevelMap] = []
+    level_maps: list[LevelMap | MemberMap] = []
     for term in terms:
         if term.name in groupings:
             continue
         _check_name(term)
+        own = [m for t, m in zip(terms, known, strict=False) if m and t.name == term.name]
+        if term.is_membership:
+            grouping, members = _of_members(term, columns, own)
+            groupings[term.name] = grouping
+            level_maps.append(members)
+            continue
         for name in term.group:
             if name not in encoded:
                 encoded[name] = encode(columns[name])
                 require_distinct_labels(name, encoded[name].values)
         found = interaction(*(encoded[name] for name in term.group))
         level_map = LevelMap(term.name, term.group, found.parts, found.members)
+        if own:
+            level_map = _extended(level_map, own, term)
         grouping = Grouping(term.name, term.group, found.codes, level_map.levels())
         groupings[term.name] = grouping
         level_maps.append(level_map)
     return list(groupings.values()), level_maps
+
+
+def _of_members(
+    term: RandomTerm, columns: Mapping[str, Column], known: Sequence[KnownMatrix]
+) -> tuple[Grouping, MemberMap]:
+    """The levels that several columns share, and the first one of each row."""
+    found = member_map(term, columns)
+    found = replace(found, values=_with_further(known, term, found.values))
+    members = members_of(found.codes(columns), None, len(found.values))
+    return Grouping(term.name, term.group, first_codes(members), found.values), found
+
+
+def _extended(level_map: LevelMap, known: Sequence[KnownMatrix], term: RandomTerm) -> LevelMap:
+    """The level map with the levels that known matrices have beyond those of the data."""
+    levels = _with_further(known, term, level_map.levels())
+    if len(levels) == len(level_map.members):
+        return level_map
+    if len(level_map.columns) > 1:
+        raise DataError(
+            f"The matrix {known[0].name!r} has levels of {term.name} that the data do not have, "
+            f"such as {label(levels[-1])!r}.\n"
+            "Do:   leave them out, or make one column of the combinations: levels without data "
+            "are kept for a single column alone."
+        )
+    members = np.arange(len(levels), dtype=np.int32)[:, None]
+    return replace(level_map, parts=(levels,), members=members)
+
+
+def _with_further(
+    known: Sequence[KnownMatrix], term: RandomTerm, levels: tuple[Any, ...]
+) -> tuple[Any, ...]:
+    for matrix in known:
+        levels = (*levels, *further_levels(matrix, term.name, levels))
+    if known:
+        require_distinct_labels(term.name, levels)
+    return levels
 
 
 def refuse_merged_levels(text: str, columns: Mapping[str, Column]) -> None:

@@ -111,7 +111,15 @@ class Identification:
 
 
 def identify(matrices: ModelMatrices) -> Identification:
-    """Find the relations among the variance parameters of a model."""
+    """Find the relations among the variance parameters of a model.
+
+    Where covariances have structure, V is not linear in the parameters, and a family of matrices
+    within which relations hold says nothing of a part of it: no relation is looked for. What cannot
+    be told there `mixedmodels.design.residual_checks` refuses case by case.
+    """
+    if not matrices.is_plain:
+        nothing = ((),) * len(matrices.terms)
+        return Identification((), np.empty((1, 0)), np.ones(1), nothing)
     parameters = tuple(
         (k, i, j) for k, term in enumerate(matrices.terms) for i, j in entries_of(term)
     )

@@ -25,13 +25,13 @@ _MATRICES = ("cov", "precision")
 class Reference:
     """A name in a formula that stands for a column or a function, and whether it is called.
 
-    `is_structure` tells the word of a bar term such as ``ar1(0 + f | g)``.
+    `has_bar` tells a call of the form of a bar term, such as ``ar1(0 + f | g)``.
     """
 
     token: Token
     name: str
     is_call: bool
-    is_structure: bool = False
+    has_bar: bool = False
 
 
 def check_names(
@@ -60,7 +60,7 @@ def check_names(
         name, token = reference.name, reference.token
         if reference.is_call:
             is_known = name in FUNCTION_NAMES or isinstance(own.get(name), OwnFunction)
-            is_known |= reference.is_structure
+            is_known |= reference.has_bar and name in WORDS
         else:
             is_known = name in known or (token.kind == "name" and name in (*VALUE_NAMES, *own))
         if is_known or (token.kind == "name" and name in words):
@@ -107,8 +107,8 @@ def references(text: str) -> tuple[Reference, ...]:
             continue
         after = tokens[index + 1] if index + 1 < len(tokens) else None
         is_call = after is not None and after.text == "(" and token.kind == "name"
-        is_structure = is_call and token.text in WORDS and _has_bar(tokens, index + 1)
-        found.append(Reference(token, token.name, is_call, is_structure))
+        has_bar = is_call and _has_bar(tokens, index + 1)
+        found.append(Reference(token, token.name, is_call, has_bar))
     return tuple(found)
 
 
@@ -134,6 +134,12 @@ def near_matches(name: str, candidates: Collection[str]) -> str:
 def _unknown(reference: Reference, columns: Sequence[str], own: Mapping[str, Any]) -> str:
     name = reference.name
     shown = name if len(name) <= 60 else name[:57] + "…"
+    if reference.has_bar:
+        hint = near_matches(name, WORDS)
+        return (
+            f"There is no structure {shown!r}.{hint} Bar terms are (x | g), (x || g), or a "
+            "structure such as cs(0 + f | g)."
+        )
     if reference.is_call:
         return _unknown_function(name, shown, columns, own)
     if name in FUNCTION_NAMES or name in INSTEAD:

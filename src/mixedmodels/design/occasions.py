@@ -1,6 +1,6 @@
 """Where in its block a row stands: the order of rows, an occasion, or a position.
 
-What a column means depends on what the structure does with it. Structures with lags (`LAGGED`)
+What a column means depends on what the structure does with it. Structures with lags
 need a distance in whole steps: whole numbers count as they are, a factor by the order of all of
 its levels, observed or not. Structures with parameters of their own for each occasion take the
 distinct values in order. Structures by position take numbers.
@@ -8,7 +8,6 @@ distinct values in order. Structures by position take numbers.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,17 +17,10 @@ import numpy as np
 from mixedmodels.covariance import Structure
 from mixedmodels.data import Column, encode, label, match_levels
 from mixedmodels.design.matrices import Int32, Mask, Matrix
+from mixedmodels.design.order import LAGGED, ORDERED, check_text_order
 from mixedmodels.errors import DataError
 from mixedmodels.formula.residual import ResidualTerm
 from mixedmodels.shortening import brief
-
-LAGGED = ("ar1", "arma")
-"""Kinds whose correlations are functions of a lag in whole steps."""
-
-ORDERED = (*LAGGED, "toep", "ante")
-"""Kinds that depend on the order of the occasions."""
-
-_NUMBERED = re.compile(r"(\D*)(\d+)(\D*)")
 
 Reading = Literal["order", "count", "level", "number"]
 
@@ -105,7 +97,7 @@ def occasions_of(
     if structure.kind in LAGGED and column.numbers is not None:
         return _counted(term, structure, column)
     if structure.kind in ORDERED:
-        _check_order(term, column)
+        check_text_order(str(term), column)
     keeps_gaps = structure.kind in LAGGED and structure.hom
     return Occasions(term.positions, "level", encode(column, drop_unused=not keeps_gaps).values)
 
@@ -178,31 +170,11 @@ def _counted(term: ResidualTerm, structure: Structure, column: Column) -> Occasi
         raise DataError(
             f"{term} has a standard deviation for each occasion, but column {column.name!r} "
             f"has gaps between {low} and {high}.\n"
-            f'Do:   write ar1({column.name} | {term.name or "1"}) and sigma="~ '
-            f'factor({column.name})", which counts the gaps; or make the column categorical, in '
-            "which the next occasion is one step away."
+            f"Do:   write {structure.kind}(…, hom=True) and "
+            f'sigma="~ factor({column.name})", which counts the gaps; or make the column '
+            "categorical, in which the next occasion is one step away."
         )
     return Occasions(term.positions, "count", (), low)
-
-
-def _check_order(term: ResidualTerm, column: Column) -> None:
-    """Refuse occasions whose order is that of the alphabet alone."""
-    if not column.is_text or column.codes is None:
-        return
-    texts = [str(value) for value in column.codes.values]
-    parts = [_NUMBERED.fullmatch(text) for text in texts]
-    affixes = {(part.group(1), part.group(3)) for part in parts if part}
-    if all(parts) and len(affixes) == 1:
-        numbers = [int(part.group(2)) for part in parts if part]
-        if numbers == sorted(numbers):
-            return
-    shown = ", ".join(texts[:6]) + (", …" if len(texts) > 6 else "")
-    raise DataError(
-        f"Column {column.name!r} of {term} is text, whose order is that of the alphabet: {shown}.\n"
-        "Do:   make it categorical with its levels in order of time (pandas: "
-        f"pd.Categorical({column.name}, categories=[…], ordered=True)), or number the occasions.\n"
-        "Why:  the covariance depends on which occasions are neighbours."
-    )
 
 
 def _needs_numbers(term: ResidualTerm, structure: Structure) -> DataError:

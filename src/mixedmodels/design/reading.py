@@ -13,10 +13,12 @@ from mixedmodels.design.arguments import checked_offset, checked_weights, read_a
 from mixedmodels.design.asked import Asked
 from mixedmodels.design.grouping import calculated_with
 from mixedmodels.design.matrices import Vector
+from mixedmodels.design.members import membership_column, weight_columns
 from mixedmodels.design.names import used_columns
 from mixedmodels.design.residual import columns_of_residual
 from mixedmodels.design.scale import columns_of_scale
 from mixedmodels.errors import DataError
+from mixedmodels.formula.tokens import unquote
 from mixedmodels.options import require_option
 from mixedmodels.vocabulary import Missing
 
@@ -27,7 +29,8 @@ class Roles:
 
     Of the covariates, those `calculated` with are not only made into factors. The `places` tell
     where a row stands: in the parts of a term, and in the covariance of the residuals. Of the
-    `scale` is what the log of the residual standard deviation is linear in.
+    `scale` is what the log of the residual standard deviation is linear in. The `members` are the
+    columns of multi-membership terms, with their weights: a row may lack some of them.
     """
 
     response: tuple[str, ...]
@@ -36,10 +39,11 @@ class Roles:
     calculated: frozenset[str]
     places: tuple[str, ...] = ()
     scale: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Every column in use."""
+        """Every column in which a row must have a value."""
         parts = (self.response, self.covariates, self.groups, self.places, self.scale)
         return _distinct(name for part in parts for name in part)
 
@@ -60,15 +64,25 @@ def roles_of(asked: Asked, columns: Sequence[str]) -> Roles:
     known, formula = frozenset(columns), asked.formula
     texts = [formula.fixed, *(term.lhs for term in formula.random)]
     linear = "" if asked.scale is None else asked.scale.linear
+    shared = [term for term in formula.random if term.is_membership]
     return Roles(
         response=used_columns(formula.response, known),
         covariates=_distinct(name for text in texts for name in used_columns(text, known)),
-        groups=_distinct(name for term in formula.random for name in term.group),
+        groups=_distinct(
+            name for term in formula.random if not term.is_membership for name in term.group
+        ),
         calculated=frozenset(
             name for text in (*texts, linear) for name in calculated_with(text, known)
         ),
-        places=(*columns_of_residual(asked.residual), *columns_of_scale(asked.scale)),
+        places=(
+            *columns_of_residual(asked.residual),
+            *columns_of_scale(asked.scale),
+            *(unquote(by) for term in formula.random if (by := term.structure.text("by"))),
+        ),
         scale=used_columns(linear, known),
+        members=_distinct(
+            name for term in shared for name in (*term.group, *weight_columns(term, formula.text))
+        ),
     )
 
 
@@ -77,6 +91,7 @@ def _distinct(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def read_data(
+    asked: Asked,
     roles: Roles,
     frame: Frame,
     *,
@@ -96,7 +111,14 @@ def read_data(
     weight_column = read_argument("weights", weights, frame)
     offset_column = read_argument("offset", offset, frame)
     extra = [] if offset_column is None else [offset_column]
+    shared = {name: frame.column(name) for name in roles.members}
+    extra += [
+        membership_column(term, asked.formula.text, shared)
+        for term in asked.formula.random
+        if term.is_membership
+    ]
     found = completeness([*columns.values(), *extra])
+    columns |= {name: column for name, column in shared.items() if name not in columns}
     if missing == "error" and found.counts:
         raise _has_missing(found)
     if found.rows is not None:

@@ -29,6 +29,7 @@ from mixedmodels.design.occasions import (
     order_of_rows,
     refuse_repeats,
 )
+from mixedmodels.design.residual_checks import check_residual
 from mixedmodels.design.residual_matrix import NewResidual, ResidualMatrix, ScaleModel
 from mixedmodels.design.scale import ScaleSpec
 from mixedmodels.design.structures import require_positions, structure_of_residual
@@ -148,6 +149,7 @@ def residual_of(
     if not structure.nugget:
         refuse_repeats(term, codes, positions, names, levels)
     _refuse_divided(term, made)
+    check_residual(term, made, structure)
     return spec, made
 
 

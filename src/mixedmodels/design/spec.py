@@ -18,30 +18,18 @@ from mixedmodels.design.expand import evaluate, expand
 from mixedmodels.design.grouping import LevelMap, codes_for
 from mixedmodels.design.identification import Identification
 from mixedmodels.design.matrices import Mask, Matrix, NewMatrices, NewTerm, Vector
+from mixedmodels.design.members import MemberMap, first_codes, members_of, weights_of
 from mixedmodels.design.names import near_matches, readable, used_columns
 from mixedmodels.design.residual import ResidualSpec, new_residual
 from mixedmodels.design.residual_matrix import NewResidual, ScaleModel
 from mixedmodels.design.scale import ScaleSpec, columns_of_scale, powers_of
+from mixedmodels.design.terms import TermSpec
 from mixedmodels.design.variables import Variable, Variables
 from mixedmodels.errors import DataError
-from mixedmodels.formula import Formula, RandomTerm
+from mixedmodels.formula import Formula
 from mixedmodels.shortening import brief
 
 _LISTED_LEVELS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class TermSpec:
-    """Recipe of one random term: its columns and their working coordinates, and the index of its
-    grouping factor.
-    """
-
-    term: RandomTerm
-    group: int
-    recipe: Recipe
-    coordinates: Coordinates
-
-    __repr__ = brief
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +44,7 @@ class ModelSpec:
         formulaic's recipe of the fixed part, aliased columns included; its `term_slices` tell
         which columns belong to which term.
     terms
-        The random terms in formula order.
+        The random terms in formula order, one for each level of ``by=``: those of the matrices.
     level_maps
         The grouping factors, in the order of the groupings.
     variables
@@ -81,7 +69,7 @@ class ModelSpec:
     formula: Formula
     fixed: Recipe
     terms: tuple[TermSpec, ...]
-    level_maps: tuple[LevelMap, ...]
+    level_maps: tuple[LevelMap | MemberMap, ...]
     variables: Mapping[str, Variable]
     codings: Mapping[str, Coding]
     functions: Mapping[str, Any]
@@ -167,7 +155,7 @@ def rebuild(
             if groups is None or term.term.name in groups
             else _unneeded(term, frame.nrows)
             if term.term.name in absent
-            else _term_without_levels(term, frame.nrows, variables, complete)
+            else _term_without_levels(term, frame, variables, complete)
             for term in spec.terms
         ),
         y=_response(spec, frame) if need_response else None,
@@ -243,17 +231,25 @@ def _new_term(
     spec: ModelSpec, term: TermSpec, frame: Frame, variables: Variables, complete: Mask
 ) -> NewTerm:
     levels = spec.level_maps[term.group]
-    codes = codes_for(levels, {name: read_column(name, frame) for name in levels.columns})
-    return replace(_term_without_levels(term, frame.nrows, variables, complete), codes=codes)
+    columns = {name: read_column(name, frame) for name in (*levels.columns, *term.weights)}
+    new = _term_without_levels(term, frame, variables, complete)
+    if isinstance(levels, LevelMap):
+        return replace(new, codes=codes_for(levels, columns))
+    weights = weights_of(term.weights, columns, term.term)
+    members = members_of(levels.codes(columns), weights, len(levels.values))
+    return replace(new, codes=first_codes(members), members=members)
 
 
 def _term_without_levels(
-    term: TermSpec, nrows: int, variables: Variables, complete: Mask
+    term: TermSpec, frame: Frame, variables: Variables, complete: Mask
 ) -> NewTerm:
-    names = tuple(readable(name) for name in term.recipe.column_names)
-    codes = np.full(nrows, -1, dtype=np.int32)
-    Z = term.coordinates.columns(_filled(term.recipe, variables, complete))
-    return NewTerm(term.group, codes, names, Z)
+    Z = _filled(term.recipe, variables, complete)
+    if term.sites is not None:
+        Z = term.sites.columns(Z, term.term)
+    if term.part is not None:
+        Z = term.part.masked(Z, read_column(term.part.column, frame))
+    codes = np.full(frame.nrows, -1, dtype=np.int32)
+    return NewTerm(term.group, codes, term.names, term.coordinates.columns(Z))
 
 
 def _needed(spec: ModelSpec, absent: Collection[str]) -> list[str]:
@@ -272,10 +268,8 @@ def columns_of(terms: Iterable[Term], spec: ModelSpec) -> set[str]:
 
 
 def _unneeded(term: TermSpec, nrows: int) -> NewTerm:
-    names = tuple(readable(name) for name in term.recipe.column_names)
-    return NewTerm(
-        term.group, np.full(nrows, -1, dtype=np.int32), names, np.full((nrows, len(names)), np.nan)
-    )
+    codes = np.full(nrows, -1, dtype=np.int32)
+    return NewTerm(term.group, codes, term.names, np.full((nrows, len(term.names)), np.nan))
 
 
 def _complete(spec: ModelSpec, columns: Mapping[str, Column], nrows: int) -> tuple[Mask, Variables]:

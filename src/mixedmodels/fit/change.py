@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mixedmodels.data import Frame, by_row
+from mixedmodels.design.known import matrix_names
 from mixedmodels.design.names import used_columns
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit, fit_model, fit_problem
@@ -16,7 +17,7 @@ from mixedmodels.formula import Formula
 from mixedmodels.formula import update as update_formula
 from mixedmodels.formula.tokens import quote
 from mixedmodels.options import require_flag
-from mixedmodels.vocabulary import Contrasts
+from mixedmodels.vocabulary import Contrasts, KnownMatrices
 
 
 def refit(fit: Fit, y: str | ArrayLike) -> Fit:
@@ -58,6 +59,7 @@ def update(
             formula=changed,
             response=request.response if keeps else None,
             contrasts=_still_used(request.contrasts, changed, request.sigma),
+            known=_still_named(request.known, changed),
         )
     if reml is not None:
         require_flag("reml", reml)
@@ -77,6 +79,14 @@ def _still_used(
     texts += [sigma] if isinstance(sigma, str) else []
     used = {name for text in texts for name in used_columns(text, contrasts)}
     return {name: contrast for name, contrast in contrasts.items() if name in used}
+
+
+def _still_named(known: KnownMatrices | None, formula: Formula) -> KnownMatrices | None:
+    """The known matrices that the formula names."""
+    if known is None:
+        return None
+    names = matrix_names(formula)
+    return {name: matrix for name, matrix in known.items() if name in names} or None
 
 
 def _require_column(frame: Frame, name: str) -> None:

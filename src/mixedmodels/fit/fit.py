@@ -25,7 +25,6 @@ from mixedmodels.fit.request import Request
 from mixedmodels.fit.response import checked_response
 from mixedmodels.fit.start import ordered_control
 from mixedmodels.fit.undetermined import undetermined
-from mixedmodels.formula import Formula
 from mixedmodels.shortening import brief
 
 Vector = NDArray[np.float64]
@@ -132,6 +131,7 @@ def fit_model(request: Request) -> Fit:
         missing=request.missing,
         residual=request.residual,
         sigma=request.sigma,
+        known=request.known,
     )
     if request.response is not None:
         matrices = replace(matrices, y=checked_response(request.response, matrices))
@@ -172,7 +172,7 @@ def fit_problem(request: Request, spec: ModelSpec, problem: AnyProblem) -> Fit:
 def _searched(
     request: Request, spec: ModelSpec, problem: AnyProblem
 ) -> tuple[AnyProblem, Solution, Convergence]:
-    facts = term_facts(spec.formula, problem.matrices)
+    facts = term_facts(spec, problem.matrices)
     control = ordered_control(request, problem)
 
     def search(at: AnyProblem, theta: Vector | None) -> tuple[Solution, Convergence]:
@@ -184,18 +184,18 @@ def _searched(
     return (problem, *search(problem, None))
 
 
-def term_facts(formula: Formula, matrices: ModelMatrices) -> tuple[TermFacts, ...]:
+def term_facts(spec: ModelSpec, matrices: ModelMatrices) -> tuple[TermFacts, ...]:
     """What messages about the random terms need to know of each."""
     return tuple(
         TermFacts(
-            lhs=written.lhs,
-            group=written.name,
+            lhs=written.term.lhs,
+            group=written.term.name,
             columns=term.names,
             is_independent=term.is_independent,
             n_levels=len(matrices.groupings[term.group].levels),
             written="" if term.is_plain else str(written),
         )
-        for written, term in zip(formula.random, matrices.terms, strict=True)
+        for written, term in zip(spec.terms, matrices.terms, strict=True)
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels.data import Frame
 from mixedmodels.design.arguments import owned_argument
+from mixedmodels.design.known import checked_known
 from mixedmodels.design.names import used_columns
 from mixedmodels.engine.settings import Control
 from mixedmodels.fit.held import checked_fixed, checked_tied
@@ -67,7 +68,7 @@ def owned(request: Request) -> Request:
         offset=owned_argument("offset", request.offset),
         contrasts=deepcopy(request.contrasts),
         control=control,
-        known=deepcopy(request.known),
+        known=deepcopy(checked_known(request.known, request.formula)),
         fixed=checked_fixed(request.fixed),
         tied=checked_tied(request.tied),
     )

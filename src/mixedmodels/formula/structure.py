@@ -68,6 +68,8 @@ class StructureCall:
 
     def option(self, name: str) -> Option | None:
         """The option of that name, if it was written."""
+        if not self.options:
+            return None
         return next((option for option in self.options if option.name == name), None)
 
     def text(self, name: str) -> str | None:

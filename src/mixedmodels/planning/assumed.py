@@ -35,5 +35,5 @@ def assumed(plan: Plan) -> Fit:
         objective=found.deviance,
         b=tuple(found.b),
         cov_beta_unscaled=found.cov_beta_unscaled,
-        convergence=convergence_of(problem, found, term_facts(plan.spec.formula, matrices)),
+        convergence=convergence_of(problem, found, term_facts(plan.spec, matrices)),
     )

@@ -84,7 +84,7 @@ class StatisticJob:
 def fit_at(fit: Fit, problem: AnyProblem, theta: Vector) -> Fit:
     """The fit of another problem of the same model, whose optimum is known."""
     found = problem.estimates(theta, reml=fit.reml)
-    facts = term_facts(fit.spec.formula, problem.matrices)
+    facts = term_facts(fit.spec, problem.matrices)
     return replace(
         fit,
         problem=problem,

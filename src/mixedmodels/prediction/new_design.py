@@ -11,7 +11,7 @@ from mixedmodels.design import Grouping, ModelMatrices, ResidualMatrix
 from mixedmodels.design.occasions import order_of_rows
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.prediction.rows import Rows, group_levels, new_rows
+from mixedmodels.prediction.rows import Rows, group_levels, groups_with_own_levels, new_rows
 from mixedmodels.prediction.structured_errors import has_unseen
 
 Vector = NDArray[np.float64]
@@ -62,7 +62,7 @@ def new_design(fit: Fit, newdata: object, *, seen: bool) -> NewDesign:
     frame = Frame.of(newdata)
     groups = range(len(fit.matrices.groupings))
     has_residual = fit.spec.residual is not None
-    kept = set(groups) if seen else _with_own_levels(fit)
+    kept = set(groups) if seen else groups_with_own_levels(fit)
     own = {g: group_levels(fit, frame, g) for g in groups if g not in kept}
     rows = new_rows(fit, newdata, kept, residual=has_residual)
     groupings = tuple(
@@ -88,14 +88,6 @@ def new_design(fit: Fit, newdata: object, *, seen: bool) -> NewDesign:
         n_missing=int(np.count_nonzero(~complete)),
     )
     return NewDesign(m.take(complete), complete)
-
-
-def _with_own_levels(fit: Fit) -> set[int]:
-    """The groupings whose levels can only be those of the fit: they are related to each other, or
-    several to a row.
-    """
-    terms = fit.matrices.terms
-    return {t.group for t in terms if t.precision is not None or t.members is not None}
 
 
 def _residual(fit: Fit, rows: Rows) -> ResidualMatrix | None:

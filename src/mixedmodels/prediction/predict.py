@@ -19,6 +19,7 @@ from mixedmodels.prediction.rows import (
     Rows,
     fitted_rows,
     group_levels,
+    groups_with_own_levels,
     new_rows,
     refuse_new_levels,
 )
@@ -101,7 +102,8 @@ def predicted(
     rows = fitted_rows(fit)
     if newdata is not None:
         asked = fit.spec.residual is not None and (borrows or left_out)
-        rows = new_rows(fit, newdata, groups, left_out=left_out, residual=asked)
+        needed = groups | groups_with_own_levels(fit) if left_out else groups
+        rows = new_rows(fit, newdata, needed, left_out=left_out, residual=asked)
     if new_levels == "error":
         refuse_new_levels(fit, rows, groups)
     included, others = divided(fit, rows, chosen)

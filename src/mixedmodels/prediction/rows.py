@@ -120,6 +120,14 @@ def warn_of_not_estimable(fit: Fit, rows: Sequence[str]) -> None:
     )
 
 
+def groups_with_own_levels(fit: Fit) -> set[int]:
+    """The groupings whose levels can only be those of the fit: they are related to each other, or
+    several to a row.
+    """
+    terms = fit.matrices.terms
+    return {t.group for t in terms if t.precision is not None or t.members is not None}
+
+
 def group_levels(fit: Fit, frame: Frame, group: int) -> Grouping:
     """A grouping factor of the fit with the levels and the codes that the new data have."""
     grouping = fit.matrices.groupings[group]

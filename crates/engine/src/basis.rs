@@ -41,6 +41,8 @@ pub struct Basis {
     pub beta0: Vec<f64>,
     /// s: root-mean-square of the weighted least-squares residual.
     pub y_scale: f64,
+    /// Whether X reproduces the response, so that there is no residual whose scale could be taken.
+    pub is_perfect: bool,
     /// Per factor, block diagonal over its terms: R_f, lower triangular.
     pub z_factors: Vec<Square>,
     /// log|W|.
@@ -55,26 +57,28 @@ impl Basis {
         let (x_factor, log_x) = x_factor(data)?;
         let z_factors = z_factors(data, templates);
         let log_weights = data.weights.map_or(0.0, |w| w.iter().map(|w| w.ln()).sum());
-        let mut basis =
-            Self { x_factor, beta0: vec![], y_scale: 1.0, z_factors, log_weights, log_x };
-        basis.set_response(data)?;
+        let mut basis = Self {
+            x_factor,
+            beta0: vec![],
+            y_scale: 1.0,
+            is_perfect: false,
+            z_factors,
+            log_weights,
+            log_x,
+        };
+        basis.set_response(data);
         Ok(basis)
     }
 
     /// The same columns with another response.
-    pub fn with_response(&self, data: &Data<'_>) -> Result<Self> {
+    pub fn with_response(&self, data: &Data<'_>) -> Self {
         let mut basis = self.clone();
-        basis.set_response(data)?;
-        Ok(basis)
+        basis.set_response(data);
+        basis
     }
 
     /// Puts another response in the place of the last: turns `y` (n,) into W ỹ and returns ỹ'Wỹ.
-    pub fn replace_response(
-        &mut self,
-        data: &Data<'_>,
-        packed: &Packed,
-        y: &mut [f64],
-    ) -> Result<f64> {
+    pub fn replace_response(&mut self, data: &Data<'_>, packed: &Packed, y: &mut [f64]) -> f64 {
         let (n, p) = (data.n() as f64, data.p());
         let mut beta = vec![0.0; p];
         for (row, y) in y.iter().enumerate() {
@@ -88,19 +92,16 @@ impl Basis {
             *y -= beta.iter().zip(packed.right(row)).map(|(b, x)| b * x).sum::<f64>();
             residual += w * *y * *y;
         }
-        if residual.is_nan() || residual <= PERFECT * PERFECT * size {
-            return Err(EngineError::PerfectFit);
-        }
-        self.y_scale = (residual / n).sqrt();
+        self.set_scale(residual / n, size / n);
         solve_lower_transpose(p, &self.x_factor.data, &mut beta, 1);
         self.beta0 = beta;
         for (row, y) in y.iter_mut().enumerate() {
             *y *= data.weight(row) / self.y_scale;
         }
-        Ok(residual / self.y_scale.powi(2))
+        residual / self.y_scale.powi(2)
     }
 
-    fn set_response(&mut self, data: &Data<'_>) -> Result<()> {
+    fn set_response(&mut self, data: &Data<'_>) {
         let (n, p) = (data.n() as f64, data.p());
         let mut beta = moments(data, &[data.y], &data.x);
         beta.iter_mut().for_each(|v| *v /= n);
@@ -115,11 +116,15 @@ impl Basis {
                 sums[1] += w * y * y;
             }
         });
-        if squares[0] <= PERFECT * PERFECT * squares[1] {
-            return Err(EngineError::PerfectFit);
-        }
-        self.y_scale = (squares[0] / n).sqrt();
-        Ok(())
+        self.set_scale(squares[0] / n, squares[1] / n);
+    }
+
+    /// Takes the scale of the mean square of the residual, or of the response where the former is
+    /// rounding error.
+    fn set_scale(&mut self, residual: f64, response: f64) {
+        self.is_perfect = residual.is_nan() || residual <= PERFECT * PERFECT * response;
+        let scale = if self.is_perfect { response } else { residual }.sqrt();
+        self.y_scale = if scale > 0.0 && scale.is_finite() { scale } else { 1.0 };
     }
 
     fn residual(&self, data: &Data<'_>, row: usize) -> f64 {

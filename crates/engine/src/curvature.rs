@@ -6,7 +6,7 @@
 //!     AI_il = h_i'(Z'PZ)h_l / σ̂² − (a'h_i)(a'h_l) / (σ̂⁴ df)
 //! ```
 //!
-//! and ΛΛ' is quadratic in T, which adds 2 S_f[r, r'] for two entries (r, c), (r', c) of one column
+//! (the second term only where σ is estimated), and ΛΛ' is quadratic in T, which adds 2 S_f[r, r'] for two entries (r, c), (r', c) of one column
 //! of T_f. h'Z'PZh needs no back-substitution: Zh enters the factorisation as further right-hand
 //! columns, and what is left of Zh'·Zh after the elimination is the quadratic form.
 
@@ -114,7 +114,9 @@ pub fn assemble(
     let (m, p) = (h.m, profile.x_factor.n);
     let mut projected = mixed;
     solve_lower(p, &profile.x_factor.data, &mut projected, m);
-    let variance = profile.variance();
+    let variance = profile.variance;
+    // What is lost to the estimation of σ².
+    let lost = if profile.criterion.is_profiled() { 1.0 } else { 0.0 };
     let mut out = Square::zeros(m);
     for i in 0..m {
         for j in 0..=i {
@@ -123,7 +125,7 @@ pub fn assemble(
                 (&projected[p * ci..p * (ci + 1)], &projected[p * cj..p * (cj + 1)]);
             let fixed: f64 = left.iter().zip(right).map(|(a, b)| a * b).sum();
             let mut value = (quadratic[(ci, cj)] - fixed) / variance
-                - first.of_r2[i] * first.of_r2[j] / (variance * variance * profile.df);
+                - lost * first.of_r2[i] * first.of_r2[j] / (variance * variance * profile.df);
             let (a, b) = (templates.parameters[i], templates.parameters[j]);
             if a.factor == b.factor && a.column == b.column {
                 value += 2.0 * first.s[a.factor][(a.row, b.row)];

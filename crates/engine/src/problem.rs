@@ -15,7 +15,7 @@ use crate::iterative::{Iterative, worthwhile};
 use crate::layout::Layout;
 use crate::links::Links;
 use crate::memory::{self, Available, unlimited};
-use crate::objective::Profile;
+use crate::objective::{Criterion, Profile};
 use crate::pairs::Pairs;
 use crate::probes::probed;
 use crate::rows::RowsByLevel;
@@ -145,7 +145,7 @@ impl Problem {
     /// The same design with another response; `data` is the original but for `y`.
     pub fn with_response(&self, data: &Data<'_>) -> Result<Self> {
         data.check()?;
-        let basis = self.basis.with_response(data)?;
+        let basis = self.basis.with_response(data);
         let cross = self.cross.with_response(data, &self.rows, &self.templates, &basis)?;
         Ok(Self { basis, cross, ..self.clone() })
     }
@@ -194,9 +194,14 @@ impl Problem {
     }
 
     /// Factorises at θ̃ and profiles β and σ out.
-    pub fn evaluate(&self, work: &mut Workspace, inner: &[f64], reml: bool) -> Result<Profile> {
+    pub fn evaluate(
+        &self,
+        work: &mut Workspace,
+        inner: &[f64],
+        criterion: Criterion,
+    ) -> Result<Profile> {
         work.factor.update(&self.cross, self.templates.fill(inner))?;
-        Profile::new(&work.factor, &self.basis, self.n, reml)
+        Profile::new(&work.factor, &self.basis, self.n, criterion)
     }
 
     /// Gradient at the θ̃ of the last evaluation, and the curvature model if asked for.
@@ -204,14 +209,13 @@ impl Problem {
         &self,
         work: &mut Workspace,
         profile: &Profile,
-        reml: bool,
         curved: bool,
     ) -> Derivatives {
         let effects = Effects::new(&work.factor, &self.cross, profile);
         let inverse =
             Sensitivity::new(&work.factor, &self.cross, &self.pairs, &mut work.inverse, false);
         let (gradient, first) =
-            self.first_order(&work.factor.templates, profile, &effects, inverse, reml);
+            self.first_order(&work.factor.templates, profile, &effects, inverse);
         let hessian = if curved {
             curvature(&work.factor, &self.cross, &self.templates, &effects, profile, &first)
         } else {
@@ -221,17 +225,11 @@ impl Problem {
     }
 
     /// [`Self::derivatives`] with probed traces: for steps far from the minimum.
-    pub fn rough_derivatives(
-        &self,
-        work: &Workspace,
-        profile: &Profile,
-        reml: bool,
-    ) -> Derivatives {
+    pub fn rough_derivatives(&self, work: &Workspace, profile: &Profile) -> Derivatives {
         let (factor, cross) = (&work.factor, &self.cross);
         let effects = Effects::new(factor, cross, profile);
         let inverse = probed(factor, cross);
-        let (gradient, first) =
-            self.first_order(&factor.templates, profile, &effects, inverse, reml);
+        let (gradient, first) = self.first_order(&factor.templates, profile, &effects, inverse);
         let hessian = curvature(factor, cross, &self.templates, &effects, profile, &first);
         Derivatives { gradient, hessian }
     }
@@ -270,12 +268,12 @@ impl Problem {
         profile: &Profile,
         effects: &Effects,
         mut total: Sensitivity,
-        reml: bool,
     ) -> (Vec<f64>, FirstOrder) {
         let (widths, p) = (&self.templates.widths, self.layout.k - 1);
         let modes = effects.gram(&self.layout, widths, p..p + 1);
-        let fixed = if reml { effects.gram(&self.layout, widths, 0..p) } else { vec![] };
-        let variance = profile.variance();
+        let fixed =
+            if profile.criterion.reml { effects.gram(&self.layout, widths, 0..p) } else { vec![] };
+        let variance = profile.variance;
         let mut of_r2: Vec<Square> = Vec::with_capacity(t.len());
         for f in 0..t.len() {
             let mut minus = modes[f].clone();
@@ -299,13 +297,13 @@ impl Problem {
         &self,
         work: &mut Workspace,
         inner: &[f64],
-        reml: bool,
+        criterion: Criterion,
     ) -> Result<Option<Derivatives>> {
         let Some(links) = self.links.as_deref().filter(|_| self.iterative) else {
             return Ok(None);
         };
         work.factor.update_leaves(&self.cross, self.templates.fill(inner))?;
-        Iterative::new(self, links, &work.factor)?.derivatives(reml).map(Some)
+        Iterative::new(self, links, &work.factor)?.derivatives(criterion).map(Some)
     }
 
     /// ∂d/∂θ in the user's units from ∂d/∂θ̃.
@@ -323,7 +321,7 @@ impl Problem {
             deviance: profile.deviance,
             beta: self.basis.beta(&profile.beta),
             covariance: self.beta_covariance(profile),
-            sigma: profile.variance().sqrt() * scale,
+            sigma: profile.sigma(&self.basis),
             pwrss: profile.pwrss * scale * scale,
             effects: self.effects_by_term(&effects),
         }

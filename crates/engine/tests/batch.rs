@@ -6,6 +6,7 @@ use dense::{Dense, Random, Sample};
 use mixedmodels_engine::batch::{Draws, Hypothesis, Method, Plan, Responses, Shape};
 use mixedmodels_engine::dense::Square;
 use mixedmodels_engine::memory::unlimited;
+use mixedmodels_engine::objective::Criterion;
 use mixedmodels_engine::optimise::{Options, Status, minimise};
 use mixedmodels_engine::{EngineError, Problem, Structure};
 
@@ -53,11 +54,16 @@ fn refits_are_the_fits_of_each_response() {
     let distribution = draws(&mean);
     let y = distribution.block(&sample.data(), 0, 40).unwrap();
     let columns: Vec<&[f64]> = y.chunks_exact(mean.len()).collect();
-    for reml in [true, false] {
+    for criterion in [Criterion::REML, Criterion::ML] {
         let problem = Problem::new(&sample.data()).unwrap();
         let start = problem.templates.identity();
-        let plan =
-            Plan { reml, start: &start, options: TIGHT, hypothesis: None, available: &unlimited };
+        let plan = Plan {
+            criterion,
+            start: &start,
+            options: TIGHT,
+            hypothesis: None,
+            available: &unlimited,
+        };
         let batch = problem.refits(&sample.data(), Responses::Given(&columns), plan).unwrap();
         let drawn = Responses::Drawn(&distribution, 0, columns.len());
         let again = problem.refits(&sample.data(), drawn, plan).unwrap();
@@ -66,13 +72,13 @@ fn refits_are_the_fits_of_each_response() {
             let single = Problem::new(&sample.data()).unwrap();
             let mut work = single.workspace().unwrap();
             let start = single.templates.identity();
-            let end = minimise(&single, &mut work, &start, reml, TIGHT, &|| false).unwrap();
+            let end = minimise(&single, &mut work, &start, criterion, TIGHT, &|| false).unwrap();
             let estimates = single.estimates(&work, &end.profile);
             let refit = batch[i].as_ref().unwrap();
             assert_eq!(refit.status, Status::Converged);
             assert!((refit.deviance - estimates.deviance).abs() < 1e-9, "{i}");
-            let judge = Dense::new(&sample, &refit.theta, reml);
-            let df = (sample.y.len() - if reml { 2 } else { 0 }) as f64;
+            let judge = Dense::new(&sample, &refit.theta, criterion);
+            let df = (sample.y.len() - if criterion.reml { 2 } else { 0 }) as f64;
             assert!((refit.deviance - judge.deviance).abs() < 1e-8, "{i}");
             assert!((refit.sigma.powi(2) - judge.pwrss / df).abs() < 1e-8);
             for j in 0..2 {
@@ -92,8 +98,13 @@ fn a_replicate_does_not_depend_on_how_the_batch_is_cut() {
     let distribution = draws(&mean);
     let problem = Problem::new(&data).unwrap();
     let start = problem.templates.identity();
-    let plan =
-        Plan { reml: true, start: &start, options: TIGHT, hypothesis: None, available: &unlimited };
+    let plan = Plan {
+        criterion: Criterion::REML,
+        start: &start,
+        options: TIGHT,
+        hypothesis: None,
+        available: &unlimited,
+    };
     let run = |first, count| -> Vec<f64> {
         let drawn = Responses::Drawn(&distribution, first, count);
         let found = problem.refits(&data, drawn, plan).unwrap();
@@ -113,8 +124,13 @@ fn a_replicate_without_a_fit_is_flagged_in_its_place() {
     let n = mean.len();
     let problem = Problem::new(&data).unwrap();
     let start = problem.templates.identity();
-    let plan =
-        Plan { reml: true, start: &start, options: TIGHT, hypothesis: None, available: &unlimited };
+    let plan = Plan {
+        criterion: Criterion::REML,
+        start: &start,
+        options: TIGHT,
+        hypothesis: None,
+        available: &unlimited,
+    };
     let columns = [&y[..n], &mean[..], &y[2 * n..]];
     let found = problem.refits(&data, Responses::Given(&columns), plan).unwrap();
     assert!(found[1].is_err());
@@ -139,11 +155,11 @@ fn pieces_are_the_facts_of_inference_seen_through_the_hypothesis() {
             .sum()
     };
     let mut work = problem.workspace().unwrap();
-    let end = minimise(&problem, &mut work, &start, true, TIGHT, &|| false).unwrap();
+    let end = minimise(&problem, &mut work, &start, Criterion::REML, TIGHT, &|| false).unwrap();
     for method in [Method::Wald, Method::Satterthwaite, Method::KenwardRoger] {
         let hypothesis = Hypothesis { rows: &rows, q: 2, method };
         let plan = Plan {
-            reml: true,
+            criterion: Criterion::REML,
             start: &start,
             options: TIGHT,
             hypothesis: Some(&hypothesis),
@@ -158,7 +174,7 @@ fn pieces_are_the_facts_of_inference_seen_through_the_hypothesis() {
         let (first, spread) = match method {
             Method::Wald => (vec![], Square::zeros(0)),
             Method::Satterthwaite => {
-                let facts = problem.information(&work, &end.profile, true).unwrap();
+                let facts = problem.information(&work, &end.profile).unwrap();
                 let covariance = facts.covariance();
                 (facts.jacobian, covariance)
             }
@@ -185,8 +201,13 @@ fn arrays_of_another_size_are_refused() {
     let (mean, data) = (vec![0.0; sample.y.len()], sample.data());
     let problem = Problem::new(&data).unwrap();
     let start = problem.templates.identity();
-    let plan =
-        Plan { reml: true, start: &start, options: TIGHT, hypothesis: None, available: &unlimited };
+    let plan = Plan {
+        criterion: Criterion::REML,
+        start: &start,
+        options: TIGHT,
+        hypothesis: None,
+        available: &unlimited,
+    };
     let refused = |responses: Responses<'_>, plan: Plan<'_>| {
         matches!(problem.refits(&data, responses, plan), Err(EngineError::Shape { .. }))
     };

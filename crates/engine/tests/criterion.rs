@@ -8,12 +8,21 @@ use std::sync::Arc;
 use mixedmodels_engine::factor::Factor;
 use mixedmodels_engine::iterative::Iterative;
 use mixedmodels_engine::links::Links;
+use mixedmodels_engine::objective::Criterion;
 use mixedmodels_engine::optimise::{Options, Status, minimise};
+use mixedmodels_engine::problem::Workspace;
 use mixedmodels_engine::wide::WIDE;
-use mixedmodels_engine::{Problem, Structure};
+use mixedmodels_engine::{EngineError, Problem, Structure};
 
 /// Relative agreement of two O(n³) and O(n) summations in double precision.
 const EXACT: f64 = 1e-9;
+/// ML and REML, σ profiled out or known.
+const CRITERIA: [Criterion; 4] = [
+    Criterion::REML,
+    Criterion::ML,
+    Criterion { reml: true, sigma: Some(1.3) },
+    Criterion { reml: false, sigma: Some(0.6) },
+];
 /// Central differences of the criterion with step 1e-5.
 const DIFFERENCES: f64 = 2e-6;
 
@@ -138,10 +147,10 @@ fn criterion_and_estimates_equal_dense_algebra() {
     for (d, sample) in narrow.chain([wide_sample()]).enumerate() {
         let problem = Problem::new(&sample.data()).unwrap();
         let theta = random_theta(&problem, d as u64);
-        for reml in [true, false] {
+        for criterion in CRITERIA {
             let mut work = problem.workspace().unwrap();
-            let profile = problem.evaluate(&mut work, &problem.inner(&theta), reml).unwrap();
-            let dense = Dense::new(&sample, &theta, reml);
+            let profile = problem.evaluate(&mut work, &problem.inner(&theta), criterion).unwrap();
+            let dense = Dense::new(&sample, &theta, criterion);
             assert!(
                 close(profile.deviance, dense.deviance, EXACT),
                 "design {d}: {} against {}",
@@ -179,20 +188,20 @@ fn gradient_equals_finite_differences() {
                 }
             }
             let inner = problem.inner(&theta);
-            for reml in [true, false] {
+            for criterion in CRITERIA {
                 let mut work = problem.workspace().unwrap();
-                let profile = problem.evaluate(&mut work, &inner, reml).unwrap();
-                let derivatives = problem.derivatives(&mut work, &profile, reml, false);
+                let profile = problem.evaluate(&mut work, &inner, criterion).unwrap();
+                let derivatives = problem.derivatives(&mut work, &profile, false);
                 for i in 0..inner.len() {
                     let mut at = |step: f64| {
                         let mut moved = inner.clone();
                         moved[i] += step;
-                        problem.evaluate(&mut work, &moved, reml).unwrap().deviance
+                        problem.evaluate(&mut work, &moved, criterion).unwrap().deviance
                     };
                     let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
                     assert!(
                         close(derivatives.gradient[i], difference, DIFFERENCES),
-                        "design {d} kind {kind} reml {reml} entry {i}: {} against {difference}",
+                        "design {d} kind {kind} {criterion:?} entry {i}: {} against {difference}",
                         derivatives.gradient[i]
                     );
                 }
@@ -218,14 +227,14 @@ fn curvature_is_exact_where_a_template_vanishes() {
             own.iter().for_each(|&i| theta[i] = 0.0);
             let inner = problem.inner(&theta);
             let mut work = problem.workspace().unwrap();
-            let profile = problem.evaluate(&mut work, &inner, true).unwrap();
-            let derivatives = problem.derivatives(&mut work, &profile, true, true);
+            let profile = problem.evaluate(&mut work, &inner, Criterion::REML).unwrap();
+            let derivatives = problem.derivatives(&mut work, &profile, true);
             for &i in &own {
                 let mut at = |step: f64| {
                     let mut moved = inner.clone();
                     moved[i] += step;
-                    let profile = problem.evaluate(&mut work, &moved, true).unwrap();
-                    problem.derivatives(&mut work, &profile, true, false).gradient
+                    let profile = problem.evaluate(&mut work, &moved, Criterion::REML).unwrap();
+                    problem.derivatives(&mut work, &profile, false).gradient
                 };
                 let (plus, minus) = (at(1e-5), at(-1e-5));
                 for &j in &own {
@@ -248,13 +257,16 @@ fn the_minimum_is_a_stationary_point() {
         let problem = Problem::new(&sample.data()).unwrap();
         let mut work = problem.workspace().unwrap();
         let start = problem.templates.identity();
-        let minimum =
-            minimise(&problem, &mut work, &start, true, Options::default(), &|| false).unwrap();
-        assert_eq!(minimum.status, Status::Converged, "design {d}");
-        let derivatives = problem.derivatives(&mut work, &minimum.profile, true, true);
-        let size = derivatives.gradient.iter().fold(0.0f64, |a, g| a.max(g.abs()));
-        assert!(size < 1e-3, "design {d}: gradient {:?}", derivatives.gradient);
-        println!("design {d}: {} evaluations, gradient {size:e}", minimum.trace.len());
+        for criterion in CRITERIA {
+            let options = Options::default();
+            let minimum =
+                minimise(&problem, &mut work, &start, criterion, options, &|| false).unwrap();
+            assert_eq!(minimum.status, Status::Converged, "design {d} {criterion:?}");
+            let derivatives = problem.derivatives(&mut work, &minimum.profile, true);
+            let size = derivatives.gradient.iter().fold(0.0f64, |a, g| a.max(g.abs()));
+            assert!(size < 1e-3, "design {d}: gradient {:?}", derivatives.gradient);
+            println!("design {d}: {} evaluations, gradient {size:e}", minimum.trace.len());
+        }
     }
 }
 
@@ -269,8 +281,8 @@ fn numbers_do_not_depend_on_the_number_of_threads() {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let mut work = problem.workspace().unwrap();
-                let profile = problem.evaluate(&mut work, &theta, true).unwrap();
-                let derivatives = problem.derivatives(&mut work, &profile, true, true);
+                let profile = problem.evaluate(&mut work, &theta, Criterion::REML).unwrap();
+                let derivatives = problem.derivatives(&mut work, &profile, true);
                 (profile.deviance, derivatives.gradient, derivatives.hessian.data)
             })
         };
@@ -297,14 +309,14 @@ fn the_iterative_gradient_approaches_the_exact_one() {
     let problem = Problem::new(&sample.data()).unwrap();
     let links = Links::new(&problem.layout, &problem.cross).unwrap();
     let theta = problem.inner(&[0.9, 0.7, 0.2, 0.5, 1.1]);
-    for reml in [true, false] {
+    for criterion in CRITERIA {
         let mut work = problem.workspace().unwrap();
-        let profile = problem.evaluate(&mut work, &theta, reml).unwrap();
-        let exact = problem.derivatives(&mut work, &profile, reml, true);
+        let profile = problem.evaluate(&mut work, &theta, criterion).unwrap();
+        let exact = problem.derivatives(&mut work, &profile, true);
         let mut factor = Factor::new(Arc::clone(&problem.layout), None).unwrap();
         factor.update_leaves(&problem.cross, problem.templates.fill(&theta)).unwrap();
         let iterative = Iterative::new(&problem, &links, &factor).unwrap();
-        let approximate = iterative.derivatives(reml).unwrap();
+        let approximate = iterative.derivatives(criterion).unwrap();
         for i in 0..theta.len() {
             let curvature = exact.hessian[(i, i)];
             // In units of a standard error of θ, which is what four probes of a few hundred levels
@@ -338,11 +350,11 @@ fn probed_traces_approach_the_exact_ones() {
     let sample = sample(&design, 2);
     let problem = Problem::new(&sample.data()).unwrap();
     let theta = problem.inner(&[0.7, 0.2, 0.5, 0.9, 1.1, -0.3, 0.4]);
-    for reml in [true, false] {
+    for criterion in [Criterion::REML, Criterion::ML] {
         let mut work = problem.workspace().unwrap();
-        let profile = problem.evaluate(&mut work, &theta, reml).unwrap();
-        let exact = problem.derivatives(&mut work, &profile, reml, true);
-        let rough = problem.rough_derivatives(&work, &profile, reml);
+        let profile = problem.evaluate(&mut work, &theta, criterion).unwrap();
+        let exact = problem.derivatives(&mut work, &profile, true);
+        let rough = problem.rough_derivatives(&work, &profile);
         for i in 0..theta.len() {
             let unit = (2.0 * exact.hessian[(i, i)]).sqrt();
             let error = (exact.gradient[i] - rough.gradient[i]) / unit;
@@ -354,7 +366,8 @@ fn probed_traces_approach_the_exact_ones() {
     }
 }
 
-/// With v = (σ²γ, σ²) and σ² profiled out again, D̂'' = F_γγ − F_γsF_sγ/F_ss for F(γ, s) = D(sγ, s).
+/// With v = (σ²γ, σ²) and σ² profiled out again, D̂'' = F_γγ − F_γsF_sγ/F_ss for F(γ, s) = D(sγ, s);
+/// with σ² known the last term falls away.
 #[test]
 fn second_order_equals_finite_differences() {
     for (d, design) in designs().iter().enumerate() {
@@ -363,10 +376,10 @@ fn second_order_equals_finite_differences() {
         let inner = problem.inner(&random_theta(&problem, d as u64));
         let along = random_theta(&problem, d as u64 + 50);
         let m = inner.len();
-        for reml in [true, false] {
+        for criterion in CRITERIA {
             let mut work = problem.workspace().unwrap();
-            let profile = problem.evaluate(&mut work, &inner, reml).unwrap();
-            let second = problem.second_order(&work, &profile, reml).unwrap();
+            let profile = problem.evaluate(&mut work, &inner, criterion).unwrap();
+            let second = problem.second_order(&work, &profile).unwrap();
             let gamma = |step: f64| -> Vec<f64> {
                 let moved: Vec<f64> = inner.iter().zip(&along).map(|(t, a)| t + step * a).collect();
                 let t = problem.templates.fill(&moved);
@@ -392,12 +405,12 @@ fn second_order_equals_finite_differences() {
                 dot(&second.gradient[..m], &first) + form(&middle, &first) + dot(&edge, &first);
             let corner = form(&middle, &middle) + 2.0 * dot(&middle, &edge) + h[(m, m)];
             let slope = dot(&second.gradient[..m], &first);
-            let curve =
-                form(&first, &first) + dot(&second.gradient[..m], &bend) - mixed * mixed / corner;
+            let lost = if criterion.is_profiled() { mixed * mixed / corner } else { 0.0 };
+            let curve = form(&first, &first) + dot(&second.gradient[..m], &bend) - lost;
             let mut at = |step: f64| {
                 let moved: Vec<f64> = inner.iter().zip(&along).map(|(t, a)| t + step * a).collect();
-                let profile = problem.evaluate(&mut work, &moved, reml).unwrap();
-                let derivatives = problem.derivatives(&mut work, &profile, reml, false);
+                let profile = problem.evaluate(&mut work, &moved, criterion).unwrap();
+                let derivatives = problem.derivatives(&mut work, &profile, false);
                 dot(&derivatives.gradient, &along)
             };
             let (exact, difference) = (at(0.0), (at(1e-5) - at(-1e-5)) / 2e-5);
@@ -434,8 +447,10 @@ fn a_balanced_design_takes_two_evaluations() {
         let problem = Problem::new(&sample.data()).unwrap();
         let mut work = problem.workspace().unwrap();
         let start = problem.templates.identity();
-        let end =
-            minimise(&problem, &mut work, &start, true, Options::default(), &|| false).unwrap();
+        let minimise = |work: &mut Workspace, criterion| {
+            minimise(&problem, work, &start, criterion, Options::default(), &|| false).unwrap()
+        };
+        let end = minimise(&mut work, Criterion::REML);
         let f = between / (levels - 1) as f64 / (within / (levels * per - levels) as f64);
         let expected = ((f - 1.0).max(0.0) / per as f64).sqrt();
         let found = problem.outer(&end.theta)[0].abs();
@@ -444,5 +459,73 @@ fn a_balanced_design_takes_two_evaluations() {
         let tolerance = 1e-7f64.max(1e-15 * ratio * ratio);
         assert!(close(found, expected, tolerance), "ratio {ratio}: {found} against {expected}");
         assert!(end.trace.len() <= 4, "ratio {ratio}: {} evaluations", end.trace.len());
+        // The same with σ known: σ² takes the place of the mean square within groups.
+        let known = Criterion { reml: true, sigma: Some(2.0) };
+        let end = minimise(&mut work, known);
+        let f = between / (levels - 1) as f64 / 4.0;
+        let expected = ((f - 1.0).max(0.0) / per as f64).sqrt();
+        let found = problem.outer(&end.theta)[0].abs();
+        assert!(close(found, expected, tolerance), "ratio {ratio}: {found} against {expected}");
+        assert!(end.trace.len() <= 4, "ratio {ratio}: {} evaluations", end.trace.len());
+        assert!(close(problem.estimates(&work, &end.profile).sigma, 2.0, 1e-15));
+    }
+}
+
+/// With σ known, the Hessian in θ holds at any θ, and that of σ is zero: nothing is estimated there.
+#[test]
+fn the_information_with_known_sigma_equals_finite_differences() {
+    for (d, design) in designs().iter().enumerate().filter(|(d, _)| d % 2 == 0) {
+        let sample = sample(design, d as u64);
+        let problem = Problem::new(&sample.data()).unwrap();
+        let theta = random_theta(&problem, d as u64);
+        let m = theta.len();
+        for criterion in &CRITERIA[2..] {
+            let mut work = problem.workspace().unwrap();
+            let profile = problem.evaluate(&mut work, &problem.inner(&theta), *criterion).unwrap();
+            let found = problem.information(&work, &profile).unwrap();
+            for i in 0..m {
+                let mut at = |step: f64| {
+                    let mut moved = theta.clone();
+                    moved[i] += step;
+                    let moved = problem.inner(&moved);
+                    let profile = problem.evaluate(&mut work, &moved, *criterion).unwrap();
+                    let gradient = problem.derivatives(&mut work, &profile, false).gradient;
+                    problem.outer_gradient(&gradient)
+                };
+                let (plus, minus) = (at(1e-5), at(-1e-5));
+                for j in 0..m {
+                    let (exact, difference) = (found.hessian[(i, j)], (plus[j] - minus[j]) / 2e-5);
+                    assert!(
+                        close(exact, difference, 1e-4),
+                        "design {d} ({i}, {j}): {exact} against {difference}"
+                    );
+                }
+            }
+            assert!((0..=m).all(|i| found.hessian[(i, m)] == 0.0 && found.hessian[(m, i)] == 0.0));
+            assert_eq!(found.covariance()[(m, m)], 0.0);
+        }
+    }
+}
+
+/// A response in the span of X tells no residual variance, but that is no matter where it is known.
+#[test]
+fn a_perfect_fit_has_a_criterion_where_sigma_is_known() {
+    for d in [0, 2, 5] {
+        let mut sample = sample(&designs()[d], d as u64);
+        sample.y = sample.x[0].iter().map(|x| 3.0 * x).collect();
+        let problem = Problem::new(&sample.data()).unwrap();
+        let mut work = problem.workspace().unwrap();
+        let start = problem.templates.identity();
+        let options = Options::default();
+        let mut end =
+            |criterion| minimise(&problem, &mut work, &start, criterion, options, &|| false);
+        assert_eq!(end(Criterion::REML).unwrap_err(), EngineError::PerfectFit);
+        for criterion in CRITERIA[2..].iter().copied() {
+            let end = end(criterion).unwrap();
+            assert_eq!(end.status, Status::Converged);
+            assert!(end.theta.iter().all(|t| *t == 0.0), "{:?}", end.theta);
+            let dense = Dense::new(&sample, &end.theta, criterion);
+            assert!(close(end.profile.deviance, dense.deviance, EXACT));
+        }
     }
 }

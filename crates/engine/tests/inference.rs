@@ -4,6 +4,7 @@ mod dense;
 
 use dense::{Dense, Random, Sample};
 use mixedmodels_engine::inference::Traces;
+use mixedmodels_engine::objective::Criterion;
 use mixedmodels_engine::{Problem, Structure};
 
 /// Central differences with step 1e-5.
@@ -41,7 +42,7 @@ fn samples() -> Vec<Sample> {
 
 fn traces(problem: &Problem, inner: &[f64]) -> Traces {
     let mut work = problem.workspace().unwrap();
-    problem.evaluate(&mut work, inner, false).unwrap();
+    problem.evaluate(&mut work, inner, Criterion::ML).unwrap();
     problem.traces(&work).unwrap()
 }
 
@@ -71,7 +72,7 @@ fn traces_are_derivatives_of_the_determinant_along_a_change_of_scale() {
             here.first.iter().zip(&g).map(|(f, g)| f * g).sum()
         };
         let log_det = |inner: &[f64]| -> f64 {
-            let dense = Dense::new(&sample, &problem.outer(inner), false);
+            let dense = Dense::new(&sample, &problem.outer(inner), Criterion::ML);
             let n = sample.y.len() as f64;
             dense.deviance - n * (1.0 + (2.0 * std::f64::consts::PI * dense.pwrss / n).ln())
         };
@@ -116,9 +117,9 @@ fn estimates_at_a_point_equal_generalised_least_squares() {
     for sample in samples() {
         let problem = Problem::new(&sample.data()).unwrap();
         let theta = somewhere(&problem);
-        let dense = Dense::new(&sample, &problem.outer(&theta), false);
+        let dense = Dense::new(&sample, &problem.outer(&theta), Criterion::ML);
         let mut work = problem.workspace().unwrap();
-        let profile = problem.evaluate(&mut work, &theta, false).unwrap();
+        let profile = problem.evaluate(&mut work, &theta, Criterion::ML).unwrap();
         let slopes = problem.slopes(&mut work, &profile);
         for (j, (found, expected)) in slopes.beta.iter().zip(&dense.beta).enumerate() {
             assert!((found - expected).abs() < DIFFERENCES * (1.0 + expected.abs()));

@@ -3,6 +3,7 @@
 use mixedmodels_engine::batch::{Draws, Hypothesis, Method, Plan, Refit, Shape};
 use mixedmodels_engine::dense::Square;
 use mixedmodels_engine::memory::Available;
+use mixedmodels_engine::objective::Criterion;
 use mixedmodels_engine::optimise::{Options, Status};
 use mixedmodels_engine::{Data, EngineError};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods};
@@ -27,6 +28,7 @@ pub struct DrawsLike<'py> {
 #[derive(FromPyObject)]
 pub struct PlanLike<'py> {
     reml: bool,
+    known_sigma: Option<f64>,
     pub start: PyReadonlyArray1<'py, f64>,
     max_evaluations: usize,
     tolerance: f64,
@@ -98,7 +100,8 @@ impl PlanLike<'_> {
             last_gradient: false,
             rivals: false,
         };
-        Plan { reml: self.reml, start, options, hypothesis, available }
+        let criterion = Criterion { reml: self.reml, sigma: self.known_sigma };
+        Plan { criterion, start, options, hypothesis, available }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use mixedmodels_engine::batch::Responses;
-use mixedmodels_engine::objective::Profile;
+use mixedmodels_engine::objective::{Criterion, Profile};
 use mixedmodels_engine::optimise::{Options, Status, minimise};
 use mixedmodels_engine::problem::{Problem as Inner, Workspace};
 use mixedmodels_engine::{Data, EngineError};
@@ -108,38 +108,44 @@ impl Problem {
         scales.into_iter().map(|s| to_vector(py, s)).collect()
     }
 
+    #[pyo3(signature = (theta, reml, sigma=None))]
     fn deviance(
         &self,
         py: Python<'_>,
         theta: PyReadonlyArray1<'_, f64>,
         reml: bool,
+        sigma: Option<f64>,
     ) -> PyResult<f64> {
         let theta = self.inner.inner(self.theta(&theta)?);
+        let criterion = Criterion { reml, sigma };
         let run = || {
             let mut work = self.inner.workspace()?;
-            self.inner.evaluate(&mut work, &theta, reml).map(|p| p.deviance)
+            self.inner.evaluate(&mut work, &theta, criterion).map(|p| p.deviance)
         };
         detached(py, run).map_err(|e| exception(&e))
     }
 
+    #[pyo3(signature = (theta, reml, sigma=None))]
     fn gradient(
         &self,
         py: Python<'_>,
         theta: PyReadonlyArray1<'_, f64>,
         reml: bool,
+        sigma: Option<f64>,
     ) -> PyResult<(f64, Py<PyArray1<f64>>)> {
         let theta = self.inner.inner(self.theta(&theta)?);
+        let criterion = Criterion { reml, sigma };
         let run = || {
             let mut work = self.inner.workspace()?;
-            let profile = self.inner.evaluate(&mut work, &theta, reml)?;
-            let derivatives = self.inner.derivatives(&mut work, &profile, reml, false);
+            let profile = self.inner.evaluate(&mut work, &theta, criterion)?;
+            let derivatives = self.inner.derivatives(&mut work, &profile, false);
             Ok((profile.deviance, self.inner.outer_gradient(&derivatives.gradient)))
         };
         let (deviance, gradient) = detached(py, run).map_err(|e: EngineError| exception(&e))?;
         Ok((deviance, to_vector(py, gradient)))
     }
 
-    #[pyo3(signature = (reml, start, max_evaluations, tolerance))]
+    #[pyo3(signature = (reml, start, max_evaluations, tolerance, sigma=None))]
     fn minimise(
         &self,
         py: Python<'_>,
@@ -147,7 +153,9 @@ impl Problem {
         start: Option<PyReadonlyArray1<'_, f64>>,
         max_evaluations: usize,
         tolerance: f64,
+        sigma: Option<f64>,
     ) -> PyResult<Solution> {
+        let criterion = Criterion { reml, sigma };
         let rivals = start.is_none();
         let start = match start {
             Some(theta) => self.inner.inner(self.theta(&theta)?),
@@ -165,7 +173,7 @@ impl Problem {
         };
         let run = || {
             let mut work = self.inner.workspace()?;
-            let end = minimise(&self.inner, &mut work, &start, reml, options, &interrupted)?;
+            let end = minimise(&self.inner, &mut work, &start, criterion, options, &interrupted)?;
             Ok(Found {
                 estimates: self.inner.estimates(&work, &end.profile),
                 gradient: self.inner.outer_gradient(&end.gradient),
@@ -183,17 +191,20 @@ impl Problem {
         }
     }
 
+    #[pyo3(signature = (theta, reml, sigma=None))]
     fn estimates(
         &self,
         py: Python<'_>,
         theta: PyReadonlyArray1<'_, f64>,
         reml: bool,
+        sigma: Option<f64>,
     ) -> PyResult<Solution> {
         let theta = self.inner.inner(self.theta(&theta)?);
+        let criterion = Criterion { reml, sigma };
         let run = || {
             let mut work: Workspace = self.inner.workspace()?;
-            let profile = self.inner.evaluate(&mut work, &theta, reml)?;
-            let derivatives = self.inner.derivatives(&mut work, &profile, reml, false);
+            let profile = self.inner.evaluate(&mut work, &theta, criterion)?;
+            let derivatives = self.inner.derivatives(&mut work, &profile, false);
             Ok(Found {
                 estimates: self.inner.estimates(&work, &profile),
                 gradient: self.inner.outer_gradient(&derivatives.gradient),
@@ -217,7 +228,7 @@ impl Problem {
         };
         let run = || {
             let mut work = self.inner.workspace()?;
-            self.inner.evaluate(&mut work, &theta, false)?;
+            self.inner.evaluate(&mut work, &theta, Criterion::UNIT)?;
             Ok(self.inner.conditional_covariance(&mut work, term))
         };
         let values = detached(py, run).map_err(|e: EngineError| exception(&e))?;
@@ -226,29 +237,34 @@ impl Problem {
         Ok(PyArray1::from_vec(py, values).reshape([levels, q, q])?.unbind())
     }
 
+    #[pyo3(signature = (theta, reml, sigma=None))]
     fn information(
         &self,
         py: Python<'_>,
         theta: PyReadonlyArray1<'_, f64>,
         reml: bool,
+        sigma: Option<f64>,
     ) -> PyResult<Information> {
-        let run =
-            |work: &mut Workspace, profile: &Profile| self.inner.information(work, profile, reml);
-        Information::new(py, self.at(py, &theta, reml, run)?, self.inner.p())
+        let run = |work: &mut Workspace, profile: &Profile| self.inner.information(work, profile);
+        let criterion = Criterion { reml, sigma };
+        Information::new(py, self.at(py, &theta, criterion, run)?, self.inner.p())
     }
 
+    #[pyo3(signature = (theta, sigma=None))]
     fn kenward_roger(
         &self,
         py: Python<'_>,
         theta: PyReadonlyArray1<'_, f64>,
+        sigma: Option<f64>,
     ) -> PyResult<KenwardRoger> {
         let run = |work: &mut Workspace, profile: &Profile| self.inner.kenward_roger(work, profile);
-        KenwardRoger::new(py, self.at(py, &theta, true, run)?, self.inner.p())
+        let criterion = Criterion { reml: true, sigma };
+        KenwardRoger::new(py, self.at(py, &theta, criterion, run)?, self.inner.p())
     }
 
     fn slopes(&self, py: Python<'_>, theta: PyReadonlyArray1<'_, f64>) -> PyResult<Slopes> {
         let run = |work: &mut Workspace, profile: &Profile| Ok(self.inner.slopes(work, profile));
-        Slopes::new(py, self.at(py, &theta, false, run)?)
+        Slopes::new(py, self.at(py, &theta, Criterion::UNIT, run)?)
     }
 
     #[expect(non_snake_case, reason = "the name of a block of responses")]
@@ -302,13 +318,13 @@ impl Problem {
         &self,
         py: Python<'_>,
         theta: &PyReadonlyArray1<'_, f64>,
-        reml: bool,
+        criterion: Criterion,
         run: impl FnOnce(&mut Workspace, &Profile) -> Result<T, EngineError> + Send,
     ) -> PyResult<T> {
         let theta = self.inner.inner(self.theta(theta)?);
         let job = || {
             let mut work = self.inner.workspace()?;
-            let profile = self.inner.evaluate(&mut work, &theta, reml)?;
+            let profile = self.inner.evaluate(&mut work, &theta, criterion)?;
             run(&mut work, &profile)
         };
         detached(py, job).map_err(|e| exception(&e))

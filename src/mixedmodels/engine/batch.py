@@ -80,6 +80,8 @@ class RefitPlan:
     max_evaluations, tolerance
         As in `Control`; the tolerance is tighter, since another evaluation costs little and the
         criterion is compared between models.
+    known_sigma
+        The residual standard deviation where it is known, else None.
     """
 
     reml: bool
@@ -88,6 +90,7 @@ class RefitPlan:
     pieces: Literal["wald", "satterthwaite", "kenward-roger"] | None = None
     max_evaluations: int = 1000
     tolerance: float = 1e-10
+    known_sigma: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,19 +42,13 @@ pub struct Pieces {
 
 impl Hypothesis<'_> {
     /// The pieces at the θ̃ of the last evaluation, which is the minimum.
-    pub fn pieces(
-        &self,
-        problem: &Problem,
-        work: &Workspace,
-        profile: &Profile,
-        reml: bool,
-    ) -> Result<Pieces> {
+    pub fn pieces(&self, problem: &Problem, work: &Workspace, profile: &Profile) -> Result<Pieces> {
         let covariance = self.project(&problem.beta_covariance(profile));
         let all = |matrices: &[Square]| matrices.iter().flat_map(|m| self.project(m)).collect();
         Ok(match self.method {
             Method::Wald => Pieces { covariance, first: vec![], spread: vec![], second: vec![] },
             Method::Satterthwaite => {
-                let facts = problem.information(work, profile, reml)?;
+                let facts = problem.information(work, profile)?;
                 let (first, spread) = (all(&facts.jacobian), facts.covariance().data);
                 Pieces { covariance, first, spread, second: vec![] }
             }

@@ -14,6 +14,7 @@ use crate::cross_products::factor_columns;
 use crate::data::Data;
 use crate::error::{EngineError, Result};
 use crate::memory::{Available, of_evaluations, room_for};
+use crate::objective::Criterion;
 use crate::optimise::{Options, Status, minimise};
 use crate::packed::Packed;
 use crate::problem::{Problem, Workspace};
@@ -49,8 +50,8 @@ impl Responses<'_> {
 /// How the replicates are fitted.
 #[derive(Clone, Copy)]
 pub struct Plan<'a> {
-    /// By REML, or by ML.
-    pub reml: bool,
+    /// What is minimised.
+    pub criterion: Criterion,
     /// θ̃ at which every search starts.
     pub start: &'a [f64],
     /// Settings of the search.
@@ -108,7 +109,7 @@ impl Problem {
             let mut y = vec![0.0; data.n()];
             let one = |replicate| {
                 responses.write(data, replicate, &mut y);
-                let yy = problem.basis.replace_response(data, &packed, &mut y)?;
+                let yy = problem.basis.replace_response(data, &packed, &mut y);
                 problem.cross.set_response(&packed, &self.rows, &y, yy);
                 problem.refitted(&mut work, plan)
             };
@@ -159,13 +160,13 @@ impl Problem {
     }
 
     fn refitted(&self, work: &mut Workspace, plan: Plan<'_>) -> Result<Refit> {
-        let end = minimise(self, work, plan.start, plan.reml, plan.options, &|| false)?;
+        let end = minimise(self, work, plan.start, plan.criterion, plan.options, &|| false)?;
         let theta = self.outer_theta(work);
         let covariance = self.beta_covariance(&end.profile);
-        let sigma = end.profile.variance().sqrt() * self.basis.y_scale;
+        let sigma = end.profile.sigma(&self.basis);
         let zero =
             |(at, v): (&crate::covariance::Parameter, &f64)| at.row == at.column && *v == 0.0;
-        let pieces = plan.hypothesis.map(|h| h.pieces(self, work, &end.profile, plan.reml));
+        let pieces = plan.hypothesis.map(|h| h.pieces(self, work, &end.profile));
         Ok(Refit {
             status: end.status,
             singular: self.templates.parameters.iter().zip(&theta).any(zero),

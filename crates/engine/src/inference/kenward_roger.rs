@@ -15,8 +15,8 @@ use crate::inference::satterthwaite::inner_product;
 use crate::inference::second_order::gammas;
 use crate::inference::traces::Traces;
 
-/// Over the R = m + 1 components γ_1, …, γ_m (entries of T_fT_f') and the residual, last; all
-/// relative to σ².
+/// Over the R = m + 1 components γ_1, …, γ_m (entries of T_fT_f') and the residual, last, or without
+/// it where σ is known; all relative to σ².
 #[derive(Debug, Clone)]
 pub struct KenwardRoger {
     /// tr(PG_rPG_s), R × R: twice the expected REML information of γ.
@@ -62,12 +62,23 @@ impl KenwardRoger {
         let bends = bends(&blocks, &slopes, &gamma);
         slopes.push(residual);
         let back = |inner: &Square| from_orthonormal(&point.profile.x_factor, inner);
-        Self {
+        let all = Self {
             information,
             slopes: slopes.iter().map(back).collect(),
             bends: bends.iter().map(back).collect(),
             curves: Vec::new(),
-        }
+        };
+        if point.profile.criterion.is_profiled() { all } else { all.without_residual() }
+    }
+
+    /// The components that are estimated where σ is known.
+    fn without_residual(mut self) -> Self {
+        let m = self.information.n - 1;
+        self.slopes.truncate(m);
+        self.bends.truncate(m * (m + 1) / 2);
+        let mut information = Square::zeros(m);
+        (0..m).for_each(|j| (0..m).for_each(|i| information[(i, j)] = self.information[(i, j)]));
+        Self { information, ..self }
     }
 }
 

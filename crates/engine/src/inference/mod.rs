@@ -30,16 +30,12 @@ use moments::Point;
 
 impl Problem {
     /// Hessian of the criterion in (θ, σ) and derivatives of (X'V⁻¹X)⁻¹, in the user's units, at the
-    /// θ̃ of the last evaluation, which must be the minimum over σ.
-    pub fn information(
-        &self,
-        work: &Workspace,
-        profile: &Profile,
-        reml: bool,
-    ) -> Result<Information> {
+    /// θ̃ of the last evaluation, which must be the minimum over σ unless that is known: then its row
+    /// is zero.
+    pub fn information(&self, work: &Workspace, profile: &Profile) -> Result<Information> {
         let traces = self.traces(work)?;
         let effects = Effects::new(&work.factor, &self.cross, profile);
-        let inner = Information::inner(&self.point(work, profile, &effects), &traces, reml);
+        let inner = Information::inner(&self.point(work, profile, &effects), &traces);
         Ok(self.outer_information(&inner))
     }
 
@@ -61,16 +57,11 @@ impl Problem {
     }
 
     /// Gradient and informations in (σ²Σ, σ²) at the θ̃ of the last evaluation.
-    pub fn second_order(
-        &self,
-        work: &Workspace,
-        profile: &Profile,
-        reml: bool,
-    ) -> Result<SecondOrder> {
+    pub fn second_order(&self, work: &Workspace, profile: &Profile) -> Result<SecondOrder> {
         let effects = Effects::new(&work.factor, &self.cross, profile);
         let point = self.point(work, profile, &effects);
         let traces = if self.levels_are_apart() { None } else { Some(self.traces(work)?) };
-        Ok(SecondOrder::new(&point, reml, traces.as_ref()))
+        Ok(SecondOrder::new(&point, traces.as_ref()))
     }
 
     /// Whether no level meets a level of another factor.

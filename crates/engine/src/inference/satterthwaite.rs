@@ -28,16 +28,15 @@ pub struct Information {
 }
 
 impl Information {
-    /// In the engine's coordinates of θ, σ and β (`df` rows count for σ).
-    pub(super) fn inner(point: &Point<'_>, traces: &Traces, reml: bool) -> Self {
+    /// In the engine's coordinates of θ, σ and β. A known σ has a row of zeros.
+    pub(super) fn inner(point: &Point<'_>, traces: &Traces) -> Self {
         let m = point.templates.parameters.len();
         let p = point.effects.k - 1;
         let grams = point.grams();
-        let (variance, df) = (point.profile.variance(), point.profile.df);
-        let curved = hessian_in_gamma(point, traces, &grams, reml);
+        let (variance, reml) = (point.profile.variance, point.profile.criterion.reml);
+        let curved = hessian_in_gamma(point, traces, &grams);
         let chain = jacobian_of_gamma(point.templates, &point.factor.templates);
         let mut hessian = Square::zeros(m + 1);
-        let sigma = variance.sqrt();
         let rho: Vec<f64> = grams.iter().map(|g| g[(p, p)]).collect();
         for i in 0..m {
             let along = |values: &dyn Fn(usize) -> f64| -> f64 {
@@ -47,9 +46,13 @@ impl Information {
                 hessian[(i, j)] =
                     along(&|r| chain[j].iter().map(|(s, f)| f * curved[(r, *s)]).sum());
             }
-            hessian[(m, i)] = 2.0 * along(&|r| rho[r]) / (variance * sigma);
+            if point.profile.criterion.is_profiled() {
+                hessian[(m, i)] = 2.0 * along(&|r| rho[r]) / (variance * variance.sqrt());
+            }
         }
-        hessian[(m, m)] = 4.0 * df / variance;
+        if point.profile.criterion.is_profiled() {
+            hessian[(m, m)] = 4.0 * point.profile.df / variance;
+        }
         add_bend(&mut hessian, point.templates, |r| {
             let fixed: f64 = if reml { (0..p).map(|c| grams[r][(c, c)]).sum() } else { 0.0 };
             traces.first[r] - fixed - rho[r] / variance
@@ -93,8 +96,8 @@ fn pseudo_inverse(h: &Square, f: f64) -> Square {
     out
 }
 
-fn hessian_in_gamma(point: &Point<'_>, traces: &Traces, grams: &[Square], reml: bool) -> Square {
-    let (m, p) = (grams.len(), point.effects.k - 1);
+fn hessian_in_gamma(point: &Point<'_>, traces: &Traces, grams: &[Square]) -> Square {
+    let (m, p, reml) = (grams.len(), point.effects.k - 1, point.profile.criterion.reml);
     let order = point.order();
     let mut out = Square::zeros(m);
     let mut add = |f: f64, form: &Square| {
@@ -102,7 +105,7 @@ fn hessian_in_gamma(point: &Point<'_>, traces: &Traces, grams: &[Square], reml: 
             (0..m).for_each(|j| out[(r, order[j])] += f * form[(i, j)]);
         }
     };
-    add(2.0 / point.profile.variance(), &point.forms(p..p + 1, true));
+    add(2.0 / point.profile.variance, &point.forms(p..p + 1, true));
     if reml {
         // tr(PG_rPG_s) = tr(V⁻¹G_rV⁻¹G_s) − 2 tr(A_X'E_r Z'V⁻¹Z E_sA_X) + tr(A_X'E_rA_X A_X'E_sA_X).
         (0..p).for_each(|c| add(2.0, &point.forms(c..c + 1, false)));

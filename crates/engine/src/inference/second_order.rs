@@ -46,10 +46,10 @@ struct Parts {
 }
 
 impl SecondOrder {
-    pub(super) fn new(point: &Point<'_>, reml: bool, traces: Option<&Traces>) -> Self {
+    pub(super) fn new(point: &Point<'_>, traces: Option<&Traces>) -> Self {
         let p = point.effects.k - 1;
         let grams = point.grams();
-        let variance = point.profile.variance();
+        let (variance, reml) = (point.profile.variance, point.profile.criterion.reml);
         let mut parts = match traces {
             Some(traces) => whole(point, traces, reml),
             None => leaf_by_leaf(point, reml),
@@ -67,7 +67,7 @@ impl SecondOrder {
                 }
             }
         }
-        parts.finish(gammas(point), point.profile.df)
+        parts.finish(gammas(point), point.profile.df, point.profile.spread())
     }
 }
 
@@ -77,22 +77,22 @@ impl Parts {
         Self { first, rho, expected: Square::zeros(m), average: Square::zeros(m) }
     }
 
-    /// Adds the residual's row: tr(PVPG_s) = tr(PG_s), and so on.
-    fn finish(self, gamma: Vec<f64>, df: f64) -> SecondOrder {
+    /// Adds the residual's row: tr(PVPG_s) = tr(PG_s), and so on; tr(PV) = `df`, y'PVPy/σ² = `spread`.
+    fn finish(self, gamma: Vec<f64>, df: f64, spread: f64) -> SecondOrder {
         let expected = with_residual(&self.expected, &self.first, &gamma, df);
-        let mut observed = with_residual(&self.average, &self.rho, &gamma, df);
+        let mut observed = with_residual(&self.average, &self.rho, &gamma, spread);
         observed.data.iter_mut().zip(&expected.data).for_each(|(a, e)| *a = 2.0 * *a - e);
         let mut gradient: Vec<f64> = self.first.iter().zip(&self.rho).map(|(f, r)| f - r).collect();
         let own: f64 = gamma.iter().zip(&gradient).map(|(g, d)| g * d).sum();
-        gradient.push(-own);
+        gradient.push(df - spread - own);
         SecondOrder { gamma, gradient, expected, observed }
     }
 }
 
-fn with_residual(inner: &Square, total: &[f64], gamma: &[f64], df: f64) -> Square {
+fn with_residual(inner: &Square, total: &[f64], gamma: &[f64], whole: f64) -> Square {
     let m = inner.n;
     let mut out = Square::zeros(m + 1);
-    let mut corner = df;
+    let mut corner = whole;
     for r in 0..m {
         (0..m).for_each(|s| out[(r, s)] = inner[(r, s)]);
         let row = total[r] - (0..m).map(|s| gamma[s] * inner[(r, s)]).sum::<f64>();

@@ -22,7 +22,7 @@ use crate::error::Result;
 use crate::factor::{Factor, failure};
 use crate::layout::Layout;
 use crate::links::{Link, Links};
-use crate::objective::Profile;
+use crate::objective::{Criterion, Profile};
 use crate::problem::{Derivatives, Problem};
 use crate::row_major::{Columns, axpy};
 use crate::solve::Effects;
@@ -165,7 +165,7 @@ impl<'a> Iterative<'a> {
     }
 
     /// Approximate gradient and curvature.
-    pub fn derivatives(&self, reml: bool) -> Result<Derivatives> {
+    pub fn derivatives(&self, criterion: Criterion) -> Result<Derivatives> {
         let (layout, k) = (self.layout(), self.layout().k);
         let probes = self.probes();
         let m = k + probes.m;
@@ -174,14 +174,15 @@ impl<'a> Iterative<'a> {
         let (b, a) = self.solve(right);
         let mut schur = Square { n: k, data: self.cross().total.clone() };
         self.subtract_explained(&b, k, &mut schur);
-        let profile = Profile::from_parts(&schur, 0.0, &self.problem.basis, self.problem.n, reml)?;
+        let (basis, n) = (&self.problem.basis, self.problem.n);
+        let profile = Profile::from_parts(&schur, 0.0, basis, n, criterion)?;
         let take = |x: &Columns| x.values.chunks_exact(m).flat_map(|r| &r[..k]).copied().collect();
         let mut effects = Effects { k, b: take(&b), a: take(&a) };
         let raw: Vec<f64> = effects.a.clone();
         effects.project(&profile);
         let inverse = self.traces(&probes, &a);
         let t = &self.factor.templates;
-        let (gradient, first) = self.problem.first_order(t, &profile, &effects, inverse, reml);
+        let (gradient, first) = self.problem.first_order(t, &profile, &effects, inverse);
         let templates = &self.problem.templates;
         let h = Directions::new(layout, templates, t, &effects);
         let columns = Columns { m: h.m, values: h.values.clone() };

@@ -41,9 +41,9 @@ pub fn is_far(theta: &[f64]) -> bool {
 }
 
 impl Search<'_> {
-    /// Calls the end of a search exact if it is.
+    /// Calls the end of a search exact if it is. With σ known every criterion has a minimum.
     pub fn recognise_exact(&mut self, at: &mut Minimum) -> Result<()> {
-        if !is_far(&at.theta) {
+        if !self.criterion.is_profiled() || !is_far(&at.theta) {
             return Ok(());
         }
         if self.is_exact(&at.theta) {
@@ -56,7 +56,8 @@ impl Search<'_> {
     /// of a search, reproduce the response.
     fn is_exact(&mut self, theta: &[f64]) -> bool {
         let mut at = |c| {
-            self.problem.evaluate(self.work, &grown(&self.problem.templates, theta, c), self.reml)
+            let theta = grown(&self.problem.templates, theta, c);
+            self.problem.evaluate(self.work, &theta, self.criterion)
         };
         let (Ok(near), Ok(beyond)) = (at(LARGE), at(FACTOR * LARGE)) else { return false };
         let square = FACTOR * FACTOR;

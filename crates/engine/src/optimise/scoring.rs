@@ -68,6 +68,9 @@ const SAME: f64 = 0.1;
 /// than this share of its decrease: scoring promises too much as often as too little.
 const BETTER: f64 = 0.1;
 
+/// Share of the promised decrease that a step must bring.
+const SUFFICIENT: f64 = 1e-4;
+
 /// Rounding error of a model's decrease.
 const ROUNDING: f64 = 1e-12;
 
@@ -85,6 +88,8 @@ struct Around {
     templates: Arc<Templates>,
     theta: Vec<f64>,
     second: SecondOrder,
+    /// Whether σ² moves with θ.
+    profiled: bool,
 }
 
 /// Where a model has its minimum.
@@ -134,9 +139,10 @@ impl Search<'_> {
 
     /// The criterion around the point of the workspace.
     fn around(&mut self, at: &Minimum) -> Result<Around> {
-        let second = self.problem.second_order(self.work, &at.profile, self.reml)?;
+        let second = self.problem.second_order(self.work, &at.profile)?;
         let templates = Arc::clone(&self.problem.templates);
-        Ok(Around { templates, theta: at.theta.clone(), second })
+        let profiled = self.criterion.is_profiled();
+        Ok(Around { templates, theta: at.theta.clone(), second, profiled })
     }
 
     /// Searches from `at`, as long as it may end below the best point known and elsewhere.
@@ -206,7 +212,8 @@ impl Search<'_> {
             if !last {
                 trust.learn(ratio, step.length);
             }
-            let believed = ratio > 1e-4 || (last && decrease >= -noise);
+            let enough = decrease > SUFFICIENT * around.measurable(step.decrease);
+            let believed = enough || (last && decrease >= -noise);
             if let Some(profile) = profile.filter(|_| believed) {
                 (at.theta, at.profile) = (step.theta, profile);
                 return Ok((last && !step.damped).then_some(Status::Converged));
@@ -269,7 +276,13 @@ impl Around {
     fn is_unbounded(&self, at: &Minimum) -> bool {
         let m = self.theta.len();
         let untold = is_far(&at.theta) && self.second.expected[(m, m)] < UNTOLD;
-        untold || vanishes(&at.profile)
+        self.profiled && (untold || vanishes(&at.profile))
+    }
+
+    /// The promise that a step is measured by. From afar a known σ has the quadratic promise squares
+    /// where the criterion falls by a logarithm, although scoring steps to the right place.
+    fn measurable(&self, promised: f64) -> f64 {
+        if self.profiled { promised } else { promised.min(1.0) }
     }
 
     /// Distance to another θ̃ in standard errors, at one σ².
@@ -306,10 +319,15 @@ impl Around {
         };
         let expected = &self.second.expected.data;
         matrix.data.iter_mut().zip(expected).for_each(|(m, e)| *m += damping * e);
-        let (mut theta, share, value) = self.free_share(&matrix).unwrap_or_else(|| {
-            let (theta, value) = self.given_share(&matrix, LEAST_SHARE);
-            (theta, LEAST_SHARE, value)
-        });
+        let given = |share: f64| {
+            let (theta, value) = self.given_share(&matrix, share);
+            (theta, share, value)
+        };
+        let (mut theta, share, value) = if self.profiled {
+            self.free_share(&matrix).unwrap_or_else(|| given(LEAST_SHARE))
+        } else {
+            given(1.0)
+        };
         let length = self.measure(&self.change(&theta, share));
         theta.iter_mut().for_each(|t| *t /= share.sqrt());
         if let Some(zeroed) = snapped(&self.templates, &theta, ZERO) {

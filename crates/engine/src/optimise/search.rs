@@ -3,7 +3,7 @@
 use super::approach::approach;
 use super::boundary::snapped;
 use crate::error::{EngineError, Result};
-use crate::objective::Profile;
+use crate::objective::{Criterion, Profile};
 use crate::problem::{Problem, Workspace};
 
 /// Rounding error of the criterion relative to its size.
@@ -79,13 +79,13 @@ pub fn minimise(
     problem: &Problem,
     work: &mut Workspace,
     start: &[f64],
-    reml: bool,
+    criterion: Criterion,
     options: Options,
     interrupted: &dyn Fn() -> bool,
 ) -> Result<Minimum> {
-    let mut search = Search { problem, work, reml, options, interrupted, trace: Vec::new() };
+    let mut search = Search { problem, work, criterion, options, interrupted, trace: Vec::new() };
     let work = &mut *search.work;
-    let mut approximate = |theta: &[f64]| problem.approximate(work, theta, reml);
+    let mut approximate = |theta: &[f64]| problem.approximate(work, theta, criterion);
     let start = approach(&mut approximate, start, interrupted)?;
     let mut at = Minimum::new(start.clone(), search.evaluate(&start)?);
     if !start.is_empty() {
@@ -105,7 +105,7 @@ pub fn minimise(
 pub struct Search<'a> {
     pub problem: &'a Problem,
     pub work: &'a mut Workspace,
-    pub reml: bool,
+    pub criterion: Criterion,
     pub options: Options,
     interrupted: &'a dyn Fn() -> bool,
     trace: Vec<f64>,
@@ -116,7 +116,7 @@ impl Search<'_> {
         if (self.interrupted)() {
             return Err(EngineError::Interrupted);
         }
-        let profile = self.problem.evaluate(self.work, theta, self.reml);
+        let profile = self.problem.evaluate(self.work, theta, self.criterion);
         self.trace.push(profile.as_ref().map_or(f64::NAN, |p| p.deviance));
         profile
     }
@@ -140,8 +140,8 @@ impl Search<'_> {
 
     /// Rounding error of the criterion.
     pub fn noise(&self, profile: &Profile) -> f64 {
-        let lost = self.problem.n as f64 / profile.pwrss;
-        ROUNDING * profile.deviance.abs() + CANCELLATION * profile.df * lost
+        let lost = self.problem.n as f64 / profile.variance;
+        ROUNDING * profile.deviance.abs() + CANCELLATION * lost
     }
 
     /// The least decrease worth an evaluation.
@@ -152,14 +152,14 @@ impl Search<'_> {
     /// Leaves the workspace at the point that is returned, if it has `moved` elsewhere.
     pub fn restored(&mut self, at: &mut Minimum, moved: bool) -> Result<()> {
         if moved {
-            at.profile = self.problem.evaluate(self.work, &at.theta, self.reml)?;
+            at.profile = self.problem.evaluate(self.work, &at.theta, self.criterion)?;
         }
         Ok(())
     }
 
     /// The exact gradient at the point of the workspace.
     pub fn gradient(&mut self, profile: &Profile) -> Vec<f64> {
-        self.problem.derivatives(self.work, profile, self.reml, false).gradient
+        self.problem.derivatives(self.work, profile, false).gradient
     }
 
     /// Moves to an exactly singular T where that costs nothing.

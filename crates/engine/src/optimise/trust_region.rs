@@ -35,9 +35,9 @@ impl Search<'_> {
         let mut rough = self.problem.prefers_rough_start();
         loop {
             let derivatives = if rough {
-                self.problem.rough_derivatives(self.work, &at.profile, self.reml)
+                self.problem.rough_derivatives(self.work, &at.profile)
             } else {
-                self.problem.derivatives(self.work, &at.profile, self.reml, true)
+                self.problem.derivatives(self.work, &at.profile, true)
             };
             at.gradient = derivatives.gradient;
             let Some(model) = Model::new(&at.gradient, &derivatives.hessian) else {

@@ -1,5 +1,6 @@
 //! The model by dense algebra of size n: slow, plain, and sharing no code with the engine.
 
+use mixedmodels_engine::objective::Criterion;
 use mixedmodels_engine::{Data, Group, Structure, Term};
 
 /// A small deterministic generator (Marsaglia's xorshift) for test data.
@@ -101,7 +102,8 @@ pub struct Dense {
 }
 
 impl Dense {
-    pub fn new(sample: &Sample, theta: &[f64], reml: bool) -> Self {
+    pub fn new(sample: &Sample, theta: &[f64], criterion: Criterion) -> Self {
+        let Criterion { reml, sigma } = criterion;
         let (n, p) = (sample.y.len(), sample.x.len());
         let mut right: Vec<Vec<f64>> =
             (0..n).map(|i| sample.x.iter().map(|x| x[i]).chain([sample.y[i]]).collect()).collect();
@@ -123,7 +125,9 @@ impl Dense {
         let beta: Vec<f64> = solved.iter().map(|row| row[p]).collect();
         let pwrss = product(p, p) - (0..p).map(|a| beta[a] * product(a, p)).sum::<f64>();
         let df = if reml { n - p } else { n } as f64;
-        let mut deviance = log_v + df * (1.0 + (2.0 * std::f64::consts::PI * pwrss / df).ln());
+        let variance = sigma.map_or(pwrss / df, |s| s * s);
+        let mut deviance =
+            log_v + df * (2.0 * std::f64::consts::PI * variance).ln() + pwrss / variance;
         if reml {
             deviance += log_x;
         }

@@ -53,7 +53,8 @@ class Information:
     """Second-order facts at one theta, in the user's units.
 
     `hessian` (m + 1, m + 1) of the criterion in (theta, sigma); `covariance` is 2 H^+, in which
-    flat directions do not count, nor does a known sigma; `jacobian` (m, p, p) is d(X'V^-1 X)^-1 / d theta.
+    flat directions do not count, nor does a known sigma; `jacobian` (m, p, p) is
+    d(X'V^-1 X)^-1 / d theta.
     """
 
     @property
@@ -67,7 +68,8 @@ class KenwardRoger:
     """The pieces of Kenward and Roger's method, over the R components of V.
 
     The components are the entries of T_k T_k' that theta reaches, relative to sigma^2 and in
-    coordinates of the engine's choice, then the residual unless sigma is known. `information` (R, R) holds
+    coordinates of the engine's choice, then the residual unless sigma is known. `information`
+    (R, R) holds
     tr(P G_r P G_s); `slopes` (R, p, p) C X'V^-1 G_r V^-1 X C; `bends` (R (R + 1) / 2, p, p)
     C X'V^-1 G_r P G_s V^-1 X C for r >= s, ordered (0, 0), (1, 0), (1, 1), ...; `curves`, None
     where V is linear in its parameters, C X'V^-1 (d2V / dgamma_r dgamma_s) V^-1 X C likewise.
@@ -167,8 +169,8 @@ class Problem:
 
     `theta` goes term by term: the lower triangle of T_k column by column ("unstructured") or its
     diagonal ("diagonal"), in the user's units of Z. `available` tells the bytes that the process
-    may still take; it is asked only where much is needed. `sigma` is the residual standard deviation
-    where it is known; else it is profiled out.
+    may still take; it is asked only where much is needed. `sigma` is the residual standard
+    deviation where it is known; else it is profiled out.
     """
 
     def __new__(

@@ -169,3 +169,22 @@ def test_scales():
     assert cov.tolist() == [[16, 8], [8, 40]]
     assert correlation(cov)[0, 1] == pytest.approx(8 / np.sqrt(640))
     assert np.isnan(correlation(np.diag([1.0, 0.0]))[0, 1])
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_a_known_sigma_stays_at_its_value(formula):
+    problem = problem_of(formula, weights="w")
+    theta, m, sigma = some_theta(problem), problem.matrices, 0.8
+    V = sigma**2 * marginal_covariance(problem, theta)
+    C = np.linalg.inv(m.X.T @ np.linalg.solve(V, m.X))
+    beta = C @ m.X.T @ np.linalg.solve(V, m.y)
+    density = stats.multivariate_normal(m.X @ beta, V, allow_singular=False)
+    ml = -2 * density.logpdf(m.y)
+    bars = np.linalg.slogdet(C)[1] + m.X.shape[1] * np.log(2 * np.pi)
+    assert problem.native.deviance(theta, False, sigma) == pytest.approx(ml, abs=DENSE)
+    assert problem.native.deviance(theta, True, sigma) == pytest.approx(ml - bars, abs=DENSE)
+    found = problem.native.estimates(theta, True, sigma)
+    np.testing.assert_allclose(found.beta, beta, rtol=1e-8)
+    assert found.sigma == sigma
+    R = len(theta)
+    assert problem.native.kenward_roger(theta, sigma).information.shape == (R, R)

@@ -1,7 +1,7 @@
 """`Problem`: the native criterion of one data set, with names for what comes back.
 
 The criterion is a function of theta alone, minus twice the log-likelihood profiled over beta and
-sigma (ML), or the REML criterion. Every method is pure.
+sigma (ML), or the REML criterion; a known sigma stays at its value. Every method is pure.
 """
 
 from collections.abc import Sequence
@@ -141,23 +141,25 @@ class Problem:
     def deviance(self, theta: Sequence[float] | Vector, *, reml: bool) -> float:
         """The criterion at `theta`."""
         with engine_errors(self.matrices):
-            return self.native.deviance(self.checked(theta), reml)
+            return self.native.deviance(self.checked(theta), reml, self._sigma)
 
     def gradient(self, theta: Sequence[float] | Vector, *, reml: bool) -> tuple[float, Vector]:
         """The criterion at `theta` and its exact gradient (m,)."""
         with engine_errors(self.matrices):
-            return self.native.gradient(self.checked(theta), reml)
+            return self.native.gradient(self.checked(theta), reml, self._sigma)
 
     def minimise(self, *, reml: bool, control: Control) -> _native.Solution:
         """Search for the optimum as `control` says; its start is for the formula's columns."""
         start = None if control.start is None else self.working(self.checked(control.start))
         with engine_errors(self.matrices):
-            return self.native.minimise(reml, start, control.max_evaluations, control.tolerance)
+            return self.native.minimise(
+                reml, start, control.max_evaluations, control.tolerance, self._sigma
+            )
 
     def estimates(self, theta: Sequence[float] | Vector, *, reml: bool) -> _native.Solution:
         """Everything that follows from a given `theta`, without a search."""
         with engine_errors(self.matrices):
-            return self.native.estimates(self.checked(theta), reml)
+            return self.native.estimates(self.checked(theta), reml, self._sigma)
 
     def conditional_covariance(self, theta: Vector, *, term: int) -> Vector:
         """cov(b_k | y) / sigma^2 at known beta, (levels, q_k, q_k)."""
@@ -167,12 +169,12 @@ class Problem:
     def information(self, theta: Vector, *, reml: bool) -> _native.Information:
         """Hessian in (theta, sigma), and derivatives of (X'V^-1 X)^-1, at the optimum `theta`."""
         with engine_errors(self.matrices):
-            return self.native.information(self.checked(theta), reml)
+            return self.native.information(self.checked(theta), reml, self._sigma)
 
     def kenward_roger(self, theta: Vector) -> _native.KenwardRoger:
         """The pieces of Kenward and Roger's method at `theta`."""
         with engine_errors(self.matrices):
-            return self.native.kenward_roger(self.checked(theta))
+            return self.native.kenward_roger(self.checked(theta), self._sigma)
 
     def slopes(self, theta: Vector) -> _native.Slopes:
         """The parts of the ML criterion at `theta` with their derivatives in T_k T_k'."""
@@ -205,9 +207,15 @@ class Problem:
         problem.__dict__["native"] = handle
         return problem
 
+    @property
+    def _sigma(self) -> float | None:
+        """The residual standard deviation where it is known; else it is profiled out."""
+        return self.matrices.known_sigma
+
     def _checked_plan(self, plan: RefitPlan) -> RefitPlan:
         L = None if plan.L is None else in_rows(np.asarray(plan.L, dtype=np.float64))
-        return replace(plan, start=self._inside(self.checked(plan.start)), L=L)
+        start = self._inside(self.checked(plan.start))
+        return replace(plan, start=start, L=L, known_sigma=self._sigma)
 
     def _inside(self, theta: Vector) -> Vector:
         """`theta` with small variances where it has none: from zero, where the criterion is even,

@@ -109,13 +109,14 @@ pub struct Profile {
 impl Profile {
     /// Reads the profile off a factorisation.
     pub fn new(factor: &Factor, basis: &Basis, n: usize, criterion: Criterion) -> Result<Self> {
-        Self::from_parts(&factor.right, factor.log_det, basis, n, criterion)
+        let log_v = factor.log_det - basis.log_weights;
+        Self::from_parts(&factor.right, log_v, basis, n, criterion)
     }
 
-    /// The same from [X y]'V⁻¹[X y] and log|M|.
+    /// The same from [X y]'V⁻¹[X y] and log|V|.
     pub fn from_parts(
         right: &Square,
-        log_det: f64,
+        log_v: f64,
         basis: &Basis,
         n: usize,
         criterion: Criterion,
@@ -131,15 +132,14 @@ impl Profile {
         solve_lower(p, &x_factor.data, &mut beta, 1);
         let explained: f64 = beta.iter().map(|v| v * v).sum();
         let pwrss = remaining(right[(p, p)] - explained, basis, criterion)?;
+        if !log_v.is_finite() {
+            return Err(EngineError::PerfectFit);
+        }
         solve_lower_transpose(p, &x_factor.data, &mut beta, 1);
         let df = criterion.df(n, p);
         // X̃ is X R⁻¹ with R'R = X'WX/n, so log|X'V⁻¹X| = log|X̃'V⁻¹X̃| + log|R'R|.
-        let parts = Parts {
-            log_v: log_det - basis.log_weights,
-            log_x: log_x + basis.log_x,
-            pwrss: pwrss * basis.y_scale.powi(2),
-            df,
-        };
+        let parts =
+            Parts { log_v, log_x: log_x + basis.log_x, pwrss: pwrss * basis.y_scale.powi(2), df };
         let variance = criterion.per(basis.y_scale).variance(pwrss, df);
         let deviance = criterion.deviance(&parts);
         Ok(Self { criterion, x_factor, beta, pwrss, df, variance, deviance })

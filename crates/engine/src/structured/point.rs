@@ -5,7 +5,7 @@ use super::problem::Problem;
 use super::whitening::Whitened;
 use crate::covariance::{Expansion, Matrix, Order, root};
 use crate::cross_products::CrossProducts;
-use crate::dense::{Square, cholesky, solve_lower, solve_lower_transpose};
+use crate::dense::solve_lower;
 use crate::error::{EngineError, Result};
 use crate::factor::Factor;
 use crate::objective::{Criterion, Profile};
@@ -54,7 +54,9 @@ impl Problem {
         let mut cross = self.empty.clone();
         let factor = factorise(&self.design, &self.plan, &raw, &templates, &mut cross)?;
         let log_det = white.log_det + factor.log_det - self.log_precision;
-        let (profile, variance) = self.profile(&factor.right, log_det, criterion)?;
+        let n = self.design.n();
+        let profile = Profile::from_parts(&factor.right, log_det, &self.basis, n, criterion)?;
+        let variance = profile.variance;
         Ok(Point { full, white, raw, templates, cross, factor, profile, variance })
     }
 
@@ -66,41 +68,6 @@ impl Problem {
                 .ok_or(EngineError::Factorisation { group: t, level: 0 })
         };
         self.design.terms.iter().enumerate().map(one).collect()
-    }
-
-    fn profile(
-        &self,
-        right: &Square,
-        log_det: f64,
-        criterion: Criterion,
-    ) -> Result<(Profile, f64)> {
-        let p = self.k() - 1;
-        let mut x_factor = Square::zeros(p);
-        for j in 0..p {
-            (j..p).for_each(|i| x_factor[(i, j)] = right[(i, j)]);
-        }
-        let log_x = cholesky(p, &mut x_factor.data)
-            .map_err(|column| EngineError::RankDeficient { column })?;
-        let mut beta: Vec<f64> = (0..p).map(|i| right[(i, p)]).collect();
-        solve_lower(p, &x_factor.data, &mut beta, 1);
-        let pwrss = right[(p, p)] - beta.iter().map(|v| v * v).sum::<f64>();
-        if !(pwrss > 0.0 && pwrss.is_finite() && log_det.is_finite()) {
-            return Err(EngineError::PerfectFit);
-        }
-        solve_lower_transpose(p, &x_factor.data, &mut beta, 1);
-        let n = self.design.n();
-        let df = if criterion.reml { n - p } else { n } as f64;
-        let scale = self.basis.y_scale.powi(2);
-        let variance = match criterion.sigma {
-            None => pwrss / df,
-            Some(sigma) => sigma * sigma / scale,
-        };
-        let mut deviance = log_det + pwrss / variance;
-        deviance += df * (2.0 * std::f64::consts::PI * variance * scale).ln();
-        if criterion.reml {
-            deviance += log_x + self.basis.log_x;
-        }
-        Ok((Profile { x_factor, beta, pwrss, df, deviance }, variance))
     }
 
     /// Back-substitution.

@@ -94,7 +94,7 @@ impl Problem {
     /// The same design with another response.
     pub fn with_response(&self, y: &[f64]) -> Result<Self> {
         check_response(&self.design, y)?;
-        let basis = self.basis.with_response(&rows_of(&self.design, y))?;
+        let basis = self.basis.with_response(&rows_of(&self.design, y));
         let right = Arc::new(right(&self.design, y, &basis, &self.blocks));
         Ok(Self { basis, right, ..self.clone() })
     }

@@ -296,6 +296,9 @@ class StructuredProblem:
     def information(
         self, theta: NDArray[np.float64], reml: bool, sigma: float | None = None
     ) -> Information: ...
+    def kenward_roger(
+        self, theta: NDArray[np.float64], sigma: float | None = None
+    ) -> KenwardRoger: ...
     def templates(self, theta: NDArray[np.float64]) -> list[NDArray[np.float64]]: ...
     def report(
         self, theta: NDArray[np.float64]

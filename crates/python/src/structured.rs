@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 
 use crate::batch::{Refits, shape};
 use crate::convert::{columns, exception, to_matrix, to_vector, vector};
-use crate::inference::Information;
+use crate::inference::{Information, KenwardRoger};
 use crate::problem::{Solution, status};
 use crate::threads::detached;
 
@@ -421,6 +421,18 @@ impl StructuredProblem {
         let run = || self.inner.information(&theta, Criterion { reml, sigma });
         let found = detached(py, run).map_err(|e| exception(&e))?;
         Information::new(py, found, self.inner.k() - 1)
+    }
+
+    #[pyo3(signature = (theta, sigma=None))]
+    fn kenward_roger(
+        &self,
+        py: Python<'_>,
+        theta: PyReadonlyArray1<'_, f64>,
+        sigma: Option<f64>,
+    ) -> PyResult<KenwardRoger> {
+        let theta = self.theta(&theta)?.to_vec();
+        let found = detached(py, || self.inner.kenward_roger(&theta, sigma));
+        KenwardRoger::new(py, found.map_err(|e| exception(&e))?, self.inner.k() - 1)
     }
 
     /// T_k (q × r) of every term.

@@ -221,7 +221,8 @@ class StructuredProblem:
 
     def kenward_roger(self, theta: Vector) -> _native.KenwardRoger:
         """The pieces of Kenward and Roger's method at `theta`."""
-        raise _not_yet("Kenward and Roger's method")
+        with engine_errors(self.matrices):
+            return self.native.kenward_roger(self.checked(theta), self.sigma)
 
     def draw(
         self, draws: Draws, first: int, count: int, *, matrices: ModelMatrices | None = None

@@ -144,7 +144,7 @@ fn inverse(order: &[usize]) -> Vec<usize> {
 }
 
 /// L⁻ᵀ M L⁻¹.
-pub(super) fn from_orthonormal(l: &Square, inner: &Square) -> Square {
+pub(crate) fn from_orthonormal(l: &Square, inner: &Square) -> Square {
     let p = inner.n;
     let mut half = inner.clone();
     solve_lower_transpose(p, &l.data, &mut half.data, p);

@@ -15,7 +15,9 @@ mod slopes;
 mod traces;
 
 pub use kenward_roger::KenwardRoger;
+pub(crate) use kenward_roger::from_orthonormal;
 pub use satterthwaite::Information;
+pub(crate) use satterthwaite::inner_product;
 pub use second_order::{SecondOrder, second_order_cost};
 pub use slopes::Slopes;
 pub use traces::{MEMORY, Traces};

@@ -120,7 +120,7 @@ fn hessian_in_gamma(point: &Point<'_>, traces: &Traces, grams: &[Square]) -> Squ
 }
 
 /// tr(G_rG_s) over the first p rows and columns.
-pub(super) fn inner_product(p: usize, a: &Square, b: &Square) -> f64 {
+pub(crate) fn inner_product(p: usize, a: &Square, b: &Square) -> f64 {
     (0..p).map(|j| (0..p).map(|i| a[(i, j)] * b[(i, j)]).sum::<f64>()).sum()
 }
 

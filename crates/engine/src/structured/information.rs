@@ -1,12 +1,13 @@
-//! Second derivatives of the criterion in (θ, σ) at a minimum, by central differences of its exact
-//! gradient at fixed σ: 2m evaluations, whatever the covariances are made of.
+//! Second derivatives of the criterion in (θ, σ) at a minimum: exact where the components of V or their
+//! random effects are few enough (see `second_order`), else by central differences of the exact gradient
+//! at fixed σ, 2m evaluations whatever the covariances are made of.
 
 use rayon::prelude::*;
 
 use super::point::Point;
 use super::problem::Problem;
 use crate::dense::Square;
-use crate::error::Result;
+use crate::error::{EngineError, Result};
 use crate::inference::Information;
 use crate::objective::Criterion;
 
@@ -26,6 +27,21 @@ impl Problem {
     /// known its row is zero: it has no variance.
     pub fn information(&self, theta: &[f64], criterion: Criterion) -> Result<Information> {
         let point = self.evaluate(theta, criterion)?;
+        match self.exact_information(&point, criterion) {
+            Err(EngineError::Traces { .. }) => {
+                self.differenced_information(theta, &point, criterion)
+            }
+            found => found,
+        }
+    }
+
+    /// The same by differences.
+    pub(super) fn differenced_information(
+        &self,
+        theta: &[f64],
+        point: &Point,
+        criterion: Criterion,
+    ) -> Result<Information> {
         let scale = self.basis.y_scale;
         let sigma = point.variance.sqrt() * scale;
         let (m, df) = (theta.len(), point.profile.df);

@@ -26,6 +26,7 @@ mod problem;
 mod results;
 mod score;
 mod search;
+mod second_order;
 mod whitening;
 
 pub use batch::Draws;

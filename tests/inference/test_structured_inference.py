@@ -1,0 +1,224 @@
+"""Small-sample tests of models with structure against n x n algebra in natural parameters."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mixedmodels as mm
+from mixedmodels.inference.degrees_of_freedom import method_of
+from mixedmodels.inference.information import information
+from tests import structured_dense as dense
+from tests.inference.dense_kenward_roger import kenward_roger, single_df
+
+DENSE = 2e-6
+"""Second differences of V err by 1e-8 of it, and their inverse information by some more."""
+
+
+def _visits(seed: int = 5, subjects: int = 18, visits: int = 4) -> pd.DataFrame:
+    random = np.random.default_rng(seed)
+    rows = pd.MultiIndex.from_product([range(subjects), range(visits)], names=["s", "visit"])
+    data = rows.to_frame(index=False)
+    data["arm"] = np.where(data["s"] % 2 == 0, "a", "b")
+    data["x"] = random.normal(size=len(data))
+    data["item"] = random.integers(0, 5, len(data))
+    b = random.normal(size=subjects)
+    walk = random.normal(size=(subjects, visits)).cumsum(axis=1).ravel()
+    data["y"] = b[data["s"]] + 0.7 * walk + (1 + (data["s"] % 2)) * random.normal(size=len(data))
+    data["y"] += random.normal(size=5)[data["item"]]
+    kept = (random.uniform(size=len(data)) > 0.15) | (data["visit"] == 0)
+    return data[kept].reset_index(drop=True)
+
+
+DATA = _visits()
+
+
+def _between(values: pd.Series) -> np.ndarray:
+    return np.equal.outer(values.to_numpy(), values.to_numpy()).astype(float)
+
+
+SAME, LAG = _between(DATA["s"]), dense.lags(DATA["visit"])
+ITEM = _between(DATA["item"])
+
+
+def _us(entries: np.ndarray) -> np.ndarray:
+    S = np.zeros((4, 4))
+    S[np.tril_indices(4)] = entries
+    S = S + np.tril(S, -1).T
+    visit = DATA["visit"].to_numpy()
+    return SAME * S[np.ix_(visit, visit)]
+
+
+def _ar1_het(gamma: np.ndarray) -> np.ndarray:
+    sd = np.sqrt(gamma[DATA["visit"].to_numpy()])
+    return SAME * np.outer(sd, sd) * gamma[4] ** LAG
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, V in natural parameters (variances, correlations, covariances) and these from the
+    report's numbers.
+    """
+
+    formula: str
+    arguments: dict
+    V: Callable
+    gamma: Callable
+    is_linear: bool = False
+
+
+def _strata(g: np.ndarray) -> np.ndarray:
+    return np.diag(g[(DATA["arm"] == "b").to_numpy().astype(int)])
+
+
+CASES = {
+    "us": Case(
+        "y ~ arm * visit",
+        {"residual": "us(visit | s)"},
+        _us,
+        lambda r: dense.scaled(r[:4], dense.unstructured(4, r[4:10]))[np.tril_indices(4)],
+        is_linear=True,
+    ),
+    "cs": Case(
+        "y ~ arm * visit + x",
+        {"residual": "cs(visit | s, hom=True)"},
+        lambda g: g[0] * np.eye(len(DATA)) + g[1] * SAME,
+        lambda r: np.array([r[0] ** 2 * (1 - r[1]), r[0] ** 2 * r[1]]),
+        is_linear=True,
+    ),
+    "ar1": Case(
+        "y ~ arm * visit + x",
+        {"residual": "ar1(visit | s)"},
+        lambda g: SAME * g[0] * g[1] ** LAG,
+        lambda r: np.array([r[0] ** 2, r[1]]),
+    ),
+    "heterogeneous ar1": Case(
+        "y ~ arm + x",
+        {"residual": "ar1(visit | s, hom=False)"},
+        _ar1_het,
+        lambda r: np.array([*r[:4] ** 2, r[4]]),
+    ),
+    "intercept and ar1": Case(
+        "y ~ arm * visit + (1 | s)",
+        {"residual": "ar1(visit | s)"},
+        lambda g: SAME * (g[0] + g[1] * g[2] ** LAG),
+        lambda r: np.array([r[0] ** 2, r[1] ** 2, r[2]]),
+    ),
+    "crossed and ar1": Case(
+        "y ~ arm * visit + (1 | item)",
+        {"residual": "ar1(visit | s)"},
+        lambda g: ITEM * g[0] + SAME * g[1] * g[2] ** LAG,
+        lambda r: np.array([r[0] ** 2, r[1] ** 2, r[2]]),
+    ),
+    "strata": Case(
+        "y ~ arm * visit + (1 | s)",
+        {"sigma": "~ arm"},
+        lambda g: g[0] * SAME + _strata(g[1:]),
+        lambda r: np.array([r[0] ** 2, r[2] ** 2, (r[2] * np.exp(r[1])) ** 2]),
+        is_linear=True,
+    ),
+}
+
+
+def _report(fit) -> np.ndarray:
+    """Absolute natural parameters; sigma, last, where nothing else carries it."""
+    report = fit.problem.report(fit.theta)
+    scale = np.array([fit.sigma if entry.is_sd else 1.0 for entry in report.entries])
+    return np.append(report.values * scale, fit.sigma)
+
+
+@pytest.fixture(scope="module", params=CASES)
+def fitted(request):
+    case = CASES[request.param]
+    return case, mm.lmm(case.formula, DATA, **case.arguments).fit
+
+
+def test_v_is_the_model_s(fitted) -> None:
+    case, fit = fitted
+    V = case.V(case.gamma(_report(fit)))
+    found = dense.evaluate(fit.matrices.y, fit.matrices.X, V, reml=True)
+    assert found.criterion == pytest.approx(fit.objective, abs=1e-7)
+
+
+@pytest.mark.parametrize("ddf", ["kenward-roger", "kenward-roger-linear"])
+def test_kenward_roger_is_that_of_dense_algebra(fitted, ddf: str) -> None:
+    case, fit = fitted
+    gamma = case.gamma(_report(fit))
+    expected, C, slopes, spread = kenward_roger(
+        case.V, gamma, fit.matrices.X, linear=ddf.endswith("linear")
+    )
+    method = method_of(fit, ddf)
+    size = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+    np.testing.assert_allclose(method.covariance / size, expected / size, atol=DENSE)
+    rows = np.eye(len(fit.beta))
+    dense_df = [single_df(C, slopes, spread, row) for row in rows]
+    np.testing.assert_allclose(method.single(rows), dense_df, rtol=DENSE)
+
+
+def test_second_derivatives_vanish_where_v_is_linear(fitted) -> None:
+    case, fit = fitted
+    both = [method_of(fit, ddf).covariance for ddf in ("kenward-roger", "kenward-roger-linear")]
+    assert np.allclose(*both, rtol=1e-10, atol=0) == case.is_linear
+
+
+def test_satterthwaite_does_not_depend_on_the_parameters(fitted) -> None:
+    case, fit = fitted
+    gamma = case.gamma(_report(fit))
+    m = fit.matrices
+
+    def criterion(g: np.ndarray) -> float:
+        return dense.evaluate(m.y, m.X, case.V(g), reml=True).criterion
+
+    def C(g: np.ndarray) -> np.ndarray:
+        return dense.evaluate(m.y, m.X, case.V(g), reml=True).cov_beta
+
+    unit = np.diag(1e-3 * np.maximum(np.abs(gamma), 0.1))
+    step = np.diag(unit)
+    H = np.array(
+        [
+            [
+                criterion(gamma + a + b)
+                - criterion(gamma + a - b)
+                - criterion(gamma - a + b)
+                + criterion(gamma - a - b)
+                for b in unit
+            ]
+            for a in unit
+        ]
+    ) / (4 * np.outer(step, step))
+    slopes = np.array(
+        [(C(gamma + u) - C(gamma - u)) / (2 * s) for u, s in zip(unit, step, strict=True)]
+    )
+    rows = np.eye(len(fit.beta))
+    expected = [single_df(C(gamma), slopes, 2 * np.linalg.inv(H), row) for row in rows]
+    found = method_of(fit, "satterthwaite").single(rows)
+    np.testing.assert_allclose(found, expected, rtol=5e-4)
+
+
+def test_rows_in_another_order_change_nothing(fitted) -> None:
+    case, fit = fitted
+    shuffled = DATA.sample(frac=1, random_state=2)
+    other = mm.lmm(case.formula, shuffled, **case.arguments).fit
+    for ddf in ("satterthwaite", "kenward-roger"):
+        a, b = (method_of(f, ddf).single(np.eye(len(f.beta))) for f in (fit, other))
+        np.testing.assert_allclose(a, b, rtol=1e-4)
+
+
+def test_a_plain_model_by_the_structured_route_has_the_same_tests() -> None:
+    sleep = mm.datasets.load("sleepstudy")
+    plain = mm.lmm("Reaction ~ Days + (Days | Subject)", sleep)
+    # cs over two columns is the unstructured covariance.
+    other = mm.lmm("Reaction ~ Days + cs(Days | Subject)", sleep)
+    for ddf in ("satterthwaite", "kenward-roger", "kenward-roger-linear"):
+        a, b = plain.coef_table(ddf), other.coef_table(ddf)
+        np.testing.assert_allclose(a["df"], b["df"], rtol=1e-4)
+        if ddf != "kenward-roger":
+            np.testing.assert_allclose(a["std_error"], b["std_error"], rtol=1e-6)
+
+
+def test_a_known_sigma_has_no_variance() -> None:
+    fit = mm.lmm("y ~ arm + (1 | s)", DATA, sigma=1.0).fit
+    assert information(fit).covariance[-1].tolist() == [0.0, 0.0]
+    assert np.isfinite(method_of(fit, "kenward-roger").single(np.eye(2))).all()

@@ -31,6 +31,7 @@ from mixedmodels.inference.anova import anova
 from mixedmodels.inference.bootstrap import bootstrap
 from mixedmodels.inference.covariance_parameters import covariance_parameters
 from mixedmodels.inference.drop1 import drop1
+from mixedmodels.inference.heterogeneity import Heterogeneity, heterogeneity
 from mixedmodels.inference.icc import icc
 from mixedmodels.inference.intervals import conf_int
 from mixedmodels.inference.predicted import predict
@@ -60,6 +61,7 @@ from mixedmodels.vocabulary import (
     BootstrapKind,
     DegreesOfFreedom,
     DropTest,
+    HeterogeneityInterval,
     Interval,
     IntervalMethod,
     NewLevels,
@@ -134,8 +136,9 @@ class LinearMixedModel:
             Degrees of freedom. ``"satterthwaite"``; ``"kenward-roger"``, which adjusts the standard
             errors too, and ``"kenward-roger-linear"``, its variant without second derivatives of
             the covariance; ``"between-within"``, by the level of grouping at which a column varies,
-            and ``"containment"``, by the random effects that contain it; ``"residual"``, rows less
-            fixed effects; ``"normal"``, z tests.
+            and ``"containment"``, by the random effects that contain it; ``"knapp-hartung"``,
+            where residual variances are known; ``"residual"``, rows less fixed effects;
+            ``"normal"``, z tests.
         level : float
             Coverage of the limits.
 
@@ -1458,6 +1461,43 @@ class LinearMixedModel:
                 level=level,
             )
         )
+
+    def heterogeneity(
+        self, *, interval: HeterogeneityInterval | None = None, level: float = 0.95
+    ) -> Heterogeneity:
+        """Heterogeneity of a meta-analysis: Q, I², H², and tau² of every random term with limits.
+
+        Parameters
+        ----------
+        interval : {"q-profile", "profile", "wald"}, optional
+            Limits of tau². By default the Q-profile method, which is exact, where there is one
+            variance and one row per study; else the profile of the criterion of the fit.
+        level : float
+            Coverage of the limits.
+
+        Returns
+        -------
+        Heterogeneity
+            Prints; `Q, df, p_value, i2, h2, typical_variance, variances, table()`. Standard errors
+            of tau² are from the expected information.
+
+        Raises
+        ------
+        DataError
+            If the residual variances are not known (``sigma=1.0, weights=1/variance``).
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> trials = mm.datasets.load("meta_bcg")
+        >>> model = mm.lmm("yi ~ 1 + (1 | id)", trials, sigma=1.0, weights=1 / trials["vi"])
+        >>> print(model.heterogeneity())
+        Heterogeneity: Q = 152.23 on 12 df, p < 0.0001
+        I² = 92.2 %, H² = 12.86 (typical variance within studies 0.02642)
+            id, Intercept: tau² = 0.3132 (SE 0.17), 95 % from 0.1197 to 1.111, I² = 92.2 %
+        Limits by the Q-profile method (Viechtbauer 2007).
+        """
+        return heterogeneity(self.fit, interval=interval, level=level)
 
     def re_pca(self) -> dict[str, pd.DataFrame]:
         """Per group, the principal components of its random effects, the largest first.

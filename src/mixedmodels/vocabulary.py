@@ -115,10 +115,14 @@ DegreesOfFreedom = Literal[
     "kenward-roger-linear",
     "between-within",
     "containment",
+    "knapp-hartung",
     "residual",
     "normal",
 ]
 """How the denominator degrees of freedom of tests of fixed effects are found."""
+
+HeterogeneityInterval = Literal["q-profile", "profile", "wald"]
+"""How limits of a variance between studies are found."""
 
 IntervalMethod = Literal["wald", "profile", "bootstrap"]
 

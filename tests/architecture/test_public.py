@@ -39,6 +39,7 @@ MODEL = [
     "cov_variance",
     "r2",
     "icc",
+    "heterogeneity",
     "re_pca",
     "cov_params",
     "sigma",

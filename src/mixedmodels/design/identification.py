@@ -15,7 +15,8 @@ The matrices are never formed. Random vectors v_i turn each into the numbers (N 
 which cost sums over the rows of each level; a matrix other than zero gives zeros with probability
 zero, so that the rank of the sketch is the rank of the family. Contrasts of some rows are contrasts
 of all, so that what can be told apart on a thousand rows can be told apart: only where it cannot
-are all rows looked at.
+are all rows looked at. A known residual variance is no parameter: effects of every row are told
+from it.
 """
 
 from __future__ import annotations
@@ -170,9 +171,15 @@ def _is_identified_on_some_rows(matrices: ModelMatrices) -> bool:
     size = sum(len(entries_of(term)) for term in matrices.terms) + 1
     few = int(np.ceil(np.sqrt(4 * size))) + 1
     seen, _ = sketch(matrices, rows, few)
+    seen = _of_unknown(matrices, seen)
     if smallest_pivot(seen.T @ seen) > TOLERANCE:  # far from singular, and quickly told
         return True
     return bool(np.linalg.svd(seen, compute_uv=False)[-1] > TOLERANCE)
+
+
+def _of_unknown(matrices: ModelMatrices, seen: Matrix) -> Matrix:
+    """The sketch without its last column, the residual's, where the residual variance is known."""
+    return seen if matrices.known_sigma is None else seen[:, :-1]
 
 
 def _with_relations(
@@ -180,8 +187,10 @@ def _with_relations(
 ) -> Identification:
     """The relations from all rows, in the user's columns."""
     seen, scale = sketch(matrices, None, len(parameters) + 1 + SPARE)
-    _, values, vectors = np.linalg.svd(seen, full_matrices=False)
-    inner = vectors[values <= TOLERANCE].T / scale[:, None]
+    _, values, vectors = np.linalg.svd(_of_unknown(matrices, seen), full_matrices=False)
+    found = vectors[values <= TOLERANCE].T
+    inner = np.zeros((len(parameters) + 1, found.shape[1]))  # a known sigma takes part in nothing
+    inner[: len(found)] = found / scale[: len(found), None]
     families = families_of(matrices, None)
     outer = np.empty_like(inner)
     outer[-1] = inner[-1]

@@ -24,7 +24,8 @@ SPARE = 4
 def repeated_term(matrices: ModelMatrices) -> tuple[int, int | None] | None:
     """A term all of whose covariances another one (or the residual, None) can give, and that one.
 
-    The two have the same levels, under one name or two. Of terms that repeat each other it is the
+    The two have the same levels, under one name or two. A known residual variance gives nothing.
+    Of terms that repeat each other it is the
     later one.
     """
     V = directions(
@@ -33,7 +34,7 @@ def repeated_term(matrices: ModelMatrices) -> tuple[int, int | None] | None:
     blocks = [sketch_of(family, V) for family in families_of(matrices, None)]
     groupings = [matrices.groupings[term.group] for term in matrices.terms]
     for k in reversed(range(len(blocks))):
-        if _is_spanned(blocks[k], pairs(V, V)[:, None]):
+        if matrices.known_sigma is None and _is_spanned(blocks[k], pairs(V, V)[:, None]):
             return k, None
         for other, block in enumerate(blocks):
             same = _same_levels(groupings[k], groupings[other])

@@ -17,9 +17,14 @@ HYPOTHESES = {
 }
 """What each type tests, for headings and notes."""
 
-METHODS = {
+METHODS: dict[DegreesOfFreedom, str] = {
     "satterthwaite": "Denominator degrees of freedom by Satterthwaite's method.",
     "kenward-roger": "F scaled and denominator degrees of freedom by Kenward and Roger's method.",
+    "kenward-roger-linear": "F scaled and denominator degrees of freedom by Kenward and Roger's "
+    "method, first derivatives only.",
+    "between-within": "Denominator degrees of freedom: between and within groups.",
+    "containment": "Denominator degrees of freedom by containment.",
+    "knapp-hartung": "F and denominator degrees of freedom by Knapp and Hartung's method.",
     "residual": "Denominator degrees of freedom: rows less fixed effects.",
     "normal": "Chi-square tests: the variances are taken as known.",
 }

@@ -40,7 +40,7 @@ from mixedmodels.vocabulary import DegreesOfFreedom, Interval, NewLevels
 Vector = NDArray[np.float64]
 
 OF_MEANS: frozenset[DegreesOfFreedom] = frozenset(
-    {"kenward-roger", "kenward-roger-linear", "between-within", "containment"}
+    {"kenward-roger", "kenward-roger-linear", "between-within", "containment", "knapp-hartung"}
 )
 """Methods that know nothing of the variance of a random effect."""
 

@@ -27,6 +27,7 @@ METHOD: dict[DegreesOfFreedom, str] = {
     "kenward-roger-linear": "Standard errors and df: Kenward and Roger, first derivatives only.",
     "between-within": "df: between-within, by the level of grouping at which a column varies.",
     "containment": "df: containment, the rank of the random effects that contain a column.",
+    "knapp-hartung": "Standard errors and df: Knapp and Hartung.",
     "residual": "df: rows less fixed effects, however the rows are grouped.",
     "normal": "z tests: the variances are taken as known.",
 }

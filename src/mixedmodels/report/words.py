@@ -21,6 +21,7 @@ TESTS: dict[DegreesOfFreedom, str] = {
     "kenward-roger-linear": "the method of Kenward and Roger without second derivatives",
     "between-within": "between-within degrees of freedom",
     "containment": "containment degrees of freedom",
+    "knapp-hartung": "the method of Knapp and Hartung",
     "residual": "the residual degrees of freedom",
     "normal": "the normal approximation",
 }

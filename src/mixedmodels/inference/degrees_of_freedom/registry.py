@@ -11,6 +11,7 @@ from mixedmodels.inference.degrees_of_freedom.kenward_roger import (
     kenward_roger,
     kenward_roger_linear,
 )
+from mixedmodels.inference.degrees_of_freedom.knapp_hartung import knapp_hartung
 from mixedmodels.inference.degrees_of_freedom.method import Method
 from mixedmodels.inference.degrees_of_freedom.satterthwaite import satterthwaite
 from mixedmodels.options import require_option
@@ -22,6 +23,7 @@ METHODS: dict[str, Callable[[Fit], Method]] = {
     "kenward-roger-linear": kenward_roger_linear,
     "between-within": between_within,
     "containment": containment,
+    "knapp-hartung": knapp_hartung,
     "residual": residual,
     "normal": normal,
 }

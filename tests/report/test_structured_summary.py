@@ -109,6 +109,7 @@ def test_fixed_parameters_leave_the_residual_its_own_scale(growth: pd.DataFrame)
     assert held.residuals("standardized").to_numpy() == pytest.approx(
         free.residuals("standardized").to_numpy(), abs=1e-6
     )
+    assert held.acf(max_lag=2)["n"].tolist() == free.acf(max_lag=2)["n"].tolist()
     assert np.std(held.simulate(200, seed=1)) == pytest.approx(
         np.std(free.simulate(200, seed=2)), rel=0.1
     )

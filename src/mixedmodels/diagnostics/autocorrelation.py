@@ -12,6 +12,7 @@ from scipy import sparse
 
 from mixedmodels.diagnostics.facts import Facts
 from mixedmodels.diagnostics.projection import MOST_ROWS, Projection, projection
+from mixedmodels.diagnostics.series import correlated_residuals
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import residuals
 
@@ -65,10 +66,10 @@ def correlation_left(fit: Fit) -> Correlation | None:
     rows that follow each other in a block of the residuals, or without blocks in the level of the
     largest group; None with fewer than 20 pairs or more rows than can be looked at.
     """
-    m = fit.matrices
-    if m.residual is not None and m.residual.structure is not None:
-        name, codes = m.residual.group, m.residual.codes
-        order = np.lexsort((*m.residual.positions.T[::-1], codes))
+    m, used = fit.matrices, correlated_residuals(fit)
+    if used is not None:
+        name, codes = used.group, used.codes
+        order = np.lexsort((*used.positions.T[::-1], codes))
     elif m.groupings:
         largest = max(m.groupings, key=lambda grouping: len(grouping.levels))
         name, codes = largest.name, largest.codes

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.data import encode
+from mixedmodels.design import ResidualMatrix
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 
@@ -18,12 +19,20 @@ def series(fit: Fit, group: str | None, time: str | None) -> tuple[Int, Int]:
 
     By default those of the covariance of the residuals, if it has structure.
     """
-    used = fit.matrices.residual
+    used = correlated_residuals(fit)
     _, codes = series_codes(fit, group)
-    is_own = group is None and time is None and used is not None and used.structure is not None
+    is_own = group is None and time is None
     if is_own and used is not None and used.positions.shape[1] == 1:
         return codes, np.unique(used.positions[:, 0], return_inverse=True)[1].astype(np.int64)
     return codes, order_in_time(fit, codes, time)
+
+
+def correlated_residuals(fit: Fit) -> ResidualMatrix | None:
+    """The covariance of the residuals, if it has correlations."""
+    used = fit.matrices.residual
+    if used is None or used.structure is None or used.structure.is_independent:
+        return None
+    return used
 
 
 def series_codes(fit: Fit, group: str | None) -> tuple[str, Int]:
@@ -32,8 +41,8 @@ def series_codes(fit: Fit, group: str | None) -> tuple[str, Int]:
     By default the blocks of the covariance of the residuals, if it has structure, or the random
     effects' group of the most levels; the whole data where there is none.
     """
-    used = fit.matrices.residual
-    if group is None and used is not None and used.structure is not None:
+    used = correlated_residuals(fit)
+    if group is None and used is not None:
         return used.group, used.codes.astype(np.int64)
     groupings = {grouping.name: grouping for grouping in fit.matrices.groupings}
     if group is None:

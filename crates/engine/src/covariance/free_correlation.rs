@@ -1,13 +1,14 @@
-//! Any correlation matrix R = LL'. The rows of L lie on the unit sphere: row i is
-//! (φ_i0, …, φ_i,i−1, 1) over its length, which reaches every positive definite R once.
+//! Any correlation matrix with one standard deviation, T = φ_0 L. The rows of L lie on the unit
+//! sphere, by angles (Pinheiro & Bates 1996, Statistics and Computing 6, 289–296, section 2.3, with
+//! sines for cosines): L_ij = sin φ_ij Π_{k<j} cos φ_ik, and L_ii the product of all cosines. Angles
+//! reach singular matrices as well, where a search may end.
 
 use super::jet::Jet;
 use super::matrix::Matrix;
-use super::scaled::Correlation;
-use super::structure::{Positions, Quantity};
+use super::structure::{Filled, Positions, Quantity, Structure};
 use crate::dense::{Square, cholesky};
 
-/// Correlations of q positions without a restriction.
+/// Correlations of q positions without a restriction, and one standard deviation.
 #[derive(Debug)]
 pub struct FreeCorrelation {
     q: usize,
@@ -25,44 +26,79 @@ impl FreeCorrelation {
         (0..q).flat_map(move |j| (j + 1..q).map(move |i| (i, j)))
     }
 
-    /// Row i of L.
+    /// Where the angle of a pair stands in φ.
+    fn angle(&self, i: usize, j: usize) -> usize {
+        j * (2 * self.q - j - 1) / 2 + i - j
+    }
+
+    /// Row i of L, as far as its diagonal.
     fn row(&self, phi: &[Jet], i: usize) -> Vec<Jet> {
-        let at = |j: usize| j * (2 * self.q - j - 1) / 2 + i - j - 1;
-        let mut row: Vec<Jet> = (0..i).map(|j| phi[at(j)].clone()).collect();
-        row.push(Jet::constant(1.0));
-        let length = row.iter().map(Jet::square).sum::<Jet>().sqrt().recip();
-        row.iter().map(|x| x * &length).collect()
+        let mut rest = Jet::constant(1.0);
+        let mut row = Vec::with_capacity(i + 1);
+        for j in 0..i {
+            let angle = &phi[self.angle(i, j)];
+            row.push(&rest * &angle.sin());
+            rest = &rest * &angle.cos();
+        }
+        row.push(rest);
+        row
     }
 }
 
-fn inner(a: &[Jet], b: &[Jet]) -> Jet {
-    a.iter().zip(b).map(|(x, y)| x * y).sum()
-}
-
-impl Correlation for FreeCorrelation {
+impl Structure for FreeCorrelation {
     fn start(&self) -> Vec<f64> {
-        self.pairs().map(|_| 0.0).collect()
+        let mut start = vec![0.0; 1 + self.pairs().count()];
+        start[0] = 1.0;
+        start
     }
 
-    fn fill(&self, phi: &[Jet], positions: &Positions) -> Matrix<Jet> {
+    fn fill(&self, phi: &[Jet], positions: &Positions) -> Filled {
         let n = positions.n();
-        let rows: Vec<Vec<Jet>> = (0..n).map(|i| self.row(phi, positions.occasion(i))).collect();
-        Matrix::lower(n, |i, j| if i == j { Jet::constant(1.0) } else { inner(&rows[i], &rows[j]) })
+        let mut t = Matrix::from_fn(n, self.q, |_, _| Jet::constant(0.0));
+        for i in 0..n {
+            let row = self.row(phi, positions.occasion(i));
+            row.iter().enumerate().for_each(|(j, entry)| t[(i, j)] = &phi[0] * entry);
+        }
+        Filled::Root(t)
     }
 
     fn quantities(&self) -> Vec<Quantity> {
-        self.pairs().map(|(i, j)| Quantity::Correlation(j, i)).collect()
+        let correlations = self.pairs().map(|(i, j)| Quantity::Correlation(j, i));
+        std::iter::once(Quantity::CommonSd).chain(correlations).collect()
     }
 
     fn report(&self, phi: &[Jet]) -> Vec<Jet> {
-        let r = self.fill(phi, &Positions::all(self.q));
-        self.pairs().map(|at| r[at].clone()).collect()
+        let rows: Vec<Vec<Jet>> = (0..self.q).map(|i| self.row(phi, i)).collect();
+        let inner = |(i, j): (usize, usize)| -> Jet {
+            rows[i].iter().zip(&rows[j]).map(|(a, b)| a * b).sum()
+        };
+        std::iter::once(phi[0].abs()).chain(self.pairs().map(inner)).collect()
     }
 
     fn coordinates(&self, report: &[f64]) -> Option<Vec<f64>> {
         let mut l = Square::identity(self.q);
-        self.pairs().zip(report).for_each(|(at, &rho)| l[at] = rho);
+        self.pairs().zip(&report[1..]).for_each(|(at, &rho)| l[at] = rho);
         cholesky(self.q, &mut l.data).ok()?;
-        Some(self.pairs().map(|(i, j)| l[(i, j)] / l[(i, i)]).collect())
+        let mut phi = self.start();
+        phi[0] = report[0];
+        for i in 1..self.q {
+            let mut rest = 1.0;
+            for j in 0..i {
+                let angle = (l[(i, j)] / rest).clamp(-1.0, 1.0).asin();
+                phi[self.angle(i, j)] = angle;
+                rest *= angle.cos();
+            }
+        }
+        (report[0] >= 0.0).then_some(phi)
+    }
+
+    fn canonical(&self, phi: &[f64]) -> Vec<f64> {
+        let jets: Vec<Jet> = phi.iter().map(|&x| Jet::constant(x)).collect();
+        let report: Vec<f64> = self.report(&jets).iter().map(Jet::value).collect();
+        let turned = |mut phi: Vec<f64>| {
+            phi[0] = phi[0].abs();
+            phi
+        };
+        self.coordinates(&report).unwrap_or_else(|| turned(phi.to_vec()))
     }
 }

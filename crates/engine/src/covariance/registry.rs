@@ -56,7 +56,7 @@ pub fn structure(name: &str, q: usize, options: &Options) -> Result<Box<dyn Stru
         return refused("one position has no correlation");
     }
     Ok(match name {
-        "us" if options.hom && q > 1 => scaled(FreeCorrelation::new(q), q, options),
+        "us" if options.hom && q > 1 => Box::new(FreeCorrelation::new(q)),
         "us" => Box::new(Unstructured::new(q)),
         "diag" => scaled(Diagonal, q, options),
         "cs" => scaled(CompoundSymmetry::new(q), q, options),

@@ -126,9 +126,10 @@ impl LogSd {
                 let logs: Vec<f64> = column.iter().map(|x| x.abs().ln()).collect();
                 let powers: Vec<f64> = logs.iter().map(|l| (delta * l).exp()).collect();
                 let share: Vec<f64> = powers.iter().map(|a| a / (constant + a)).collect();
-                let added = powers.iter().zip(column).map(|(a, &x)| {
-                    if x < 0.0 { 0.0 } else { (constant + a).ln() }
-                });
+                let added = powers
+                    .iter()
+                    .zip(column)
+                    .map(|(a, &x)| if x < 0.0 { 0.0 } else { (constant + a).ln() });
                 self.value.iter_mut().zip(added).for_each(|(v, l)| *v += l);
                 let with = |f: &dyn Fn(f64, f64) -> f64| -> Vec<f64> {
                     let one = |((u, l), &x): ((&f64, &f64), &f64)| {

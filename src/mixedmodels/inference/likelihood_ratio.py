@@ -23,6 +23,7 @@ from mixedmodels.inference.nested import (
     is_inside,
     lost_directions,
 )
+from mixedmodels.inference.nested_structures import residual_is_within
 
 NAN = float("nan")
 
@@ -74,6 +75,10 @@ def likelihood_ratio(small: Maximum, large: Maximum) -> LikelihoodRatio:
         return _no_test("no test: not nested (fixed effects)")
     if lost is None:
         return _no_test("no test: not nested (random effects)")
+    if large.held is not None and large.held != small.held:
+        return _no_test("no test: not nested (fixed or tied parameters)")
+    if not residual_is_within(small.matrices, large.matrices):
+        return _no_test("no test: not nested (residual covariance)")
     if df <= 0:
         return _no_test("no test: the same model in other words")
     change = small.objective - large.objective

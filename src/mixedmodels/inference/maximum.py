@@ -16,6 +16,7 @@ from mixedmodels.engine.route import AnyProblem
 from mixedmodels.engine.search import optimum
 from mixedmodels.engine.settings import Control
 from mixedmodels.engine.singularity import TermFacts
+from mixedmodels.engine.structured import StructuredProblem, Values
 from mixedmodels.fit.fit import Fit
 
 Vector = NDArray[np.float64]
@@ -41,6 +42,8 @@ class Maximum:
         How the search ended.
     identification : Identification
         What the data can tell of the variance parameters.
+    held : list of (float, int or None), optional
+        Which structure parameters are held or tied, as `StructuredProblem.values` says it.
     """
 
     matrices: ModelMatrices
@@ -50,6 +53,7 @@ class Maximum:
     objective: float
     convergence: Convergence
     identification: Identification
+    held: Values | None = None
 
 
 def maximum_of(fit: Fit, *, reml: bool | None = None) -> Maximum:
@@ -64,6 +68,7 @@ def maximum_of(fit: Fit, *, reml: bool | None = None) -> Maximum:
         objective=fit.objective,
         convergence=fit.convergence,
         identification=fit.identification,
+        held=_held(fit.problem),
     )
 
 
@@ -92,7 +97,12 @@ def search(problem: AnyProblem, *, reml: bool, control: Control) -> Maximum:
         objective=solution.deviance,
         convergence=convergence,
         identification=known,
+        held=_held(problem),
     )
+
+
+def _held(problem: AnyProblem) -> Values | None:
+    return problem.values if isinstance(problem, StructuredProblem) else None
 
 
 FREES_VARIANCES = (

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.design import ModelMatrices
+from mixedmodels.inference.nested_structures import is_absorbed, same_term
 
 Vector = NDArray[np.float64]
 Int32 = NDArray[np.int32]
@@ -102,10 +103,25 @@ def lost_directions(small: ModelMatrices, large: ModelMatrices) -> tuple[int, ..
     term of q columns; q - r directions have zero variance there, and lie on the boundary of the
     parameter space of the larger model. One count per correlated term and per column of an
     independent term of the larger part; None if the smaller part is no special case.
+
+    A term with structure in the larger part needs a term of the same columns and groups whose
+    structure is a special case of its own (see `nested_structures`), or none: then all of its
+    directions are lost.
     """
+    matched = _matched(small, large)
+    structured = [t for t in range(len(large.terms)) if not large.terms[t].is_plain]
+    counts = [0 if t in matched else large.terms[t].Z.shape[1] for t in structured]
+    rest = [
+        k
+        for k, term in enumerate(small.terms)
+        if k not in matched.values()
+        and not is_absorbed(term, small.groupings[term.group].codes, large)
+    ]
+    if any(small.terms[k].members or small.terms[k].precision for k in rest):
+        return None
     terms = sorted(families(large), key=lambda family: family.basis.shape[1])
     typical = [np.zeros((term.basis.shape[1],) * 2) for term in terms]
-    for piece in pieces(small):
+    for piece in pieces(small, rest):
         found = (
             (k, Sigma)
             for k, term in enumerate(terms)
@@ -115,7 +131,6 @@ def lost_directions(small: ModelMatrices, large: ModelMatrices) -> tuple[int, ..
         if place is None:
             return None
         typical[place[0]] += place[1]
-    counts: list[int] = []
     for term, Sigma in zip(terms, typical, strict=True):
         if term.is_diagonal:
             variances = np.diag(Sigma)
@@ -125,21 +140,38 @@ def lost_directions(small: ModelMatrices, large: ModelMatrices) -> tuple[int, ..
     return tuple(counts)
 
 
+def _matched(small: ModelMatrices, large: ModelMatrices) -> dict[int, int]:
+    """Per structured term of the larger part the term of the smaller one that it contains."""
+    matched: dict[int, int] = {}
+    for t, term in enumerate(large.terms):
+        if term.is_plain:
+            continue
+        for k, other in enumerate(small.terms):
+            codes = (small.groupings[other.group].codes, large.groupings[term.group].codes)
+            if k not in matched.values() and same_term(other, term, codes):
+                matched[t] = k
+                break
+    return matched
+
+
 def families(matrices: ModelMatrices) -> list[Family]:
-    """The terms."""
-    found = []
-    for term in matrices.terms:
-        grouping = matrices.groupings[term.group]
-        is_diagonal = term.is_independent
-        basis = _unit_columns(term.Z) if is_diagonal else column_space(term.Z)
-        found.append(Family(grouping.codes, len(grouping.levels), basis, is_diagonal))
-    return found
+    """The plain terms."""
+    return [_family(matrices, t) for t, term in enumerate(matrices.terms) if term.is_plain]
 
 
-def pieces(matrices: ModelMatrices) -> list[Family]:
-    """The correlated terms, and the single columns of the independent ones."""
+def _family(matrices: ModelMatrices, t: int) -> Family:
+    """A term without its structure, unless that is independence."""
+    term = matrices.terms[t]
+    grouping = matrices.groupings[term.group]
+    is_diagonal = term.is_independent
+    basis = _unit_columns(term.Z) if is_diagonal else column_space(term.Z)
+    return Family(grouping.codes, len(grouping.levels), basis, is_diagonal)
+
+
+def pieces(matrices: ModelMatrices, terms: Sequence[int]) -> list[Family]:
+    """Of some terms, the correlated ones, and the single columns of the independent ones."""
     found = []
-    for family in families(matrices):
+    for family in (_family(matrices, t) for t in terms):
         q = family.basis.shape[1]
         blocks = [[j] for j in range(q)] if family.is_diagonal else [list(range(q))]
         found += [

@@ -62,28 +62,42 @@ def _is_constant(X: Vector, codes: NDArray[np.int32]) -> NDArray[np.bool_]:
 
 
 def nested_groupings(m: ModelMatrices) -> list[Grouping]:
-    """The groupings of the model from the outside in; one level, or one per row, is no grouping.
+    """The groupings of the model from the outside in, blocks of residuals among them; one level, or
+    one per row, is no grouping.
 
     Raises
     ------
     DataError
-        If one is not within the other.
+        If one is not within the other, or rows belong to several levels of one.
     """
     n = len(m.y)
-    inner = [g for g in m.groupings if 1 < len(g.levels) < n]
+    several = [m.groupings[term.group].name for term in m.terms if term.members is not None]
+    if several:
+        raise _crossed(several[0], f"rows belong to several levels of {several[0]}")
+    inner = [g for g in (*m.groupings, *_blocks(m)) if 1 < len(g.levels) < n]
     found: list[Grouping] = []
     for grouping in sorted(inner, key=lambda g: len(g.levels)):
         if found and not grouping.is_within(found[-1]):
-            raise _crossed(found[-1], grouping)
+            outer = found[-1].name
+            what = f"levels of {grouping.name} lie in several of {outer}"
+            raise _crossed(f"{outer} and {grouping.name}", what)
         if not found or len(grouping.levels) > len(found[-1].levels):
             found.append(grouping)
     return found
 
 
-def _crossed(first: Grouping, second: Grouping) -> DataError:
+def _blocks(m: ModelMatrices) -> list[Grouping]:
+    """The blocks of correlated residuals."""
+    found = m.residual
+    if found is None or found.structure is None or not found.group:
+        return []
+    codes = np.unique(found.codes, return_inverse=True)[1].astype(np.int32)
+    return [Grouping(found.group, (), codes, tuple(range(int(codes.max()) + 1)))]
+
+
+def _crossed(names: str, what: str) -> DataError:
     return DataError(
-        f"{first.name} and {second.name} are not nested: levels of {second.name} lie in several of "
-        f"{first.name}.\n"
+        f"{names}: the groups are not nested, as {what}.\n"
         'Do:   use ddf="containment", "satterthwaite" or "kenward-roger".\n'
         "Why:  between-within degrees of freedom go by the level of grouping at which a column "
         "varies."

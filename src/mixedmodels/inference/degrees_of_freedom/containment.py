@@ -76,9 +76,14 @@ def containment(fit: Fit) -> ByCoefficient:
     Raises
     ------
     DataError
-        If the rank of [X Z] would take minutes to find.
+        If the rank of [X Z] would take minutes to find, or rows belong to several levels.
     """
     m = fit.matrices
+    if any(term.members is not None for term in m.terms):
+        raise DataError(
+            "Containment is not defined for rows that belong to several levels of a group.\n"
+            'Do:   use ddf="satterthwaite" or "kenward-roger".'
+        )
     X = m.coordinates.original(m.X)
     effects = list(random_effects(m))
     ranks = ranks_with(m, effects)

@@ -1,5 +1,6 @@
 """Model matrices in the layout that the native engine reads without a copy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -71,6 +72,23 @@ def in_rows(values: NDArray[Number]) -> NDArray[Number]:
 def columns(values: Vector) -> Vector:
     """In Fortran order and aligned."""
     return np.require(values, requirements=["F_CONTIGUOUS", "ALIGNED"])
+
+
+def checked_theta(theta: Sequence[float] | Vector, m: int) -> Vector:
+    """`theta` as an array (m,).
+
+    Raises
+    ------
+    DataError
+        If its length or values do not fit.
+    """
+    values = in_rows(np.asarray(theta, dtype=np.float64))
+    if values.shape != (m,) or not np.isfinite(values).all():
+        raise DataError(
+            f"theta must be {m} finite numbers, but has shape {values.shape}.\n"
+            "Do:   give one number per covariance parameter, in the order of `model.theta`."
+        )
+    return values
 
 
 def without_offset(m: ModelMatrices, values: Vector) -> Vector:

@@ -31,6 +31,11 @@ STATUS = {
 }
 """The same for the status of a single solution."""
 
+INSIDE = 0.05
+"""Least standard deviation of a random effect, relative to the residual's, from which a refit
+starts.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Draws:

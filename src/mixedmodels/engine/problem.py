@@ -17,21 +17,16 @@ from mixedmodels._native import KenwardRoger as KenwardRoger
 from mixedmodels._native import Slopes as Slopes
 from mixedmodels.data.memory import available_memory
 from mixedmodels.design import ModelMatrices
-from mixedmodels.engine.arrays import arrays_of, in_rows, without_offset
-from mixedmodels.engine.batch import Draws, RefitPlan, Refits, draw, refit, refit_drawn
+from mixedmodels.engine.arrays import arrays_of, checked_theta, in_rows, without_offset
+from mixedmodels.engine.batch import INSIDE, Draws, RefitPlan, Refits, draw, refit, refit_drawn
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.marginal import MarginalInverse, marginal_inverse
 from mixedmodels.engine.report import Report, joined, report_of_entries
 from mixedmodels.engine.settings import Control
 from mixedmodels.engine.templates import templates, working_template
-from mixedmodels.errors import DataError
 from mixedmodels.shortening import brief
 
 Vector = NDArray[np.float64]
-
-
-INSIDE = 0.05
-"""Least diagonal of a T, relative to the residual, from which a refit starts."""
 
 
 @dataclass(frozen=True)
@@ -234,13 +229,7 @@ class Problem:
 
     def checked(self, theta: Sequence[float] | Vector) -> Vector:
         """`theta` as an array, or a DataError if its length or values do not fit."""
-        values = in_rows(np.asarray(theta, dtype=np.float64))
-        if values.shape != (self.n_theta,) or not np.isfinite(values).all():
-            raise DataError(
-                f"theta must be {self.n_theta} finite numbers, but has shape {values.shape}.\n"
-                "Do:   give one number per covariance parameter, in the order of `model.theta`."
-            )
-        return values
+        return checked_theta(theta, self.n_theta)
 
 
 def _working_response(m: ModelMatrices) -> Vector:

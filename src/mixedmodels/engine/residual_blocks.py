@@ -6,9 +6,12 @@ pattern, not one per block.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mixedmodels.design import ModelMatrices
 
 Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
@@ -51,3 +54,28 @@ def patterns(codes: Int32, positions: Matrix, part: Int32) -> Iterator[Pattern]:
         )
         for blocks, example in zip(by_pattern, first.tolist(), strict=True):
             yield Pattern(rows[blocks], places[example], int(part[rows[example, 0]]))
+
+
+class Covariances(Protocol):
+    """What is asked of a problem."""
+
+    @property
+    def matrices(self) -> ModelMatrices: ...
+
+    def residual_covariance(self, theta: Vector, part: int, positions: Vector) -> Vector: ...
+
+
+def row_variances(problem: Covariances, theta: Vector, part: Int32, positions: Matrix) -> Vector:
+    """The diagonal (n,) of C for rows of `part` (n,) at `positions` (n, d): of these rows of the
+    problem or of new ones, relative to sigma^2 and without what differs between rows.
+
+    One evaluation per place that occurs, and one alone where all places have the same variance.
+    """
+    used = problem.matrices.residual
+    if used is None or used.structure is None:
+        return np.ones(len(part))
+    if used.structure.hom:
+        positions = np.repeat(used.positions[:1], len(positions), axis=0)
+    at, where = np.unique(np.column_stack([part, positions]), axis=0, return_inverse=True)
+    own = [problem.residual_covariance(theta, int(row[0]), row[None, 1:])[0, 0] for row in at]
+    return np.array(own)[where.ravel()]

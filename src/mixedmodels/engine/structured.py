@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from mixedmodels import _native
 from mixedmodels.covariance import Quantity
 from mixedmodels.design import ModelMatrices
-from mixedmodels.engine.arrays import columns, in_rows, without_offset
-from mixedmodels.engine.batch import Draws, RefitPlan, Refits, named
+from mixedmodels.engine.arrays import checked_theta, columns, in_rows, without_offset
+from mixedmodels.engine.batch import INSIDE, Draws, RefitPlan, Refits, named
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.marginal import MarginalInverse, marginal_inverse
 from mixedmodels.engine.report import Owner, Report, Reported, joined, report_of_entries
+from mixedmodels.engine.residual_blocks import row_variances
 from mixedmodels.engine.settings import Control
 from mixedmodels.engine.structured_arrays import (
     residual_arrays,
@@ -27,7 +28,6 @@ from mixedmodels.engine.structured_arrays import (
     term_arrays,
 )
 from mixedmodels.engine.structured_draws import draw_structured
-from mixedmodels.errors import DataError
 from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import QuantityKind
 
@@ -180,7 +180,9 @@ class StructuredProblem:
         return joined([*parts, rest], len(theta))
 
     def row_scale(self, theta: Vector) -> Vector:
-        """The same (n,) but for the standard deviations that the structure of the residuals has."""
+        """What `row_sd` (n,) is beside the standard deviations that the structure of the residuals
+        has: weights, and the function of the standard deviation.
+        """
         return self.native.row_sd(self.checked(theta))
 
     def row_sd(self, theta: Vector) -> Vector:
@@ -189,14 +191,8 @@ class StructuredProblem:
         residual = self.matrices.residual
         if residual is None or residual.structure is None:
             return scale
-        places = residual.positions
-        if residual.structure.hom:
-            places = np.repeat(places[:1], len(places), axis=0)
-        at, where = np.unique(np.column_stack([residual.part, places]), axis=0, return_inverse=True)
-        own = [
-            self.native.residual_covariance(theta, int(row[0]), row[None, 1:])[0, 0] for row in at
-        ]
-        return scale * np.sqrt(own)[where.ravel()]
+        own = row_variances(self, theta, residual.part, residual.positions)
+        return scale * np.sqrt(own)
 
     def residual_covariance(self, theta: Vector, part: int, positions: Vector) -> Vector:
         """Covariance (r, r) of residuals of one block at positions (r, d), relative to sigma^2,
@@ -260,7 +256,7 @@ class StructuredProblem:
     def refit(self, Y: Vector, plan: RefitPlan) -> Refits:
         """Fit every column of `Y` (n, r): kept rows, offset not yet subtracted."""
         if plan.pieces is not None:
-            raise _not_yet("A test by this method in replicates")
+            raise ValueError("replicates bring the pieces of a test in plain models alone")
         start = self._inside(self.checked(plan.start))
         with engine_errors(self.matrices):
             found = self.native.refit(
@@ -279,7 +275,7 @@ class StructuredProblem:
 
     def _inside(self, theta: Vector) -> Vector:
         """`theta` without standard deviations of zero: from there no search would start."""
-        least = 0.05 * self.units
+        least = INSIDE * self.units
         report = self.report(theta)
         sds = np.array([entry.is_sd for entry in report.entries], dtype=np.bool_)
         alone = np.abs(report.jacobian[sds & (report.values == 0)]).sum(axis=0) > 0
@@ -310,13 +306,7 @@ class StructuredProblem:
 
     def checked(self, theta: Sequence[float] | Vector) -> Vector:
         """`theta` as an array, or a DataError if its length or values do not fit."""
-        values = in_rows(np.asarray(theta, dtype=np.float64))
-        if values.shape != (self.n_theta,) or not np.isfinite(values).all():
-            raise DataError(
-                f"theta must be {self.n_theta} finite numbers, but has shape {values.shape}.\n"
-                "Do:   give one number per covariance parameter, in the order of `model.theta`."
-            )
-        return values
+        return checked_theta(theta, self.n_theta)
 
     def _places(self, k: int) -> list[tuple[int, int, int]]:
         """Place in theta, row and column of the free entries of T_k of a plain term."""
@@ -331,13 +321,6 @@ class StructuredProblem:
         values = self.native.values[first : first + len(entries)]
         pairs = zip(values, entries, strict=True)
         return [(j, row, column) for (_, j), (row, column) in pairs if j is not None]
-
-
-def _not_yet(what: str) -> DataError:
-    return DataError(
-        f"{what} is not available for models with structured covariances.\n"
-        'Do:   use ddf="normal" or ddf="residual".'
-    )
 
 
 def _entries(

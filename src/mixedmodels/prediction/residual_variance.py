@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.design import NewResidual
+from mixedmodels.engine.residual_blocks import row_variances
 from mixedmodels.engine.row_scale import row_scale
 from mixedmodels.fit.fit import Fit
 from mixedmodels.prediction.rows import Rows
@@ -49,14 +50,9 @@ def _structured(fit: Fit, new: NewResidual | None, theta: Vector, n: int) -> Vec
         return np.ones(n)
     if new is None:  # independent, with a standard deviation that is no multiple of sigma
         return np.full(n, fit.problem.residual_covariance(theta, 0, used.positions[:1])[0, 0])
-    places = new.positions
-    if used.structure.hom:
-        places = np.repeat(used.positions[:1], n, axis=0)
-    known = (new.part >= 0) & np.isfinite(places).all(axis=1)
-    at, where = np.unique(
-        np.column_stack([new.part[known], places[known]]), axis=0, return_inverse=True
-    )
-    own = [fit.problem.residual_covariance(theta, int(row[0]), row[None, 1:])[0, 0] for row in at]
+    known = new.part >= 0
+    if not used.structure.hom:
+        known &= np.isfinite(new.positions).all(axis=1)
     out = np.full(n, np.nan)
-    out[known] = np.array(own)[where.ravel()]
+    out[known] = row_variances(fit.problem, theta, new.part[known], new.positions[known])
     return out

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mixedmodels.api.models import bootstrap_compare, compare, lmm
     from mixedmodels.api.pedigrees import pedigree
     from mixedmodels.api.studies import power, power_curve, sample_size
+    from mixedmodels.api.trials import mmrm
     from mixedmodels.compat import MixedLM, mixedlm
     from mixedmodels.engine.settings import Control
     from mixedmodels.model import LinearMixedModel
@@ -29,6 +30,7 @@ __all__ = [
     "errors",
     "lmm",
     "mixedlm",
+    "mmrm",
     "pedigree",
     "planning",
     "power",
@@ -47,6 +49,7 @@ _HOMES = {
     "compare": "mixedmodels.api.models",
     "lmm": "mixedmodels.api.models",
     "mixedlm": "mixedmodels.compat",
+    "mmrm": "mixedmodels.api.trials",
     "pedigree": "mixedmodels.api.pedigrees",
     "power": "mixedmodels.api.studies",
     "power_curve": "mixedmodels.api.studies",

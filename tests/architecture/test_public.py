@@ -22,6 +22,7 @@ PUBLIC = [
     "errors",
     "lmm",
     "mixedlm",
+    "mmrm",
     "pedigree",
     "planning",
     "power",

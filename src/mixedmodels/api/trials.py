@@ -82,9 +82,9 @@ def mmrm(
     >>> model = mm.mmrm("distance ~ Sex * C(age)", children, subject="Subject", visit="age")
     >>> table = model.emmeans("Sex | age", ddf="kenward-roger").table()
     >>> table[["age", "Sex", "estimate", "std_error", "df"]].round(2).tail(2)
-        age     Sex  estimate  std_error    df
-    6  14.0    Male     27.47       0.53  25.0
-    7  14.0  Female     24.09       0.64  25.0
+       age     Sex  estimate  std_error    df
+    6   14    Male     27.47       0.56  25.0
+    7   14  Female     24.09       0.67  25.0
     """
     tried = (covariance, *fallback)
     for word in tried:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ def _visits(seed: int = 5, subjects: int = 18, visits: int = 4) -> pd.DataFrame:
     rows = pd.MultiIndex.from_product([range(subjects), range(visits)], names=["s", "visit"])
     data = rows.to_frame(index=False)
     data["arm"] = np.where(data["s"] % 2 == 0, "a", "b")
+    data["week"] = data["visit"] + 0.2 * random.uniform(size=len(data))
     data["x"] = random.normal(size=len(data))
     data["item"] = random.integers(0, 5, len(data))
     b = random.normal(size=subjects)
@@ -32,28 +34,57 @@ def _visits(seed: int = 5, subjects: int = 18, visits: int = 4) -> pd.DataFrame:
     return data[kept].reset_index(drop=True)
 
 
-DATA = _visits()
+def _fading(seed: int = 6, subjects: int = 60, visits: int = 4) -> pd.DataFrame:
+    """Correlation that fades with the lag beside independent error: no constant of a subject."""
+    data = _visits(seed, subjects, visits)
+    random = np.random.default_rng(seed + 1)
+    rho = dense.autoregressive(dense.lags(range(visits)), 0.7)
+    effects = random.normal(size=(subjects, visits)) @ np.linalg.cholesky(rho).T
+    noise = random.normal(size=len(data))
+    return data.assign(y=1.5 * effects[data["s"], data["visit"]] + 0.7 * noise)
 
 
-def _between(values: pd.Series) -> np.ndarray:
-    return np.equal.outer(values.to_numpy(), values.to_numpy()).astype(float)
+@dataclass(frozen=True)
+class Layout:
+    """Data with what their rows have in common."""
+
+    data: pd.DataFrame
+
+    def between(self, column: str) -> np.ndarray:
+        values = self.data[column].to_numpy()
+        return np.equal.outer(values, values).astype(float)
+
+    @cached_property
+    def same(self) -> np.ndarray:
+        return self.between("s")
+
+    @cached_property
+    def lag(self) -> np.ndarray:
+        return dense.lags(self.data["visit"])
+
+    @cached_property
+    def in_first(self) -> np.ndarray:
+        return np.logical_and.outer(*[(self.data["arm"] == "a").to_numpy()] * 2)
+
+    @property
+    def one(self) -> np.ndarray:
+        return np.eye(len(self.data))
+
+    def at_visits(self, S: np.ndarray) -> np.ndarray:
+        return self.same * S[np.ix_(self.data["visit"], self.data["visit"])]
 
 
-SAME, LAG = _between(DATA["s"]), dense.lags(DATA["visit"])
-ITEM = _between(DATA["item"])
+WALK, FADING = Layout(_visits()), Layout(_fading())
 
 
-def _us(entries: np.ndarray) -> np.ndarray:
+def _us(d: Layout, entries: np.ndarray) -> np.ndarray:
     S = np.zeros((4, 4))
     S[np.tril_indices(4)] = entries
-    S = S + np.tril(S, -1).T
-    visit = DATA["visit"].to_numpy()
-    return SAME * S[np.ix_(visit, visit)]
+    return d.at_visits(S + np.tril(S, -1).T)
 
 
-def _ar1_het(gamma: np.ndarray) -> np.ndarray:
-    sd = np.sqrt(gamma[DATA["visit"].to_numpy()])
-    return SAME * np.outer(sd, sd) * gamma[4] ** LAG
+def _ar1_het(d: Layout, g: np.ndarray) -> np.ndarray:
+    return d.at_visits(dense.scaled(np.sqrt(g[:4]), g[4] ** dense.lags(range(4))))
 
 
 @dataclass(frozen=True)
@@ -67,10 +98,11 @@ class Case:
     V: Callable
     gamma: Callable
     is_linear: bool = False
+    layout: Layout = WALK
 
 
-def _strata(g: np.ndarray) -> np.ndarray:
-    return np.diag(g[(DATA["arm"] == "b").to_numpy().astype(int)])
+def _strata(d: Layout, g: np.ndarray) -> np.ndarray:
+    return np.diag(g[(d.data["arm"] == "b").to_numpy().astype(int)])
 
 
 CASES = {
@@ -84,14 +116,14 @@ CASES = {
     "cs": Case(
         "y ~ arm * visit + x",
         {"residual": "cs(visit | s, hom=True)"},
-        lambda g: g[0] * np.eye(len(DATA)) + g[1] * SAME,
+        lambda d, g: g[0] * d.one + g[1] * d.same,
         lambda r: np.array([r[0] ** 2 * (1 - r[1]), r[0] ** 2 * r[1]]),
         is_linear=True,
     ),
     "ar1": Case(
         "y ~ arm * visit + x",
         {"residual": "ar1(visit | s)"},
-        lambda g: SAME * g[0] * g[1] ** LAG,
+        lambda d, g: d.same * g[0] * g[1] ** d.lag,
         lambda r: np.array([r[0] ** 2, r[1]]),
     ),
     "heterogeneous ar1": Case(
@@ -103,21 +135,72 @@ CASES = {
     "intercept and ar1": Case(
         "y ~ arm * visit + (1 | s)",
         {"residual": "ar1(visit | s)"},
-        lambda g: SAME * (g[0] + g[1] * g[2] ** LAG),
+        lambda d, g: d.same * (g[0] + g[1] * g[2] ** d.lag),
         lambda r: np.array([r[0] ** 2, r[1] ** 2, r[2]]),
     ),
     "crossed and ar1": Case(
         "y ~ arm * visit + (1 | item)",
         {"residual": "ar1(visit | s)"},
-        lambda g: ITEM * g[0] + SAME * g[1] * g[2] ** LAG,
+        lambda d, g: d.between("item") * g[0] + d.same * g[1] * g[2] ** d.lag,
         lambda r: np.array([r[0] ** 2, r[1] ** 2, r[2]]),
     ),
     "strata": Case(
         "y ~ arm * visit + (1 | s)",
         {"sigma": "~ arm"},
-        lambda g: g[0] * SAME + _strata(g[1:]),
+        lambda d, g: g[0] * d.same + _strata(d, g[1:]),
         lambda r: np.array([r[0] ** 2, r[2] ** 2, (r[2] * np.exp(r[1])) ** 2]),
         is_linear=True,
+    ),
+    "toeplitz": Case(
+        "y ~ arm * visit + x",
+        {"residual": "toep(visit | s, hom=True)"},
+        lambda d, g: d.same * g[d.lag.astype(int)],
+        lambda r: r[0] ** 2 * np.array([1.0, *r[1:4]]),
+        is_linear=True,
+    ),
+    "antedependence": Case(
+        "y ~ arm + x",
+        {"residual": "ante(visit | s)"},
+        lambda d, g: d.at_visits(dense.scaled(np.sqrt(g[:4]), dense.antedependence(g[4:]))),
+        lambda r: np.array([*r[:4] ** 2, *r[4:7]]),
+    ),
+    # Of one lag it is the banded Toeplitz covariance, which is linear.
+    "moving average": Case(
+        "y ~ arm + x",
+        {"residual": "arma(visit | s, p=0, q=1)"},
+        lambda d, g: d.same * (g[0] * (d.lag == 0) + g[1] * (d.lag == 1)),
+        lambda r: r[0] ** 2 * np.array([1.0, r[1] / (1 + r[1] ** 2)]),
+        is_linear=True,
+        layout=FADING,
+    ),
+    "autoregressive moving average": Case(
+        "y ~ arm + x",
+        {"residual": "arma(visit | s, p=1, q=1)"},
+        lambda d, g: d.same * g[0] * dense.arma(d.lag, [g[1]], [g[2]]),
+        lambda r: np.array([r[0] ** 2, *r[1:3]]),
+        layout=FADING,
+    ),
+    "exponential": Case(
+        "y ~ arm + x",
+        {"residual": "expo(week | s, nugget=True)"},
+        lambda d, g: (
+            d.same * g[0] * dense.nugget(dense.exponential(dense.lags(d.data["week"]), g[1]), g[2])
+        ),
+        lambda r: np.array([r[0] ** 2, *r[1:3]]),
+        layout=FADING,
+    ),
+    "by arm": Case(
+        "y ~ arm * visit + x",
+        {"residual": "ar1(visit | s, by=arm)"},
+        lambda d, g: d.same * np.where(d.in_first, g[0] * g[1] ** d.lag, g[2] * g[3] ** d.lag),
+        lambda r: np.array([r[0] ** 2, r[1], r[2] ** 2, r[3]]),
+    ),
+    "effects of visits": Case(
+        "y ~ arm + ar1(0 + factor(visit) | s)",
+        {},
+        lambda d, g: d.same * g[0] * g[1] ** d.lag + g[2] * d.one,
+        lambda r: np.array([r[0] ** 2, r[1], r[2] ** 2]),
+        layout=FADING,
     ),
 }
 
@@ -132,12 +215,12 @@ def _report(fit) -> np.ndarray:
 @pytest.fixture(scope="module", params=CASES)
 def fitted(request):
     case = CASES[request.param]
-    return case, mm.lmm(case.formula, DATA, **case.arguments).fit
+    return case, mm.lmm(case.formula, case.layout.data, **case.arguments).fit
 
 
 def test_v_is_the_model_s(fitted) -> None:
     case, fit = fitted
-    V = case.V(case.gamma(_report(fit)))
+    V = case.V(case.layout, case.gamma(_report(fit)))
     found = dense.evaluate(fit.matrices.y, fit.matrices.X, V, reml=True)
     assert found.criterion == pytest.approx(fit.objective, abs=1e-7)
 
@@ -147,7 +230,7 @@ def test_kenward_roger_is_that_of_dense_algebra(fitted, ddf: str) -> None:
     case, fit = fitted
     gamma = case.gamma(_report(fit))
     expected, C, slopes, spread = kenward_roger(
-        case.V, gamma, fit.matrices.X, linear=ddf.endswith("linear")
+        partial(case.V, case.layout), gamma, fit.matrices.X, linear=ddf.endswith("linear")
     )
     method = method_of(fit, ddf)
     size = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
@@ -169,10 +252,10 @@ def test_satterthwaite_does_not_depend_on_the_parameters(fitted) -> None:
     m = fit.matrices
 
     def criterion(g: np.ndarray) -> float:
-        return dense.evaluate(m.y, m.X, case.V(g), reml=True).criterion
+        return dense.evaluate(m.y, m.X, case.V(case.layout, g), reml=True).criterion
 
     def C(g: np.ndarray) -> np.ndarray:
-        return dense.evaluate(m.y, m.X, case.V(g), reml=True).cov_beta
+        return dense.evaluate(m.y, m.X, case.V(case.layout, g), reml=True).cov_beta
 
     unit = np.diag(1e-3 * np.maximum(np.abs(gamma), 0.1))
     step = np.diag(unit)
@@ -199,7 +282,7 @@ def test_satterthwaite_does_not_depend_on_the_parameters(fitted) -> None:
 
 def test_rows_in_another_order_change_nothing(fitted) -> None:
     case, fit = fitted
-    shuffled = DATA.sample(frac=1, random_state=2)
+    shuffled = case.layout.data.sample(frac=1, random_state=2)
     other = mm.lmm(case.formula, shuffled, **case.arguments).fit
     for ddf in ("satterthwaite", "kenward-roger"):
         a, b = (method_of(f, ddf).single(np.eye(len(f.beta))) for f in (fit, other))
@@ -219,6 +302,6 @@ def test_a_plain_model_by_the_structured_route_has_the_same_tests() -> None:
 
 
 def test_a_known_sigma_has_no_variance() -> None:
-    fit = mm.lmm("y ~ arm + (1 | s)", DATA, sigma=1.0).fit
+    fit = mm.lmm("y ~ arm + (1 | s)", WALK.data, sigma=1.0).fit
     assert information(fit).covariance[-1].tolist() == [0.0, 0.0]
     assert np.isfinite(method_of(fit, "kenward-roger").single(np.eye(2))).all()

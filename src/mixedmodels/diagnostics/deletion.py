@@ -21,6 +21,7 @@ from mixedmodels.design import ModelMatrices
 from mixedmodels.diagnostics.equations import Equations, equations, equations_at
 from mixedmodels.diagnostics.leverage import NO_FREEDOM, Leverage
 from mixedmodels.diagnostics.projection import projection, without
+from mixedmodels.engine.arrays import without_offset
 from mixedmodels.engine.threads import one_thread
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -175,7 +176,7 @@ def _again(fit: Fit, group: int) -> Vector:
 
 def _least_squares(m: ModelMatrices, T: tuple[Vector, ...]) -> Vector:
     eq = equations_at(m, T)
-    y = m.y if m.offset is None else m.y - m.offset
+    y = without_offset(m, m.y)
     X = eq.root_weights[:, None] * m.X
     reduced = eq.project(X)
     information = X.T @ reduced

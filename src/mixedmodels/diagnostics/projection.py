@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg, sparse
 
+from mixedmodels.engine.arrays import without_offset
 from mixedmodels.engine.marginal import MarginalInverse
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -101,7 +102,7 @@ def without(fit: Fit, found: Projection, groups: Sequence[Int]) -> Vector:
     do not determine them.
     """
     m = fit.matrices
-    y = m.y if m.offset is None else m.y - m.offset
+    y = without_offset(m, m.y)
     Py = found.times(y[:, None])[:, 0]
     out = np.empty((len(groups), len(fit.beta)))
     for j, rows in enumerate(groups):

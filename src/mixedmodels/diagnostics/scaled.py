@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.fitted import marginal_mean
+from mixedmodels.fit.linear_predictor import marginal_mean
 from mixedmodels.options import require_count
 from mixedmodels.prediction.simulate import draws_of
 from mixedmodels.prediction.streams import Key, Seed, key_of, stream

@@ -4,46 +4,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mixedmodels.design import Members
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.linear_predictor import linear_predictor, marginal_mean
 from mixedmodels.vocabulary import ResidualKind
 
 Vector = NDArray[np.float64]
 
 CONDITIONAL: tuple[ResidualKind, ...] = ("response", "pearson", "standardized", "normalized")
 """Kinds of what the fitted values leave."""
-
-
-def add_random_effects(
-    mean: Vector, codes: NDArray[np.int32], Z: Vector, b: Vector, members: Members | None = None
-) -> Vector:
-    """Add Z b to the mean of each row, column by column, so that no n x q temporary is made.
-
-    Parameters
-    ----------
-    mean : array (n,)
-        Changed in place and returned.
-    codes : int32 array (n,)
-        Level of each row; -1 adds nothing.
-    Z : array (n, q)
-    b : array (levels, q)
-    members : Members, optional
-        The levels of rows that belong to several, in place of `codes`.
-    """
-    if members is not None:
-        mean += np.einsum("nq,nq->n", Z, members.sums(b))
-        return mean
-    padded = np.vstack([b, np.zeros((1, b.shape[1]))])  # code -1 picks the row of zeros
-    for j in range(b.shape[1]):
-        mean += Z[:, j] * padded[codes, j]
-    return mean
-
-
-def marginal_mean(X: Vector, beta: Vector, offset: Vector | None) -> Vector:
-    """X beta + offset (n,)."""
-    mean = X @ beta
-    return mean if offset is None else mean + offset
 
 
 def mean_residual_variance(fit: Fit) -> float:
@@ -53,11 +22,7 @@ def mean_residual_variance(fit: Fit) -> float:
 
 def fitted_array(fit: Fit) -> Vector:
     """X beta + Z b + offset (n,)."""
-    m = fit.matrices
-    mean = marginal_mean(m.X, fit.beta, m.offset)
-    for term, b in zip(m.terms, fit.b, strict=True):
-        add_random_effects(mean, m.groupings[term.group].codes, term.Z, b, term.members)
-    return mean
+    return linear_predictor(fit.matrices, fit.beta, fit.b)
 
 
 def fitted_values(fit: Fit) -> pd.Series:

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from mixedmodels._native import Solution
 from mixedmodels.design import ModelMatrices
+from mixedmodels.engine.arrays import without_offset
 from mixedmodels.engine.convergence import Convergence
 from mixedmodels.engine.route import AnyProblem
 from mixedmodels.errors import DataError
+from mixedmodels.fit.linear_predictor import linear_predictor, marginal_mean
 
 Vector = NDArray[np.float64]
 
@@ -70,7 +72,7 @@ def fixed_point(
         problem = replace(start, matrices=with_fitted(matrices, fitted))
         solution, convergence = search(problem, theta)
         theta, before = solution.theta, fitted
-        fitted = _fitted(matrices, solution)
+        fitted = linear_predictor(matrices, solution.beta, solution.b)
         if np.max(np.abs(fitted - before)) <= STAYS * np.max(np.abs(fitted)):
             return problem, solution, convergence
     message = (
@@ -82,18 +84,5 @@ def fixed_point(
 
 
 def _least_squares(m: ModelMatrices) -> Vector:
-    y = m.y if m.offset is None else m.y - m.offset
-    fitted: Vector = m.X @ np.linalg.lstsq(m.X, y, rcond=None)[0]
-    return fitted if m.offset is None else fitted + m.offset
-
-
-def _fitted(m: ModelMatrices, solution: Solution) -> Vector:
-    """X beta + Z b + offset."""
-    fitted: Vector = m.X @ solution.beta
-    for term, b in zip(m.terms, solution.b, strict=True):
-        codes = m.groupings[term.group].codes
-        if term.members is None:
-            fitted = fitted + np.einsum("ij,ij->i", term.Z, b[codes])
-        else:
-            fitted = fitted + np.einsum("ij,ij->i", term.Z, term.members.sums(b))
-    return fitted if m.offset is None else fitted + m.offset
+    beta = np.linalg.lstsq(m.X, without_offset(m, m.y), rcond=None)[0]
+    return marginal_mean(m.X, np.asarray(beta, dtype=np.float64), m.offset)

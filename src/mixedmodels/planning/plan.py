@@ -17,7 +17,7 @@ from mixedmodels.engine.route import plain
 from mixedmodels.engine.templates import working_template
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.fitted import marginal_mean
+from mixedmodels.fit.linear_predictor import marginal_mean
 from mixedmodels.fit.request import Request, owned
 from mixedmodels.formula import parse
 from mixedmodels.options import require_count, require_option

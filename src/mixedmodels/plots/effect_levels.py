@@ -12,8 +12,9 @@ from scipy.linalg import block_diag
 
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.fitted import add_random_effects, residuals
+from mixedmodels.fit.fitted import residuals
 from mixedmodels.fit.labels import column_labels, terms_of_group
+from mixedmodels.fit.linear_predictor import add_random_effects
 from mixedmodels.fit.random_effects import are_known, conditional_sd, known_modes
 from mixedmodels.options import require_probability
 from mixedmodels.plots import lettering, style

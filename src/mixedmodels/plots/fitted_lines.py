@@ -11,7 +11,8 @@ from mixedmodels.data import Column, encode
 from mixedmodels.design import Grouping
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.fitted import fitted_array, marginal_mean
+from mixedmodels.fit.fitted import fitted_array
+from mixedmodels.fit.linear_predictor import marginal_mean
 from mixedmodels.options import require_count
 from mixedmodels.plots import lettering, style
 from mixedmodels.plots.choice import group_index

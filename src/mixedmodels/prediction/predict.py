@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from mixedmodels.design import NewTerm
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.fitted import add_random_effects, marginal_mean, residuals
+from mixedmodels.fit.fitted import residuals
+from mixedmodels.fit.linear_predictor import add_random_effects, marginal_mean
 from mixedmodels.options import require_option
 from mixedmodels.prediction.error_variance import ErrorCovariance
 from mixedmodels.prediction.residual_prediction import Borrowed, borrowed

@@ -11,8 +11,8 @@ from mixedmodels.engine.batch import Draws
 from mixedmodels.engine.templates import working_template
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.fitted import add_random_effects, marginal_mean
 from mixedmodels.fit.fixed_effects import coefficients
+from mixedmodels.fit.linear_predictor import add_random_effects, marginal_mean
 from mixedmodels.fit.variance_components import reported_covariances
 from mixedmodels.options import require_count, require_option
 from mixedmodels.prediction.new_design import new_design

@@ -11,7 +11,7 @@ from mixedmodels.engine.route import AnyProblem
 from mixedmodels.errors import DataError
 from mixedmodels.fit.criteria import n_parameters
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.fitted import marginal_mean
+from mixedmodels.fit.linear_predictor import marginal_mean
 from mixedmodels.inference.likelihood_ratio import likelihood_ratio, require_same_data
 from mixedmodels.inference.maximum import maximum_of
 from mixedmodels.inference.replication import AT_ONCE, in_blocks, replicated

@@ -18,7 +18,8 @@ from mixedmodels.engine.route import AnyProblem, plain
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.fitted import marginal_mean, residuals
+from mixedmodels.fit.fitted import residuals
+from mixedmodels.fit.linear_predictor import marginal_mean
 from mixedmodels.inference.replication import AT_ONCE, in_blocks
 from mixedmodels.prediction.simulate import draws_of
 from mixedmodels.prediction.streams import Key, stream

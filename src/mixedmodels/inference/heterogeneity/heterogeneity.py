@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from mixedmodels.engine.arrays import without_offset
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names
@@ -136,7 +137,7 @@ def heterogeneity(
     _require_known(fit)
     m = fit.matrices
     v = fit.problem.row_sd(fit.theta) ** 2 * fit.sigma**2
-    y = m.y if m.offset is None else m.y - m.offset
+    y = without_offset(m, m.y)
     found = components(fit)
     test = homogeneity(y, m.X, v)
     simple = len(found) == 1 and found[0].is_one_effect_per_row

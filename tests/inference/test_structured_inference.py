@@ -305,3 +305,12 @@ def test_a_known_sigma_has_no_variance() -> None:
     fit = mm.lmm("y ~ arm + (1 | s)", WALK.data, sigma=1.0).fit
     assert information(fit).covariance[-1].tolist() == [0.0, 0.0]
     assert np.isfinite(method_of(fit, "kenward-roger").single(np.eye(2))).all()
+
+
+@pytest.mark.filterwarnings("ignore::mixedmodels.errors.MixedModelsWarning")
+def test_a_singular_term_with_structure_is_named_as_written() -> None:
+    # The walk is a constant of the subject beside noise: the effects of visits are all one.
+    model = mm.lmm("y ~ arm + ar1(0 + factor(visit) | s)", WALK.data)
+    assert model.is_singular
+    assert "ar1(0 + factor(visit) | s) is singular" in model.convergence.message
+    assert np.isfinite(model.coef_table("kenward-roger")["df"]).all()

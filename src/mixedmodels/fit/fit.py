@@ -193,7 +193,7 @@ def term_facts(spec: ModelSpec, matrices: ModelMatrices) -> tuple[TermFacts, ...
             columns=term.names,
             is_independent=term.is_independent,
             n_levels=len(matrices.groupings[term.group].levels),
-            written="" if term.is_plain else str(written),
+            written="" if term.is_plain else str(written.term),
         )
         for written, term in zip(spec.terms, matrices.terms, strict=True)
     )

@@ -87,6 +87,17 @@ def test_neither_knows_origin_unit_or_coding(ddf: str) -> None:
 
 
 @PLAIN
+def test_blocks_of_residuals_are_groups() -> None:
+    # A trial with one row per visit: 27 subjects, 108 rows; Sex is between, the rest within.
+    model = mm.lmm(
+        "distance ~ age * Sex", mm.datasets.load("orthodont"), residual="us(age | Subject)"
+    )
+    df = model.coef_table("between-within").set_index("term")["df"]
+    assert df["Sex[T.Female]"] == 27 - (1 + 1)
+    assert df["age"] == df["Intercept"] == 108 - (27 + 2)
+
+
+@PLAIN
 def test_a_hypothesis_has_the_fewest_of_its_coefficients() -> None:
     model = mm.lmm("distance ~ age * Sex + (1 | Subject)", mm.datasets.load("orthodont"))
     df = model.coef_table("between-within").set_index("term")["df"]

@@ -314,3 +314,19 @@ def test_a_singular_term_with_structure_is_named_as_written() -> None:
     assert model.is_singular
     assert "ar1(0 + factor(visit) | s) is singular" in model.convergence.message
     assert np.isfinite(model.coef_table("kenward-roger")["df"]).all()
+
+
+def test_a_held_parameter_counts_as_known() -> None:
+    free = mm.lmm("y ~ arm * visit + x", FADING.data, residual="ar1(visit | s)")
+    rho = float(_report(free.fit)[1])
+    held = mm.lmm(
+        "y ~ arm * visit + x",
+        FADING.data,
+        residual="ar1(visit | s)",
+        fixed={"cor(Residual)": rho},
+    )
+    rows = np.eye(len(held.fit.beta))
+    # One variance is left: n - p for all, whatever the method.
+    n = len(FADING.data) - len(rows)
+    for ddf in ("satterthwaite", "kenward-roger"):
+        np.testing.assert_allclose(method_of(held.fit, ddf).single(rows), n, rtol=1e-6)

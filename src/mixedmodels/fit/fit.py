@@ -147,8 +147,7 @@ def _problem(request: Request, matrices: ModelMatrices) -> AnyProblem:
 def fit_problem(request: Request, spec: ModelSpec, problem: AnyProblem) -> Fit:
     """Search for the optimum of a problem that is already built, and announce what is unusual."""
     problem, solution, convergence = _searched(request, spec, problem)
-    matrices = problem.matrices
-    _require_residual(solution, matrices)
+    _require_residual(solution, problem)
     if spec.identification.n_lost:
         messages = undetermined_at(problem, spec.identification, solution)
         convergence = replace(convergence, undetermined=messages)
@@ -207,9 +206,22 @@ def undetermined_at(
     return undetermined(problem.matrices, known, covariances, solution.sigma**2)
 
 
-def _require_residual(solution: Solution, matrices: ModelMatrices) -> None:
-    spread = _spread(matrices.y, matrices.weights)
-    is_left = np.isfinite(solution.deviance) and solution.sigma > EXACT * spread
+def _require_residual(solution: Solution, problem: AnyProblem) -> None:
+    matrices = problem.matrices
+    if not matrices.is_plain and solution.status == "unbounded":
+        raise DataError(
+            "The likelihood has no maximum: the covariance of the residuals becomes singular.\n"
+            "Do:   choose a structure with fewer parameters (toep, ar1 or cs), leave out occasions "
+            "that few\n"
+            "      have, or random effects beside the structure.\n"
+            "Why:  too few blocks have all the occasions, so that a combination of them is "
+            "reproduced exactly."
+        )
+    residual, spread = solution.sigma, _spread(matrices.y, matrices.weights)
+    if not matrices.is_plain:
+        residual *= float(np.median(problem.row_sd(solution.theta)))
+        spread = float(np.std(matrices.y))
+    is_left = np.isfinite(solution.deviance) and residual > EXACT * spread
     if solution.status == "exact" or not is_left:
         raise DataError(
             "The model fits the response exactly: no residual variance is left.\n"

@@ -21,6 +21,10 @@ const ROUNDING: f64 = 1e-14;
 /// A decrease below which the curvature no longer changes much from step to step.
 const NEAR: f64 = 1.0;
 
+/// Least pivot of a residual correlation matrix from which it is on its way to singular, where the
+/// likelihood has no limit: some combination of a block's rows is reproduced exactly.
+const SINGULAR: f64 = 1e-12;
+
 /// A last step promises at most this share of the tolerance.
 const FINE: f64 = 1e-4;
 
@@ -98,6 +102,9 @@ impl Search<'_> {
             missed.learn(&at, &self.units, &gradient, &hessian, self.gained < NEAR);
             hessian.add(&missed.correction);
             let status = match Model::new(&gradient, &hessian) {
+                _ if point.white.patterns.iter().any(|p| p.least_pivot() < SINGULAR) => {
+                    Some(Status::Unbounded)
+                }
                 None => Some(Status::Stalled),
                 Some(model) => self.step(&mut theta, &mut point, &model, &mut radius)?,
             };

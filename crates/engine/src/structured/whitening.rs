@@ -45,6 +45,13 @@ impl Correlated {
         Ok(Self { value, root, log_det })
     }
 
+    /// The least pivot of C relative to its diagonal: zero if some combination of the rows has no
+    /// variance.
+    pub fn least_pivot(&self) -> f64 {
+        let relative = |j: usize| self.root[(j, j)].powi(2) / self.value[(j, j)];
+        (0..self.root.n).map(relative).fold(1.0, f64::min)
+    }
+
     /// L⁻¹ ∂C L⁻ᵀ.
     pub fn whitened(&self, slope: &Square) -> Square {
         let n = self.root.n;

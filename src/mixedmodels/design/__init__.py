@@ -20,6 +20,7 @@ from mixedmodels.design.matrices import (
     NewTerm,
     Precision,
     TermMatrix,
+    incidence,
 )
 from mixedmodels.design.reduce import (
     complete_rows,
@@ -35,6 +36,7 @@ from mixedmodels.design.spec import (
     columns_of,
     rebuild,
 )
+from mixedmodels.design.symmetric_factor import symmetric_factor
 from mixedmodels.design.terms import TermSpec
 
 __all__ = [
@@ -60,11 +62,13 @@ __all__ = [
     "coordinates_of",
     "droppable_terms",
     "identify",
+    "incidence",
     "is_categorical",
     "is_intercept",
     "rebuild",
     "reduced_fixed_part",
     "require_magnitude",
+    "symmetric_factor",
     "term_label",
     "without_origin",
 ]

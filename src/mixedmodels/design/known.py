@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy import linalg, sparse
 from scipy.sparse import csgraph
-from scipy.sparse import linalg as sparse_linalg
 
 from mixedmodels.data import Frame, is_unlabelled, label, match_levels
 from mixedmodels.design.matrices import Matrix, Precision
+from mixedmodels.design.symmetric_factor import symmetric_factor
 from mixedmodels.errors import DataError, FormulaError
 from mixedmodels.formula import Formula, RandomTerm
 from mixedmodels.shortening import brief
@@ -311,11 +311,8 @@ def _dense_inverse(matrix: KnownMatrix, K: Matrix) -> tuple[Matrix, float]:
 
 def _log_det(matrix: KnownMatrix) -> float:
     """log|Q| from a sparse factor whose pivots stay on the diagonal: all positive, or Q is not."""
-    options = {"SymmetricMode": True}
     try:
-        factor = sparse_linalg.splu(
-            matrix.values, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options
-        )
+        factor = symmetric_factor(matrix.values)
     except RuntimeError as error:
         raise _not_positive(matrix, None) from error
     pivots = factor.U.diagonal()

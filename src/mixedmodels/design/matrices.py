@@ -99,6 +99,25 @@ class Members:
         return Members(indptr, self.codes[entries], self.weights[entries])
 
 
+def incidence(codes: Int32, members: Members | None, levels: int) -> sparse.csr_array:
+    """A (n, levels): one for the level of a row, or its weights; nothing for unseen levels.
+
+    Parameters
+    ----------
+    codes
+        Shape (n,): the level of each row; -1 for unseen ones.
+    members
+        The levels of rows that belong to several, in place of `codes`.
+    levels
+        How many there are.
+    """
+    if members is not None:
+        return members.matrix(levels)
+    pointers = np.concatenate([[0], np.cumsum(codes >= 0)])
+    known = codes[codes >= 0]
+    return sparse.csr_array((np.ones(len(known)), known, pointers), shape=(len(codes), levels))
+
+
 @dataclass(frozen=True, slots=True)
 class Precision:
     """A known precision matrix of the levels of a grouping factor.

@@ -11,9 +11,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.linalg import SuperLU, splu
+from scipy.sparse.linalg import SuperLU
 
-from mixedmodels.design import ModelMatrices, TermMatrix
+from mixedmodels.design import ModelMatrices, TermMatrix, incidence, symmetric_factor
 from mixedmodels.engine.residual_blocks import patterns
 from mixedmodels.errors import DataError
 
@@ -71,10 +71,8 @@ def marginal_inverse(problem: Covariances, theta: Vector) -> MarginalInverse:
     columns = [_spread(m, term, T_k) for term, T_k in zip(m.terms, T, strict=True)]
     U = sparse.csc_array(root @ sparse.hstack(columns, format="csc"))
     known = [_precision(m, term, T_k.shape[1]) for term, T_k in zip(m.terms, T, strict=True)]
-    M = sparse.csc_matrix(U.T @ U + sparse.block_diag(known))
-    options = {"SymmetricMode": True}
-    factor = splu(M, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
-    return MarginalInverse(root, half, U, factor)
+    M = sparse.csc_array(U.T @ U + sparse.block_diag(known))
+    return MarginalInverse(root, half, U, symmetric_factor(M))
 
 
 def _roots(problem: Covariances, theta: Vector) -> tuple[sparse.csr_array, sparse.csr_array]:
@@ -127,19 +125,13 @@ def _spread(m: ModelMatrices, term: TermMatrix, T: Vector) -> sparse.csc_array:
     """Z Lambda of a term (n, levels r)."""
     n, r = len(m.y), T.shape[1]
     grouping, levels = m.groupings[term.group], len(m.groupings[term.group].levels)
-    half = term.Z @ T
-    if term.members is None:
-        pointers = np.arange(n + 1, dtype=np.int64)
-        codes, weights, row = grouping.codes, np.ones(n), np.arange(n)
-    else:
-        pointers, codes, weights = term.members.indptr, term.members.codes, term.members.weights
-        row = np.repeat(np.arange(n), np.diff(pointers))
-    values = half[row] * weights[:, None]
-    columns = codes.astype(np.int64)[:, None] * r + np.arange(r)
+    A = incidence(grouping.codes, term.members, levels)
+    row = np.repeat(np.arange(n), np.diff(A.indptr))
+    values = (term.Z @ T)[row] * A.data[:, None]
+    columns = A.indices.astype(np.int64)[:, None] * r + np.arange(r)
+    pointers = A.indptr.astype(np.int64) * r
     shape = (n, levels * r)
-    return sparse.csc_array(
-        sparse.csr_array((values.ravel(), columns.ravel(), pointers * r), shape)
-    )
+    return sparse.csc_array(sparse.csr_array((values.ravel(), columns.ravel(), pointers), shape))
 
 
 def _precision(m: ModelMatrices, term: TermMatrix, r: int) -> sparse.csc_array:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.linalg import splu, spsolve_triangular
+from scipy.sparse.linalg import spsolve_triangular
 
-from mixedmodels.design import ModelMatrices, TermMatrix
+from mixedmodels.design import ModelMatrices, TermMatrix, incidence, symmetric_factor
 from mixedmodels.engine.batch import Draws
 from mixedmodels.engine.residual_blocks import patterns
 from mixedmodels.engine.row_scale import row_scale
@@ -118,8 +118,7 @@ def _inverse_root(Q: sparse.csc_matrix, z: Vector) -> Vector:
 
     P Q P' = L D L' by elimination in place, so that P'L'^-1 D^-1/2 z has it.
     """
-    options = {"SymmetricMode": True}
-    factor = splu(Q, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
+    factor = symmetric_factor(Q)
     D = factor.U.diagonal()
     if not np.array_equal(factor.perm_r, factor.perm_c) or not (D > 0).all():
         raise DataError(
@@ -133,9 +132,7 @@ def _inverse_root(Q: sparse.csc_matrix, z: Vector) -> Vector:
 
 def _added(matrices: ModelMatrices, term: TermMatrix, b: Vector) -> Vector:
     """Z b (n, count) of effects (levels, q, count)."""
-    if term.members is None:
-        own = b[matrices.groupings[term.group].codes]
-        return np.asarray(np.einsum("nq,nqc->nc", term.Z, own))
     levels, q, count = b.shape
-    own = (term.members.matrix(levels) @ b.reshape(levels, -1)).reshape(-1, q, count)
+    A = incidence(matrices.groupings[term.group].codes, term.members, levels)
+    own = (A @ b.reshape(levels, -1)).reshape(-1, q, count)
     return np.asarray(np.einsum("nq,nqc->nc", term.Z, own))

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse.linalg import SuperLU, splu
+from scipy.sparse.linalg import SuperLU
 
-from mixedmodels.design import Members, ModelMatrices, NewTerm, TermMatrix
+from mixedmodels.design import ModelMatrices, NewTerm, TermMatrix, incidence, symmetric_factor
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.prediction.residual_prediction import Borrowed
@@ -54,15 +54,6 @@ class Shares:
         """A K, dense (rows, levels)."""
         found = self.of_new[rows].toarray()
         return found if self.precision is None else np.asarray(self.precision.solve(found.T).T)
-
-
-def incidence(codes: NDArray[np.int32], members: Members | None, levels: int) -> sparse.csr_array:
-    """A (n, levels): one for the level of a row, or its weights; nothing for unseen levels."""
-    if members is not None:
-        return members.matrix(levels)
-    pointers = np.concatenate([[0], np.cumsum(codes >= 0)])
-    known = codes[codes >= 0]
-    return sparse.csr_array((np.ones(len(known)), known, pointers), shape=(len(codes), levels))
 
 
 def known_variances(
@@ -139,7 +130,7 @@ def _shares(term: TermMatrix, A: sparse.csr_array) -> Vector:
     if term.precision is None:
         return np.asarray(A.multiply(A).sum(axis=1)).ravel()
     rows, place = _distinct(A)
-    factor, levels = splu(sparse.csc_matrix(term.precision.Q)), A.shape[1]
+    factor, levels = symmetric_factor(term.precision.Q), A.shape[1]
     share = np.empty(rows.shape[0])
     step = max(1, BLOCK // max(levels, 1))
     for low in range(0, rows.shape[0], step):
@@ -192,4 +183,4 @@ def _covariances(
 
 def _factor(term: TermMatrix) -> SuperLU | None:
     """The factored precision between levels."""
-    return None if term.precision is None else splu(sparse.csc_matrix(term.precision.Q))
+    return None if term.precision is None else symmetric_factor(term.precision.Q)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
-from mixedmodels.design import ModelMatrices, TermMatrix
+from mixedmodels.design import ModelMatrices, TermMatrix, incidence
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.variance_components import reported_covariances
@@ -75,12 +75,7 @@ def components(fit: Fit) -> list[Component]:
 
 def _component(m: ModelMatrices, term: TermMatrix, Sigma: Vector) -> Component:
     grouping = m.groupings[term.group]
-    n, levels = len(m.y), len(grouping.levels)
-    if term.members is None:
-        weights, codes, indptr = np.ones(n), grouping.codes, np.arange(n + 1)
-    else:
-        weights, codes, indptr = term.members.weights, term.members.codes, term.members.indptr
-    W = sparse.csr_array((weights, codes, indptr), shape=(n, levels))
+    W = incidence(grouping.codes, term.members, len(grouping.levels))
     K = None if term.precision is None else np.linalg.inv(term.precision.Q.toarray())
     return Component(term.coordinates.original(term.Z), W, K, Sigma, tuple(_bases(term)))
 

@@ -26,13 +26,15 @@ class Power:
     kind
         ``"power"``: |x|^delta; ``"constpower"``: c + |x|^delta.
     values
-        |x| of every row, shape (n,); None for the fitted values.
+        |x| of every row, shape (n,); None for fitted values that are not known yet.
     name
         Of the covariate, ``"fitted"`` for the fitted values.
     rows
         bool, shape (n,): the rows that it is for; None for all.
     part
         The level of ``by=`` that these rows have; empty without ``by=``.
+    of_fitted
+        Whether x are the fitted values, and no column.
     """
 
     kind: Literal["power", "constpower"]
@@ -40,6 +42,7 @@ class Power:
     name: str
     rows: Mask | None = None
     part: str = ""
+    of_fitted: bool = False
 
     __repr__ = brief
 
@@ -69,6 +72,11 @@ class ScaleModel:
     powers: tuple[Power, ...] = ()
 
     __repr__ = brief
+
+    @property
+    def depends_on_fitted(self) -> bool:
+        """Whether it is a function of the fitted values."""
+        return any(power.of_fitted for power in self.powers)
 
     def take(self, rows: Mask | NDArray[np.int64]) -> ScaleModel:
         """The model on some of its rows, repeated ones too."""

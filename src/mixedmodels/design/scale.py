@@ -93,12 +93,12 @@ def powers_of(spec: ScaleSpec, columns: Mapping[str, Column], *, is_new: bool) -
         values = None if term.column is None else _sizes(term, columns[term.column], is_new=is_new)
         name = FITTED if term.column is None else term.column
         if term.by is None:
-            made.append(Power(term.kind, values, name))
+            made.append(Power(term.kind, values, name, of_fitted=term.column is None))
             continue
         found = encode(columns[term.by])
         codes = match_levels(term.by, found.values, parts)[found.codes]
         made += [
-            Power(term.kind, values, name, codes == index, label(part))
+            Power(term.kind, values, name, codes == index, label(part), term.column is None)
             for index, part in enumerate(parts)
         ]
     return tuple(made)

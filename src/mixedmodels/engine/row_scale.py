@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.design import ScaleModel
-from mixedmodels.formula.scale import FITTED
 
 Vector = NDArray[np.float64]
 
@@ -44,7 +43,7 @@ def row_scale(
     log_sd = log_sd + scale.S @ np.asarray(coefficients[:k], dtype=np.float64)
     rest = list(coefficients[k:])
     for power in scale.powers:
-        x = np.abs(fitted) if power.name == FITTED and fitted is not None else power.values
+        x = np.abs(fitted) if power.of_fitted and fitted is not None else power.values
         if x is None:
             raise ValueError("a power of the fitted values needs them")
         own = _log_power(power.kind, x, rest)

@@ -225,24 +225,30 @@ class StructuredProblem:
     ) -> Vector:
         """Responses (n, count) of the replicates from `first` on, of these or of other rows.
 
-        Those of these rows with the covariances of ``draws.theta`` are drawn natively.
+        Those of these rows with the covariances of ``draws.theta`` are drawn natively, unless the
+        residual standard deviation is a function of the replicate's own mean.
         """
-        if draws.theta is None:
-            raise ValueError("draws from a model with structure need its theta")
-        theta = self.checked(draws.theta)
-        if matrices is not None or not self._has_roots(theta, draws):
-            return draw_structured(
-                self.matrices if matrices is None else matrices,
-                draws,
-                first,
-                count,
-                correlation=partial(self.residual_covariance, theta),
-                coefficients=self.scale_coefficients(theta),
-            )
+        residual = self.matrices.residual
+        scale = None if residual is None else residual.scale
+        own_mean = scale is not None and scale.depends_on_fitted
+        if matrices is None and not own_mean and self._has_roots(draws):
+            return self._drawn(draws, first, count)
+        theta = self._theta_of(draws)
+        return draw_structured(
+            self.matrices if matrices is None else matrices,
+            draws,
+            first,
+            count,
+            correlation=partial(self.residual_covariance, theta),
+            coefficients=self.scale_coefficients(theta),
+        )
+
+    def _drawn(self, draws: Draws, first: int, count: int) -> Vector:
+        """Responses of these rows with the covariances of ``draws.theta``."""
         effects = draws.effects if draws.roots or not self.matrices.terms else None
         with engine_errors(self.matrices):
             rows = self.native.draw(
-                theta,
+                self._theta_of(draws),
                 draws.sigma,
                 in_rows(draws.mean),
                 in_rows(draws.key),
@@ -270,8 +276,13 @@ class StructuredProblem:
         return named(found, plan, self.n_theta)
 
     def refit_drawn(self, draws: Draws, first: int, count: int, plan: RefitPlan) -> Refits:
-        """Fit the replicates `first` to `first + count - 1` of a distribution."""
-        return self.refit(self.draw(draws, first, count), plan)
+        """Fit the replicates `first` to `first + count - 1` of a distribution.
+
+        Where the residual standard deviation is a power of the fitted values, these are the fitted
+        values of this problem, in what is drawn and in what is fitted.
+        """
+        own = self._drawn if self._has_roots(draws) else self.draw
+        return self.refit(own(draws, first, count), plan)
 
     def _inside(self, theta: Vector) -> Vector:
         """`theta` without standard deviations of zero: from there no search would start."""
@@ -281,9 +292,14 @@ class StructuredProblem:
         alone = np.abs(report.jacobian[sds & (report.values == 0)]).sum(axis=0) > 0
         return np.where(alone & (np.abs(theta) < least), least, theta)
 
-    def _has_roots(self, theta: Vector, draws: Draws) -> bool:
-        """Whether random effects are drawn as `theta` says, or not at all."""
-        pairs = zip(self.templates(theta), draws.roots, strict=False)
+    def _theta_of(self, draws: Draws) -> Vector:
+        if draws.theta is None:
+            raise ValueError("draws from a model with structure need its theta")
+        return self.checked(draws.theta)
+
+    def _has_roots(self, draws: Draws) -> bool:
+        """Whether random effects are drawn as theta says, or not at all."""
+        pairs = zip(self.templates(self._theta_of(draws)), draws.roots, strict=False)
         return all(np.array_equal(draws.sigma * T, root) for T, root in pairs)
 
     def marginal_inverse(self, theta: Vector) -> MarginalInverse:

@@ -18,7 +18,6 @@ from mixedmodels.engine.residual_blocks import patterns
 from mixedmodels.engine.row_scale import row_scale
 from mixedmodels.engine.streams import stream
 from mixedmodels.errors import DataError
-from mixedmodels.formula.scale import FITTED
 from mixedmodels.vocabulary import Shape
 
 Vector = NDArray[np.float64]
@@ -77,7 +76,7 @@ def _scales(matrices: ModelMatrices, y: Vector, coefficients: Sequence[float]) -
     """
     scale = None if matrices.residual is None else matrices.residual.scale
     n, weights = len(y), matrices.weights
-    if scale is None or not any(power.name == FITTED for power in scale.powers):
+    if scale is None or not scale.depends_on_fitted:
         return row_scale(scale, weights, coefficients, n=n)[:, None]
     columns = [row_scale(scale, weights, coefficients, n=n, fitted=mean) for mean in y.T]
     return np.column_stack(columns)

@@ -33,7 +33,7 @@ Found = tuple[AnyProblem, Solution, Convergence]
 def depends_on_fitted(matrices: ModelMatrices) -> bool:
     """Whether the residual standard deviation is a function of the fitted values."""
     scale = None if matrices.residual is None else matrices.residual.scale
-    return scale is not None and any(power.values is None for power in scale.powers)
+    return scale is not None and scale.depends_on_fitted
 
 
 def with_fitted(matrices: ModelMatrices, fitted: Vector) -> ModelMatrices:
@@ -53,7 +53,7 @@ def with_fitted(matrices: ModelMatrices, fitted: Vector) -> ModelMatrices:
             'Do:   use sigma="constpower(fitted)", or a power of a positive covariate.'
         )
     powers = tuple(
-        replace(power, values=np.abs(fitted)) if power.values is None else power
+        replace(power, values=np.abs(fitted)) if power.of_fitted else power
         for power in residual.scale.powers
     )
     scale = replace(residual.scale, powers=powers)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.covariance import DIAGONAL, Structure
-from mixedmodels.design import ModelMatrices, ResidualMatrix, TermMatrix
+from mixedmodels.design import ModelMatrices, Power, ResidualMatrix, TermMatrix
 
 Vector = NDArray[np.float64]
 Int32 = NDArray[np.int32]
@@ -184,8 +184,8 @@ def _scale_is_within(a: ResidualMatrix, b: ResidualMatrix | None) -> bool:
     return bool(np.all(np.linalg.norm(left, axis=0) <= 1e-9 * size))
 
 
-def _power(power: object) -> tuple[object, ...]:
-    return tuple(getattr(power, name) for name in ("kind", "name", "part"))
+def _power(power: Power) -> tuple[object, ...]:
+    return power.kind, power.name, power.part, power.of_fitted
 
 
 def _standard_deviations(b: ResidualMatrix) -> Vector:

@@ -3,7 +3,6 @@
 from mixedmodels.covariance import Structure
 from mixedmodels.design import TermMatrix
 from mixedmodels.fit.fit import Fit
-from mixedmodels.formula.scale import FITTED
 from mixedmodels.vocabulary import StructureKind
 
 NAMES: dict[StructureKind, str] = {
@@ -87,8 +86,8 @@ def residual_in_words(fit: Fit) -> str:
     if spec is not None and spec.scale is not None and scale is not None:
         if scale.names:
             parts.append(f"log sd linear in {', '.join(scale.names)}")
-        for power in dict.fromkeys((p.kind, p.name) for p in scale.powers):
-            of = "the fitted values (iterated)" if power[1] == FITTED else power[1]
+        for power in dict.fromkeys((p.kind, p.name, p.of_fitted) for p in scale.powers):
+            of = "the fitted values (iterated)" if power[2] else power[1]
             constant = "a constant plus " if power[0] == "constpower" else ""
             parts.append(f"sd {constant}a power of {of}")
     if matrices.known_sigma is not None and not _is_held(fit):

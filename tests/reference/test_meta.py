@@ -166,3 +166,31 @@ def test_refusals() -> None:
         mm.lmm("yi ~ 1", table, sigma=1.0, weights=1 / table["vi"]).heterogeneity()
     with pytest.raises(DataError, match="interval"):
         fit("bcg", "REML").heterogeneity(interval="exact")  # type: ignore[arg-type]
+
+
+def test_units_of_a_moderator_do_not_matter() -> None:
+    """Random slopes of calendar years: tau^2 of the slope and its error go with the square."""
+    table = data("schools_nested").assign(century=lambda t: (t["year"] - 1985) / 100)
+    table["decade"] = table["century"] * 10
+    weights = 1 / table["vi"]
+    found = [
+        mm.lmm(f"yi ~ 1 + ({unit} || district)", table, sigma=1.0, weights=weights).heterogeneity(
+            interval="wald"
+        )
+        for unit in ("century", "decade")
+    ]
+    for one, other in zip(found[0].variances, found[1].variances, strict=True):
+        factor = 100 if one.term == "century" else 1
+        assert one.std_error > 0
+        assert one.tau2 == pytest.approx(factor * other.tau2, rel=1e-4)
+        assert one.std_error == pytest.approx(factor * other.std_error, rel=1e-4)
+
+
+def test_correlated_slopes_of_years_have_errors_of_their_size() -> None:
+    table = data("schools_nested")
+    weights = 1 / table["vi"]
+    model = mm.lmm("yi ~ 1 + (year | district)", table, sigma=1.0, weights=weights)
+    found = model.heterogeneity(interval="wald").variances
+    assert all(v.std_error > 0.01 * v.tau2 or np.isnan(v.std_error) for v in found)
+    with pytest.raises(DataError, match="without correlations"):
+        model.heterogeneity()

@@ -31,6 +31,9 @@ from mixedmodels.vocabulary import HeterogeneityInterval
 
 Vector = NDArray[np.float64]
 
+FLAT = 1e-12
+"""Eigenvalue of the information at unit diagonal below which variances cannot be told apart."""
+
 METHODS = {
     "q-profile": "the Q-profile method (Viechtbauer 2007)",
     "profile": "the profile of the likelihood",
@@ -205,7 +208,7 @@ def _standard_errors(fit: Fit, found: list[Component], v: Vector) -> list[Vector
         len(bases),
         reml=fit.reml,
     )
-    covariance = np.linalg.pinv(information, hermitian=True)
+    covariance = _inverse(information)
     errors, first = [], 0
     for component in found:
         own = range(first, first + len(component.bases))
@@ -213,6 +216,17 @@ def _standard_errors(fit: Fit, found: list[Component], v: Vector) -> list[Vector
         diagonals = np.array([np.diag(bases[i]) for i in own])  # (bases, q)
         errors.append(np.sqrt(np.sum((covariance[np.ix_(own, own)] @ diagonals) * diagonals, 0)))
     return errors
+
+
+def _inverse(information: Vector) -> Vector:
+    """The covariance of variances of any units; nan where they cannot be told apart."""
+    size = np.sqrt(np.diag(information))
+    unit = information / np.outer(size, size)
+    values, vectors = np.linalg.eigh(unit)
+    if not np.isfinite(values).all() or values[0] <= FLAT:
+        return np.full_like(information, np.nan)
+    inverse: Vector = (vectors / values) @ vectors.T / np.outer(size, size)
+    return inverse
 
 
 def _wald(

@@ -32,10 +32,8 @@ def without_levels_one_step(fit: Fit, group: int) -> Vector:
     m = fit.matrices
     grouping = m.groupings[group]
     _require_affordable(len(m.y), len(grouping.levels), grouping.name)
-    half = (
-        plain(fit.problem, "Influence by one step").information(fit.theta, reml=fit.reml).covariance
-        / 2
-    )
+    whole = plain(fit.problem, 'Influence with theta="one-step"', instead='use theta="fixed"')
+    half = whole.information(fit.theta, reml=fit.reml).covariance / 2
     inverse = half[: len(fit.theta), : len(fit.theta)]
     out = np.full((len(grouping.levels), len(fit.beta)), np.nan)
     for level in range(len(out)):

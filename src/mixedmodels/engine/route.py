@@ -18,8 +18,21 @@ def problem_of(matrices: ModelMatrices) -> AnyProblem:
     return Problem(matrices) if matrices.is_plain else StructuredProblem(matrices)
 
 
-def plain(problem: AnyProblem, what: str) -> Problem:
+TERMS = "use terms such as (x | g) and (x || g), without residual=, sigma= and known="
+"""What a plain model has, in words."""
+
+
+def plain(problem: AnyProblem, what: str, *, instead: str = TERMS) -> Problem:
     """The problem, where `what` is done with the entries of the templates.
+
+    Parameters
+    ----------
+    problem
+        Either.
+    what
+        Begins the message.
+    instead
+        What a user can do with structured covariances.
 
     Raises
     ------
@@ -30,5 +43,6 @@ def plain(problem: AnyProblem, what: str) -> Problem:
         return problem
     raise DataError(
         f"{what} is not available for models with structured covariances.\n"
-        "Do:   use terms such as (x | g) and (x || g), without residual=, sigma= and known=."
+        f"Do:   {instead}.\n"
+        "Why:  it goes by the entries of the random effects' covariances alone."
     )

@@ -23,7 +23,9 @@ FLAT = 1e-10
 def covariance_slopes(fit: Fit, term: int, T: Vector) -> Vector:
     """dSigma_k / d(theta, sigma) for the columns of Z_k, (m + 1, q_k, q_k)."""
     slopes = np.zeros((len(fit.theta) + 1, *T.shape))
-    for position, (k, row, column) in enumerate(plain(fit.problem, "This").theta_index):
+    for position, (k, row, column) in enumerate(
+        plain(fit.problem, "The slope of a covariance").theta_index
+    ):
         if k == term:
             slopes[position, row, :] += fit.sigma**2 * T[:, column]
             slopes[position, :, row] += fit.sigma**2 * T[:, column]

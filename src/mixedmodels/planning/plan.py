@@ -217,7 +217,12 @@ def plan_of(model: object) -> Plan:
         request=fit.request,
         design=None,
         spec=fit.spec,
-        problem=plain(fit.problem, "Planning"),
+        problem=plain(
+            fit.problem,
+            "Planning",
+            instead="draw responses with simulate() and fit them with refit(), or use terms such "
+            "as (x | g) and (x || g)",
+        ),
         beta=fit.beta,
         roots=scaled(fit.T, fit.sigma),
         sigma=fit.sigma,

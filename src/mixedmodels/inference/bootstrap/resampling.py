@@ -204,7 +204,7 @@ def resampling_of(fit: Fit, kind: BootstrapKind, key: Key) -> Resampling:
     plan = RefitPlan(reml=fit.reml, start=fit.theta)
     if kind == "parametric":
         return Parametric(fit.problem, draws_of(fit, key), plan)
-    problem = plain(fit.problem, f'The bootstrap of kind "{kind}"')
+    problem = plain(fit.problem, f'The bootstrap of kind "{kind}"', instead='use kind="parametric"')
     if kind == "residual":
         return _residual(fit, key, plan)
     return Case(problem, outermost(fit.matrices), key, plan)

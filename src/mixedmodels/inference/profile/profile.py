@@ -189,7 +189,10 @@ def profile_intervals(
 def profile_at(fit: Fit, term: int, column: int, values: Vector) -> Vector:
     """The best log-likelihood (ML) with one standard deviation at each of some values (r,)."""
     best, _ = _prepared(fit, "variance")
-    held = HeldDeviation(Criterion(plain(fit.problem, "The profile")), term, column)
+    problem = plain(
+        fit.problem, "The profile of heterogeneity", instead='use interval="wald", or conf_int()'
+    )
+    held = HeldDeviation(Criterion(problem), term, column)
     sd = best.sigma * float(np.linalg.norm(reported_templates(best)[term][column]))
     parameter = _Parameter(None, "", held, sd, NOT_NEGATIVE, WALD * (sd or best.sigma))
     low, high = _paths(best, parameter)
@@ -234,7 +237,8 @@ def _prepared(fit: Fit, which: Which) -> tuple[Fit, list[_Parameter]]:
 
 
 def _parameters(fit: Fit, which: Which) -> Iterator[_Parameter]:
-    criterion = Criterion(plain(fit.problem, "The profile"))
+    problem = plain(fit.problem, "The profile", instead='use conf_int(method="profile")')
+    criterion = Criterion(problem)
     if which != "fixed":
         yield from _variance_parameters(fit, criterion)
         scale = fit.sigma / np.sqrt(2 * len(fit.matrices.y))

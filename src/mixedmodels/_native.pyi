@@ -132,6 +132,25 @@ class Refits:
     @property
     def pieces(self) -> list[NDArray[np.float64]]: ...
 
+class Equations:
+    """M = Lambda'Z'WZ Lambda + I at one theta, factorised.
+
+    Its rows and columns are the spherical random effects, ordered by grouping factor, level and
+    column. Sparse matrices (r, effects) are given by rows: (indptr, indices, data). `solve` takes
+    columns (effects, r) in Fortran order and gives M^-1 times them as rows (r, effects); `inner`
+    gives v_i'M^-1 w_i (r,) for the rows of two matrices, or of one with itself; `gram` V M^-1 V'.
+    """
+
+    def solve(self, b: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def inner(
+        self,
+        left: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]],
+        right: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]] | None = None,
+    ) -> NDArray[np.float64]: ...
+    def gram(
+        self, rows: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+    ) -> NDArray[np.float64]: ...
+
 def draw(
     X: NDArray[np.float64],
     groups: list[tuple[NDArray[np.int32], int]],
@@ -215,6 +234,7 @@ class Problem:
         self, theta: NDArray[np.float64], sigma: float | None = None
     ) -> KenwardRoger: ...
     def slopes(self, theta: NDArray[np.float64]) -> Slopes: ...
+    def equations(self, theta: NDArray[np.float64]) -> Equations: ...
     def with_response(self, y: NDArray[np.float64]) -> Problem: ...
     def refit(self, Y: NDArray[np.float64], plan: object) -> Refits: ...
     def refit_drawn(self, draws: object, first: int, count: int, plan: object) -> Refits: ...

@@ -8,7 +8,7 @@ import pytest
 
 import mixedmodels as mm
 from mixedmodels.diagnostics import deletion
-from mixedmodels.diagnostics.equations import equations
+from mixedmodels.diagnostics.leverage import equations
 from mixedmodels.errors import DataError
 from tests.diagnostics.test_leverage import dense_V
 from tests.reference.load import models, reference

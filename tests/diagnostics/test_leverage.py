@@ -8,8 +8,7 @@ import pytest
 
 import mixedmodels as mm
 from mixedmodels.design import ModelMatrices
-from mixedmodels.diagnostics.equations import equations
-from mixedmodels.errors import DataError
+from mixedmodels.diagnostics.leverage import equations
 from tests.dense import marginal_covariance, relative_covariances
 from tests.reference.load import models, reference
 
@@ -69,27 +68,10 @@ def test_products_with_V(uneven: Callable[..., pd.DataFrame]) -> None:
     np.testing.assert_allclose(root * eq.project(root * right), inverse @ right, atol=DENSE)
 
 
-def test_chunks_give_the_same(
-    uneven: Callable[..., pd.DataFrame], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = mm.lmm("y ~ x + (x | a) + (1 | b)", uneven(), weights="w")
-    whole = model.hat_values()
-    monkeypatch.setattr("mixedmodels.diagnostics.equations.CHUNK", 20)
-    np.testing.assert_allclose(model.hat_values(), whole, atol=DENSE)
-
-
 def test_singular_fit() -> None:
     model = mm.lmm("Yield ~ 1 + (1 | Batch)", mm.datasets.load("dyestuff2"))
     assert model.is_singular
     np.testing.assert_allclose(model.hat_values(), 1 / 30)
-
-
-def test_too_many_crossed_effects(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = mm.lmm("diameter ~ 1 + (1 | plate) + (1 | sample)", mm.datasets.load("penicillin"))
-    monkeypatch.setattr("mixedmodels.diagnostics.equations.DENSE_EFFECTS", 5)
-    with pytest.raises(DataError, match=r"sample are 6.*too many"):
-        model.hat_values()
-    assert "not available" in str(model.check())
 
 
 def test_studentized_residuals(model: mm.LinearMixedModel) -> None:

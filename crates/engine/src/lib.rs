@@ -9,7 +9,8 @@
 //! ([`basis`]) and condensed into cross-products ([`cross_products`]) on the pattern of the level
 //! graph ([`symbolic`]); M(θ) is factorised ([`factor`]), which gives the criterion ([`objective`]);
 //! back-substitution ([`solve`]), the blocks of the inverse ([`sensitivity`]) and the average
-//! information ([`curvature`]) give its derivatives; and [`optimise`] finds the minimum.
+//! information ([`curvature`]) give its derivatives; [`optimise`] finds the minimum; and what is asked of
+//! any other right-hand columns goes through [`projection`].
 
 pub mod basis;
 pub mod batch;
@@ -33,6 +34,7 @@ pub mod pairs;
 pub mod pedigree;
 pub mod probes;
 pub mod problem;
+pub mod projection;
 pub mod row_major;
 pub mod rows;
 pub mod sensitivity;

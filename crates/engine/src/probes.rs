@@ -7,9 +7,9 @@
 //! per level instead, which is exact. The probes are the same at every θ.
 
 use crate::cross_products::CrossProducts;
-use crate::curvature::{Directions, quadratic_forms};
 use crate::dense::Square;
 use crate::factor::Factor;
+use crate::projection::{Directions, quadratic_forms};
 use crate::sensitivity::Sensitivity;
 
 /// Stochastic probes of a factor with many levels.
@@ -58,7 +58,7 @@ pub fn probed(factor: &Factor, cross: &CrossProducts) -> Sensitivity {
     }
     let span = plan.iter().zip(&factor.templates);
     let span = span.map(|(p, t)| p.start..p.start + p.count * t.n).collect();
-    let (quadratic, _) = quadratic_forms(factor, cross, &Directions::plain(m, span, values));
+    let (quadratic, _) = quadratic_forms(factor, cross, &Directions { m, span, values });
     sums(factor, &plan, &quadratic)
 }
 

@@ -56,7 +56,7 @@ pub struct Problem {
     /// Present where there is a large last front.
     links: Option<Arc<Links>>,
     pub(crate) rows: Arc<Vec<RowsByLevel>>,
-    n_levels: Vec<usize>,
+    pub(crate) n_levels: Vec<usize>,
 }
 
 /// Memory of one chain of evaluations.

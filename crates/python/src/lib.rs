@@ -4,6 +4,7 @@
 mod arrays;
 mod batch;
 mod convert;
+mod equations;
 mod inference;
 mod pedigree;
 mod problem;
@@ -19,6 +20,8 @@ mod _native {
     use super::batch::{Refits, draw};
     #[pymodule_export]
     use super::convert::EngineError;
+    #[pymodule_export]
+    use super::equations::Equations;
     #[pymodule_export]
     use super::inference::{Information, KenwardRoger, Slopes};
     #[pymodule_export]

@@ -17,6 +17,7 @@ use pyo3::prelude::*;
 use crate::arrays::{Arrays, Columns, Levels};
 use crate::batch::{DrawsLike, PlanLike, Refits};
 use crate::convert::{columns, exception, to_matrix, to_square, to_vector, vector};
+use crate::equations::Equations;
 use crate::inference::{Information, KenwardRoger, Slopes};
 use crate::threads::detached;
 
@@ -265,6 +266,16 @@ impl Problem {
     fn slopes(&self, py: Python<'_>, theta: PyReadonlyArray1<'_, f64>) -> PyResult<Slopes> {
         let run = |work: &mut Workspace, profile: &Profile| Ok(self.inner.slopes(work, profile));
         Slopes::new(py, self.at(py, &theta, Criterion::UNIT, run)?)
+    }
+
+    fn equations(&self, py: Python<'_>, theta: PyReadonlyArray1<'_, f64>) -> PyResult<Equations> {
+        let theta = self.inner.inner(self.theta(&theta)?);
+        let run = || {
+            let mut work = self.inner.workspace()?;
+            self.inner.evaluate(&mut work, &theta, Criterion::UNIT)?;
+            Ok(self.inner.equations(work))
+        };
+        Ok(Equations::new(detached(py, run).map_err(|e: EngineError| exception(&e))?))
     }
 
     #[expect(non_snake_case, reason = "the name of a block of responses")]

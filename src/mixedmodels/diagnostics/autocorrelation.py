@@ -15,6 +15,7 @@ from mixedmodels.diagnostics.projection import MOST_ROWS, Projection, projection
 from mixedmodels.diagnostics.series import correlated_residuals
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import residuals
+from mixedmodels.fit.labels import largest_group
 
 Vector = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -47,9 +48,10 @@ def correlation(facts: Facts, lag: int = 1) -> Correlation | None:
     """The correlation of residuals `lag` rows apart in a level of the group with the most effects;
     None without leverage, or with fewer than 20 pairs.
     """
-    if facts.leverage is None or facts.leverage.equations.group is None:
+    grouping = largest_group(facts.fit.matrices)
+    if facts.leverage is None or grouping is None:
         return None
-    i, k = pairs(facts.leverage.equations.codes, lag=lag)
+    i, k = pairs(grouping.codes, lag=lag)
     if len(i) < 20:
         return None
     r = facts.r
@@ -57,8 +59,7 @@ def correlation(facts: Facts, lag: int = 1) -> Correlation | None:
     observed = float(r[i] @ r[k] / norm) if norm > 0 else 0.0
     step = -(-len(i) // PAIRS)
     expected = _expected(facts, i[::step], k[::step])
-    group = facts.fit.matrices.groupings[facts.leverage.equations.group].name
-    return Correlation(group, lag, observed, expected, 1 / np.sqrt(len(i)), len(i))
+    return Correlation(grouping.name, lag, observed, expected, 1 / np.sqrt(len(i)), len(i))
 
 
 def correlation_left(fit: Fit) -> Correlation | None:
@@ -113,7 +114,8 @@ def _expected(facts: Facts, i: Int, k: Int) -> float:
     if found is None:
         return 0.0
     C = facts.fit.cov_beta_unscaled
-    hat = found.equations.neighbours(i, k)
+    eq = found.equations
+    hat = eq.inner(eq.U[i], eq.U[k])
     hat += np.einsum("ra,ab,rb->r", found.X[i], C, found.X[k], optimize=True)
     left = 1 - found.values
     scale = np.sqrt(left[i] * left[k])

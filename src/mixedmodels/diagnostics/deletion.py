@@ -13,15 +13,18 @@ Pearson residual. Three ways lead there; the cheapest that applies is taken:
 - **again**: solve the equations of the remaining rows. For few, large levels.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from mixedmodels.design import ModelMatrices
-from mixedmodels.diagnostics.equations import Equations, equations, equations_at
-from mixedmodels.diagnostics.leverage import NO_FREEDOM, Leverage
+from mixedmodels.diagnostics.leverage import NO_FREEDOM, Leverage, equations
 from mixedmodels.diagnostics.projection import projection, without
 from mixedmodels.engine.arrays import without_offset
+from mixedmodels.engine.equations import Equations
+from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.threads import one_thread
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -143,12 +146,8 @@ def _by_rows(fit: Fit, group: int, eq: Equations, X: Vector) -> Vector:
     C = fit.cov_beta_unscaled
     e = residuals(fit, "pearson").to_numpy()
     out = np.empty((len(grouping.levels), X.shape[1]))
-    by_level = grouping.rows()
-    reduced = eq.reduced_rows(np.concatenate(by_level))
-    stop = 0
-    for level, rows in enumerate(by_level):
-        start, stop = stop, stop + len(rows)
-        N = np.eye(len(rows)) - eq.block(rows, reduced[start:stop])
+    for level, rows in enumerate(grouping.rows()):
+        N = np.eye(len(rows)) - eq.gram(eq.U[rows])
         N -= X[rows] @ C @ X[rows].T
         out[level] = fit.beta - C @ (X[rows].T @ _solved(N, e[rows]))
     return out
@@ -168,14 +167,15 @@ def _again(fit: Fit, group: int) -> Vector:
     grouping = m.groupings[group]
     return np.array(
         [
-            _least_squares(m.take(grouping.codes != level), fit.T)
+            _least_squares(m.take(grouping.codes != level), fit.theta)
             for level in range(len(grouping.levels))
         ]
     )
 
 
-def _least_squares(m: ModelMatrices, T: tuple[Vector, ...]) -> Vector:
-    eq = equations_at(m, T)
+def _least_squares(m: ModelMatrices, theta: Vector) -> Vector:
+    # The equations of the random effects alone: X may have lost its rank.
+    eq = Problem(replace(m, X=m.X[:, :0], x_names=())).equations(theta)
     y = without_offset(m, m.y)
     X = eq.root_weights[:, None] * m.X
     reduced = eq.project(X)

@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mixedmodels.diagnostics.equations import Equations, equations
 from mixedmodels.diagnostics.projection import leverage_and_spread, projection
+from mixedmodels.engine.equations import Equations
+from mixedmodels.engine.problem import Problem
+from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import residuals
 from mixedmodels.fit.once import once
@@ -48,12 +50,29 @@ def leverage(fit: Fit) -> Leverage:
     Raises
     ------
     DataError
-        If several grouping factors are too large; see `equations`.
+        If covariances have structure.
     """
     eq = equations(fit)
     X = eq.project(eq.root_weights[:, None] * fit.matrices.X)
     fixed = np.einsum("ia,ab,ib->i", X, fit.cov_beta_unscaled, X, optimize=True)
-    return Leverage(eq, X, np.clip(eq.row_variances() + fixed, 0.0, 1.0))
+    return Leverage(eq, X, np.clip(eq.inner(eq.U) + fixed, 0.0, 1.0))
+
+
+def equations(fit: Fit) -> Equations:
+    """The equations of a fit at its theta.
+
+    Raises
+    ------
+    DataError
+        If covariances have structure.
+    """
+    if isinstance(fit.problem, Problem):
+        return fit.problem.equations(fit.theta)
+    raise DataError(
+        "This is not available for models with structured covariances.\n"
+        "Do:   use hat_values(), influence() and residuals of the kinds normalized and "
+        "studentized, which are."
+    )
 
 
 def hat_values(fit: Fit) -> pd.Series:

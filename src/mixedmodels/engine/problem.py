@@ -19,6 +19,7 @@ from mixedmodels.data.memory import available_memory
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import arrays_of, checked_theta, in_rows, without_offset
 from mixedmodels.engine.batch import INSIDE, Draws, RefitPlan, Refits, draw, refit, refit_drawn
+from mixedmodels.engine.equations import Equations
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.marginal import MarginalInverse, marginal_inverse
 from mixedmodels.engine.report import Report, joined, report_of_entries
@@ -175,6 +176,12 @@ class Problem:
         """The parts of the ML criterion at `theta` with their derivatives in T_k T_k'."""
         with engine_errors(self.matrices):
             return self.native.slopes(self.checked(theta))
+
+    def equations(self, theta: Vector) -> Equations:
+        """The mixed-model equations at `theta`, factorised."""
+        with engine_errors(self.matrices):
+            native = self.native.equations(self.checked(theta))
+        return Equations.of(self.matrices, self.templates(theta), native)
 
     def refit(self, Y: Vector, plan: RefitPlan) -> Refits:
         """Fit every column of `Y` (n, r): kept rows, offset not yet subtracted."""

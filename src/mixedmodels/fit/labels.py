@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from mixedmodels.design import ModelMatrices
+from mixedmodels.design import Grouping, ModelMatrices
 from mixedmodels.engine.route import AnyProblem
 from mixedmodels.engine.structured import StructuredProblem
 
@@ -51,6 +51,17 @@ def theta_names(problem: AnyProblem) -> tuple[str, ...]:
         parts = [groups[matrices.terms[k].group], labels[k][row]]
         names.append(".".join(parts if row == column else [*parts, labels[k][column]]))
     return tuple(names)
+
+
+def largest_group(matrices: ModelMatrices) -> Grouping | None:
+    """The grouping factor with the most random effects, the first of equals; None without one."""
+
+    def effects(group: int) -> int:
+        widths = [len(matrices.terms[k].names) for k in terms_of_group(matrices, group)]
+        return sum(widths) * len(matrices.groupings[group].levels)
+
+    found = max(range(len(matrices.groupings)), key=effects, default=None)
+    return None if found is None else matrices.groupings[found]
 
 
 def group_names(matrices: ModelMatrices) -> tuple[str, ...]:

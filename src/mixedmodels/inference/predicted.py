@@ -190,8 +190,9 @@ def _exact(fit: Fit, found: Predicted, interval: Interval) -> tuple[Vector, Vect
     rows, T = found.rows, fit.T
     k = _chosen(relative_errors(fit, found, theta=fit.theta, C=fit.cov_beta_unscaled), interval)
     if found.has_known_levels:
-        errors = ErrorCovariance.of(fit.matrices, T, fit.cov_beta_unscaled)
-        index = plain(fit.problem, "This interval").theta_index
+        problem = plain(fit.problem, "This interval")
+        errors = ErrorCovariance.of(problem, fit.theta, fit.cov_beta_unscaled)
+        index = problem.theta_index
         slopes = error_slopes(errors, fit.matrices, with_included(found), T, index)
     else:
         half = np.tensordot(rows.X, information(fit).jacobian, axes=(1, 1))

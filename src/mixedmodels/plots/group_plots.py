@@ -9,6 +9,7 @@ from mixedmodels.diagnostics.autocorrelation import correlation
 from mixedmodels.diagnostics.facts import Facts, facts
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.labels import largest_group
 from mixedmodels.plots import lettering, style
 from mixedmodels.plots.arrange import arranged
 from mixedmodels.plots.choice import group_index
@@ -105,8 +106,8 @@ def draw_autocorrelation(found: Facts, ax: Axes) -> Axes:
     style.legend(ax)
     ax.set_xlim(0.4, lag[-1] + 0.6)
     style.whole_numbers(ax)
-    eq = found.leverage.equations if found.leverage is not None else None
-    group = found.fit.matrices.groupings[eq.group or 0].name if eq is not None else ""
+    largest = largest_group(found.fit.matrices) if found.leverage is not None else None
+    group = "" if largest is None else largest.name
     return style.finish(
         ax,
         title="Likeness of residuals in row order",

@@ -34,8 +34,7 @@ def error_slopes(
     Takes memory for the rows times those of the fit. `errors` are at the templates `T`; `index`
     tells term, row and column of T_k of every element of theta.
     """
-    t, beta = errors.solve(rows)
-    of_term = _by_term(errors, t, [len(T_k) for T_k in T])
+    of_term, beta = errors.solve(rows)
     e = beta @ matrices.X.T
     for k, term in enumerate(matrices.terms):
         b = of_term[k] @ T[k].T
@@ -51,21 +50,6 @@ def error_slopes(
             r[k, row] = _residual(matrices, rows, e, k, row)
         slopes[:, i] = 2 * np.einsum("nl,nl->n", r[k, row], of_term[k][:, :, column])
     return slopes
-
-
-def _by_term(errors: ErrorCovariance, t: Vector, sizes: Sequence[int]) -> dict[int, Vector]:
-    """The parts (n, levels, q_k) of every term."""
-    found: dict[int, Vector] = {}
-    start = 0
-    for factor in errors.factors:
-        w = len(factor.T)
-        block = t[:, start : start + factor.size].reshape(len(t), factor.levels, w)
-        start += factor.size
-        at = 0
-        for k in factor.terms:
-            found[k] = block[:, :, at : at + sizes[k]]
-            at += sizes[k]
-    return found
 
 
 def _residual(matrices: ModelMatrices, rows: Rows, e: Vector, k: int, column: int) -> Vector:

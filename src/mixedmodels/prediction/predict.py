@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.design import NewTerm
+from mixedmodels.engine.problem import Problem
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import residuals
@@ -198,9 +199,8 @@ def _known_variance(
     rows = of.rows
     if not of.has_known_levels and known is None:
         return np.asarray(np.einsum("ni,ni->n", rows.X @ C, rows.X))
-    if fit.matrices.is_plain:
-        T = fit.problem.templates(theta)
-        return ErrorCovariance.of(fit.matrices, T, C).variances(with_included(of))
+    if isinstance(fit.problem, Problem):
+        return ErrorCovariance.of(fit.problem, theta, C).variances(with_included(of))
     Z = [
         np.where(has_unseen(term)[:, None], 0.0, Z)
         for term, Z in zip(rows.terms, of.included, strict=True)

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use crate::covariance::Templates;
 use crate::cross_products::CrossProducts;
-use crate::curvature::{Directions, quadratic_forms};
 use crate::dense::{Square, solve_lower};
 use crate::factor::Factor;
 use crate::objective::Profile;
+use crate::projection::{Directions, quadratic_forms};
 use crate::solve::{Effects, symmetric};
 
 /// One evaluated point.
@@ -101,6 +101,6 @@ impl Point<'_> {
                 }
             }
         }
-        Directions::plain(m, span, values)
+        Directions { m, span, values }
     }
 }

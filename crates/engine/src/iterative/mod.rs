@@ -16,7 +16,7 @@ use rayon::prelude::*;
 
 use crate::covariance::Templates;
 use crate::cross_products::CrossProducts;
-use crate::curvature::{Directions, assemble};
+use crate::curvature::{Moves, assemble};
 use crate::dense::{Square, cholesky};
 use crate::error::Result;
 use crate::factor::{Factor, failure};
@@ -184,7 +184,8 @@ impl<'a> Iterative<'a> {
         let t = &self.factor.templates;
         let (gradient, first) = self.problem.first_order(t, &profile, &effects, inverse);
         let templates = &self.problem.templates;
-        let h = Directions::new(layout, templates, t, &effects);
+        let moves = Moves::new(layout, templates, t, &effects);
+        let h = &moves.directions;
         let columns = Columns { m: h.m, values: h.values.clone() };
         let right = self.multiply(&columns, None);
         let (_, a_h) = self.solve(right);
@@ -201,7 +202,7 @@ impl<'a> Iterative<'a> {
         }
         let other = quadratic.transpose();
         quadratic.data.iter_mut().zip(&other.data).for_each(|(a, b)| *a = 0.5 * (*a + b));
-        let hessian = assemble(templates, &profile, &first, &h, &quadratic, mixed);
+        let hessian = assemble(templates, &profile, &first, &moves, &quadratic, mixed);
         Ok(Derivatives { gradient, hessian })
     }
 

@@ -17,7 +17,7 @@ impl Equations {
     /// If B has other rows.
     pub fn solve(&self, b: &mut [f64]) -> Result<()> {
         let q = self.dim();
-        if q == 0 || b.len() % q != 0 {
+        if q == 0 || !b.len().is_multiple_of(q) {
             let what = "a column of random effects";
             return if b.is_empty() {
                 Ok(())

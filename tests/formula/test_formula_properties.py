@@ -7,9 +7,12 @@ from mixedmodels.errors import FormulaError
 from mixedmodels.formula import parse, update
 from mixedmodels.formula.tokens import quote
 
+# A column called 1 is the intercept to formulaic and is refused.
 names = st.one_of(
     st.from_regex(r"[a-zA-Z][a-zA-Z0-9_.]{0,8}", fullmatch=True),
-    st.text(st.characters(codec="utf-8", exclude_characters="`"), min_size=1, max_size=8),
+    st.text(st.characters(codec="utf-8", exclude_characters="`"), min_size=1, max_size=8).filter(
+        lambda name: name != "1"
+    ),
 ).map(quote)
 addends = st.one_of(
     names,

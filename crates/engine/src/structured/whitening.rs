@@ -8,7 +8,7 @@ use super::design::{Design, Spread};
 use super::parameters::Places;
 use super::pattern::Plan;
 use crate::covariance::{Order, covariance};
-use crate::dense::{Square, solve_lower, solve_lower_transpose};
+use crate::dense::Square;
 use crate::error::{EngineError, Result};
 use crate::wide;
 
@@ -56,9 +56,9 @@ impl Correlated {
     pub fn whitened(&self, slope: &Square) -> Square {
         let n = self.root.n;
         let mut half = slope.clone();
-        solve_lower(n, &self.root.data, &mut half.data, n);
+        wide::solve_lower(n, &self.root.data, &mut half.data, n);
         let mut full = half.transpose();
-        solve_lower(n, &self.root.data, &mut full.data, n);
+        wide::solve_lower(n, &self.root.data, &mut full.data, n);
         full
     }
 
@@ -66,9 +66,9 @@ impl Correlated {
     pub fn unwhitened(&self, inner: &Square) -> Square {
         let n = self.root.n;
         let mut half = inner.clone();
-        solve_lower_transpose(n, &self.root.data, &mut half.data, n);
+        wide::solve_lower_transpose(n, &self.root.data, &mut half.data, n);
         let mut full = half.transpose();
-        solve_lower_transpose(n, &self.root.data, &mut full.data, n);
+        wide::solve_lower_transpose(n, &self.root.data, &mut full.data, n);
         full
     }
 }

@@ -292,3 +292,16 @@ def test_a_model_without_fixed_effects_has_an_empty_table(formula: str, ddf: str
     g, h = np.arange(60) % 12, np.arange(60) // 12
     data = {"y": rng.normal(size=60), "x": rng.normal(size=60), "g": g, "h": h}
     assert len(mm.lmm(formula, data).coef_table(ddf)) == 0
+
+
+def test_kenward_roger_refuses_an_adjustment_that_is_no_correction() -> None:
+    """The variance of the intercept would be negative, that of the slope 500 times as large."""
+    model = mm.lmm(
+        "height ~ age + (age | Subject)",
+        mm.datasets.load("oxboys"),
+        residual="car1(age | Subject)",
+    )
+    with pytest.raises(mm.errors.DataError, match="kenward-roger-linear"):
+        model.coef_table("kenward-roger")
+    linear = model.coef_table("kenward-roger-linear")
+    np.testing.assert_allclose(linear["std_error"], model.bse, rtol=0.05)

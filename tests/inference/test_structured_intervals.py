@@ -91,3 +91,25 @@ def test_a_bootstrap_of_correlated_residuals_finds_their_correlation() -> None:
     wald = model.conf_int(which="variance").set_index("term").loc["cor"]
     assert wald["conf_low"] == pytest.approx(low, abs=0.06)
     assert wald["conf_high"] == pytest.approx(high, abs=0.06)
+
+
+def test_profile_limits_of_fixed_effects_where_the_surface_has_an_edge() -> None:
+    """A correlation of one, beyond which there is no likelihood, stops quasi-Newton steps."""
+    data = mm.datasets.load("sleepstudy")
+    model = mm.lmm(
+        "Reaction ~ Days + (1 | Subject)", data, residual="ante(Days | Subject)", reml=False
+    )
+    limits = structured_limits(model.fit, 0.95, "fixed")
+    at = limits.terms.index("Days")
+    start = mm.Control(start=tuple(model.fit.theta))
+    for limit in (limits.conf_low[at], limits.conf_high[at]):
+        held = mm.lmm(
+            "Reaction ~ 1 + (1 | Subject)",
+            data,
+            residual="ante(Days | Subject)",
+            offset=limit * data["Days"],
+            reml=False,
+            control=start,
+        )
+        drop = 2 * (model.llf - held.llf)
+        assert drop == pytest.approx(stats.chi2.ppf(0.95, 1), abs=2e-3)

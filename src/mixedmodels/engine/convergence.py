@@ -66,7 +66,8 @@ def convergence_of(
     problem: AnyProblem, solution: Solution, facts: tuple[TermFacts, ...]
 ) -> Convergence:
     """The report on `solution`, a point of `problem` whose terms are described by `facts`."""
-    scales = problem.column_scales
+    typical = problem.typical_scale(solution.theta)
+    scales = [scale / typical for scale in problem.column_scales]
     coordinates = [term.coordinates for term in problem.matrices.terms]
     singular = singular_terms(problem.templates(solution.theta), scales, facts, coordinates)
     per_unit = solution.gradient * problem.units

@@ -116,6 +116,10 @@ class Problem:
         """None: the residual standard deviation is no function of anything but weights."""
         return []
 
+    def typical_scale(self, theta: Vector) -> float:
+        """One: sigma is the residual standard deviation of a row of weight one."""
+        return 1.0
+
     def residual_covariance(self, theta: Vector, part: int, positions: Vector) -> Vector:
         """The identity: residuals are independent."""
         return np.eye(len(positions))

@@ -130,6 +130,11 @@ class StructuredProblem:
             deviance, gradient, pwrss = self.native.gradient(self.checked(theta), False, sigma)
         return deviance, gradient, 2 * (len(self.matrices.y) - pwrss / sigma**2)
 
+    def estimates_at(self, theta: Vector, sigma: float) -> _native.Solution:
+        """What follows from (theta, sigma), by ML."""
+        with engine_errors(self.matrices):
+            return self.native.estimates(self.checked(theta), False, sigma)
+
     def minimise(self, *, reml: bool, control: Control) -> _native.Solution:
         """Search for the optimum as `control` says."""
         start = None if control.start is None else self.checked(control.start)
@@ -311,6 +316,19 @@ class StructuredProblem:
         report = self.report(theta)
         pairs = zip(report.entries, report.values.tolist(), strict=True)
         return [value for entry, value in pairs if entry.owner == "spread"]
+
+    def typical_scale(self, theta: Vector) -> float:
+        """Geometric mean of the functions of the residual standard deviation, beside weights.
+
+        Where sigma is multiplied by a power of a covariate, its size says nothing by itself.
+        """
+        residual = self.matrices.residual
+        if residual is None or residual.scale is None:
+            return 1.0
+        log_scale = np.log(self.row_scale(theta))
+        if self.matrices.weights is not None:
+            log_scale = log_scale + np.log(self.matrices.weights) / 2
+        return float(np.exp(np.mean(log_scale)))
 
     def with_response(self, y: Vector) -> "StructuredProblem":
         """The same problem with another response (kept rows, offset not yet subtracted)."""

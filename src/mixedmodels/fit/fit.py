@@ -207,8 +207,7 @@ def undetermined_at(
 
 
 def _require_residual(solution: Solution, problem: AnyProblem) -> None:
-    matrices = problem.matrices
-    if not matrices.is_plain and solution.status == "unbounded":
+    if not problem.matrices.is_plain and solution.status == "unbounded":
         raise DataError(
             "The likelihood has no maximum: the covariance of the residuals becomes singular.\n"
             "Do:   choose a structure with fewer parameters (toep, ar1 or cs), leave out occasions "
@@ -217,17 +216,21 @@ def _require_residual(solution: Solution, problem: AnyProblem) -> None:
             "Why:  too few blocks have all the occasions, so that a combination of them is "
             "reproduced exactly."
         )
-    residual, spread = solution.sigma, _spread(matrices.y, matrices.weights)
-    if not matrices.is_plain:
-        residual *= float(np.median(problem.row_sd(solution.theta)))
-        spread = float(np.std(matrices.y))
-    is_left = np.isfinite(solution.deviance) and residual > EXACT * spread
+    is_left = np.isfinite(solution.deviance) and _residual_share(solution, problem) > EXACT
     if solution.status == "exact" or not is_left:
         raise DataError(
             "The model fits the response exactly: no residual variance is left.\n"
             "Do:   look for a column that repeats the response, or a group that determines it.\n"
             "Why:  the likelihood has no maximum when the residual variance is zero."
         )
+
+
+def _residual_share(solution: Solution, problem: AnyProblem) -> float:
+    """The residual standard deviation, at a typical value of what it is a function of, over that of
+    the response.
+    """
+    spread = _spread(problem.matrices.y, problem.matrices.weights)
+    return solution.sigma * problem.typical_scale(solution.theta) / spread
 
 
 def _spread(y: Vector, weights: Vector | None) -> float:

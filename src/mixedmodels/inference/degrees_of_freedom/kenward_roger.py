@@ -30,6 +30,9 @@ SINGULAR = 1e-12
 VANISHES = 1e-6
 """Size of a difference of numbers of order one that counts as none."""
 
+LARGEST = 9.0
+"""Factor of a variance that is a failure of the series rather than a correction."""
+
 
 @dataclass(frozen=True, slots=True)
 class KenwardRogerMethod:
@@ -102,16 +105,41 @@ def kenward_roger(fit: Fit) -> KenwardRogerMethod:
     Raises
     ------
     DataError
-        For a fit by ML, for which the method is not derived.
+        For a fit by ML, for which the method is not derived; where the adjustment is no small
+        correction.
     """
     pieces = _pieces(fit)
-    return kenward_roger_of(
+    method = kenward_roger_of(
         fit.cov_beta_unscaled,
         fit.sigma,
         pieces.information,
         pieces.slopes,
         pieces.bends,
         pieces.curves,
+    )
+    _require_correction(fit, method)
+    return method
+
+
+def _require_correction(fit: Fit, method: KenwardRogerMethod) -> None:
+    """Phi_A is a series in the uncertainty of gamma, cut after its first term."""
+    L = fit.matrices.coordinates.columns(np.eye(len(fit.beta)))
+    adjusted, unadjusted = (
+        np.sum((L @ covariance) * L, axis=1)
+        for covariance in (method.covariance, fit.sigma**2 * method.unadjusted)
+    )
+    ratio = adjusted / unadjusted
+    wrong = np.flatnonzero(~((ratio > 0) & (ratio < LARGEST)))
+    if not len(wrong):
+        return
+    j = int(wrong[0])
+    raise DataError(
+        f"Kenward and Roger's adjustment would multiply the variance of "
+        f"{fit.matrices.x_names[j]!r} by {ratio[j]:.3g}, which no correction should.\n"
+        'Do:   use ddf="kenward-roger-linear" or "satterthwaite", or a structure with fewer '
+        "parameters.\n"
+        "Why:  the data hardly determine some variance parameter, so that second derivatives at "
+        "its\n      estimate say nothing of the values that it may have."
     )
 
 

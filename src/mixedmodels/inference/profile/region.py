@@ -20,6 +20,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.covariance_parameters import parameters_at
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.interval import Intervals
+from mixedmodels.inference.profile.held_effect import held_limit
 from mixedmodels.vocabulary import Which
 
 Vector = NDArray[np.float64]
@@ -40,6 +41,9 @@ NOTHING = 1e-5
 
 FLAT = 1e-8
 """Variance, in the units of the data, of a direction whose curvature says nothing of its scale."""
+
+OUTSIDE = 1e10
+"""Stands for infinity where there is no likelihood, as searches take differences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class Region:
         try:
             value, by_theta, by_log_sigma = self.problem.at(theta, sigma)
         except DataError:  # a point that the structures do not allow has no likelihood
-            return -1e10, np.zeros(len(z))
+            return -OUTSIDE, np.zeros(len(z))
         return self.minimum + self.rise - value, -self.slopes(by_theta, by_log_sigma)
 
     def end(self, g: Callable[[Vector], tuple[float, Vector]], side: int) -> float:
@@ -199,7 +203,10 @@ def _fixed_end(region: Region, row: Vector, side: int) -> float:
     def beyond(z: Vector) -> float:
         """How far the end at one point lies inside the farthest, less than nothing outside."""
         theta, sigma = region.parts(z)
-        found = region.problem.native.estimates(theta, False, sigma)
+        try:
+            found = region.problem.estimates_at(theta, sigma)
+        except DataError:  # a point that the structures do not allow has no likelihood
+            return OUTSIDE
         left = region.minimum + region.rise - found.deviance
         sd = sigma * np.sqrt(float(row @ found.cov_beta_unscaled @ row))
         center = float(row @ found.beta)
@@ -207,9 +214,19 @@ def _fixed_end(region: Region, row: Vector, side: int) -> float:
 
     origin = np.zeros(len(region.center))
     theta, sigma = region.parts(origin)
-    first = region.problem.native.estimates(theta, False, sigma)
+    first = region.problem.estimates_at(theta, sigma)
     scale = sigma * np.sqrt(float(row @ first.cov_beta_unscaled @ row))
     found = optimize.minimize(
         lambda z: beyond(z) / scale, origin, method="BFGS", options={"gtol": 1e-5}
     )
-    return float(-side * found.fun * scale)
+    if found.success:
+        return float(-side * found.fun * scale)
+    estimate = float(row @ first.beta)
+    return held_limit(
+        region.problem,
+        row,
+        theta=theta,
+        estimate=estimate,
+        distance=-side * found.fun * scale - estimate,
+        cutoff=region.minimum + region.rise,
+    )

@@ -128,7 +128,8 @@ def wald_intervals(fit: Fit, level: float) -> Intervals:
     for i in np.flatnonzero(np.isfinite(half)).tolist():
         link, value = known.links[i], found.values[i : i + 1]
         at, width = link.to(value), half[i] * link.slope(value)
-        low[i], high[i] = link.back(at - width)[0], link.back(at + width)[0]
+        with np.errstate(over="ignore"):  # an infinite limit says that there is none
+            low[i], high[i] = link.back(at - width)[0], link.back(at + width)[0]
     return Intervals(found.groups, found.terms, found.values, low, high)
 
 

@@ -103,22 +103,23 @@ impl Spread {
         if matches!(self, Self::ConstantPower(_)) { 2 } else { 1 }
     }
 
-    /// What log s is linear in, or would be without a constant: x, or log|x|.
-    fn logs(&self) -> impl Iterator<Item = f64> + '_ {
+    /// What log s is linear in, or would be without a constant, where it has a value: x, or log|x|.
+    fn logs(&self) -> impl Iterator<Item = f64> + Clone + '_ {
         let is_linear = matches!(self, Self::Linear(_));
-        self.column().iter().map(move |x| if is_linear { *x } else { x.abs().ln() })
+        let values = self.column().iter().map(move |x| if is_linear { *x } else { x.abs().ln() });
+        values.filter(|v| v.is_finite())
     }
 
     /// Its mean over the rows.
     pub fn mean(&self) -> f64 {
-        self.logs().sum::<f64>() / self.column().len().max(1) as f64
+        self.logs().sum::<f64>() / self.logs().count().max(1) as f64
     }
 
     /// Its standard deviation over the rows.
     pub fn deviation(&self) -> f64 {
         let mean = self.mean();
         let squares: f64 = self.logs().map(|v| (v - mean).powi(2)).sum();
-        (squares / self.column().len().max(1) as f64).sqrt()
+        (squares / self.logs().count().max(1) as f64).sqrt()
     }
 
     /// Its column.

@@ -12,6 +12,13 @@ use crate::optimise::{Model, Options, Status};
 /// Radius of the first step; one is a random effect as variable as the residual.
 const FIRST_RADIUS: f64 = 1.5;
 
+/// A step that promises more than this share of what the last one gained is one of many towards a limit
+/// at infinity, such as a constant that vanishes: none is taken for further digits alone.
+const CRAWL: f64 = 0.02;
+
+/// Least root of a constant beside a power: its square is nothing beside 1.
+const LEAST_ROOT: f64 = 1e-9;
+
 /// Smallest radius: below it the model has nothing to say at double precision.
 const LEAST_RADIUS: f64 = 1e-9;
 
@@ -135,7 +142,9 @@ impl Search<'_> {
         let noise = ROUNDING * (at.profile.deviance.abs() + self.problem.design.n() as f64);
         loop {
             let step = model.step(*radius);
-            if step.decrease <= (FINE * self.options.tolerance).max(0.1 * noise) {
+            let crawls = step.decrease > CRAWL * self.gained;
+            let enough = if crawls { 1.0 } else { FINE } * self.options.tolerance;
+            if step.decrease <= enough.max(0.1 * noise) {
                 return Ok(Some(Status::Converged));
             }
             if self.trace.len() >= self.options.max_evaluations {
@@ -184,21 +193,27 @@ struct Frame {
     scaled: Vec<usize>,
     /// Elements of θ that are slopes γ of log s, and m.
     slopes: Vec<(usize, f64)>,
+    /// κ and δ of e^κ + |x|^δ, and the mean l of log|x|. The coordinate of κ is v with v² = e^(κ − lδ): it
+    /// does not depend on the unit of x, and where the constant vanishes, v = 0 is an ordinary point.
+    shears: Vec<(usize, usize, f64)>,
 }
 
 impl Frame {
     fn new(problem: &Problem, criterion: Criterion) -> Self {
         let (design, places) = (&problem.design, &problem.places);
-        let mut out = Self { scaled: vec![], slopes: vec![] };
+        let mut out = Self { scaled: vec![], slopes: vec![], shears: vec![] };
         if criterion.sigma.is_some() {
             return out;
         }
         for (spread, place) in design.spread.iter().zip(&places.spread) {
-            if matches!(spread, Spread::ConstantPower(_)) {
-                continue;
-            }
             let slope = spread.mean();
-            out.slopes.extend(problem.freedom.of(place.start).map(|j| (j, slope)));
+            let last = problem.freedom.of(place.end - 1);
+            out.slopes.extend(last.map(|j| (j, slope)));
+            if let (Spread::ConstantPower(_), Some(kappa), Some(delta)) =
+                (spread, problem.freedom.of(place.start), last)
+            {
+                out.shears.push((kappa, delta, slope));
+            }
         }
         for (term, place) in design.terms.iter().zip(&places.terms) {
             let scales = term.structure.scales().into_iter().enumerate();
@@ -222,17 +237,25 @@ impl Frame {
     }
 
     fn coordinates(&self, theta: &[f64]) -> Vec<f64> {
-        self.moved(theta, (-self.shift(theta)).exp())
+        let mut out = self.moved(theta, (-self.shift(theta)).exp());
+        for (kappa, delta, l) in &self.shears {
+            out[*kappa] = (0.5 * (theta[*kappa] - l * theta[*delta])).exp();
+        }
+        out
     }
 
     fn theta(&self, at: &[f64]) -> Vec<f64> {
-        self.moved(at, self.shift(at).exp())
+        let mut out = self.moved(at, self.shift(at).exp());
+        for (kappa, delta, l) in &self.shears {
+            out[*kappa] = 2.0 * at[*kappa].abs().max(LEAST_ROOT).ln() + l * at[*delta];
+        }
+        out
     }
 
     /// Gradient and Hessian in these coordinates, by the chain rule.
     fn pulled_back(&self, theta: &[f64], d: &Derivatives) -> (Vec<f64>, Square) {
         let m = theta.len();
-        if self.slopes.is_empty() || self.scaled.is_empty() {
+        if self.shears.is_empty() && (self.slopes.is_empty() || self.scaled.is_empty()) {
             return (d.gradient.clone(), d.hessian.clone());
         }
         let factor = self.shift(theta).exp();
@@ -240,6 +263,11 @@ impl Frame {
         for &i in &self.scaled {
             jacobian[(i, i)] = factor;
             self.slopes.iter().for_each(|(j, slope)| jacobian[(i, *j)] += theta[i] * slope);
+        }
+        let at = self.coordinates(theta);
+        for (kappa, delta, l) in &self.shears {
+            jacobian[(*kappa, *kappa)] = 2.0 / at[*kappa];
+            jacobian[(*kappa, *delta)] = *l;
         }
         let gradient =
             (0..m).map(|j| (0..m).map(|i| jacobian[(i, j)] * d.gradient[i]).sum()).collect();
@@ -252,6 +280,9 @@ impl Frame {
                     hessian[(*j, *l)] += d.gradient[i] * theta[i] * a * b;
                 }
             }
+        }
+        for (kappa, ..) in &self.shears {
+            hessian[(*kappa, *kappa)] -= 2.0 * d.gradient[*kappa] / at[*kappa].powi(2);
         }
         (gradient, hessian)
     }

@@ -131,7 +131,9 @@ impl LogSd {
                 // With c = e^κ, a = |x|^δ, u = a/(c + a) and l = log|x|:
                 // ∂log(c + a) = (1 − u, ul), ∂² = u(1 − u) (1, −l; −l, l²).
                 let logs: Vec<f64> = column.iter().map(|x| x.abs().ln()).collect();
-                let powers: Vec<f64> = logs.iter().map(|l| (delta * l).exp()).collect();
+                // |0|^δ is 0 for any δ > 0, and taken as its limit at δ = 0.
+                let power = |l: &f64| if l.is_finite() { (delta * l).exp() } else { 0.0 };
+                let powers: Vec<f64> = logs.iter().map(power).collect();
                 let share: Vec<f64> = powers.iter().map(|a| a / (constant + a)).collect();
                 let added = powers
                     .iter()
@@ -149,7 +151,8 @@ impl LogSd {
                 self.second.push((at, at, with(&|u, _| u * (1.0 - u))));
                 let bend = |u: f64, l: f64| if u == 0.0 { 0.0 } else { u * (1.0 - u) * l };
                 self.second.push((at + 1, at, with(&|u, l| -bend(u, l))));
-                self.second.push((at + 1, at + 1, with(&|u, l| bend(u, l) * l)));
+                let square = |u: f64, l: f64| if u == 0.0 { 0.0 } else { bend(u, l) * l };
+                self.second.push((at + 1, at + 1, with(&square)));
             }
         }
     }

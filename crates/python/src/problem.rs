@@ -1,7 +1,5 @@
 //! `Problem` and `Solution` as Python classes.
 
-use std::sync::Mutex;
-
 use mixedmodels_engine::batch::Responses;
 use mixedmodels_engine::objective::{Criterion, Profile};
 use mixedmodels_engine::optimise::{Options, Status, minimise};
@@ -19,7 +17,7 @@ use crate::batch::{DrawsLike, PlanLike, Refits};
 use crate::convert::{columns, exception, to_matrix, to_square, to_vector, vector};
 use crate::equations::Equations;
 use crate::inference::{Information, KenwardRoger, Slopes};
-use crate::threads::detached;
+use crate::threads::{detached, interruptible};
 
 /// Cross-products of one data set.
 #[pyclass(frozen, module = "mixedmodels._native")]
@@ -163,33 +161,17 @@ impl Problem {
             None => self.inner.templates.identity(),
         };
         let options = Options { max_evaluations, tolerance, last_gradient: true, rivals };
-        let signal: Mutex<Option<PyErr>> = Mutex::new(None);
-        let interrupted = || {
-            let raised = Python::attach(|py| py.check_signals()).err();
-            let stop = raised.is_some();
-            if let (Some(raised), Ok(mut slot)) = (raised, signal.lock()) {
-                *slot = Some(raised);
-            }
-            stop
-        };
-        let run = || {
+        let found = interruptible(py, |interrupted| {
             let mut work = self.inner.workspace()?;
-            let end = minimise(&self.inner, &mut work, &start, criterion, options, &interrupted)?;
+            let end = minimise(&self.inner, &mut work, &start, criterion, options, interrupted)?;
             Ok(Found {
                 estimates: self.inner.estimates(&work, &end.profile),
                 gradient: self.inner.outer_gradient(&end.gradient),
                 trace: end.trace,
                 status: status(end.status),
             })
-        };
-        let found = detached(py, run);
-        match found {
-            Ok(found) => self.solution(py, found, reml),
-            Err(failure) => {
-                let raised = signal.into_inner().ok().flatten();
-                Err(raised.unwrap_or_else(|| exception(&failure)))
-            }
-        }
+        })?;
+        self.solution(py, found, reml)
     }
 
     #[pyo3(signature = (theta, reml, sigma=None))]

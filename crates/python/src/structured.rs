@@ -1,7 +1,5 @@
 //! Models with structured covariances as a Python class.
 
-use std::sync::Mutex;
-
 use mixedmodels_engine::covariance::{Options as Choices, Order, Positions, Quantity, structure};
 use mixedmodels_engine::objective::Criterion;
 use mixedmodels_engine::optimise::Options;
@@ -20,7 +18,7 @@ use crate::batch::{Refits, shape};
 use crate::convert::{columns, exception, to_matrix, to_vector, vector};
 use crate::inference::{Information, KenwardRoger};
 use crate::problem::{Solution, status};
-use crate::threads::detached;
+use crate::threads::{detached, interruptible};
 
 /// A covariance structure, read by its attributes.
 #[derive(FromPyObject)]
@@ -297,29 +295,13 @@ impl StructuredProblem {
         };
         let options = Options { max_evaluations, tolerance, ..Options::default() };
         let criterion = Criterion { reml, sigma };
-        let signal: Mutex<Option<PyErr>> = Mutex::new(None);
-        let interrupted = || {
-            let raised = Python::attach(|py| py.check_signals()).err();
-            let stop = raised.is_some();
-            if let (Some(raised), Ok(mut slot)) = (raised, signal.lock()) {
-                *slot = Some(raised);
-            }
-            stop
-        };
-        let run = || {
-            let end = self.inner.minimise(&start, criterion, options, &interrupted)?;
+        let found = interruptible(py, |interrupted| {
+            let end = self.inner.minimise(&start, criterion, options, interrupted)?;
             let estimates = self.inner.estimates(&end.theta, &end.point);
             Ok((estimates, end.gradient, end.trace, status(end.status)))
-        };
-        match detached(py, run) {
-            Ok((estimates, gradient, trace, status)) => {
-                self.solution(py, estimates, gradient, trace, status, reml)
-            }
-            Err(failure) => {
-                let raised = signal.into_inner().ok().flatten();
-                Err(raised.unwrap_or_else(|| exception(&failure)))
-            }
-        }
+        });
+        let (estimates, gradient, trace, status) = found?;
+        self.solution(py, estimates, gradient, trace, status, reml)
     }
 
     #[pyo3(signature = (theta, reml, sigma=None))]

@@ -227,18 +227,6 @@ impl StructuredProblem {
         self.inner.freedom.values.iter().map(one).collect()
     }
 
-    fn with_values(&self, values: Vec<(f64, Option<usize>)>) -> Self {
-        Self { inner: self.inner.with_values(parameters(values)) }
-    }
-
-    fn full(
-        &self,
-        py: Python<'_>,
-        theta: PyReadonlyArray1<'_, f64>,
-    ) -> PyResult<Py<PyArray1<f64>>> {
-        Ok(to_vector(py, self.inner.freedom.full(self.theta(&theta)?)))
-    }
-
     fn with_response(&self, py: Python<'_>, y: PyReadonlyArray1<'_, f64>) -> PyResult<Self> {
         let y = vector(&y, "y")?.to_vec();
         let inner = detached(py, || self.inner.with_response(&y)).map_err(|e| exception(&e))?;

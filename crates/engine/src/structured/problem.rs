@@ -99,11 +99,6 @@ impl Problem {
         Ok(Self { basis, right, ..self.clone() })
     }
 
-    /// The same design with other parameters free.
-    pub fn with_values(&self, values: Vec<Value>) -> Self {
-        Self { freedom: Freedom::new(values), ..self.clone() }
-    }
-
     /// Number of right-hand columns p + 1.
     pub fn k(&self) -> usize {
         self.plan.layout.k

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.data.alignment import by_row
 from mixedmodels.data.columns import Column
-from mixedmodels.data.reading import is_plain, is_time, of_array, read
+from mixedmodels.data.reading import is_time, read, read_pandas
 from mixedmodels.errors import DataError
 from mixedmodels.shortening import brief
 
@@ -41,7 +41,7 @@ class Frame:
         Where `table` sends results.
     """
 
-    _data: nw.DataFrame[Any]
+    _table: pd.DataFrame | nw.DataFrame[Any]  # pandas' own: its view costs more than small columns
     columns: tuple[str, ...]
     nrows: int
     index: pd.Index
@@ -62,16 +62,24 @@ class Frame:
         native = _table_of_mapping(data) if isinstance(data, Mapping) else data
         if isinstance(native, np.ndarray) and native.dtype.names:
             native = pd.DataFrame.from_records(native)
-        _check_unique_names(native)
-        frame = _wrapped(native)
-        columns = tuple(name for name in frame.columns if isinstance(name, str))
-        if not may_be_empty and (not columns or len(frame) == 0):
+        names = _unique_names(native)
+        is_pandas = isinstance(native, pd.DataFrame)
+        table: Any = native if is_pandas else _wrapped(native)
+        columns = tuple(n for n in (names if is_pandas else table.columns) if isinstance(n, str))
+        if not may_be_empty and (not columns or len(table) == 0):
             raise DataError(
-                f"The data have {len(frame)} rows and {len(columns)} columns: nothing to fit.\n"
+                f"The data have {len(table)} rows and {len(columns)} columns: nothing to fit.\n"
                 "Do:   pass a table with at least one row; check the filter or join that made it."
             )
-        index = native.index if isinstance(native, pd.DataFrame) else pd.RangeIndex(len(frame))
-        return Frame(frame, columns, len(frame), index, frame.implementation)
+        index = table.index if is_pandas else pd.RangeIndex(len(table))
+        backend = Backend.PANDAS if is_pandas else table.implementation
+        return Frame(table, columns, len(table), index, backend)
+
+    @property
+    def _data(self) -> nw.DataFrame[Any]:
+        """The table as narwhals has it."""
+        table = self._table
+        return nw.from_native(table) if isinstance(table, pd.DataFrame) else table
 
     def column(self, name: str) -> Column:
         """Read one column into plain arrays.
@@ -81,10 +89,8 @@ class Frame:
         DataError
             If its values are neither numbers, booleans, text, categories nor dates.
         """
-        native = self._data.to_native()
-        if isinstance(native, pd.DataFrame) and is_plain(series := native[name]):
-            return of_array(name, series.to_numpy())
-        return read(name, self._data[name])
+        column = self._table[name]
+        return read_pandas(name, column) if isinstance(column, pd.Series) else read(name, column)
 
     @property
     def is_small(self) -> bool:
@@ -98,20 +104,19 @@ class Frame:
         replaced there stays as it was here, but one that is changed in place, as through a NumPy
         array that it was made of, may follow.
         """
-        native = self._data.to_native()
-        is_whole = columns is self.columns
-        if self.backend.is_pyarrow() or not (is_whole or isinstance(native, pd.DataFrame)):
-            data = self._gathered(columns)
-        elif not isinstance(native, pd.DataFrame):
-            data = self._data[np.arange(self.nrows)]
-        elif is_whole and not _has_arrow(native):
-            data = self._data.clone()
+        native, is_whole = self._table, columns is self.columns
+        table: pd.DataFrame | nw.DataFrame[Any]
+        if isinstance(native, pd.DataFrame):
+            is_copied = is_whole and not _has_arrow(native)
+            table = native.copy(deep=True) if is_copied else _copied_pandas(native, columns)
+        elif self.backend.is_pyarrow() or not is_whole:
+            table = self._gathered(columns)
         else:
-            data = nw.from_native(_copied_pandas(native, columns))
+            table = native[np.arange(self.nrows)]
         index = self.index
         if not isinstance(index, pd.RangeIndex) or index.name is not None:
             index = index.copy(deep=True)
-        return replace(self, _data=data, index=index)
+        return Frame(table, self.columns, self.nrows, index, self.backend)
 
     def _gathered(self, columns: Collection[str]) -> nw.DataFrame[Any]:
         """The table with copies of the columns that a NumPy array may share, as text never does."""
@@ -130,7 +135,8 @@ class Frame:
         series = nw.new_series(name, values, backend=self.backend)  # type: ignore[arg-type]
         columns = self.columns if name in self.columns else (*self.columns, name)
         data = self._data.with_columns(series)
-        return Frame(data, columns, self.nrows, self.index, self.backend)
+        table = data.to_native() if isinstance(self._table, pd.DataFrame) else data
+        return Frame(table, columns, self.nrows, self.index, self.backend)
 
     def table(self, columns: Mapping[str, Any]) -> Any:
         """A table in the library that the data came in; see `table`."""
@@ -219,13 +225,14 @@ def _wrapped(native: object) -> nw.DataFrame[Any]:
     return frame.collect() if isinstance(frame, nw.LazyFrame) else frame
 
 
-def _check_unique_names(native: object) -> None:
+def _unique_names(native: object) -> Sequence[Any]:
+    """The names of the columns where the library lets them repeat."""
     if isinstance(native, pd.DataFrame):
         names: Sequence[Any] = native.columns.tolist()
     else:
         names = getattr(native, "column_names", None) or ()
     if not isinstance(names, Sequence) or len(set(names)) == len(names):
-        return
+        return names
     twice = sorted({str(name) for name in names if names.count(name) > 1})
     raise DataError(
         f"The data have more than one column named {', '.join(map(repr, twice))}.\n"

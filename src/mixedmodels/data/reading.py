@@ -57,17 +57,31 @@ def read(name: str, series: nw.Series[Any]) -> Column:
         filled = series if missing is None else series.fill_null(False)
         return Column.of_numbers(name, filled.to_numpy().astype(np.bool_), missing)
     if isinstance(dtype, (nw.Categorical, nw.Enum)):
-        codes = _factorise(series, keeps_order=True)
-        if any(isinstance(value, (dict, list, tuple)) for value in codes.values):
-            raise _unreadable(name, "categories that are records or lists")
         has_order = isinstance(dtype, nw.Enum) or not series.implementation.is_polars()
-        return Column.of_codes(name, codes, is_text=not has_order)
+        return _of_categories(name, _factorise(series, keeps_order=True), has_order=has_order)
     if dtype == nw.String or is_time(dtype):
         codes = _factorise(series, keeps_order=False)
         return Column.of_codes(name, codes, is_time=is_time(dtype), is_text=dtype == nw.String)
     if series.null_count() == len(series):
         return Column.of_numbers(name, np.full(len(series), np.nan))
     return _read_other(name, series)
+
+
+def read_pandas(name: str, series: pd.Series) -> Column:
+    """A column of pandas, its common types without the way through narwhals.
+
+    Raises
+    ------
+    DataError
+        As `read`.
+    """
+    if is_plain(series):
+        return of_array(name, series.to_numpy())
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        return _of_categories(name, _factorise_pandas(series), has_order=True)
+    if isinstance(series.dtype, pd.StringDtype):
+        return Column.of_codes(name, _factorise_pandas(series), is_text=True)
+    return read(name, nw.from_native(series, series_only=True))
 
 
 def read_values(name: str, values: Any) -> Column:
@@ -114,6 +128,12 @@ def of_array(name: str, numbers: NDArray[Any], missing: Mask | None = None) -> C
         return _of_exact(name, Codes(_spread(found, missing), tuple(values.tolist())))
     target = np.float64 if dtype.kind == "f" else np.int64
     return Column.of_numbers(name, numbers.astype(target, copy=False), missing)
+
+
+def _of_categories(name: str, codes: Codes, *, has_order: bool) -> Column:
+    if any(isinstance(value, (dict, list, tuple)) for value in codes.values):
+        raise _unreadable(name, "categories that are records or lists")
+    return Column.of_codes(name, codes, is_text=not has_order)
 
 
 def _of_exact(name: str, codes: Codes) -> Column:
@@ -230,8 +250,8 @@ def _factorise(series: nw.Series[Any], *, keeps_order: bool) -> Codes:
 
 def _factorise_pandas(series: pd.Series) -> Codes:
     if isinstance(series.dtype, pd.CategoricalDtype):
-        categories = tuple(series.cat.categories.tolist())
-        return Codes(series.cat.codes.to_numpy().astype(np.int32), categories)
+        values = series.array
+        return Codes(values.codes.astype(np.int32), tuple(values.categories.tolist()))
     codes, values = pd.factorize(series, sort=True)
     return Codes(codes.astype(np.int32), tuple(values.tolist()))
 

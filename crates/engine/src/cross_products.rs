@@ -2,7 +2,9 @@
 //! factor. After it the cost of an evaluation does not depend on n.
 //!
 //! Row block v (one level of one factor, q_v scalar rows) is stored as
-//! `[A_vv | A_vl for the later neighbours l | A_v,Xy]`, column-major with q_v rows.
+//! `[A_vv | A_vl for the later neighbours l | A_vX]`, column-major with q_v rows. What belongs to the
+//! response, A_vy and [X y]'Wy, is apart from it: problems that differ in their response alone share
+//! the rest.
 
 use std::sync::Arc;
 
@@ -35,7 +37,9 @@ pub struct CrossProducts {
     pub total: Vec<f64>,
     later_offset: Arc<Vec<u32>>,
     pointers: Arc<Vec<usize>>,
-    values: Vec<f64>,
+    values: Arc<Vec<f64>>,
+    /// A_vy of every position, one behind the other.
+    response: Vec<f64>,
 }
 
 /// A row block of A.
@@ -45,8 +49,10 @@ pub struct RowBlock<'a> {
     pub q: usize,
     /// Width of the part that belongs to later neighbours.
     pub r: usize,
-    /// q × (q + r + k), column-major.
+    /// [A_vv | A_vl | A_vX], q × (q + r + p), column-major.
     pub values: &'a [f64],
+    /// A_vy, q rows.
+    pub response: &'a [f64],
 }
 
 impl<'a> RowBlock<'a> {
@@ -62,10 +68,16 @@ impl<'a> RowBlock<'a> {
         &self.values[self.q * self.q..self.q * (self.q + self.r)]
     }
 
-    /// The columns of X and y.
+    /// The columns of X.
     #[inline]
-    pub fn right(&self) -> &'a [f64] {
+    pub fn fixed(&self) -> &'a [f64] {
         &self.values[self.q * (self.q + self.r)..]
+    }
+
+    /// The columns of X and y, one by one.
+    #[inline]
+    pub fn right(&self) -> impl Iterator<Item = &'a [f64]> {
+        self.fixed().chunks_exact(self.q).chain(std::iter::once(self.response))
     }
 }
 
@@ -92,9 +104,10 @@ impl CrossProducts {
         for v in 0..n {
             let q = symbolic.width(v);
             let r = later_width(&symbolic.later, &later_offset, &symbolic, v);
-            pointers[v + 1] = pointers[v] + q * (q + r + k);
+            pointers[v + 1] = pointers[v] + q * (q + r + k - 1);
         }
-        let values = zeros(pointers[n])?;
+        let values = Arc::new(zeros(pointers[n])?);
+        let response = zeros(symbolic.dim())?;
         Ok(Self {
             symbolic,
             k,
@@ -102,6 +115,7 @@ impl CrossProducts {
             later_offset: Arc::new(later_offset),
             pointers: Arc::new(pointers),
             values,
+            response,
         })
     }
 
@@ -123,9 +137,10 @@ impl CrossProducts {
         templates: &Templates,
         basis: &Basis,
     ) -> Result<Self> {
+        let packed = Packed::new(data, basis, &factor_columns(data, templates))?;
         let mut out = self.clone();
-        out.values.fill(0.0);
-        out.fill(data, rows, basis, &factor_columns(data, templates))?;
+        out.total = total(data, &packed, self.k);
+        out.fill_response(data, rows, &packed);
         Ok(out)
     }
 
@@ -143,8 +158,8 @@ impl CrossProducts {
         self.total[k * k - 1] = yy;
         for v in 0..self.symbolic.factor.len() {
             let (f, level) = (self.symbolic.factor[v] as usize, self.symbolic.level[v] as usize);
-            let (q, end) = (self.symbolic.width(v), self.pointers[v + 1]);
-            let out = &mut self.values[end - q..end];
+            let (q, start) = (self.symbolic.width(v), self.symbolic.offset[v]);
+            let out = &mut self.response[start..start + q];
             out.fill(0.0);
             for row in rows[f].of(level) {
                 let z = packed.z(f, row, q);
@@ -157,15 +172,18 @@ impl CrossProducts {
     #[inline]
     pub fn block(&self, v: usize) -> RowBlock<'_> {
         let values = &self.values[self.pointers[v]..self.pointers[v + 1]];
-        let q = self.symbolic.width(v);
-        RowBlock { q, r: values.len() / q - q - self.k, values }
+        let (q, start) = (self.symbolic.width(v), self.symbolic.offset[v]);
+        let r = values.len() / q + 1 - q - self.k;
+        RowBlock { q, r, values, response: &self.response[start..start + q] }
     }
 
-    /// Values of the row block of a position.
+    /// Values of the row block of a position, and A_vy.
     #[inline]
-    pub fn block_mut(&mut self, v: usize) -> &mut [f64] {
+    pub fn block_mut(&mut self, v: usize) -> (&mut [f64], &mut [f64]) {
         let range = self.pointers[v]..self.pointers[v + 1];
-        &mut self.values[range]
+        let (q, start) = (self.symbolic.width(v), self.symbolic.offset[v]);
+        let values = Arc::make_mut(&mut self.values);
+        (&mut values[range], &mut self.response[start..start + q])
     }
 
     /// Where the row block of a position starts in [`Self::values`].
@@ -193,22 +211,12 @@ impl CrossProducts {
     ) -> Result<()> {
         let packed = Packed::new(data, basis, columns)?;
         let k = self.k;
-        self.total = chunked(data.n(), k * k, |range, sums| {
-            if k > WIDE {
-                return packed.total(data, range, sums);
-            }
-            for row in range {
-                let (x, w) = (packed.right(row), data.weight(row));
-                for j in 0..k {
-                    let wx = w * x[j];
-                    (0..k).for_each(|i| sums[i + k * j] += x[i] * wx);
-                }
-            }
-        });
+        self.total = total(data, &packed, k);
+        self.fill_response(data, rows, &packed);
         let symbolic = Arc::clone(&self.symbolic);
         let n = symbolic.factor.len();
         let mut tasks = Vec::with_capacity(n / NODES_PER_TASK + 1);
-        let mut rest = self.values.as_mut_slice();
+        let mut rest = Arc::make_mut(&mut self.values).as_mut_slice();
         for start in (0..n).step_by(NODES_PER_TASK) {
             let stop = n.min(start + NODES_PER_TASK);
             let (mine, after) = rest.split_at_mut(self.pointers[stop] - self.pointers[start]);
@@ -245,6 +253,54 @@ impl CrossProducts {
         }
         Ok(())
     }
+
+    fn fill_response(&mut self, data: &Data<'_>, rows: &[RowsByLevel], packed: &Packed) {
+        let (symbolic, y) = (&*self.symbolic, self.k - 1);
+        let one = |v: usize, out: &mut [f64]| {
+            let f = symbolic.factor[v] as usize;
+            out.fill(0.0);
+            for row in rows[f].of(symbolic.level[v] as usize) {
+                let z = packed.z(f, row, out.len());
+                add_outer(out, z, &packed.right(row)[y..], data.weight(row));
+            }
+        };
+        let run = |(nodes, mut rest): (std::ops::Range<usize>, &mut [f64])| {
+            for v in nodes {
+                let (mine, after) = rest.split_at_mut(symbolic.width(v));
+                one(v, mine);
+                rest = after;
+            }
+        };
+        let n = symbolic.factor.len();
+        let (mut tasks, mut rest) = (Vec::new(), self.response.as_mut_slice());
+        for start in (0..n).step_by(NODES_PER_TASK) {
+            let stop = n.min(start + NODES_PER_TASK);
+            let (mine, after) = rest.split_at_mut(symbolic.offset[stop] - symbolic.offset[start]);
+            tasks.push((start..stop, mine));
+            rest = after;
+        }
+        if data.n() < SMALL {
+            tasks.into_iter().for_each(run);
+        } else {
+            tasks.into_par_iter().for_each(run);
+        }
+    }
+}
+
+/// [X y]'W[X y], k × k.
+fn total(data: &Data<'_>, packed: &Packed, k: usize) -> Vec<f64> {
+    chunked(data.n(), k * k, |range, sums| {
+        if k > WIDE {
+            return packed.total(data, range, sums);
+        }
+        for row in range {
+            let (x, w) = (packed.right(row), data.weight(row));
+            for j in 0..k {
+                let wx = w * x[j];
+                (0..k).for_each(|i| sums[i + k * j] += x[i] * wx);
+            }
+        }
+    })
 }
 
 /// The z columns of each factor, side by side over its terms.
@@ -298,7 +354,8 @@ impl Filler<'_> {
     fn node(&self, q: usize, v: usize, out: &mut [f64], column: &mut [u32]) {
         let symbolic = self.symbolic;
         let f = symbolic.factor[v] as usize;
-        let r = out.len() / q - q - self.k;
+        let p = self.k - 1;
+        let r = out.len() / q - q - p;
         let offsets = &self.later_offset[symbolic.later.range(v)];
         for (&l, &at) in symbolic.later.of(v).iter().zip(offsets) {
             column[l as usize] = at;
@@ -309,7 +366,7 @@ impl Filler<'_> {
             let w = self.data.weight(row);
             let z = &self.packed.z(f, row, q)[..q];
             add_outer(own, z, z, w);
-            add_outer(right, z, self.packed.right(row), w);
+            add_outer(right, z, &self.packed.right(row)[..p], w);
             if r == 0 {
                 continue;
             }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use faer::Par;
 use rayon::prelude::*;
 
-use crate::cross_products::CrossProducts;
+use crate::cross_products::{CrossProducts, RowBlock};
 use crate::dense::{Square, add_gram, cholesky, solve_lower, template_transpose_times};
 use crate::error::{EngineError, Result};
 use crate::front::Front;
@@ -115,10 +115,10 @@ impl Factor {
                 let c = cross.block(v);
                 // The widths written out let the compiler unroll the loops over a block.
                 let log_det = match c.q {
-                    1 => leaf(1, c.r + cross.k, c.values, t, mine_l, mine_y, &mut scratch),
-                    2 => leaf(2, c.r + cross.k, c.values, t, mine_l, mine_y, &mut scratch),
-                    3 => leaf(3, c.r + cross.k, c.values, t, mine_l, mine_y, &mut scratch),
-                    q => leaf(q, c.r + cross.k, c.values, t, mine_l, mine_y, &mut scratch),
+                    1 => leaf(1, &c, t, mine_l, mine_y, &mut scratch),
+                    2 => leaf(2, &c, t, mine_l, mine_y, &mut scratch),
+                    3 => leaf(3, &c, t, mine_l, mine_y, &mut scratch),
+                    q => leaf(q, &c, t, mine_l, mine_y, &mut scratch),
                 };
                 share.log_det += log_det.map_err(|_| failure(&layout, v))?;
                 add_gram(c.q, &mine_y[c.q * c.r..], layout.k, &mut share.right);
@@ -193,19 +193,20 @@ pub fn failure(layout: &Layout, v: usize) -> EngineError {
     }
 }
 
-/// Eliminates a leaf: Φ = T'CT + I = LL', Y = L⁻¹T'[C_R | C_Xy]. Returns log|Φ|.
+/// Eliminates a leaf with the row block C: Φ = T'CT + I = LL', Y = L⁻¹T'[C_R | C_Xy]. Returns log|Φ|.
 #[inline(always)]
 fn leaf(
     q: usize,
-    width: usize,
-    c: &[f64],
+    block: &RowBlock<'_>,
     t: &[f64],
     l: &mut [f64],
     y: &mut [f64],
     scratch: &mut Vec<f64>,
 ) -> std::result::Result<f64, usize> {
+    let (own, c) = block.values.split_at(q * q);
+    let width = c.len() / q;
     scratch.resize(q * q, 0.0);
-    template_transpose_times(q, t, c, q, scratch, q);
+    template_transpose_times(q, t, own, q, scratch, q);
     for j in 0..q {
         for i in j..q {
             let mut v = if i == j { 1.0 } else { 0.0 };
@@ -216,7 +217,8 @@ fn leaf(
         }
     }
     let log_det = cholesky(q, l)?;
-    template_transpose_times(q, t, &c[q * q..], q, y, width);
-    solve_lower(q, l, y, width);
+    template_transpose_times(q, t, c, q, y, width);
+    template_transpose_times(q, t, block.response, q, &mut y[q * width..], 1);
+    solve_lower(q, l, y, width + 1);
     Ok(log_det)
 }

@@ -30,8 +30,9 @@ struct Row<'a> {
     shape: Shape,
     /// Y, n × (r + k).
     y: &'a [f64],
-    /// [C_R | C_Xy], n × (r + k).
+    /// [C_R | C_X], n × (r + p), and C_y, n.
     c: &'a [f64],
+    c_y: &'a [f64],
     /// b at later slots, which start at scalar row `from`.
     above: &'a [f64],
     from: usize,
@@ -44,10 +45,12 @@ impl Row<'_> {
         let (k, symbolic) = (self.layout.k, &self.layout.symbolic);
         let r = self.shape.r;
         u.copy_from_slice(&self.y[n * r..]);
-        for j in 0..k {
-            for i in 0..n {
+        let p = k - 1;
+        for i in 0..n {
+            for j in 0..p {
                 a[i * k + j] = self.c[n * (r + j) + i];
             }
+            a[i * k + p] = self.c_y[i];
         }
         let list = symbolic.rows.of(self.shape.front);
         for (&p, &at) in list.iter().zip(symbolic.offsets_of_rows(self.shape.front)) {
@@ -91,7 +94,8 @@ impl Effects {
             let (mine, above) = self.b.split_at_mut(to * k);
             let c = piece(&factor.fronts, &layout.front, slot);
             let y = piece(&factor.rows, &layout.rows, slot);
-            let row = Row { layout, shape, y, c: &c[n * n..], above, from: to };
+            let (c_rest, c_y) = c[n * n..].split_at(n * (shape.r + k - 1));
+            let row = Row { layout, shape, y, c: c_rest, c_y, above, from: to };
             let (mut u, a) = (vec![0.0; n * k], &mut self.a[from * k..to * k]);
             row.subtract_later(n, &mut u, a);
             let l = piece(&factor.factors, &layout.factor, slot);
@@ -197,7 +201,8 @@ fn leaf(
     let block = cross.block(v);
     let from = layout.scalar[layout.n_leaves()];
     let y = piece(&factor.rows, &layout.rows, slot);
-    let row = Row { layout, shape, y, c: &block.values[n * n..], above, from };
+    let (c, c_y) = (&block.values[n * n..], block.response);
+    let row = Row { layout, shape, y, c, c_y, above, from };
     u.resize(n * k, 0.0);
     row.subtract_later(n, u, a);
     solve_lower_transpose(n, piece(&factor.factors, &layout.factor, slot), u, k);

@@ -129,11 +129,11 @@ impl Problem {
         }
     }
 
-    /// How many tasks may run at a time, each with a copy of the cross-products and memory for its
-    /// evaluations: all of them, unless the threads together would need more than there is.
+    /// How many tasks may run at a time, each with a response, its cross-products and memory for its
+    /// evaluations, beside the design that they share: all of them, unless the threads together would
+    /// need more than there is.
     fn tasks_at_once(&self, data: &Data<'_>, plan: Plan<'_>) -> Result<usize> {
-        let each = size_of_val(self.cross.values())
-            + size_of::<f64>() * data.n()
+        let each = size_of::<f64>() * (data.n() + self.layout.symbolic.dim())
             + of_evaluations(&self.layout, &self.pairs);
         let threads = rayon::current_num_threads();
         let fitting = room_for(threads, each, plan.available)?;

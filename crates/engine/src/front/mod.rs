@@ -93,7 +93,7 @@ impl Front<'_> {
                     c[row + i + n * (row + j)] += block.own()[i + q * j];
                 }
             }
-            for (j, column) in block.right().chunks_exact(q).enumerate() {
+            for (j, column) in block.right().enumerate() {
                 let start = row + n * (n + r + j);
                 c[start..start + q].iter_mut().zip(column).for_each(|(c, a)| *c += a);
             }

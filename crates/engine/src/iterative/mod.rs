@@ -211,9 +211,10 @@ impl<'a> Iterative<'a> {
         let layout = self.layout();
         for v in 0..layout.symbolic.factor.len() {
             let block = self.cross().block(v);
-            for i in 0..block.q {
-                let row = &mut out.values[(layout.start[v] + i) * out.m..][..layout.k];
-                row.iter_mut().enumerate().for_each(|(j, x)| *x = block.right()[block.q * j + i]);
+            for (j, column) in block.right().enumerate() {
+                for (i, value) in column.iter().enumerate() {
+                    out.values[(layout.start[v] + i) * out.m + j] = *value;
+                }
             }
         }
     }
@@ -223,12 +224,10 @@ impl<'a> Iterative<'a> {
         let layout = self.layout();
         for v in 0..layout.symbolic.factor.len() {
             let block = self.cross().block(v);
-            for i in 0..block.q {
-                let row = &b.rows(layout.start[v] + i, 1)[..k];
-                for (c, bc) in row.iter().enumerate() {
-                    for r in 0..k {
-                        schur[(r, c)] -= block.right()[block.q * r + i] * bc;
-                    }
+            for (r, column) in block.right().enumerate() {
+                for (i, value) in column.iter().enumerate() {
+                    let row = &b.rows(layout.start[v] + i, 1)[..k];
+                    row.iter().enumerate().for_each(|(c, bc)| schur[(r, c)] -= value * bc);
                 }
             }
         }

@@ -161,7 +161,7 @@ fn leaf(
 
 /// mixed += A_vX' h_v.
 fn add_fixed(cross: &CrossProducts, v: usize, h: &[f64], m: usize, p: usize, sums: &mut [f64]) {
-    let right = cross.block(v).right();
+    let right = cross.block(v).fixed();
     let q = h.len() / m;
     let mixed = &mut sums[m * m..];
     for i in 0..q {

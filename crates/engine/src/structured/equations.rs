@@ -136,7 +136,7 @@ pub fn factorise(
         let own = &templates[t].value;
         let (q, r) = (own.rows, own.columns);
         let later = cross.later_offsets(v).to_vec();
-        let (a, out) = (&raw.a[grid.start[v]..grid.start[v + 1]], cross.block_mut(v));
+        let (a, (out, response)) = (&raw.a[grid.start[v]..grid.start[v + 1]], cross.block_mut(v));
         sandwich(own, &a[..q * q], own, &mut out[..r * r]);
         let items = symbolic.later.range(v);
         for ((&l, at), item) in symbolic.later.of(v).iter().zip(&later).zip(items) {
@@ -146,12 +146,12 @@ pub fn factorise(
             let width = other.columns;
             sandwich(own, &a[from..from + q * other.rows], other, &mut out[to..to + r * width]);
         }
-        let end = out.len() - r * k;
+        let end = out.len() - r * (k - 1);
         let rows = &raw.right[grid.offset[v] * k..(grid.offset[v] + q) * k];
-        for j in 0..k {
-            for i in 0..r {
-                let value = (0..q).map(|s| own[(s, i)] * rows[s * k + j]).sum();
-                out[end + i + r * j] = value;
+        let right = out[end..].chunks_exact_mut(r.max(1)).chain(std::iter::once(response));
+        for (j, out) in right.enumerate() {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = (0..q).map(|s| own[(s, i)] * rows[s * k + j]).sum();
             }
         }
     }
@@ -168,7 +168,7 @@ fn add_precision(design: &Design, plan: &Plan, cross: &mut CrossProducts) {
     for v in 0..symbolic.factor.len() {
         if design.terms[symbolic.factor[v] as usize].precision.is_some() {
             let r = symbolic.width(v);
-            let out = cross.block_mut(v);
+            let (out, _) = cross.block_mut(v);
             (0..r).for_each(|i| out[i + r * i] -= 1.0);
         }
     }
@@ -182,7 +182,7 @@ fn add_precision(design: &Design, plan: &Plan, cross: &mut CrossProducts) {
                 r * (r + cross.later_offsets(v)[index] as usize)
             }
         };
-        let out = cross.block_mut(v);
+        let (out, _) = cross.block_mut(v);
         (0..r).for_each(|i| out[at + i + r * i] += known.value);
     }
 }

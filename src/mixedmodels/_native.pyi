@@ -14,8 +14,22 @@ class EngineError(ValueError):
     """A failure of the engine: args are (kind, message, place).
 
     `kind` is "perfect", "rank" (place: column, 0), "factorisation" (place: group, level), "code"
-    (place: group, row), "memory", "traces" or "input"; without a place it is None.
+    (place: group, row), "memory", "traces", "time" or "input"; without a place it is None.
     """
+
+class Attention:
+    """A limit of time, counted from its making, for every native call of the block `with` it on
+    this thread; `report(stage, done, total, best)` is called a few times a second while one that
+    is foreseen to be long goes on (total: 0 if unknown; best: the criterion so far, nan if none).
+    """
+
+    def __init__(
+        self, seconds: float | None, report: Callable[[str, int, int, float], object] | None
+    ) -> None: ...
+    @property
+    def left(self) -> float | None: ...
+    def __enter__(self) -> Attention: ...
+    def __exit__(self, kind: object, value: object, traceback: object) -> None: ...
 
 class Solution:
     """One point of the criterion, with everything that follows from it.

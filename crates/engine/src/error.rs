@@ -66,6 +66,15 @@ pub enum EngineError {
     Threads,
     /// The caller asked to stop.
     Interrupted,
+    /// The time allowed is over.
+    TimeLimit,
+}
+
+impl EngineError {
+    /// Whether the computation was ended from outside, so that nothing is known of its numbers.
+    pub fn is_stop(&self) -> bool {
+        matches!(self, Self::Interrupted | Self::TimeLimit)
+    }
 }
 
 impl fmt::Display for EngineError {
@@ -102,6 +111,7 @@ impl fmt::Display for EngineError {
             }
             Self::Threads => write!(f, "the system gives no threads"),
             Self::Interrupted => write!(f, "interrupted"),
+            Self::TimeLimit => write!(f, "the time allowed is over"),
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::front::Front;
 use crate::layout::{Layout, pieces, tasks};
 use crate::links::Links;
 use crate::memory::zeros;
+use crate::watch;
 
 /// Multiplications below which a pass is not worth waking other threads.
 pub const PARALLEL: f64 = 2e5;
@@ -79,9 +80,10 @@ impl Factor {
         self.update_leaves(cross, templates)?;
         let layout = Arc::clone(&self.layout);
         for level in &layout.levels {
+            watch::check()?;
             self.level(cross, level.clone())?;
         }
-        Ok(())
+        watch::check()
     }
 
     /// Eliminates the leaves alone.

@@ -41,6 +41,7 @@ pub mod sensitivity;
 pub mod solve;
 pub mod structured;
 pub mod symbolic;
+pub mod watch;
 pub mod wide;
 
 pub use data::{Data, Group, Structure, Term};

@@ -22,6 +22,7 @@ use crate::rows::RowsByLevel;
 use crate::sensitivity::{InverseMemory, Sensitivity};
 use crate::solve::Effects;
 use crate::symbolic::{Graph, Symbolic, order};
+use crate::watch::{self, Stage, Watch};
 use crate::wide;
 
 /// Multiplications of a factorisation from which a gradient is dear.
@@ -105,6 +106,8 @@ impl Problem {
     /// # Errors
     /// Where the plan needs more memory than is `available`, before it is taken.
     pub fn within(data: &Data<'_>, available: Available<'_>) -> Result<Self> {
+        let watch = Watch::current();
+        watch.begin(Stage::Building, 0);
         data.check()?;
         let templates = Templates::new(&data.terms, data.groups.len());
         if templates.widths.contains(&0) {
@@ -112,11 +115,16 @@ impl Problem {
             return Err(EngineError::Shape { what, expected: 1, found: 0 });
         }
         let basis = Basis::new(data, &templates)?;
+        watch.check()?;
         let rows: Vec<RowsByLevel> =
             data.groups.iter().map(|g| RowsByLevel::new(g.codes, g.n_levels)).collect();
+        watch.check()?;
         let graph = Graph::new(&data.groups, &rows);
+        watch.check()?;
         let plan = order(&graph, &templates.widths);
+        watch.check()?;
         let symbolic = Arc::new(Symbolic::new(&graph, &plan, &templates.widths));
+        watch.check()?;
         drop(graph);
         let layout = Layout::new(Arc::clone(&symbolic), data.p() + 1);
         let pairs = Pairs::new(&layout);
@@ -124,7 +132,9 @@ impl Problem {
             memory::of_fit(data, &layout, &pairs, templates.parameters.len()),
             available,
         )?;
+        watch.begin(Stage::Summing, 0);
         let cross = CrossProducts::new(data, &rows, symbolic, &templates, &basis)?;
+        watch.check()?;
         let iterative = worthwhile(&layout, &templates);
         let links = (iterative || pairs.any()).then(|| Links::new(&layout, &cross)).flatten();
         Ok(Self {
@@ -185,6 +195,11 @@ impl Problem {
         self.templates.theta(&self.basis.outer_templates(&inner))
     }
 
+    /// Multiplications of one evaluation, roughly.
+    pub fn cost(&self) -> f64 {
+        self.layout.symbolic.cost() + self.cross.values().len() as f64
+    }
+
     /// Memory for evaluations.
     pub fn workspace(&self) -> Result<Workspace> {
         Ok(Workspace {
@@ -210,7 +225,7 @@ impl Problem {
         work: &mut Workspace,
         profile: &Profile,
         curved: bool,
-    ) -> Derivatives {
+    ) -> Result<Derivatives> {
         let effects = Effects::new(&work.factor, &self.cross, profile);
         let inverse =
             Sensitivity::new(&work.factor, &self.cross, &self.pairs, &mut work.inverse, false);
@@ -221,17 +236,23 @@ impl Problem {
         } else {
             Square::zeros(0)
         };
-        Derivatives { gradient, hessian }
+        watch::check()?;
+        Ok(Derivatives { gradient, hessian })
     }
 
     /// [`Self::derivatives`] with probed traces: for steps far from the minimum.
-    pub fn rough_derivatives(&self, work: &Workspace, profile: &Profile) -> Derivatives {
+    pub fn rough_derivatives(
+        &self,
+        work: &Workspace,
+        profile: &Profile,
+    ) -> Result<Derivatives> {
         let (factor, cross) = (&work.factor, &self.cross);
         let effects = Effects::new(factor, cross, profile);
         let inverse = probed(factor, cross);
         let (gradient, first) = self.first_order(&factor.templates, profile, &effects, inverse);
         let hessian = curvature(factor, cross, &self.templates, &effects, profile, &first);
-        Derivatives { gradient, hessian }
+        watch::check()?;
+        Ok(Derivatives { gradient, hessian })
     }
 
     /// Whether an exact gradient costs much more than the criterion, so that it is worth avoiding
@@ -386,7 +407,8 @@ impl Problem {
 
     /// Conditional covariance of a term's effects over σ², levels × q_k × q_k, at the θ̃ of the last
     /// evaluation (β taken as known, as lme4's `condVar`).
-    pub fn conditional_covariance(&self, work: &mut Workspace, term: usize) -> Vec<f64> {
+    pub fn conditional_covariance(&self, work: &mut Workspace, term: usize) -> Result<Vec<f64>> {
+        Watch::current().begin(Stage::Solving, 0);
         let at = self.templates.places[term];
         let total =
             Sensitivity::new(&work.factor, &self.cross, &self.pairs, &mut work.inverse, true);
@@ -409,6 +431,7 @@ impl Problem {
             }
             start += q * q;
         }
-        out
+        watch::check()?;
+        Ok(out)
     }
 }

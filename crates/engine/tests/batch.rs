@@ -72,7 +72,7 @@ fn refits_are_the_fits_of_each_response() {
             let single = Problem::new(&sample.data()).unwrap();
             let mut work = single.workspace().unwrap();
             let start = single.templates.identity();
-            let end = minimise(&single, &mut work, &start, criterion, TIGHT, &|| false).unwrap();
+            let end = minimise(&single, &mut work, &start, criterion, TIGHT).unwrap();
             let estimates = single.estimates(&work, &end.profile);
             let refit = batch[i].as_ref().unwrap();
             assert_eq!(refit.status, Status::Converged);
@@ -155,7 +155,7 @@ fn pieces_are_the_facts_of_inference_seen_through_the_hypothesis() {
             .sum()
     };
     let mut work = problem.workspace().unwrap();
-    let end = minimise(&problem, &mut work, &start, Criterion::REML, TIGHT, &|| false).unwrap();
+    let end = minimise(&problem, &mut work, &start, Criterion::REML, TIGHT).unwrap();
     for method in [Method::Wald, Method::Satterthwaite, Method::KenwardRoger] {
         let hypothesis = Hypothesis { rows: &rows, q: 2, method };
         let plan = Plan {

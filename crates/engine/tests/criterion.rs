@@ -260,7 +260,7 @@ fn the_minimum_is_a_stationary_point() {
         for criterion in CRITERIA {
             let options = Options::default();
             let minimum =
-                minimise(&problem, &mut work, &start, criterion, options, &|| false).unwrap();
+                minimise(&problem, &mut work, &start, criterion, options).unwrap();
             assert_eq!(minimum.status, Status::Converged, "design {d} {criterion:?}");
             let derivatives = problem.derivatives(&mut work, &minimum.profile, true);
             let size = derivatives.gradient.iter().fold(0.0f64, |a, g| a.max(g.abs()));
@@ -448,7 +448,7 @@ fn a_balanced_design_takes_two_evaluations() {
         let mut work = problem.workspace().unwrap();
         let start = problem.templates.identity();
         let minimise = |work: &mut Workspace, criterion| {
-            minimise(&problem, work, &start, criterion, Options::default(), &|| false).unwrap()
+            minimise(&problem, work, &start, criterion, Options::default()).unwrap()
         };
         let end = minimise(&mut work, Criterion::REML);
         let f = between / (levels - 1) as f64 / (within / (levels * per - levels) as f64);
@@ -518,7 +518,7 @@ fn a_perfect_fit_has_a_criterion_where_sigma_is_known() {
         let start = problem.templates.identity();
         let options = Options::default();
         let mut end =
-            |criterion| minimise(&problem, &mut work, &start, criterion, options, &|| false);
+            |criterion| minimise(&problem, &mut work, &start, criterion, options);
         assert_eq!(end(Criterion::REML).unwrap_err(), EngineError::PerfectFit);
         for criterion in CRITERIA[2..].iter().copied() {
             let end = end(criterion).unwrap();

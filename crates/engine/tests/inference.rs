@@ -120,7 +120,7 @@ fn estimates_at_a_point_equal_generalised_least_squares() {
         let dense = Dense::new(&sample, &problem.outer(&theta), Criterion::ML);
         let mut work = problem.workspace().unwrap();
         let profile = problem.evaluate(&mut work, &theta, Criterion::ML).unwrap();
-        let slopes = problem.slopes(&mut work, &profile);
+        let slopes = problem.slopes(&mut work, &profile).unwrap();
         for (j, (found, expected)) in slopes.beta.iter().zip(&dense.beta).enumerate() {
             assert!((found - expected).abs() < DIFFERENCES * (1.0 + expected.abs()));
             for (i, row) in dense.covariance.iter().enumerate() {

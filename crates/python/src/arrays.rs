@@ -5,8 +5,8 @@ use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::convert::{columns, exception, vector};
-use crate::threads::detached;
+use crate::attention::attended;
+use crate::convert::{columns, vector};
 
 /// Level codes of the rows, and the number of levels.
 pub type Levels = (Py<PyArray1<i32>>, usize);
@@ -37,11 +37,13 @@ impl Arrays {
         Ok(Self { x, groups, terms, weights })
     }
 
-    /// Borrows every array as a slice and calls `run` without the interpreter lock.
+    /// Borrows every array as a slice and calls `run` without the interpreter lock: a job of about
+    /// `cost` multiplications beyond one pass over the rows.
     pub fn with<T: Send>(
         &self,
         py: Python<'_>,
         y: &PyReadonlyArray1<'_, f64>,
+        cost: f64,
         run: impl FnOnce(&Data<'_>) -> Result<T, EngineError> + Send,
     ) -> PyResult<T> {
         let x = self.x.bind(py).readonly();
@@ -66,7 +68,7 @@ impl Arrays {
                 .collect::<PyResult<_>>()?,
             weights: weights.as_ref().map(|w| vector(w, "weights")).transpose()?,
         };
-        detached(py, || run(&data)).map_err(|e| exception(&e))
+        attended(py, cost + of_a_pass(&data), || run(&data))
     }
 
     pub fn clone_ref(&self, py: Python<'_>) -> Self {
@@ -77,6 +79,13 @@ impl Arrays {
             weights: self.weights.as_ref().map(|w| w.clone_ref(py)),
         }
     }
+}
+
+/// Multiplications of one pass over the rows, with the sorting of their levels.
+fn of_a_pass(data: &Data<'_>) -> f64 {
+    let z: usize = data.terms.iter().map(|t| t.z.len()).sum();
+    let width = data.x.len() + 1 + z;
+    (data.y.len() * (width * width + 10 * data.groups.len())) as f64
 }
 
 fn structure(name: &str) -> PyResult<Structure> {

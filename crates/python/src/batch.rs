@@ -121,7 +121,7 @@ pub fn draw(
     let n = draws.mean.len();
     let own = draws.engine()?;
     let run = |data: &Data<'_>| own.block(data, first, count);
-    let values = Arrays::new(X, groups, terms, weights)?.with(py, &draws.mean, run)?;
+    let values = Arrays::new(X, groups, terms, weights)?.with(py, &draws.mean, (n * count) as f64, run)?;
     to_matrix(py, values, count, n)
 }
 
@@ -163,7 +163,7 @@ impl Refits {
         let status = |r: &Option<Refit>| match r.as_ref().map(|r| r.status) {
             Some(Status::Converged) => 0,
             Some(Status::MaxEvaluations) => 1,
-            Some(Status::Stalled | Status::Unbounded | Status::Exact) => 2,
+            Some(Status::Stalled | Status::Unbounded | Status::Exact | Status::TimeLimit) => 2,
             None => 3,
         };
         let mut pieces = vec![];

@@ -34,6 +34,7 @@ pub fn exception(failure: &Failure) -> PyErr {
         Failure::Memory { .. } => EngineError::new_err(("memory", message, None::<(usize, usize)>)),
         Failure::Traces { .. } => EngineError::new_err(("traces", message, None::<(usize, usize)>)),
         Failure::Residual { part } => EngineError::new_err(("residual", message, Some((*part, 0)))),
+        Failure::TimeLimit => EngineError::new_err(("time", message, None::<(usize, usize)>)),
         Failure::Structure { .. } => {
             EngineError::new_err(("structure", message, None::<(usize, usize)>))
         }

@@ -1,12 +1,11 @@
 //! The equations of one θ as a Python class.
 
-use mixedmodels_engine::EngineError;
 use mixedmodels_engine::projection::{Equations as Inner, Sparse};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
-use crate::convert::{columns, exception, to_matrix, to_vector, vector};
-use crate::threads::detached;
+use crate::attention::attended;
+use crate::convert::{columns, to_matrix, to_vector, vector};
 
 /// M = Λ'Z'WZΛ + I at one θ, factorised.
 #[pyclass(frozen, module = "mixedmodels._native")]
@@ -41,7 +40,7 @@ impl Equations {
             let mut values = given.concat();
             self.inner.solve(&mut values).map(|()| values)
         };
-        let values = detached(py, run).map_err(|e: EngineError| exception(&e))?;
+        let values = attended(py, self.inner.cost(given.len()), run)?;
         to_matrix(py, values, given.len(), self.inner.dim())
     }
 
@@ -55,12 +54,12 @@ impl Equations {
         let left = sparse(&left)?;
         let right = right.as_ref().map(sparse).transpose()?;
         let run = || self.inner.inner(left, right);
-        Ok(to_vector(py, detached(py, run).map_err(|e| exception(&e))?))
+        Ok(to_vector(py, attended(py, self.inner.cost(left.len()), run)?))
     }
 
     fn gram(&self, py: Python<'_>, rows: Rows<'_>) -> PyResult<Py<PyArray2<f64>>> {
         let rows = sparse(&rows)?;
-        let values = detached(py, || self.inner.gram(rows)).map_err(|e| exception(&e))?;
+        let values = attended(py, self.inner.cost(rows.len()), || self.inner.gram(rows))?;
         to_matrix(py, values, rows.len(), rows.len())
     }
 }

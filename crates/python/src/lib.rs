@@ -2,6 +2,7 @@
 //! converts back. No mathematics here.
 
 mod arrays;
+mod attention;
 mod batch;
 mod convert;
 mod equations;
@@ -16,6 +17,8 @@ use pyo3::prelude::*;
 /// The native engine of mixedmodels.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::attention::Attention;
     #[pymodule_export]
     use super::batch::{Refits, draw};
     #[pymodule_export]

@@ -13,11 +13,17 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::arrays::{Arrays, Columns, Levels};
+use crate::attention::attended;
 use crate::batch::{DrawsLike, PlanLike, Refits};
-use crate::convert::{columns, exception, to_matrix, to_square, to_vector, vector};
+use crate::convert::{columns, to_matrix, to_square, to_vector, vector};
 use crate::equations::Equations;
 use crate::inference::{Information, KenwardRoger, Slopes};
-use crate::threads::{detached, interruptible};
+
+/// Evaluations that a search takes, about, with its derivatives.
+pub const SEARCH: f64 = 20.0;
+
+/// Evaluations that take as long as an information, at least.
+pub const INFORMATION: f64 = 10.0;
 
 /// Cross-products of one data set.
 #[pyclass(frozen, module = "mixedmodels._native")]
@@ -52,6 +58,7 @@ pub fn status(status: Status) -> &'static str {
         Status::Stalled => "stalled",
         Status::Unbounded => "unbounded",
         Status::Exact => "exact",
+        Status::TimeLimit => "time_limit",
     }
 }
 
@@ -82,7 +89,7 @@ impl Problem {
         available: Py<PyAny>,
     ) -> PyResult<Self> {
         let arrays = Arrays::new(X, groups, terms, weights)?;
-        let inner = arrays.with(py, &y, |data| Inner::within(data, &|| bytes(&available)))?;
+        let inner = arrays.with(py, &y, 0.0, |data| Inner::within(data, &|| bytes(&available)))?;
         Ok(Self { inner, arrays, available })
     }
 
@@ -121,7 +128,7 @@ impl Problem {
             let mut work = self.inner.workspace()?;
             self.inner.evaluate(&mut work, &theta, criterion).map(|p| p.deviance)
         };
-        detached(py, run).map_err(|e| exception(&e))
+        attended(py, self.inner.cost(), run)
     }
 
     #[pyo3(signature = (theta, reml, sigma=None))]
@@ -137,10 +144,10 @@ impl Problem {
         let run = || {
             let mut work = self.inner.workspace()?;
             let profile = self.inner.evaluate(&mut work, &theta, criterion)?;
-            let derivatives = self.inner.derivatives(&mut work, &profile, false);
+            let derivatives = self.inner.derivatives(&mut work, &profile, false)?;
             Ok((profile.deviance, self.inner.outer_gradient(&derivatives.gradient)))
         };
-        let (deviance, gradient) = detached(py, run).map_err(|e: EngineError| exception(&e))?;
+        let (deviance, gradient) = attended(py, self.inner.cost(), run)?;
         Ok((deviance, to_vector(py, gradient)))
     }
 
@@ -161,9 +168,9 @@ impl Problem {
             None => self.inner.templates.identity(),
         };
         let options = Options { max_evaluations, tolerance, last_gradient: true, rivals };
-        let found = interruptible(py, |interrupted| {
+        let found = attended(py, SEARCH * self.inner.cost(), || {
             let mut work = self.inner.workspace()?;
-            let end = minimise(&self.inner, &mut work, &start, criterion, options, interrupted)?;
+            let end = minimise(&self.inner, &mut work, &start, criterion, options)?;
             Ok(Found {
                 estimates: self.inner.estimates(&work, &end.profile),
                 gradient: self.inner.outer_gradient(&end.gradient),
@@ -187,7 +194,7 @@ impl Problem {
         let run = || {
             let mut work: Workspace = self.inner.workspace()?;
             let profile = self.inner.evaluate(&mut work, &theta, criterion)?;
-            let derivatives = self.inner.derivatives(&mut work, &profile, false);
+            let derivatives = self.inner.derivatives(&mut work, &profile, false)?;
             Ok(Found {
                 estimates: self.inner.estimates(&work, &profile),
                 gradient: self.inner.outer_gradient(&derivatives.gradient),
@@ -195,7 +202,7 @@ impl Problem {
                 status: "converged",
             })
         };
-        let found = detached(py, run).map_err(|e: EngineError| exception(&e))?;
+        let found = attended(py, self.inner.cost(), run)?;
         self.solution(py, found, reml)
     }
 
@@ -212,9 +219,9 @@ impl Problem {
         let run = || {
             let mut work = self.inner.workspace()?;
             self.inner.evaluate(&mut work, &theta, Criterion::UNIT)?;
-            Ok(self.inner.conditional_covariance(&mut work, term))
+            self.inner.conditional_covariance(&mut work, term)
         };
-        let values = detached(py, run).map_err(|e: EngineError| exception(&e))?;
+        let values = attended(py, self.inner.cost(), run)?;
         let q = place.width;
         let levels = values.len() / (q * q);
         Ok(PyArray1::from_vec(py, values).reshape([levels, q, q])?.unbind())
@@ -246,7 +253,7 @@ impl Problem {
     }
 
     fn slopes(&self, py: Python<'_>, theta: PyReadonlyArray1<'_, f64>) -> PyResult<Slopes> {
-        let run = |work: &mut Workspace, profile: &Profile| Ok(self.inner.slopes(work, profile));
+        let run = |work: &mut Workspace, profile: &Profile| self.inner.slopes(work, profile);
         Slopes::new(py, self.at(py, &theta, Criterion::UNIT, run)?)
     }
 
@@ -257,7 +264,7 @@ impl Problem {
             self.inner.evaluate(&mut work, &theta, Criterion::UNIT)?;
             Ok(self.inner.equations(work))
         };
-        Ok(Equations::new(detached(py, run).map_err(|e: EngineError| exception(&e))?))
+        Ok(Equations::new(attended(py, self.inner.cost(), run)?))
     }
 
     #[expect(non_snake_case, reason = "the name of a block of responses")]
@@ -274,7 +281,7 @@ impl Problem {
         let available = || bytes(&self.available);
         let own = plan.engine(&start, hypothesis.as_ref(), &available);
         let run = |data: &Data<'_>| self.inner.refits(data, Responses::Given(&columns), own);
-        let found = self.arrays.with(py, &first, run)?;
+        let found = self.arrays.with(py, &first, self.refits_cost(columns.len()), run)?;
         Refits::new(py, found, (self.inner.n_theta(), self.inner.p()), hypothesis.as_ref())
     }
 
@@ -294,12 +301,12 @@ impl Problem {
         let run = |data: &Data<'_>| {
             self.inner.refits(data, Responses::Drawn(&distribution, first, count), own)
         };
-        let found = self.arrays.with(py, &draws.mean, run)?;
+        let found = self.arrays.with(py, &draws.mean, self.refits_cost(count), run)?;
         Refits::new(py, found, (self.inner.n_theta(), self.inner.p()), hypothesis.as_ref())
     }
 
     fn with_response(&self, py: Python<'_>, y: PyReadonlyArray1<'_, f64>) -> PyResult<Self> {
-        let inner = self.arrays.with(py, &y, |data| self.inner.with_response(data))?;
+        let inner = self.arrays.with(py, &y, 0.0, |data| self.inner.with_response(data))?;
         let available = self.available.clone_ref(py);
         Ok(Self { inner, arrays: self.arrays.clone_ref(py), available })
     }
@@ -320,7 +327,12 @@ impl Problem {
             let profile = self.inner.evaluate(&mut work, &theta, criterion)?;
             run(&mut work, &profile)
         };
-        detached(py, job).map_err(|e| exception(&e))
+        attended(py, INFORMATION * self.inner.cost(), job)
+    }
+
+    /// Multiplications of `count` fits.
+    fn refits_cost(&self, count: usize) -> f64 {
+        count as f64 * (SEARCH * self.inner.cost() + (self.inner.n * self.inner.layout.k) as f64)
     }
 
     fn theta<'a>(&self, theta: &'a PyReadonlyArray1<'_, f64>) -> PyResult<&'a [f64]> {

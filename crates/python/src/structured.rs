@@ -6,7 +6,7 @@ use mixedmodels_engine::optimise::Options;
 use mixedmodels_engine::structured::{
     Design, Draws, Incidence, Owner, Precision, Problem as Inner, Residual, Spread, Term, Value,
 };
-use mixedmodels_engine::{EngineError, Estimates};
+use mixedmodels_engine::Estimates;
 use numpy::{
     PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
     PyUntypedArrayMethods,
@@ -14,11 +14,11 @@ use numpy::{
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::attention::attended;
 use crate::batch::{Refits, shape};
 use crate::convert::{columns, exception, to_matrix, to_vector, vector};
 use crate::inference::{Information, KenwardRoger};
-use crate::problem::{Solution, status};
-use crate::threads::{detached, interruptible};
+use crate::problem::{INFORMATION, SEARCH, Solution, status};
 
 /// A covariance structure, read by its attributes.
 #[derive(FromPyObject)]
@@ -186,8 +186,10 @@ impl StructuredProblem {
         };
         let values = values.map(parameters);
         let y = vector(&y, "y")?.to_vec();
+        let width = design.x.len() + design.terms.iter().map(|t| t.q).sum::<usize>() + 1;
+        let cost = (design.n * (width * width + 10 * design.terms.len())) as f64;
         let build = || Inner::new(design, &y, values, sigma);
-        let inner = detached(py, build).map_err(|e| exception(&e))?;
+        let inner = attended(py, cost, build)?;
         Ok(Self { inner })
     }
 
@@ -229,7 +231,7 @@ impl StructuredProblem {
 
     fn with_response(&self, py: Python<'_>, y: PyReadonlyArray1<'_, f64>) -> PyResult<Self> {
         let y = vector(&y, "y")?.to_vec();
-        let inner = detached(py, || self.inner.with_response(&y)).map_err(|e| exception(&e))?;
+        let inner = attended(py, self.inner.cost(), || self.inner.with_response(&y))?;
         Ok(Self { inner })
     }
 
@@ -244,7 +246,7 @@ impl StructuredProblem {
         let theta = self.theta(&theta)?.to_vec();
         let criterion = Criterion { reml, sigma };
         let run = || self.inner.evaluate(&theta, criterion).map(|p| p.profile.deviance);
-        detached(py, run).map_err(|e| exception(&e))
+        attended(py, self.inner.cost(), run)
     }
 
     /// The criterion, its gradient in θ, and the penalised sum of squares.
@@ -263,7 +265,7 @@ impl StructuredProblem {
             let pwrss = point.profile.pwrss * self.inner.basis.y_scale.powi(2);
             Ok((point.profile.deviance, self.inner.derivatives(&point, criterion)?, pwrss))
         };
-        let (deviance, found, pwrss) = detached(py, run).map_err(|e: EngineError| exception(&e))?;
+        let (deviance, found, pwrss) = attended(py, self.inner.cost(), run)?;
         Ok((deviance, to_vector(py, found.gradient), pwrss))
     }
 
@@ -283,8 +285,8 @@ impl StructuredProblem {
         };
         let options = Options { max_evaluations, tolerance, ..Options::default() };
         let criterion = Criterion { reml, sigma };
-        let found = interruptible(py, |interrupted| {
-            let end = self.inner.minimise(&start, criterion, options, interrupted)?;
+        let found = attended(py, SEARCH * self.inner.cost(), || {
+            let end = self.inner.minimise(&start, criterion, options)?;
             let estimates = self.inner.estimates(&end.theta, &end.point);
             Ok((estimates, end.gradient, end.trace, status(end.status)))
         });
@@ -302,7 +304,7 @@ impl StructuredProblem {
     ) -> PyResult<Solution> {
         let theta = self.theta(&theta)?.to_vec();
         let run = || self.inner.estimates_at(&theta, Criterion { reml, sigma });
-        let (estimates, gradient) = detached(py, run).map_err(|e| exception(&e))?;
+        let (estimates, gradient) = attended(py, self.inner.cost(), run)?;
         let trace = vec![estimates.deviance];
         self.solution(py, estimates, gradient, trace, "converged", reml)
     }
@@ -333,8 +335,9 @@ impl StructuredProblem {
             effects: effects.map(shape).transpose()?,
             residuals: shape(residuals)?,
         };
-        let values = detached(py, || self.inner.drawn(&draws, first, count));
-        to_matrix(py, values.map_err(|e| exception(&e))?, count, self.inner.design.n())
+        let cost = count as f64 * self.inner.cost();
+        let values = attended(py, cost, || self.inner.drawn(&draws, first, count))?;
+        to_matrix(py, values, count, self.inner.design.n())
     }
 
     /// One fit per column of Y (n × r, Fortran order).
@@ -355,8 +358,8 @@ impl StructuredProblem {
         let start = self.theta(&start)?;
         let options = Options { max_evaluations, tolerance, ..Options::default() };
         let criterion = Criterion { reml, sigma };
-        let run = || Ok(self.inner.refits(&responses, start, criterion, options));
-        let found = detached(py, run).map_err(|e: EngineError| exception(&e))?;
+        let run = || self.inner.refits(&responses, start, criterion, options);
+        let found = attended(py, SEARCH * responses.len() as f64 * self.inner.cost(), run)?;
         Refits::new(py, found, (self.inner.n_theta(), self.inner.k() - 1), None)
     }
 
@@ -375,7 +378,7 @@ impl StructuredProblem {
             let point = self.inner.evaluate(&theta, Criterion { reml: false, sigma: None })?;
             self.inner.conditional_covariance(&point, term)
         };
-        let values = detached(py, run).map_err(|e: EngineError| exception(&e))?;
+        let values = attended(py, self.inner.cost(), run)?;
         Ok(PyArray1::from_vec(py, values).reshape([levels, q, q])?.unbind())
     }
 
@@ -389,7 +392,7 @@ impl StructuredProblem {
     ) -> PyResult<Information> {
         let theta = self.theta(&theta)?.to_vec();
         let run = || self.inner.information(&theta, Criterion { reml, sigma });
-        let found = detached(py, run).map_err(|e| exception(&e))?;
+        let found = attended(py, INFORMATION * self.inner.cost(), run)?;
         Information::new(py, found, self.inner.k() - 1)
     }
 
@@ -401,8 +404,9 @@ impl StructuredProblem {
         sigma: Option<f64>,
     ) -> PyResult<KenwardRoger> {
         let theta = self.theta(&theta)?.to_vec();
-        let found = detached(py, || self.inner.kenward_roger(&theta, sigma));
-        KenwardRoger::new(py, found.map_err(|e| exception(&e))?, self.inner.k() - 1)
+        let run = || self.inner.kenward_roger(&theta, sigma);
+        let found = attended(py, INFORMATION * self.inner.cost(), run)?;
+        KenwardRoger::new(py, found, self.inner.k() - 1)
     }
 
     /// T_k (q × r) of every term.
@@ -482,7 +486,7 @@ impl StructuredProblem {
     ) -> PyResult<Py<PyArray2<f64>>> {
         let theta = self.theta(&theta)?.to_vec();
         let own = crate::convert::columns(&columns, "columns")?.concat();
-        let found = detached(py, || self.inner.whiten(&theta, &own)).map_err(|e| exception(&e))?;
+        let found = attended(py, self.inner.cost(), || self.inner.whiten(&theta, &own))?;
         let n = self.inner.design.n();
         let m = columns.shape()[1];
         to_matrix(py, found, m, n)

@@ -12,8 +12,6 @@ use mixedmodels_engine::{EngineError, Result};
 use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use crate::convert::exception;
-
 /// The process whose threads are in the common pool.
 static HOME: OnceLock<u32> = OnceLock::new();
 
@@ -22,31 +20,13 @@ static OWN: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
 
 /// Runs `job` without the interpreter lock, on threads that exist.
 pub fn detached<T: Send>(py: Python<'_>, job: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    py.detach(|| {
-        let process = id();
-        if *HOME.get_or_init(|| process) == process { job() } else { own(process)?.install(job) }
-    })
+    py.detach(|| at_home(job))
 }
 
-/// [`detached`], for a job that asks now and then whether to stop: it does when Python has a signal to
-/// handle, whose exception is then raised instead of the engine's.
-pub fn interruptible<T: Send>(
-    py: Python<'_>,
-    job: impl FnOnce(&(dyn Fn() -> bool + Sync)) -> Result<T> + Send,
-) -> PyResult<T> {
-    let signal: Mutex<Option<PyErr>> = Mutex::new(None);
-    let interrupted = || {
-        let raised = Python::attach(|py| py.check_signals()).err();
-        let stop = raised.is_some();
-        if let (Some(raised), Ok(mut slot)) = (raised, signal.lock()) {
-            *slot = Some(raised);
-        }
-        stop
-    };
-    detached(py, || job(&interrupted)).map_err(|failure| {
-        let raised = signal.lock().ok().and_then(|mut slot| slot.take());
-        raised.unwrap_or_else(|| exception(&failure))
-    })
+/// Runs `job` on threads that exist.
+pub fn at_home<T: Send>(job: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    let process = id();
+    if *HOME.get_or_init(|| process) == process { job() } else { own(process)?.install(job) }
 }
 
 fn own(process: u32) -> Result<Arc<ThreadPool>> {

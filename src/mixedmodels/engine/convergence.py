@@ -18,8 +18,8 @@ class Convergence:
     converged : bool
         Whether the last point is an optimum to the tolerance asked for.
     status : str
-        ``"converged"``, ``"max_evaluations"``, ``"stalled"``, or ``"unbounded"`` where theta grows
-        without limit because the residual variance tends to zero.
+        ``"converged"``, ``"max_evaluations"``, ``"time_limit"``, ``"stalled"``, or ``"unbounded"``
+        where theta grows without limit because the residual variance tends to zero.
     search : str
         The same in words; where it failed, what to do and why.
     n_evaluations : int
@@ -95,6 +95,13 @@ def search_in_words(solution: Solution) -> str:
         return (
             f"Not converged: the search was stopped after {evaluations}.\n"
             "Do:   raise Control(max_evaluations=...), or start from this fit's theta.\n"
+            "Why:  the result is the best point seen, not the optimum."
+        )
+    if solution.status == "time_limit":
+        return (
+            f"Not converged: the time allowed was over after {evaluations}.\n"
+            "Do:   raise Control(time_limit=...), or go on from here with\n"
+            "      Control(start=model.theta).\n"
             "Why:  the result is the best point seen, not the optimum."
         )
     if solution.status == "unbounded":

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from mixedmodels._native import EngineError
 from mixedmodels.design import ModelMatrices
-from mixedmodels.errors import DataError
+from mixedmodels.errors import ConvergenceError, DataError
 
 Place = tuple[int, int] | None
 """Where it happened: (column, 0), or (group, level)."""
@@ -13,11 +13,15 @@ Place = tuple[int, int] | None
 
 @contextmanager
 def engine_errors(matrices: ModelMatrices) -> Iterator[None]:
-    """Raise a DataError for a failure of the engine on the data of `matrices`."""
+    """Raise a DataError for a failure of the engine on the data of `matrices`, or a
+    ConvergenceError where the time allowed was over before there was anything to return.
+    """
     try:
         yield
     except EngineError as error:
         kind, message, place = error.args
+        if kind == "time":
+            raise ConvergenceError(_TIME) from error
         raise DataError(describe(matrices, kind, message, place)) from error
 
 
@@ -93,6 +97,12 @@ def _residual(matrices: ModelMatrices, place: tuple[int, int]) -> str:
         "Do:   start elsewhere, or choose a structure with fewer parameters."
     )
 
+
+_TIME = (
+    "The time allowed was over before one evaluation of the criterion was finished: there is no\n"
+    "result.\n"
+    "Do:   raise Control(time_limit=...); mixedmodels.plan says roughly how long a fit takes."
+)
 
 _AT_A_PLACE = {"rank": _rank, "factorisation": _factorisation, "residual": _residual}
 

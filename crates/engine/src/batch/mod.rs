@@ -18,6 +18,7 @@ use crate::objective::Criterion;
 use crate::optimise::{Options, Status, minimise};
 use crate::packed::Packed;
 use crate::problem::{Problem, Workspace};
+use crate::watch::{Stage, Watch};
 
 /// Replicates that share a workspace.
 const PER_TASK: usize = 16;
@@ -100,6 +101,8 @@ impl Problem {
         self.check_batch(data, responses, plan)?;
         let packed = Packed::new(data, &self.basis, &factor_columns(data, &self.templates))?;
         let count = responses.count();
+        let watch = Watch::current();
+        watch.begin(Stage::Refitting, count);
         let task = |first: usize| -> Vec<Result<Refit>> {
             let stop = count.min(first + PER_TASK);
             let (mut problem, mut work) = match self.workspace() {
@@ -111,9 +114,11 @@ impl Problem {
                 responses.write(data, replicate, &mut y);
                 let yy = problem.basis.replace_response(data, &packed, &mut y);
                 problem.cross.set_response(&packed, &self.rows, &y, yy);
-                problem.refitted(&mut work, plan)
+                let found = problem.refitted(&mut work, plan);
+                watch.advance(1);
+                found
             };
-            (first..stop).map(one).collect()
+            watch.quiet().during(|| (first..stop).map(one).collect())
         };
         let starts: Vec<usize> = (0..count).step_by(PER_TASK).collect();
         let mut out: Vec<Result<Refit>> = Vec::with_capacity(count);
@@ -121,6 +126,7 @@ impl Problem {
             let several: Vec<Vec<_>> = at_once.into_par_iter().map(|&first| task(first)).collect();
             out.extend(several.into_iter().flatten());
         }
+        watch.check()?;
         let memory =
             |e: &&EngineError| matches!(e, EngineError::Memory { .. } | EngineError::Traces { .. });
         match out.iter().filter_map(|r| r.as_ref().err()).find(memory) {
@@ -160,7 +166,7 @@ impl Problem {
     }
 
     fn refitted(&self, work: &mut Workspace, plan: Plan<'_>) -> Result<Refit> {
-        let end = minimise(self, work, plan.start, plan.criterion, plan.options, &|| false)?;
+        let end = minimise(self, work, plan.start, plan.criterion, plan.options)?;
         let theta = self.outer_theta(work);
         let covariance = self.beta_covariance(&end.profile);
         let sigma = end.profile.sigma(&self.basis);

@@ -28,6 +28,7 @@ use crate::objective::Profile;
 use crate::problem::{Problem, Workspace};
 use crate::sensitivity::Sensitivity;
 use crate::solve::Effects;
+use crate::watch::{self, Stage, Watch};
 use moments::Point;
 
 impl Problem {
@@ -35,21 +36,27 @@ impl Problem {
     /// θ̃ of the last evaluation, which must be the minimum over σ unless that is known: then its row
     /// is zero.
     pub fn information(&self, work: &Workspace, profile: &Profile) -> Result<Information> {
+        let watch = Watch::current();
+        watch.begin(Stage::Information, 0);
         let traces = self.traces(work)?;
         let effects = Effects::new(&work.factor, &self.cross, profile);
         let inner = Information::inner(&self.point(work, profile, &effects), &traces);
+        watch.check()?;
         Ok(self.outer_information(&inner))
     }
 
     /// The pieces of Kenward and Roger's method at the θ̃ of the last evaluation; γ is in the
     /// engine's coordinates, on which the method does not depend.
     pub fn kenward_roger(&self, work: &Workspace, profile: &Profile) -> Result<KenwardRoger> {
+        let watch = Watch::current();
+        watch.begin(Stage::Information, 0);
         let traces = self.traces(work)?;
         let effects = Effects::new(&work.factor, &self.cross, profile);
         let mut out = KenwardRoger::inner(&self.point(work, profile, &effects), &traces, self.n);
         for matrix in out.slopes.iter_mut().chain(&mut out.bends) {
             *matrix = self.basis.beta_covariance(matrix);
         }
+        watch.check()?;
         Ok(out)
     }
 
@@ -63,7 +70,9 @@ impl Problem {
         let effects = Effects::new(&work.factor, &self.cross, profile);
         let point = self.point(work, profile, &effects);
         let traces = if self.levels_are_apart() { None } else { Some(self.traces(work)?) };
-        Ok(SecondOrder::new(&point, traces.as_ref()))
+        let out = SecondOrder::new(&point, traces.as_ref());
+        watch::check()?;
+        Ok(out)
     }
 
     /// Whether no level meets a level of another factor.
@@ -73,11 +82,12 @@ impl Problem {
     }
 
     /// The parts of the criterion with their derivatives at the θ̃ of the last evaluation.
-    pub fn slopes(&self, work: &mut Workspace, profile: &Profile) -> Slopes {
+    pub fn slopes(&self, work: &mut Workspace, profile: &Profile) -> Result<Slopes> {
         let effects = Effects::new(&work.factor, &self.cross, profile);
         let inverse =
             Sensitivity::new(&work.factor, &self.cross, &self.pairs, &mut work.inverse, false);
-        Slopes::new(self, &self.point(work, profile, &effects), &inverse)
+        watch::check()?;
+        Ok(Slopes::new(self, &self.point(work, profile, &effects), &inverse))
     }
 
     fn point<'a>(

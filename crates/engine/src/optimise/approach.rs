@@ -5,8 +5,9 @@
 //! starting point of the exact search.
 
 use super::subproblem::Model;
-use crate::error::{EngineError, Result};
+use crate::error::Result;
 use crate::problem::Derivatives;
+use crate::watch::Watch;
 
 /// Approximate evaluations at most.
 const STEPS: usize = 15;
@@ -22,17 +23,15 @@ const FIRST_RADIUS: f64 = 1.5;
 pub fn approach(
     approximate: &mut dyn FnMut(&[f64]) -> Result<Option<Derivatives>>,
     start: &[f64],
-    interrupted: &dyn Fn() -> bool,
 ) -> Result<Vec<f64>> {
+    let watch = Watch::current();
     let mut theta = start.to_vec();
     let mut radius = FIRST_RADIUS;
-    let Ok(Some(mut at)) = approximate(&theta) else {
+    let Some(mut at) = unless_stopped(approximate(&theta))? else {
         return Ok(theta);
     };
     for _ in 0..STEPS {
-        if interrupted() {
-            return Err(EngineError::Interrupted);
-        }
+        watch.pause()?;
         let Some(model) = Model::new(&at.gradient, &at.hessian) else {
             break;
         };
@@ -41,7 +40,7 @@ pub fn approach(
             break;
         }
         let trial: Vec<f64> = theta.iter().zip(&step.step).map(|(t, s)| t + s).collect();
-        let Ok(Some(next)) = approximate(&trial) else {
+        let Some(next) = unless_stopped(approximate(&trial))? else {
             break;
         };
         let along = |g: &[f64]| g.iter().zip(&step.step).map(|(g, s)| g * s).sum::<f64>();
@@ -58,10 +57,19 @@ pub fn approach(
     Ok(theta)
 }
 
+/// A failure means that there is nothing, but that of a search that is stopped.
+fn unless_stopped(found: Result<Option<Derivatives>>) -> Result<Option<Derivatives>> {
+    match found {
+        Err(stop) if stop.is_stop() => Err(stop),
+        other => Ok(other.ok().flatten()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::dense::Square;
+    use crate::error::EngineError;
 
     /// d = (θ − 4)², which fails from the evaluation `fails` on.
     fn search(fails: usize) -> Result<Vec<f64>> {
@@ -74,7 +82,7 @@ mod tests {
             let hessian = Square { n: 1, data: vec![2.0] };
             Ok(Some(Derivatives { gradient: vec![2.0 * (theta[0] - 4.0)], hessian }))
         };
-        approach(&mut approximate, &[1.0], &|| false)
+        approach(&mut approximate, &[1.0])
     }
 
     #[test]
@@ -92,7 +100,7 @@ mod tests {
 
     #[test]
     fn without_derivatives_the_start_stays() {
-        let found = approach(&mut |_| Ok(None), &[1.0], &|| false);
+        let found = approach(&mut |_| Ok(None), &[1.0]);
         assert_eq!(found.unwrap(), vec![1.0]);
     }
 
@@ -101,7 +109,8 @@ mod tests {
         let hessian = Square { n: 1, data: vec![2.0] };
         let mut approximate =
             |_: &[f64]| Ok(Some(Derivatives { gradient: vec![9.0], hessian: hessian.clone() }));
-        let found = approach(&mut approximate, &[1.0], &|| true);
+        let watch = Watch::new(None, Some(Box::new(|| true)));
+        let found = watch.during(|| approach(&mut approximate, &[1.0]));
         assert!(matches!(found, Err(EngineError::Interrupted)));
     }
 }

@@ -46,7 +46,7 @@ impl Search<'_> {
         if !self.criterion.is_profiled() || !is_far(&at.theta) {
             return Ok(());
         }
-        if self.is_exact(&at.theta) {
+        if self.is_exact(&at.theta)? {
             at.status = Status::Exact;
         }
         self.restored(at, true)
@@ -54,16 +54,20 @@ impl Search<'_> {
 
     /// Whether the random effects whose variances grew far, with the others as they are at the end
     /// of a search, reproduce the response.
-    fn is_exact(&mut self, theta: &[f64]) -> bool {
+    fn is_exact(&mut self, theta: &[f64]) -> Result<bool> {
         let mut at = |c| {
             let theta = grown(&self.problem.templates, theta, c);
             self.problem.evaluate(self.work, &theta, self.criterion)
         };
-        let (Ok(near), Ok(beyond)) = (at(LARGE), at(FACTOR * LARGE)) else { return false };
+        let (near, beyond) = match (at(LARGE), at(FACTOR * LARGE)) {
+            (Ok(near), Ok(beyond)) => (near, beyond),
+            (Err(stop), _) | (_, Err(stop)) if stop.is_stop() => return Err(stop),
+            _ => return Ok(false),
+        };
         let square = FACTOR * FACTOR;
         let rss = (square * beyond.pwrss - near.pwrss) / (square - 1.0);
         let falls = beyond.deviance < near.deviance - self.noise(&beyond);
-        falls && rss < ROUNDING * beyond.df
+        Ok(falls && rss < ROUNDING * beyond.df)
     }
 }
 

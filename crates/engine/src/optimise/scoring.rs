@@ -109,7 +109,7 @@ impl Search<'_> {
             self.rivals(at)?;
         }
         if self.options.last_gradient {
-            at.gradient = self.gradient(&at.profile);
+            at.gradient = self.gradient(&at.profile)?;
         }
         Ok(())
     }
@@ -149,8 +149,10 @@ impl Search<'_> {
     fn score(&mut self, at: &mut Minimum, best: Option<(&Minimum, &Around)>) -> Result<()> {
         let mut trust = Trust { radius: f64::INFINITY, metric: Metric::Expected, begun: false };
         loop {
-            let Ok(around) = self.around(at) else {
-                return self.descend(at);
+            let around = match self.around(at) {
+                Ok(around) => around,
+                Err(stop) if stop.is_stop() => return Err(stop),
+                Err(_) => return self.descend(at),
             };
             if around.is_unbounded(at) {
                 at.status = Status::Unbounded;

@@ -1,10 +1,13 @@
 //! What every stage of a search shares: the problem, the evaluations spent, and the point it ends at.
 
+use std::time::{Duration, Instant};
+
 use super::approach::approach;
 use super::boundary::snapped;
 use crate::error::{EngineError, Result};
 use crate::objective::{Criterion, Profile};
 use crate::problem::{Problem, Workspace};
+use crate::watch::{Stage, Watch};
 
 /// Rounding error of the criterion relative to its size.
 const ROUNDING: f64 = 2e-14;
@@ -49,6 +52,8 @@ pub enum Status {
     Unbounded,
     /// Fixed and random effects reproduce the response, and the criterion has no minimum.
     Exact,
+    /// The time allowed is over.
+    TimeLimit,
 }
 
 /// The end of a search.
@@ -73,32 +78,54 @@ impl Minimum {
     }
 }
 
-/// Finds the minimum of the criterion from θ̃ = `start`. `work` is left at the minimum. `interrupted`
-/// is asked before every evaluation.
+/// Finds the minimum of the criterion from θ̃ = `start`. `work` is left at the minimum. Where the time
+/// allowed by this thread's watch runs out, that is the best point so far.
 pub fn minimise(
     problem: &Problem,
     work: &mut Workspace,
     start: &[f64],
     criterion: Criterion,
     options: Options,
-    interrupted: &dyn Fn() -> bool,
 ) -> Result<Minimum> {
-    let mut search = Search { problem, work, criterion, options, interrupted, trace: Vec::new() };
-    let work = &mut *search.work;
-    let mut approximate = |theta: &[f64]| problem.approximate(work, theta, criterion);
-    let start = approach(&mut approximate, start, interrupted)?;
+    let watch = Watch::current();
+    watch.begin(Stage::Searching, 0);
+    let start = {
+        let mut approximate = |theta: &[f64]| problem.approximate(work, theta, criterion);
+        approach(&mut approximate, start)?
+    };
+    let pace = Pace::new(&watch);
+    let mut search = Search { problem, work, criterion, options, watch, pace, trace: Vec::new() };
     let mut at = Minimum::new(start.clone(), search.evaluate(&start)?);
     if !start.is_empty() {
-        if problem.second_order_is_cheap() {
-            search.score_from(&mut at)?;
-        } else {
-            search.descend(&mut at)?;
-            search.snap(&mut at)?;
+        match search.stages(&mut at) {
+            Err(EngineError::TimeLimit) => search.give_up(&mut at)?,
+            ended => ended?,
         }
-        search.recognise_exact(&mut at)?;
     }
     at.trace = search.trace;
     Ok(at)
+}
+
+/// How long evaluations take, where time is limited.
+struct Pace {
+    last: Option<Instant>,
+    longest: Duration,
+}
+
+impl Pace {
+    fn new(watch: &Watch) -> Self {
+        Self { last: watch.left().map(|_| Instant::now()), longest: Duration::ZERO }
+    }
+
+    /// An error if another evaluation, with what comes before the next, would not end in time and
+    /// leave time to come back to the best point.
+    fn allows(&mut self, watch: &Watch) -> Result<()> {
+        let (Some(last), Some(left)) = (self.last, watch.left()) else { return Ok(()) };
+        let now = Instant::now();
+        self.longest = self.longest.max(now - last);
+        self.last = Some(now);
+        if left < 2 * self.longest { Err(EngineError::TimeLimit) } else { Ok(()) }
+    }
 }
 
 /// A search under way.
@@ -107,24 +134,49 @@ pub struct Search<'a> {
     pub work: &'a mut Workspace,
     pub criterion: Criterion,
     pub options: Options,
-    interrupted: &'a dyn Fn() -> bool,
+    watch: Watch,
+    pace: Pace,
     trace: Vec<f64>,
 }
 
 impl Search<'_> {
+    fn stages(&mut self, at: &mut Minimum) -> Result<()> {
+        if self.problem.second_order_is_cheap() {
+            self.score_from(at)?;
+        } else {
+            self.descend(at)?;
+            self.snap(at)?;
+        }
+        self.recognise_exact(at)
+    }
+
+    /// Comes back to the best point so far, beyond the time allowed if need be.
+    fn give_up(&mut self, at: &mut Minimum) -> Result<()> {
+        at.status = Status::TimeLimit;
+        self.watch.overtime().during(|| {
+            at.profile = self.problem.evaluate(self.work, &at.theta, self.criterion)?;
+            if at.gradient.is_empty() {
+                at.gradient = self.gradient(&at.profile)?;
+            }
+            Ok(())
+        })
+    }
+
     pub fn evaluate(&mut self, theta: &[f64]) -> Result<Profile> {
-        if (self.interrupted)() {
-            return Err(EngineError::Interrupted);
+        self.watch.pause()?;
+        if !self.trace.is_empty() {
+            self.pace.allows(&self.watch)?;
         }
         let profile = self.problem.evaluate(self.work, theta, self.criterion);
         self.trace.push(profile.as_ref().map_or(f64::NAN, |p| p.deviance));
+        self.watch.advance(1);
         profile
     }
 
     /// The criterion at a trial point, or None where it has no value.
     pub fn tried(&mut self, theta: &[f64]) -> Result<Option<Profile>> {
         match self.evaluate(theta) {
-            Err(EngineError::Interrupted) => Err(EngineError::Interrupted),
+            Err(stop) if stop.is_stop() => Err(stop),
             other => Ok(other.ok()),
         }
     }
@@ -158,8 +210,8 @@ impl Search<'_> {
     }
 
     /// The exact gradient at the point of the workspace.
-    pub fn gradient(&mut self, profile: &Profile) -> Vec<f64> {
-        self.problem.derivatives(self.work, profile, false).gradient
+    pub fn gradient(&mut self, profile: &Profile) -> Result<Vec<f64>> {
+        Ok(self.problem.derivatives(self.work, profile, false)?.gradient)
     }
 
     /// Moves to an exactly singular T where that costs nothing.

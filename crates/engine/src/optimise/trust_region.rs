@@ -35,9 +35,9 @@ impl Search<'_> {
         let mut rough = self.problem.prefers_rough_start();
         loop {
             let derivatives = if rough {
-                self.problem.rough_derivatives(self.work, &at.profile)
+                self.problem.rough_derivatives(self.work, &at.profile)?
             } else {
-                self.problem.derivatives(self.work, &at.profile, true)
+                self.problem.derivatives(self.work, &at.profile, true)?
             };
             at.gradient = derivatives.gradient;
             let Some(model) = Model::new(&at.gradient, &derivatives.hessian) else {
@@ -105,7 +105,7 @@ impl Search<'_> {
                 let inside = step.length < 0.99 * *radius;
                 let done = last || (dear && inside && step.decrease * share * share <= enough);
                 if done && self.options.last_gradient {
-                    self.last_gradient(at, share);
+                    self.last_gradient(at, share)?;
                 }
                 return Ok(done.then_some(Status::Converged));
             }
@@ -127,11 +127,12 @@ impl Search<'_> {
 
     /// The gradient after a last step that left `share` of it: computed where that is cheap, else
     /// estimated.
-    fn last_gradient(&mut self, at: &mut Minimum, share: f64) {
+    fn last_gradient(&mut self, at: &mut Minimum, share: f64) -> Result<()> {
         if !self.problem.gradient_is_dear() {
-            at.gradient = self.gradient(&at.profile);
+            at.gradient = self.gradient(&at.profile)?;
         } else {
             at.gradient.iter_mut().for_each(|g| *g *= share);
         }
+        Ok(())
     }
 }

@@ -121,6 +121,12 @@ impl Equations {
         self.scalar.len()
     }
 
+    /// Multiplications for `count` columns, at most.
+    pub fn cost(&self, count: usize) -> f64 {
+        let size = self.factor.factors.len() + self.factor.rows.len();
+        2.0 * size as f64 * count as f64
+    }
+
     /// v_i'M⁻¹w_i of the columns of `left` and `right`, or of `left` with itself.
     ///
     /// # Errors

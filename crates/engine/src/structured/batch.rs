@@ -13,6 +13,7 @@ use crate::factor::Factor;
 use crate::memory::zeros;
 use crate::objective::Criterion;
 use crate::optimise::Options;
+use crate::watch::{Stage, Watch};
 
 /// y = mean + Zb + e with b = Λu, u ~ N(0, σ²Q⁻¹), and e of the residual's covariance at θ.
 #[derive(Debug, Clone)]
@@ -113,13 +114,22 @@ impl Problem {
         start: &[f64],
         criterion: Criterion,
         options: Options,
-    ) -> Vec<Result<Refit>> {
-        let one = |y: &&[f64]| self.with_response(y)?.refitted(start, criterion, options);
-        responses.par_iter().map(one).collect()
+    ) -> Result<Vec<Result<Refit>>> {
+        let watch = Watch::current();
+        watch.begin(Stage::Refitting, responses.len());
+        let one = |y: &&[f64]| {
+            let fit = || self.with_response(y)?.refitted(start, criterion, options);
+            let found = watch.quiet().during(fit);
+            watch.advance(1);
+            found
+        };
+        let found = responses.par_iter().map(one).collect();
+        watch.check()?;
+        Ok(found)
     }
 
     fn refitted(&self, start: &[f64], criterion: Criterion, options: Options) -> Result<Refit> {
-        let end = self.minimise(start, criterion, options, &|| false)?;
+        let end = self.minimise(start, criterion, options)?;
         let sigma = end.point.variance.sqrt() * self.basis.y_scale;
         let covariance = self.beta_covariance(&end.point);
         let theta = self.canonical(&end.theta);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::blocks::Blocks;
+use super::blocks::{Blocks, Pattern};
 use super::design::Design;
 use super::parameters::{Freedom, Places, Value};
 use super::pattern::Plan;
@@ -97,6 +97,17 @@ impl Problem {
         let basis = self.basis.with_response(&rows_of(&self.design, y));
         let right = Arc::new(right(&self.design, y, &basis, &self.blocks));
         Ok(Self { basis, right, ..self.clone() })
+    }
+
+    /// Multiplications of one evaluation, roughly: roots of the patterns, whitened rows, their
+    /// cross-products, and the factorisation.
+    pub fn cost(&self) -> f64 {
+        let (blocks, n) = (&self.blocks, self.design.n() as f64);
+        let roots: f64 = blocks.patterns.iter().map(|p| (p.n() as f64).powi(3)).sum();
+        let width = self.k() + self.design.terms.iter().map(|t| t.q).sum::<usize>();
+        let longest = blocks.patterns.iter().map(Pattern::n).max().unwrap_or(1);
+        let rows = n * (width * (width + longest)) as f64;
+        roots + rows + self.plan.layout.symbolic.cost()
     }
 
     /// Number of right-hand columns p + 1.

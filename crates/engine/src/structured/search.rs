@@ -8,6 +8,7 @@ use crate::dense::Square;
 use crate::error::{EngineError, Result};
 use crate::objective::Criterion;
 use crate::optimise::{Model, Options, Status};
+use crate::watch::{Stage, Watch};
 
 /// Radius of the first step; one is a random effect as variable as the residual.
 const FIRST_RADIUS: f64 = 1.5;
@@ -51,21 +52,23 @@ pub struct Minimum {
 }
 
 impl Problem {
-    /// Finds the minimum from θ = `start`; `interrupted` is asked before every evaluation.
+    /// Finds the minimum from θ = `start`. Where the time allowed by this thread's watch runs out,
+    /// that is the best point so far.
     pub fn minimise(
         &self,
         start: &[f64],
         criterion: Criterion,
         options: Options,
-        interrupted: &dyn Fn() -> bool,
     ) -> Result<Minimum> {
+        let watch = Watch::current();
+        watch.begin(Stage::Searching, 0);
         let units = self.units();
         let frame = Frame::new(self, criterion);
         let mut search = Search {
             problem: self,
             criterion,
             options,
-            interrupted,
+            watch,
             units,
             frame,
             trace: vec![],
@@ -80,7 +83,7 @@ struct Search<'a> {
     problem: &'a Problem,
     criterion: Criterion,
     options: Options,
-    interrupted: &'a dyn Fn() -> bool,
+    watch: Watch,
     units: Vec<f64>,
     frame: Frame,
     trace: Vec<f64>,
@@ -90,19 +93,22 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn evaluate(&mut self, theta: &[f64]) -> Result<Point> {
-        if (self.interrupted)() {
-            return Err(EngineError::Interrupted);
-        }
+        self.watch.pause()?;
         let point = self.problem.evaluate(theta, self.criterion);
         self.trace.push(point.as_ref().map_or(f64::NAN, |p| p.profile.deviance));
+        self.watch.advance(1);
         point
     }
 
     fn descend(mut self, mut theta: Vec<f64>, mut point: Point) -> Result<Minimum> {
         let mut radius = FIRST_RADIUS;
         let mut missed = Missed::new(theta.len());
+        let mut last = vec![];
         loop {
-            let derivatives = self.problem.derivatives(&point, self.criterion)?;
+            let derivatives = match self.problem.derivatives(&point, self.criterion) {
+                Err(EngineError::TimeLimit) => return self.given_up(theta, point, last),
+                other => other?,
+            };
             let (gradient, hessian) = self.frame.pulled_back(&theta, &derivatives);
             let (gradient, mut hessian) = self.in_units(&gradient, &hessian);
             let at = self.frame.coordinates(&theta);
@@ -113,13 +119,26 @@ impl Search<'_> {
                     Some(Status::Unbounded)
                 }
                 None => Some(Status::Stalled),
-                Some(model) => self.step(&mut theta, &mut point, &model, &mut radius)?,
+                Some(model) => match self.step(&mut theta, &mut point, &model, &mut radius) {
+                    Err(EngineError::TimeLimit) => Some(Status::TimeLimit),
+                    other => other?,
+                },
             };
             if let Some(status) = status {
                 let trace = self.trace;
                 return Ok(Minimum { theta, point, gradient: derivatives.gradient, trace, status });
             }
+            last = derivatives.gradient;
         }
+    }
+
+    /// The best point so far, with the gradient at the one before if there is one.
+    fn given_up(self, theta: Vec<f64>, point: Point, mut gradient: Vec<f64>) -> Result<Minimum> {
+        if gradient.is_empty() {
+            let all = || self.problem.derivatives(&point, self.criterion);
+            gradient = self.watch.overtime().during(all)?.gradient;
+        }
+        Ok(Minimum { theta, point, gradient, trace: self.trace, status: Status::TimeLimit })
     }
 
     fn in_units(&self, gradient: &[f64], hessian: &Square) -> (Vec<f64>, Square) {
@@ -158,7 +177,7 @@ impl Search<'_> {
             let to: Vec<f64> = from.iter().zip(moved).map(|(t, s)| t + s).collect();
             let trial = self.frame.theta(&to);
             let point = match self.evaluate(&trial) {
-                Err(EngineError::Interrupted) => return Err(EngineError::Interrupted),
+                Err(stop) if stop.is_stop() => return Err(stop),
                 other => other.ok(),
             };
             let decrease = point

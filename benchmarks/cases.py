@@ -1,22 +1,26 @@
 """The models that are timed, and the data for each.
 
-Simulated data have a fixed seed and known parameters, so anyone gets the same numbers. Factors are
-pandas categoricals with string levels: what a careful user has after reading a file, and what R
-calls a factor.
+Simulated data have a fixed seed and known parameters, so anyone gets the same numbers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import combinations
 
-import numpy as np
 import pandas as pd
 
-import mixedmodels as mm
-from tests.reference.load import frame as reference_data
+from benchmarks.ratings import MOVIELENS, Shape, rated
+from benchmarks.simulated import (
+    INTERACTION_ROWS,
+    bundled,
+    crossed,
+    interaction_groups,
+    interactions,
+    maximal,
+    nested,
+    slopes,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,10 @@ class Case:
         Arguments of `statsmodels.formula.api.mixedlm`; None where it cannot hold the model.
     skipped
         Peer to reason: runs that are left out.
+    dear
+        Peers whose run takes minutes, or is not known to end: measured with `--large` alone.
+    large
+        Whether the case itself is measured with `--large` alone.
     quoted
         Program to figures measured elsewhere; printed as such.
     """
@@ -80,142 +88,35 @@ class Case:
     covariates: tuple[str, ...] = ()
     statsmodels: Mapping[str, object] | None = None
     skipped: Mapping[str, str] = field(default_factory=dict)
+    dear: frozenset[str] = frozenset()
+    large: bool = False
     goals: tuple[Goal, ...] = ()
     quoted: Mapping[str, Quoted] = field(default_factory=dict)
     quick: bool = False
 
 
-def factor(codes: np.ndarray, n_levels: int, prefix: str) -> pd.Categorical:
-    """Codes from 0 as a factor with the levels prefix1, prefix2, …"""
-    return pd.Categorical.from_codes(
-        codes.astype(np.int32), [f"{prefix}{i + 1}" for i in range(n_levels)]
+def rating(name: str, shape: Shape, *, least: int = 1, large: bool = False) -> Case:
+    """Users rate films, in the shape of MovieLens: two crossed factors with very long tails."""
+    small = shape.rows < 1_000_000
+    slow = ("lme4", "glmm", "mixedlm", "gpboost-exact") + (() if small else ("gpboost",))
+    kept = f", films with {least} or more ratings" if least > 1 else ""
+    return Case(
+        name=name,
+        title=f"ratings, {shape.rows:,} rows, {shape.users:,} users × {shape.films:,} films{kept}",
+        formula="y ~ 1 + (1 | user) + (1 | film)",
+        make=rated(shape, least=least),
+        intercepts=(("user",), ("film",)),
+        skipped={"statsmodels": "crossed factors need a dense n × n matrix"},
+        dear=frozenset(slow),
+        large=large,
     )
 
 
-def bundled(name: str) -> Callable[[], pd.DataFrame]:
-    """A data set that comes with this library."""
-
-    return partial(mm.datasets.load, name)
-
-
-def maximal() -> pd.DataFrame:
-    """The maximal model's data, with the products of its -1/1 columns for who needs them."""
-    frame = reference_data("simulated_kb07_like")
-    products = {"SP": "S P", "SL": "S L", "PL": "P L", "SPL": "S P L"}
-    return frame.assign(
-        **{name: frame[text.split()].prod(axis=1) for name, text in products.items()}
+def small(name: str, title: str, formula: str, **more: object) -> Case:
+    """A classic of few rows: what is timed is what surrounds the fit."""
+    return Case(
+        name=name, title=title, formula=formula, make=bundled(name), calls=40, quick=True, **more
     )
-
-
-def slopes(n_rows: int, n_groups: int, seed: int) -> Callable[[], pd.DataFrame]:
-    """A random intercept and slope per group: sd 1 and 0.5, correlation 0.3, residual sd 1."""
-
-    def make() -> pd.DataFrame:
-        rng = np.random.default_rng(seed)
-        group = rng.permutation(np.arange(n_rows) % n_groups)
-        x = rng.standard_normal(n_rows)
-        covariance = np.array([[1.0, 0.15], [0.15, 0.25]])
-        b = rng.multivariate_normal([0.0, 0.0], covariance, size=n_groups)
-        y = 2.0 + b[group, 0] + (0.5 + b[group, 1]) * x + rng.standard_normal(n_rows)
-        return pd.DataFrame({"y": y, "x": x, "g": factor(group, n_groups, "g")})
-
-    return make
-
-
-def crossed(
-    n_rows: int, n_users: int, n_items: int, spread: float, seed: int
-) -> Callable[[], pd.DataFrame]:
-    """Two crossed factors. Popularity of both is lognormal with log-sd `spread` (0: uniform).
-
-    Random intercepts of sd 0.6 and 0.4, residual sd 1. Each level occurs at least once.
-    """
-
-    def draw(rng: np.random.Generator, n_levels: int) -> np.ndarray:
-        weight = rng.lognormal(0.0, spread, n_levels) if spread > 0 else np.ones(n_levels)
-        codes = rng.choice(n_levels, size=n_rows, p=weight / weight.sum())
-        codes[rng.choice(n_rows, size=n_levels, replace=False)] = np.arange(n_levels)
-        return codes
-
-    def make() -> pd.DataFrame:
-        rng = np.random.default_rng(seed)
-        user, item = draw(rng, n_users), draw(rng, n_items)
-        x = rng.standard_normal(n_rows)
-        y = 3.0 + 0.3 * x + rng.standard_normal(n_rows)
-        y += 0.6 * rng.standard_normal(n_users)[user] + 0.4 * rng.standard_normal(n_items)[item]
-        return pd.DataFrame(
-            {"y": y, "x": x, "user": factor(user, n_users, "u"), "item": factor(item, n_items, "i")}
-        )
-
-    return make
-
-
-def nested(n_rows: int, n_pupils: int, n_schools: int, seed: int) -> Callable[[], pd.DataFrame]:
-    """Pupils in schools.
-
-    Pupil sd 0.8; school intercept sd 0.5, slope sd 0.3, correlation 0.2; residual sd 1.
-    """
-
-    def make() -> pd.DataFrame:
-        rng = np.random.default_rng(seed)
-        pupil = rng.permutation(np.arange(n_rows) % n_pupils)
-        school = (np.arange(n_pupils) % n_schools)[pupil]
-        x = rng.standard_normal(n_rows)
-        covariance = np.array([[0.25, 0.03], [0.03, 0.09]])
-        b = rng.multivariate_normal([0.0, 0.0], covariance, size=n_schools)
-        y = 1.0 + b[school, 0] + (0.4 + b[school, 1]) * x + rng.standard_normal(n_rows)
-        y += 0.8 * rng.standard_normal(n_pupils)[pupil]
-        return pd.DataFrame(
-            {
-                "y": y,
-                "x": x,
-                "school": factor(school, n_schools, "s"),
-                "pupil": factor(pupil, n_pupils, "p"),
-            }
-        )
-
-    return make
-
-
-INTERACTION_SIZES: Mapping[str, int] = {"a": 20, "b": 6, "c": 4, "d": 3, "e": 3}
-INTERACTION_ROWS = 5_000
-
-
-def interaction_groups() -> tuple[tuple[str, ...], ...]:
-    """The five factors, their ten pairs and their ten triples."""
-    return tuple(group for size in (1, 2, 3) for group in combinations(INTERACTION_SIZES, size))
-
-
-def interactions(seed: int) -> Callable[[], pd.DataFrame]:
-    """Five crossed factors (varieties, sites, years, …), rows spread over the cells at random.
-
-    Every pair and triple is also a column of its own, for programs that cannot combine columns.
-    The triples have 36 to 480 levels with 10 to 140 rows each, so that every term is identifiable;
-    2,500 random effects in all, whose factor fills in to a quarter of a dense one.
-
-    The sd is 0.8 for main effects, 0.5 for pairs, 0.4 for triples and 1 for the residual.
-    """
-
-    def make() -> pd.DataFrame:
-        rng = np.random.default_rng(seed)
-        codes = {
-            name: rng.integers(0, n, INTERACTION_ROWS) for name, n in INTERACTION_SIZES.items()
-        }
-        factors: dict[str, pd.Categorical] = {}
-        x = rng.standard_normal(INTERACTION_ROWS)
-        y = 1.0 + 0.5 * x + rng.standard_normal(INTERACTION_ROWS)
-        for group in interaction_groups():
-            cell = np.zeros(INTERACTION_ROWS, dtype=np.int64)
-            for name in group:
-                cell = cell * INTERACTION_SIZES[name] + codes[name]
-            sd = {1: 0.8, 2: 0.5, 3: 0.4}[len(group)]
-            n_cells = int(cell.max()) + 1
-            y += sd * rng.standard_normal(n_cells)[cell]
-            factors["".join(group)] = factor(
-                cell, n_cells, "".join(group)
-            ).remove_unused_categories()
-        return pd.DataFrame({"y": y, "x": x, **factors})
-
-    return make
 
 
 def linear(n_rows: int, *, quick: bool = False) -> Case:
@@ -232,6 +133,7 @@ def linear(n_rows: int, *, quick: bool = False) -> Case:
         make=slopes(n_rows, n_rows // 10, seed=20),
         calls=5 if n_rows <= 100_000 else 1,
         skipped=others | (too_long if n_rows > 1_000_000 else {}),
+        dear=frozenset({"lme4"} if n_rows == 1_000_000 else ()),
         quick=quick,
     )
 
@@ -246,6 +148,19 @@ CASES: tuple[Case, ...] = (
         statsmodels={"formula": "Reaction ~ Days", "groups": "Subject", "re_formula": "~ Days"},
         goals=(Goal("lme4", 3),),
         quick=True,
+    ),
+    small(
+        "dyestuff",
+        "dyestuff: random intercept, 30 rows in 6 batches",
+        "Yield ~ 1 + (1 | Batch)",
+        intercepts=(("Batch",),),
+        statsmodels={"formula": "Yield ~ 1", "groups": "Batch"},
+    ),
+    small(
+        "penicillin",
+        "penicillin: two crossed factors, 144 rows",
+        "diameter ~ 1 + (1 | plate) + (1 | sample)",
+        intercepts=(("plate",), ("sample",)),
     ),
     Case(
         name="insteval",
@@ -278,6 +193,7 @@ CASES: tuple[Case, ...] = (
         formula="y ~ x + (x | g)",
         make=slopes(1_000_000, 100_000, seed=11),
         statsmodels={"formula": "y ~ x", "groups": "g", "re_formula": "~ x"},
+        dear=frozenset({"statsmodels"}),
         goals=(Goal("lme4", 10),),
     ),
     Case(
@@ -287,6 +203,7 @@ CASES: tuple[Case, ...] = (
         make=crossed(1_000_000, 20_000, 4_000, 1.0, seed=12),
         intercepts=(("user",), ("item",)),
         covariates=("x",),
+        dear=frozenset({"lme4", "glmm", "mixedlm", "gpboost-exact"}),
         goals=(Goal("python", 10),),
     ),
     Case(
@@ -296,6 +213,7 @@ CASES: tuple[Case, ...] = (
         make=crossed(1_000_000, 50_000, 2_000, 0.0, seed=13),
         intercepts=(("user",), ("item",)),
         covariates=("x",),
+        dear=frozenset({"glmm", "mixedlm", "gpboost-exact"}),
         goals=(Goal("lme4", 20),),
         quoted={"MixedModels.jl": Quoted(13.6, "on a machine where lmer took 67 s")},
     ),
@@ -310,6 +228,7 @@ CASES: tuple[Case, ...] = (
         lmer_derivatives=False,
         intercepts=interaction_groups(),
         covariates=("x",),
+        dear=frozenset({"glmm", "mixedlm", "gpboost", "gpboost-exact"}),
         goals=(Goal("lme4", 3),),
     ),
     Case(
@@ -323,9 +242,16 @@ CASES: tuple[Case, ...] = (
             "re_formula": "~ x",
             "vc_formula": {"pupil": "0 + C(pupil)"},
         },
+        dear=frozenset({"mixedlm", "statsmodels"}),
         goals=(Goal("lme4", 30),),
         quoted={"MixedModels.jl": Quoted(3.0, "on a machine where lmer took 89 s")},
     ),
+    rating("ratings-320k", Shape(320_000, 2_009, 844)),
+    rating("ratings-1m", Shape(1_000_000, 6_280, 2_638)),
+    rating("ratings-3m", Shape(3_200_000, 20_094, 8_443)),
+    rating("ratings-25m", Shape(25_000_000, 162_541, 59_047), large=True),
+    rating("ratings-32m", MOVIELENS, large=True),
+    rating("ratings-32m-films50", MOVIELENS, least=50, large=True),
     linear(10_000, quick=True),
     linear(100_000, quick=True),
     linear(1_000_000),

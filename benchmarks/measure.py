@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -16,9 +17,9 @@ from typing import Any
 from benchmarks.cases import Case
 
 ROOT = Path(__file__).resolve().parent.parent
-LMER = Path(__file__).resolve().parent / "peers" / "lmer.R"
+SCRIPTS = Path(__file__).resolve().parent / "peers"
 OURS = "ours"
-PEERS = (OURS, "lme4", "glmm", "mixedlm", "statsmodels", "gpboost")
+PEERS = (OURS, "lme4", "glmm", "mixedlm", "statsmodels", "gpboost", "gpboost-exact")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Measurement:
     fit: list[float] | None = None
     evaluations: int | None = None
     criterion: float | None = None
+    criterion_error: float | None = None
+    sds: dict[str, float] = field(default_factory=dict)
     reml: bool = True
     peak_mb: float | None = None
     base_mb: float | None = None
@@ -58,10 +61,15 @@ class Measurement:
 def command(peer: str, case: Case, folder: Path, *, reml: bool) -> list[str]:
     """The command line of one measurement."""
     if peer == "lme4":
-        flags = [str(int(reml)), str(int(case.lmer_derivatives)), str(case.calls)]
-        return ["Rscript", "--vanilla", str(LMER), str(folder), case.formula, *flags]
+        flags = [int(reml), int(case.lmer_derivatives), case.calls, int(bool(case.intercepts))]
+        return script("lmer.R", folder, case.formula, *flags)
     line = [sys.executable, "-m", "benchmarks.worker", peer, case.name, str(folder)]
     return line if reml == case.reml else [*line, "--criterion", "reml" if reml else "ml"]
+
+
+def script(name: str, *arguments: object) -> list[str]:
+    """The command line of a script in R."""
+    return ["Rscript", "--vanilla", str(SCRIPTS / name), *map(str, arguments)]
 
 
 def unavailable(peer: str) -> str | None:
@@ -84,18 +92,31 @@ def unavailable(peer: str) -> str | None:
 
 
 def measure(
-    peer: str, case: Case, folder: Path, limits: Limits, *, reml: bool | None = None
+    peer: str,
+    case: Case,
+    folder: Path,
+    limits: Limits,
+    *,
+    reml: bool | None = None,
+    large: bool = False,
 ) -> Measurement:
     """Measure `peer` on `case`; failures come back as a status, so one peer cannot stop the suite.
 
-    `reml` overrides the criterion of the case.
+    `reml` overrides the criterion of the case; `large` also measures what takes minutes.
     """
     if peer in case.skipped:
         return Measurement("refused", case.skipped[peer])
+    if peer in case.dear and not large:
+        return Measurement("refused", "only with `--large`")
+    return run(command(peer, case, folder, reml=case.reml if reml is None else reml), limits)
+
+
+def run(line: list[str], limits: Limits) -> Measurement:
+    """Run a command that prints a measurement as its last line of output, in JSON."""
     size = int(limits.gigabytes * 1024**3)
     load = os.getloadavg()[0]
     process = subprocess.Popen(
-        command(peer, case, folder, reml=case.reml if reml is None else reml),
+        line,
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -126,4 +147,5 @@ def failure(code: int, errors: str, load: float) -> Measurement:
     if code == -signal.SIGKILL or any(word in errors for word in memory_words):
         return Measurement("out of memory", load=load)
     lines = [line.strip() for line in errors.splitlines() if line.strip()]
-    return Measurement("failed", lines[-1][:200] if lines else f"exit status {code}", load=load)
+    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception)\b", line)] or lines
+    return Measurement("failed", named[-1][:200] if named else f"exit status {code}", load=load)

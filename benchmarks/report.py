@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
 from benchmarks.cases import CASES, Case, Goal
+from benchmarks.markdown import seconds, table
 from benchmarks.measure import OURS, PEERS
+from benchmarks.scale import tables
 
 WORSE = 1e-3
 """A criterion above the best by more than this is a worse answer: its time does not count."""
+
+ERRORS = 3.0
+"""A criterion with a Monte Carlo error may miss the best by so many of them."""
 
 SERIES = "rows-"
 TITLES = {OURS: "**mixedmodels**"}
@@ -32,6 +37,8 @@ class Row:
     fit: float | None = None
     evaluations: int | None = None
     criterion: float | None = None
+    error: float | None = None
+    sds: Mapping[str, float] = field(default_factory=dict)
     reml: bool = True
     peak_mb: float | None = None
     extra_mb: float | None = None
@@ -40,17 +47,8 @@ class Row:
     @property
     def counts(self) -> bool:
         """Whether it has an answer as good as the best."""
-        return self.whole is not None and (self.excess is None or self.excess <= WORSE)
-
-
-def seconds(value: float | None) -> str:
-    """A time with three digits and the unit that fits."""
-    if value is None:
-        return ""
-    for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
-        if value * factor >= 1.0:
-            return f"{value * factor:.3g} {unit}" if value * factor < 1000 else f"{value:,.0f} s"
-    return f"{value * 1e6:.3g} µs"
+        allowed = max(WORSE, ERRORS * (self.error or 0.0))
+        return self.whole is not None and (self.excess is None or self.excess <= allowed)
 
 
 def row(peer: str, runs: Sequence[Mapping[str, Any]]) -> Row:
@@ -75,6 +73,8 @@ def row(peer: str, runs: Sequence[Mapping[str, Any]]) -> Row:
         fit=median(fits) if fits else None,
         evaluations=last["evaluations"],
         criterion=last["criterion"],
+        error=last.get("criterion_error"),
+        sds=last.get("sds", {}),
         reml=last["reml"],
         peak_mb=peak,
         extra_mb=peak - base if peak and base else None,
@@ -103,13 +103,6 @@ def judged(r: Row, best: Mapping[bool, float]) -> Row:
     return Row(**(values | {"excess": r.criterion - best[r.reml]}))
 
 
-def table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> list[str]:
-    """A Markdown table; the first column is text, the others are numbers."""
-    rule = ["---"] + ["---:"] * (len(header) - 1)
-    escaped = [[cell.replace("|", "\\|") for cell in line] for line in (header, rule, *lines)]
-    return ["| " + " | ".join(line) + " |" for line in escaped]
-
-
 def ratio(r: Row, ours: Row | None) -> str:
     """How many times as long as this library; in brackets when the answer is worse."""
     if ours is None or ours.whole is None or r.whole is None:
@@ -122,7 +115,8 @@ def criterion(r: Row) -> str:
     """The criterion that was reached, and by how much it misses the best."""
     if r.criterion is None:
         return ""
-    text = f"{r.criterion:.5f}" if r.reml else f"{r.criterion:.5f} (ML)"
+    text = f"{r.criterion:.5f}" if r.error is None else f"{r.criterion:.2f} ± {r.error:.2g}"
+    text = text if r.reml else f"{text} (ML)"
     return text if r.counts else f"{text}, **worse by {r.excess:.2g}**"
 
 
@@ -168,6 +162,7 @@ def case_section(case: Case, record: Mapping[str, Any]) -> list[str]:
         "peak MB",
     ]
     notes = [f"- {r.peer}: {r.note}" for r in found if r.whole is not None and r.note]
+    notes += [f"- {r.peer}: {deviations(r)}" for r in found if r.sds]
     notes += [f"- {p}: quoted, not run here: {q.remark}." for p, q in case.quoted.items()]
     formula = f"`{case.formula}`" if len(case.formula) < 120 else f"`{case.formula[:100]} …`"
     return [
@@ -182,6 +177,11 @@ def case_section(case: Case, record: Mapping[str, Any]) -> list[str]:
         *notes,
         "",
     ]
+
+
+def deviations(r: Row) -> str:
+    """The standard deviations that were found."""
+    return "sd of " + ", ".join(f"{name} {sd:.5g}" for name, sd in r.sds.items())
 
 
 def goal_line(case: Case, goal: Goal, found: Sequence[Row]) -> list[str]:
@@ -272,16 +272,14 @@ def evaluation_section(results: Mapping[str, Any]) -> list[str]:
 
 
 def version_lines(results: Mapping[str, Any]) -> list[str]:
-    """Machine and versions; more than one where the cases were measured apart."""
-    machines: dict[str, None] = {}
+    """The machine and the versions."""
     versions: dict[str, dict[str, None]] = {peer: {} for peer in PEERS}
     for record in results["cases"].values():
-        m = record["machine"]
-        system = f"{m['processor']}, {m['cores']} cores, {m['system']}"
-        machines[f"{system}, Python {m['python']}, {m['date']}"] = None
         for peer, runs in record["measurements"].items():
             versions[peer] |= dict.fromkeys(run["version"] for run in runs if run["version"])
-    lines = [f"- {text}" for text in machines]
+    m = results["machine"]
+    system = f"{m['processor']}, {m['cores']} cores, {m['gigabytes']:.0f} GB, {m['system']}"
+    lines = [f"- {system}, Python {m['python']}, {', '.join(results['dates'])}"]
     return lines + [f"- {peer}: {', '.join(found)}" for peer, found in versions.items() if found]
 
 
@@ -289,15 +287,17 @@ INTRODUCTION = """# Benchmark results
 
 Made by `python -m benchmarks`; raw numbers in `results.json`. Not edited by hand.
 
-All programs get the same data on the same machine in the same run, and take turns. Every
-measurement has a process of its own. *Whole call* is from formula and data frame to the fitted
-model, the median over all calls with its range; *fit alone* is the search, where the program lets
-it be told apart; *ratio* is the program's whole call over this library's. *Peak MB* is the
-highest memory of the process, in brackets what was added after the data were loaded. The
-criterion is the REML criterion or the ML deviance (−2 log-likelihood) that was reached: one more
-than 0.001 above the best of its kind is a worse answer, its ratio is in brackets and does not
-count for the goals. `gpboost` only fits by ML and is compared with ML fits. `lmer` runs with its
-defaults; without its derivative check on the maximal and interaction models. `glmm` runs without
+All figures are from one machine: those of another are dropped when a run begins. All programs get
+the same data and take turns. Every measurement has a process of its own. *Whole call* is from
+formula and data frame to the fitted model, the median over all calls with its range; *fit alone* is
+the search, where the program lets it be told apart; *ratio* is the program's whole call over this
+library's. *Peak MB* is the highest memory of the process, in brackets what was added after the data
+were loaded. The criterion is the REML criterion or the ML deviance (−2 log-likelihood) that was
+reached: one more than 0.001 above the best of its kind is a worse answer, its ratio is in brackets
+and does not count for the goals; where a Monte Carlo error is given, three of them are allowed.
+`gpboost` only fits by ML and is compared with ML fits; crossed factors go by its iterative method,
+`gpboost-exact` is its Cholesky factorisation. `lmer` runs with its defaults; without its derivative
+check on the maximal and interaction models. `glmm` runs without
 its degrees of freedom. MixedModels.jl is not run here: its figures are quoted.
 """
 
@@ -308,5 +308,5 @@ def render(results: Mapping[str, Any]) -> str:
     for case in CASES:
         if case.name in results["cases"] and not case.name.startswith(SERIES):
             parts += case_section(case, results["cases"][case.name])
-    parts += [*series_section(results), *evaluation_section(results)]
+    parts += [*series_section(results), *tables.sections(results), *evaluation_section(results)]
     return "\n".join(parts).rstrip() + "\n"

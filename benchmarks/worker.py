@@ -9,10 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import importlib
-import importlib.metadata
 import json
-import resource
-import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -21,21 +18,7 @@ from typing import Any, cast
 
 from benchmarks import cases, storage
 from benchmarks.peers.interface import Peer
-
-
-def memory(field: str) -> float:
-    """VmRSS or VmHWM of this process in MB.
-
-    The kernel's own peak is preferred to `ru_maxrss`, which a child inherits across fork.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        line = next(
-            line for line in status.read_text().splitlines() if line.startswith(f"{field}:")
-        )
-        return float(line.split()[1]) / 1024
-    unit = 1024**2 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+from benchmarks.process import memory, version
 
 
 def timed(call: Callable[[], object], calls: int) -> list[float]:
@@ -46,14 +29,6 @@ def timed(call: Callable[[], object], calls: int) -> list[float]:
         call()
         times.append(perf_counter() - start)
     return times
-
-
-def version(distribution: str) -> str:
-    """The installed version; this library may also run from its source tree."""
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return "source tree"
 
 
 def measure(peer: Peer, case: cases.Case, folder: Path) -> dict[str, Any]:
@@ -71,7 +46,7 @@ def measure(peer: Peer, case: cases.Case, folder: Path) -> dict[str, Any]:
     peak = memory("VmHWM")
     last = outcomes[-1]
     fits = [o.fit_seconds for o in outcomes if o.fit_seconds is not None]
-    if hasattr(peer, "search"):
+    if hasattr(peer, "search") and not case.large:
         fits = timed(peer.search(case, frame), case.calls)
     return {
         "status": "ok",
@@ -80,6 +55,8 @@ def measure(peer: Peer, case: cases.Case, folder: Path) -> dict[str, Any]:
         "fit": fits or None,
         "evaluations": last.evaluations,
         "criterion": last.criterion,
+        "criterion_error": last.criterion_error,
+        "sds": dict(last.sds()),
         "reml": last.reml,
         "peak_mb": peak,
         "base_mb": base,
@@ -102,7 +79,8 @@ def main() -> None:
     case = cases.find(arguments.case)
     if arguments.criterion:
         case = dataclasses.replace(case, reml=arguments.criterion == "reml", calls=1)
-    peer = cast(Peer, importlib.import_module(f"benchmarks.peers.{arguments.peer}"))
+    module = arguments.peer.replace("-", "_")
+    peer = cast(Peer, importlib.import_module(f"benchmarks.peers.{module}"))
     reason = peer.refuses(case)
     result = (
         {"status": "refused", "note": reason} if reason else measure(peer, case, arguments.folder)

@@ -1,7 +1,8 @@
 """`gpboost` (C++): independent random effects, and maximum likelihood only.
 
-Its criterion is compared with ML fits. For several grouping factors its default is an iterative,
-stochastic evaluation of the likelihood, so that the criterion and the optimum are approximate.
+Its criterion is compared with ML fits. Several grouping factors go by its iterative method, which
+is its default there: conjugate gradients and stochastic Lanczos quadrature, so that criterion and
+optimum are approximate. `gpboost_exact` has its Cholesky factorisation.
 """
 
 from __future__ import annotations
@@ -37,16 +38,33 @@ def group(frame: pd.DataFrame, names: tuple[str, ...]) -> np.ndarray:
 
 
 def fit(case: Case, frame: pd.DataFrame) -> Outcome:
+    """By its iterative method; a single grouping factor needs none."""
+    iterative = len(case.intercepts or ()) > 1
+    return fit_by("iterative" if iterative else "default", case, frame)
+
+
+def fit_by(method: str, case: Case, frame: pd.DataFrame) -> Outcome:
     """`GPModel(group_data).fit(y, X)` with its defaults (limited-memory BFGS)."""
     groups = np.column_stack([group(frame, names) for names in case.intercepts or ()])
     covariates = [codes(frame[name]).astype(float) for name in case.covariates]
     X = np.column_stack([np.ones(len(frame)), *covariates])
     response = frame[case.formula.split("~")[0].strip()].to_numpy()
-    model = gpboost.GPModel(group_data=groups, likelihood="gaussian")
+    model = gpboost.GPModel(
+        group_data=groups, likelihood="gaussian", matrix_inversion_method=method
+    )
     start = perf_counter()
     model.fit(y=response, X=X)
+    seconds = perf_counter() - start
     return Outcome(
         criterion=2.0 * float(model.get_current_neg_log_likelihood()),
         reml=False,
-        fit_seconds=perf_counter() - start,
+        fit_seconds=seconds,
+        sds=lambda: deviations(case, model),
     )
+
+
+def deviations(case: Case, model: gpboost.GPModel) -> dict[str, float]:
+    """Standard deviations by group, and of the residual."""
+    residual, *others = np.sqrt(np.asarray(model.get_cov_pars(), dtype=float).ravel())
+    names = [":".join(names) for names in case.intercepts or ()]
+    return dict(zip(names, map(float, others), strict=True)) | {"residual": float(residual)}

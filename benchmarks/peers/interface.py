@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +25,11 @@ class Outcome:
         Evaluations of the criterion; None where the program does not tell.
     fit_seconds
         The search alone; None where it cannot be told apart from the whole call.
+    criterion_error
+        Monte Carlo standard error of the criterion, where it is estimated and the program tells.
+    sds
+        Gives, outside the timed call, the standard deviations of random intercepts by group and
+        of the residual; nothing where the model has other terms.
     note
         Anything a reader should know: not converged, warnings.
     """
@@ -32,6 +38,8 @@ class Outcome:
     reml: bool
     evaluations: int | None = None
     fit_seconds: float | None = None
+    criterion_error: float | None = None
+    sds: Callable[[], Mapping[str, float]] = dict
     note: str = ""
 
 

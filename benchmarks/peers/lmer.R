@@ -1,30 +1,8 @@
 # One model in lme4, timed in a fresh process.
-# Arguments: data folder, formula, REML (0/1), derivative check (0/1), timed calls. Prints one line of JSON.
+# Arguments: data folder, formula, REML (0/1), derivative check (0/1), timed calls, random intercepts alone (0/1). Prints one line of JSON.
+here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
+source(file.path(here, "reading.R"))
 suppressMessages(library(lme4))
-
-memory <- function(field) {
-  lines <- tryCatch(readLines("/proc/self/status"), error = function(e) character())
-  line <- grep(paste0("^", field, ":"), lines, value = TRUE)
-  if (length(line)) as.numeric(gsub("[^0-9]", "", line)) / 1024 else NA
-}
-
-read_folder <- function(folder) {
-  table <- read.delim(file.path(folder, "columns.tsv"), header = FALSE, colClasses = "character", quote = "")
-  columns <- lapply(seq_len(nrow(table)), function(i) {
-    file <- file.path(folder, paste0(table[i, 1], ".bin"))
-    size <- file.info(file)$size
-    if (table[i, 2] == "0") return(readBin(file, "double", size / 8))
-    codes <- readBin(file, "integer", size / 4, size = 4) + 1L
-    levels <- readLines(file.path(folder, paste0(table[i, 1], ".levels")), encoding = "UTF-8")
-    structure(codes, levels = levels, class = "factor")
-  })
-  names(columns) <- table[, 3]
-  as.data.frame(columns, check.names = FALSE)
-}
-
-json_number <- function(x) if (length(x) != 1 || is.na(x)) "null" else sprintf("%.12g", x)
-json_list <- function(x) paste0("[", paste(vapply(x, json_number, ""), collapse = ", "), "]")
-json_text <- function(x) paste0("\"", gsub("[\"\\\\[:cntrl:]]", " ", x), "\"")
 
 args <- commandArgs(trailingOnly = TRUE)
 data <- read_folder(args[1])
@@ -58,10 +36,14 @@ for (i in seq_len(calls)) {
   search[i] <- clock$end - clock$start
 }
 criterion <- if (reml) REMLcrit(model) else -2 * as.numeric(logLik(model))
-version <- paste0(packageVersion("lme4"), " (R ", getRversion(), ", ", basename(dirname(extSoftVersion()["BLAS"])), "/",
-                  basename(extSoftVersion()["BLAS"]), ")")
+deviations <- function(model) {
+  table <- as.data.frame(VarCorr(model))
+  names <- ifelse(table$grp == "Residual", "residual", table$grp)
+  paste0("{", paste(paste0(json_text(names), ": ", vapply(table$sdcor, json_number, "")), collapse = ", "), "}")
+}
 cat("\n{\"status\": \"ok\", \"whole\": ", json_list(whole), ", \"cpu\": ", json_list(cpu), ", \"fit\": ", json_list(search),
     ", \"evaluations\": ", json_number(model@optinfo$feval), ", \"criterion\": ", sprintf("%.8f", criterion),
     ", \"reml\": ", if (reml) "true" else "false", ", \"peak_mb\": ", json_number(memory("VmHWM")),
-    ", \"base_mb\": ", json_number(base), ", \"version\": ", json_text(version),
+    ", \"base_mb\": ", json_number(base), ", \"version\": ", json_text(lme4_version()),
+    ", \"sds\": ", if (args[6] == "1") deviations(model) else "{}",
     ", \"note\": ", json_text(paste(unique(notes), collapse = "; ")), "}\n", sep = "")

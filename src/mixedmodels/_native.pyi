@@ -197,6 +197,52 @@ def relationship(sires: NDArray[np.int32], dams: NDArray[np.int32]) -> Relations
     followed by one of its parents, and ("variance", message, [animal]) where A is singular.
     """
 
+class Sums:
+    """Cross-products of rows that are pushed in pieces and need not be kept.
+
+    Whatever the pieces and their order, the same rows give the same numbers. `terms` are grouping
+    factor, number of columns and "unstructured" or "diagonal" each. `origin` is subtracted from
+    every response, so that squares keep their digits far from zero, and put back into the
+    coefficient of the `constant`, the column of X that is one in every row; without one it is zero.
+    Codes are those of all pieces: the number of levels may grow from one to the next.
+    """
+
+    def __new__(
+        cls,
+        n_fixed: int,
+        n_groups: int,
+        terms: list[tuple[int, int, str]],
+        origin: float = 0.0,
+        constant: int | None = None,
+    ) -> Sums: ...
+    @staticmethod
+    def from_bytes(data: bytes) -> Sums:
+        """What `to_bytes` made, perhaps in another process."""
+    def to_bytes(self) -> bytes: ...
+    def push(
+        self,
+        y: NDArray[np.float64],
+        X: NDArray[np.float64],
+        groups: list[tuple[NDArray[np.int32], int]],
+        terms: list[tuple[int, NDArray[np.float64], str]],
+        weights: NDArray[np.float64] | None,
+    ) -> None:
+        """Add rows."""
+    def merge(self, other: Sums) -> None:
+        """Add the sums of other rows."""
+    def relabel(self, group: int, codes: NDArray[np.int32], n_levels: int) -> None:
+        """Level j of a group becomes level `codes[j]` of `n_levels`."""
+    def select(self, columns: list[int]) -> Sums:
+        """The same rows with some of the columns of X."""
+    def gram(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """[X y]'W[X y] (p + 1, p + 1), y less the origin, and what rounding left out of it."""
+    @property
+    def n(self) -> int: ...
+    @property
+    def n_levels(self) -> list[int]: ...
+    @property
+    def nbytes(self) -> int: ...
+
 class Problem:
     """Cross-products of one data set.
 
@@ -215,6 +261,9 @@ class Problem:
         weights: NDArray[np.float64] | None,
         available: Callable[[], int | None],
     ) -> Problem: ...
+    @staticmethod
+    def of_sums(sums: Sums, available: Callable[[], int | None]) -> Problem:
+        """The problem of rows that are not kept: it has no other response and no refits."""
     @property
     def n_theta(self) -> int: ...
     @property

@@ -54,7 +54,10 @@ pub struct Basis {
 impl Basis {
     /// Measures the data.
     pub fn new(data: &Data<'_>, templates: &Templates) -> Result<Self> {
-        let (x_factor, log_x) = x_factor(data)?;
+        let n = data.n() as f64;
+        let mut gram = Square { n: data.p(), data: moments(data, &data.x, &data.x) };
+        gram.data.iter_mut().for_each(|v| *v /= n);
+        let (x_factor, log_x) = x_factor(gram)?;
         let z_factors = z_factors(data, templates);
         let log_weights = data.weights.map_or(0.0, |w| w.iter().map(|w| w.ln()).sum());
         let mut basis = Self {
@@ -121,7 +124,7 @@ impl Basis {
 
     /// Takes the scale of the mean square of the residual, or of the response where the former is
     /// rounding error.
-    fn set_scale(&mut self, residual: f64, response: f64) {
+    pub(crate) fn set_scale(&mut self, residual: f64, response: f64) {
         self.is_perfect = residual.is_nan() || residual <= PERFECT * PERFECT * response;
         let scale = if self.is_perfect { response } else { residual }.sqrt();
         self.y_scale = if scale > 0.0 && scale.is_finite() { scale } else { 1.0 };
@@ -284,11 +287,10 @@ fn wide_moments(data: &Data<'_>, left: &[&[f64]], right: &[&[f64]]) -> Vec<f64> 
     })
 }
 
-/// Lower Cholesky factor of X'WX/n, factored at unit diagonal so that scale plays no part.
-fn x_factor(data: &Data<'_>) -> Result<(Square, f64)> {
-    let (n, p) = (data.n() as f64, data.p());
-    let mut factor = Square { n: p, data: moments(data, &data.x, &data.x) };
-    factor.data.iter_mut().for_each(|v| *v /= n);
+/// Lower Cholesky factor of X'WX/n, factored at unit diagonal so that scale plays no part, and its
+/// log-determinant.
+pub(crate) fn x_factor(gram: Square) -> Result<(Square, f64)> {
+    let (p, mut factor) = (gram.n, gram);
     let scale = unit_diagonal(&mut factor);
     if let Some(column) = scale.iter().position(|s| *s == 0.0) {
         return Err(EngineError::RankDeficient { column });
@@ -320,7 +322,10 @@ fn unit_diagonal(a: &mut Square) -> Vec<f64> {
 fn z_factors(data: &Data<'_>, templates: &Templates) -> Vec<Square> {
     let mut factors: Vec<Square> = templates.widths.iter().map(|&q| Square::identity(q)).collect();
     for (term, at) in data.terms.iter().zip(&templates.places) {
-        let r = term_factor(data, &term.z, term.structure);
+        let q = at.width;
+        let mut gram = Square { n: q, data: moments(data, &term.z, &term.z) };
+        gram.data.iter_mut().for_each(|v| *v /= data.n() as f64);
+        let r = term_factor(gram, term.structure);
         for j in 0..at.width {
             for i in 0..at.width {
                 factors[at.factor][(at.start + i, at.start + j)] = r[(i, j)];
@@ -331,10 +336,8 @@ fn z_factors(data: &Data<'_>, templates: &Templates) -> Vec<Square> {
 }
 
 /// Lower-triangular R with R'R = Z'WZ/n, or its diagonal alone for independent columns.
-fn term_factor(data: &Data<'_>, z: &[&[f64]], structure: Structure) -> Square {
-    let q = z.len();
-    let mut gram = Square { n: q, data: moments(data, z, z) };
-    gram.data.iter_mut().for_each(|v| *v /= data.n() as f64);
+pub(crate) fn term_factor(mut gram: Square, structure: Structure) -> Square {
+    let q = gram.n;
     let scale: Vec<f64> =
         unit_diagonal(&mut gram).iter().map(|&s| if s > 0.0 { s } else { 1.0 }).collect();
     let mut scaled = Square::zeros(q);

@@ -17,6 +17,7 @@ use crate::error::Result;
 use crate::memory::zeros;
 use crate::packed::Packed;
 use crate::rows::RowsByLevel;
+use crate::sums::Condensed;
 use crate::symbolic::{Lists, Symbolic};
 use crate::wide::WIDE;
 
@@ -93,6 +94,41 @@ impl CrossProducts {
         let mut out = Self::empty(symbolic, data.p() + 1)?;
         let columns = factor_columns(data, templates);
         out.fill(data, rows, basis, &columns)?;
+        Ok(out)
+    }
+
+    /// Puts condensed cross-products on the pattern of a factorisation.
+    pub fn of_condensed(condensed: &Condensed, symbolic: Arc<Symbolic>) -> Result<Self> {
+        let mut out = Self::empty(symbolic, condensed.k)?;
+        out.total.clone_from(&condensed.total);
+        let symbolic = Arc::clone(&out.symbolic);
+        let mut first = vec![0usize];
+        condensed.n_levels.iter().for_each(|n| first.push(first[first.len() - 1] + n));
+        let mut column = vec![0u32; symbolic.factor.len()];
+        for v in 0..symbolic.factor.len() {
+            let (f, level) = (symbolic.factor[v] as usize, symbolic.level[v] as usize);
+            for (&l, &at) in symbolic.later.of(v).iter().zip(out.later_offsets(v)) {
+                column[l as usize] = at;
+            }
+            let blocks = &condensed.levels[f];
+            let (q, k) = (blocks.q, condensed.k);
+            let (mine, response) = out.block_mut(v);
+            mine[..q * q].copy_from_slice(&blocks.own[level * q * q..][..q * q]);
+            let right = blocks.right[level * q * k..][..q * k].split_at(q * (k - 1));
+            let fixed = mine.len() - q * (k - 1);
+            mine[fixed..].copy_from_slice(right.0);
+            response.copy_from_slice(right.1);
+            for (g, blocks) in condensed.beside(f) {
+                for entry in blocks.pointers[level]..blocks.pointers[level + 1] {
+                    let node = first[g] + blocks.indices[entry] as usize;
+                    let l = symbolic.position[node] as usize;
+                    if l > v {
+                        let start = q * (q + column[l] as usize);
+                        blocks.block(entry, &mut mine[start..start + q * symbolic.width(l)]);
+                    }
+                }
+            }
+        }
         Ok(out)
     }
 

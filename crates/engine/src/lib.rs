@@ -40,6 +40,7 @@ pub mod rows;
 pub mod sensitivity;
 pub mod solve;
 pub mod structured;
+pub mod sums;
 pub mod symbolic;
 pub mod watch;
 pub mod wide;

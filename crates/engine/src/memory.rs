@@ -81,12 +81,17 @@ pub fn of_evaluations(layout: &Layout, pairs: &Pairs) -> usize {
 
 /// Bytes that the search for the optimum of a data set holds at its peak, beyond the data.
 pub fn of_fit(data: &Data<'_>, layout: &Layout, pairs: &Pairs, n_theta: usize) -> usize {
-    let symbolic = &layout.symbolic;
-    let cross = CrossProducts::size(symbolic, layout.k);
-    let links = if pairs.any() { cross + 4 * symbolic.earlier.n_items() } else { 0 };
     let widths: usize = data.terms.iter().map(|t| t.z.len()).sum();
     // The packed rows are gone when the evaluations begin.
     let rows = data.n() * (layout.k + widths) * size_of::<f64>();
+    of_search(rows, layout, pairs, n_theta)
+}
+
+/// The same where `rows` bytes are needed before the evaluations, but no longer.
+pub fn of_search(rows: usize, layout: &Layout, pairs: &Pairs, n_theta: usize) -> usize {
+    let symbolic = &layout.symbolic;
+    let cross = CrossProducts::size(symbolic, layout.k);
+    let links = if pairs.any() { cross + 4 * symbolic.earlier.n_items() } else { 0 };
     let vectors = symbolic.dim() * 2 * (layout.k + n_theta);
     let evaluations = of_evaluations(layout, pairs) + vectors * size_of::<f64>();
     let sum = (cross + links) * size_of::<f64>() + rows.max(evaluations);

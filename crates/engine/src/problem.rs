@@ -21,6 +21,7 @@ use crate::probes::probed;
 use crate::rows::RowsByLevel;
 use crate::sensitivity::{InverseMemory, Sensitivity};
 use crate::solve::Effects;
+use crate::sums::Condensed;
 use crate::symbolic::{Graph, Symbolic, order};
 use crate::watch::{self, Stage, Watch};
 use crate::wide;
@@ -58,6 +59,26 @@ pub struct Problem {
     links: Option<Arc<Links>>,
     pub(crate) rows: Arc<Vec<RowsByLevel>>,
     pub(crate) n_levels: Vec<usize>,
+}
+
+/// How a factorisation will go.
+struct Plan {
+    layout: Layout,
+    pairs: Pairs,
+}
+
+impl Plan {
+    fn new(graph: Graph, templates: &Templates, k: usize, watch: &Watch) -> Result<Self> {
+        watch.check()?;
+        let plan = order(&graph, &templates.widths);
+        watch.check()?;
+        let symbolic = Arc::new(Symbolic::new(&graph, &plan, &templates.widths));
+        watch.check()?;
+        drop(graph);
+        let layout = Layout::new(symbolic, k);
+        let pairs = Pairs::new(&layout);
+        Ok(Self { layout, pairs })
+    }
 }
 
 /// Memory of one chain of evaluations.
@@ -120,44 +141,76 @@ impl Problem {
             data.groups.iter().map(|g| RowsByLevel::new(g.codes, g.n_levels)).collect();
         watch.check()?;
         let graph = Graph::new(&data.groups, &rows);
-        watch.check()?;
-        let plan = order(&graph, &templates.widths);
-        watch.check()?;
-        let symbolic = Arc::new(Symbolic::new(&graph, &plan, &templates.widths));
-        watch.check()?;
-        drop(graph);
-        let layout = Layout::new(Arc::clone(&symbolic), data.p() + 1);
-        let pairs = Pairs::new(&layout);
-        memory::require(
-            memory::of_fit(data, &layout, &pairs, templates.parameters.len()),
-            available,
-        )?;
+        let plan = Plan::new(graph, &templates, data.p() + 1, &watch)?;
+        let n_theta = templates.parameters.len();
+        memory::require(memory::of_fit(data, &plan.layout, &plan.pairs, n_theta), available)?;
         watch.begin(Stage::Summing, 0);
+        let symbolic = Arc::clone(&plan.layout.symbolic);
         let cross = CrossProducts::new(data, &rows, symbolic, &templates, &basis)?;
         watch.check()?;
+        let n_levels = data.groups.iter().map(|g| g.n_levels).collect();
+        Ok(Self::ready(data.n(), Arc::new(templates), basis, cross, plan, rows, n_levels))
+    }
+
+    /// The problem of cross-products whose rows are no longer there: it has no other response.
+    ///
+    /// # Errors
+    /// Where the plan needs more memory than is `available`, before it is taken.
+    pub fn of_condensed(condensed: &Condensed, available: Available<'_>) -> Result<Self> {
+        let templates = Arc::clone(&condensed.templates);
+        let watch = Watch::current();
+        watch.begin(Stage::Building, 0);
+        let graph = Graph::of_condensed(condensed);
+        let plan = Plan::new(graph, &templates, condensed.k, &watch)?;
+        let n_theta = templates.parameters.len();
+        memory::require(memory::of_search(0, &plan.layout, &plan.pairs, n_theta), available)?;
+        let cross = CrossProducts::of_condensed(condensed, Arc::clone(&plan.layout.symbolic))?;
+        let (basis, n_levels) = (condensed.basis.clone(), condensed.n_levels.clone());
+        Ok(Self::ready(condensed.n, templates, basis, cross, plan, vec![], n_levels))
+    }
+
+    fn ready(
+        n: usize,
+        templates: Arc<Templates>,
+        basis: Basis,
+        cross: CrossProducts,
+        plan: Plan,
+        rows: Vec<RowsByLevel>,
+        n_levels: Vec<usize>,
+    ) -> Self {
+        let Plan { layout, pairs } = plan;
         let iterative = worthwhile(&layout, &templates);
         let links = (iterative || pairs.any()).then(|| Links::new(&layout, &cross)).flatten();
-        Ok(Self {
+        Self {
             iterative,
             second_order_is_cheap: second_order_cost(&layout, &templates) < AFFORDABLE,
             links: links.map(Arc::new),
-            n: data.n(),
-            templates: Arc::new(templates),
+            n,
+            templates,
             basis,
             cross,
             layout: Arc::new(layout),
             pairs: Arc::new(pairs),
             rows: Arc::new(rows),
-            n_levels: data.groups.iter().map(|g| g.n_levels).collect(),
-        })
+            n_levels,
+        }
     }
 
     /// The same design with another response; `data` is the original but for `y`.
     pub fn with_response(&self, data: &Data<'_>) -> Result<Self> {
         data.check()?;
+        self.require_rows()?;
         let basis = self.basis.with_response(data);
         let cross = self.cross.with_response(data, &self.rows, &self.templates, &basis)?;
         Ok(Self { basis, cross, ..self.clone() })
+    }
+
+    /// An error if the problem was made of cross-products alone.
+    pub(crate) fn require_rows(&self) -> Result<()> {
+        match self.rows.len() == self.n_levels.len() {
+            true => Ok(()),
+            false => Err(EngineError::Structure { reason: "the rows of the problem are not kept" }),
+        }
     }
 
     /// Length of θ.
@@ -241,11 +294,7 @@ impl Problem {
     }
 
     /// [`Self::derivatives`] with probed traces: for steps far from the minimum.
-    pub fn rough_derivatives(
-        &self,
-        work: &Workspace,
-        profile: &Profile,
-    ) -> Result<Derivatives> {
+    pub fn rough_derivatives(&self, work: &Workspace, profile: &Profile) -> Result<Derivatives> {
         let (factor, cross) = (&work.factor, &self.cross);
         let effects = Effects::new(factor, cross, profile);
         let inverse = probed(factor, cross);

@@ -259,8 +259,7 @@ fn the_minimum_is_a_stationary_point() {
         let start = problem.templates.identity();
         for criterion in CRITERIA {
             let options = Options::default();
-            let minimum =
-                minimise(&problem, &mut work, &start, criterion, options).unwrap();
+            let minimum = minimise(&problem, &mut work, &start, criterion, options).unwrap();
             assert_eq!(minimum.status, Status::Converged, "design {d} {criterion:?}");
             let derivatives = problem.derivatives(&mut work, &minimum.profile, true);
             let size = derivatives.gradient.iter().fold(0.0f64, |a, g| a.max(g.abs()));
@@ -517,8 +516,7 @@ fn a_perfect_fit_has_a_criterion_where_sigma_is_known() {
         let mut work = problem.workspace().unwrap();
         let start = problem.templates.identity();
         let options = Options::default();
-        let mut end =
-            |criterion| minimise(&problem, &mut work, &start, criterion, options);
+        let mut end = |criterion| minimise(&problem, &mut work, &start, criterion, options);
         assert_eq!(end(Criterion::REML).unwrap_err(), EngineError::PerfectFit);
         for criterion in CRITERIA[2..].iter().copied() {
             let end = end(criterion).unwrap();

@@ -88,7 +88,8 @@ fn of_a_pass(data: &Data<'_>) -> f64 {
     (data.y.len() * (width * width + 10 * data.groups.len())) as f64
 }
 
-fn structure(name: &str) -> PyResult<Structure> {
+/// The structure that a word names.
+pub fn structure(name: &str) -> PyResult<Structure> {
     match name {
         "unstructured" => Ok(Structure::Unstructured),
         "diagonal" => Ok(Structure::Diagonal),

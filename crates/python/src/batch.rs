@@ -121,7 +121,8 @@ pub fn draw(
     let n = draws.mean.len();
     let own = draws.engine()?;
     let run = |data: &Data<'_>| own.block(data, first, count);
-    let values = Arrays::new(X, groups, terms, weights)?.with(py, &draws.mean, (n * count) as f64, run)?;
+    let values =
+        Arrays::new(X, groups, terms, weights)?.with(py, &draws.mean, (n * count) as f64, run)?;
     to_matrix(py, values, count, n)
 }
 

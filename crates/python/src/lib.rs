@@ -10,6 +10,7 @@ mod inference;
 mod pedigree;
 mod problem;
 mod structured;
+mod sums;
 mod threads;
 
 use pyo3::prelude::*;
@@ -33,4 +34,6 @@ mod _native {
     use super::problem::{Problem, Solution};
     #[pymodule_export]
     use super::structured::StructuredProblem;
+    #[pymodule_export]
+    use super::sums::Sums;
 }

@@ -4,6 +4,7 @@ use mixedmodels_engine::batch::Responses;
 use mixedmodels_engine::objective::{Criterion, Profile};
 use mixedmodels_engine::optimise::{Options, Status, minimise};
 use mixedmodels_engine::problem::{Problem as Inner, Workspace};
+use mixedmodels_engine::sums::Condensed;
 use mixedmodels_engine::{Data, EngineError};
 use numpy::{
     PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
@@ -18,6 +19,7 @@ use crate::batch::{DrawsLike, PlanLike, Refits};
 use crate::convert::{columns, to_matrix, to_square, to_vector, vector};
 use crate::equations::Equations;
 use crate::inference::{Information, KenwardRoger, Slopes};
+use crate::sums::Sums;
 
 /// Evaluations that a search takes, about, with its derivatives.
 pub const SEARCH: f64 = 20.0;
@@ -29,7 +31,8 @@ pub const INFORMATION: f64 = 10.0;
 #[pyclass(frozen, module = "mixedmodels._native")]
 pub struct Problem {
     inner: Inner,
-    arrays: Arrays,
+    /// None where the rows are not kept.
+    arrays: Option<Arrays>,
     available: Py<PyAny>,
 }
 
@@ -90,7 +93,19 @@ impl Problem {
     ) -> PyResult<Self> {
         let arrays = Arrays::new(X, groups, terms, weights)?;
         let inner = arrays.with(py, &y, 0.0, |data| Inner::within(data, &|| bytes(&available)))?;
-        Ok(Self { inner, arrays, available })
+        Ok(Self { inner, arrays: Some(arrays), available })
+    }
+
+    /// The problem of sums, which has no other response.
+    #[staticmethod]
+    fn of_sums(py: Python<'_>, sums: &Sums, available: Py<PyAny>) -> PyResult<Self> {
+        let job = || {
+            let condensed = Condensed::of_sums(&sums.lock())?;
+            Inner::of_condensed(&condensed, &|| bytes(&available))
+        };
+        let cost = sums.lock().bytes() as f64;
+        let inner = attended(py, cost, job)?;
+        Ok(Self { inner, arrays: None, available })
     }
 
     #[getter]
@@ -281,7 +296,7 @@ impl Problem {
         let available = || bytes(&self.available);
         let own = plan.engine(&start, hypothesis.as_ref(), &available);
         let run = |data: &Data<'_>| self.inner.refits(data, Responses::Given(&columns), own);
-        let found = self.arrays.with(py, &first, self.refits_cost(columns.len()), run)?;
+        let found = self.rows()?.with(py, &first, self.refits_cost(columns.len()), run)?;
         Refits::new(py, found, (self.inner.n_theta(), self.inner.p()), hypothesis.as_ref())
     }
 
@@ -301,14 +316,14 @@ impl Problem {
         let run = |data: &Data<'_>| {
             self.inner.refits(data, Responses::Drawn(&distribution, first, count), own)
         };
-        let found = self.arrays.with(py, &draws.mean, self.refits_cost(count), run)?;
+        let found = self.rows()?.with(py, &draws.mean, self.refits_cost(count), run)?;
         Refits::new(py, found, (self.inner.n_theta(), self.inner.p()), hypothesis.as_ref())
     }
 
     fn with_response(&self, py: Python<'_>, y: PyReadonlyArray1<'_, f64>) -> PyResult<Self> {
-        let inner = self.arrays.with(py, &y, 0.0, |data| self.inner.with_response(data))?;
+        let inner = self.rows()?.with(py, &y, 0.0, |data| self.inner.with_response(data))?;
         let available = self.available.clone_ref(py);
-        Ok(Self { inner, arrays: self.arrays.clone_ref(py), available })
+        Ok(Self { inner, arrays: Some(self.rows()?.clone_ref(py)), available })
     }
 }
 
@@ -333,6 +348,12 @@ impl Problem {
     /// Multiplications of `count` fits.
     fn refits_cost(&self, count: usize) -> f64 {
         count as f64 * (SEARCH * self.inner.cost() + (self.inner.n * self.inner.layout.k) as f64)
+    }
+
+    /// The arrays that the problem was made of.
+    fn rows(&self) -> PyResult<&Arrays> {
+        let none = || PyValueError::new_err("the rows of the problem are not kept");
+        self.arrays.as_ref().ok_or_else(none)
     }
 
     fn theta<'a>(&self, theta: &'a PyReadonlyArray1<'_, f64>) -> PyResult<&'a [f64]> {

@@ -1,12 +1,12 @@
 //! Models with structured covariances as a Python class.
 
+use mixedmodels_engine::Estimates;
 use mixedmodels_engine::covariance::{Options as Choices, Order, Positions, Quantity, structure};
 use mixedmodels_engine::objective::Criterion;
 use mixedmodels_engine::optimise::Options;
 use mixedmodels_engine::structured::{
     Design, Draws, Incidence, Owner, Precision, Problem as Inner, Residual, Spread, Term, Value,
 };
-use mixedmodels_engine::Estimates;
 use numpy::{
     PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
     PyUntypedArrayMethods,

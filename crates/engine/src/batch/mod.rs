@@ -98,6 +98,7 @@ impl Problem {
         responses: Responses<'_>,
         plan: Plan<'_>,
     ) -> Result<Vec<Result<Refit>>> {
+        self.require_rows()?;
         self.check_batch(data, responses, plan)?;
         let packed = Packed::new(data, &self.basis, &factor_columns(data, &self.templates))?;
         let count = responses.count();

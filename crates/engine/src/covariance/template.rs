@@ -42,16 +42,21 @@ pub struct Templates {
 impl Templates {
     /// Lays the terms out, in formula order, on their factors.
     pub fn new(terms: &[Term<'_>], n_factors: usize) -> Self {
+        let shapes: Vec<_> = terms.iter().map(|t| (t.group, t.z.len(), t.structure)).collect();
+        Self::of(&shapes, n_factors)
+    }
+
+    /// The same for terms of which no more is known than factor, number of columns and structure.
+    pub fn of(terms: &[(usize, usize, Structure)], n_factors: usize) -> Self {
         let mut widths = vec![0; n_factors];
         let mut places = Vec::with_capacity(terms.len());
         let mut parameters = Vec::new();
-        for (k, term) in terms.iter().enumerate() {
-            let (factor, width) = (term.group, term.z.len());
+        for (k, &(factor, width, structure)) in terms.iter().enumerate() {
             let start = widths[factor];
             widths[factor] += width;
             places.push(Place { factor, start, width });
             for column in 0..width {
-                let last = match term.structure {
+                let last = match structure {
                     Structure::Unstructured => width,
                     Structure::Diagonal => column + 1,
                 };

@@ -2,6 +2,7 @@
 
 use crate::data::Group;
 use crate::rows::RowsByLevel;
+use crate::sums::Condensed;
 
 /// Levels of all factors, numbered factor by factor, with their neighbours.
 #[derive(Debug, Clone)]
@@ -41,6 +42,27 @@ impl Graph {
                 }
             }
             pointers[node + 1] = neighbours.len();
+        }
+        Self { first, factor, pointers, neighbours }
+    }
+
+    /// Reads the co-occurrences off sparse blocks.
+    pub fn of_condensed(condensed: &Condensed) -> Self {
+        let mut first = vec![0usize];
+        let mut factor = Vec::new();
+        for (f, n) in condensed.n_levels.iter().enumerate() {
+            first.push(first[f] + n);
+            factor.resize(first[f + 1], f as u16);
+        }
+        let (mut pointers, mut neighbours) = (vec![0usize], Vec::new());
+        for (f, n) in condensed.n_levels.iter().enumerate() {
+            for level in 0..*n {
+                for (g, blocks) in condensed.beside(f) {
+                    let list = &blocks.indices[blocks.pointers[level]..blocks.pointers[level + 1]];
+                    neighbours.extend(list.iter().map(|l| first[g] as u32 + l));
+                }
+                pointers.push(neighbours.len());
+            }
         }
         Self { first, factor, pointers, neighbours }
     }

@@ -92,6 +92,8 @@ def read_values(name: str, values: Any) -> Column:
     DataError
         If they are not one column of values that can be read.
     """
+    if type(values) is np.ndarray and values.dtype.kind in "fiub":
+        return of_array(name, values)
     series = nw.from_native(values, series_only=True, pass_through=True)
     if isinstance(series, nw.Series):
         return read(name, series)
@@ -131,7 +133,7 @@ def of_array(name: str, numbers: NDArray[Any], missing: Mask | None = None) -> C
 
 
 def _of_categories(name: str, codes: Codes, *, has_order: bool) -> Column:
-    if any(isinstance(value, (dict, list, tuple)) for value in codes.values):
+    if any(issubclass(kind, (dict, list, tuple)) for kind in set(map(type, codes.values))):
         raise _unreadable(name, "categories that are records or lists")
     return Column.of_codes(name, codes, is_text=not has_order)
 

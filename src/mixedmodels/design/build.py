@@ -21,7 +21,8 @@ from mixedmodels.design.checks import (
 from mixedmodels.design.contrasts import codings
 from mixedmodels.design.environment import checked_context
 from mixedmodels.design.estimability import FixedColumns, fixed_columns
-from mixedmodels.design.expand import Expansion, evaluate, expand, recipe_of
+from mixedmodels.design.expand import evaluate, train
+from mixedmodels.design.expansion import Expansion
 from mixedmodels.design.grouping import LevelMap, groupings_of, refuse_merged_levels
 from mixedmodels.design.identification import Identification, identify
 from mixedmodels.design.known import known_matrix
@@ -161,7 +162,7 @@ def _parts(
     groupings, level_maps = groupings_of(formula.random, data.columns, matrices)
     parts = Parts(
         response=_response(formula, roles, data, own),
-        fixed=expand(recipe_of(formula.fixed_sum), covariates),
+        fixed=train(formula.fixed_sum, covariates),
         groupings=groupings,
         level_maps=level_maps,
         random=[
@@ -210,8 +211,8 @@ def _residual(
 
 
 def _require_different_names(expansion: Expansion, what: str) -> None:
-    twice = [name for name, count in Counter(expansion.names).items() if count > 1]
-    if twice:
+    if len(set(expansion.names)) < len(expansion.names):
+        twice = [name for name, count in Counter(expansion.names).items() if count > 1]
         raise DataError(
             f"{what} has two columns called {twice[0]!r}.\n"
             "Do:   rename the column of the data, or leave out the term, that makes one of them.\n"
@@ -232,7 +233,7 @@ def columns_of_text(text: str, frame: Frame, *, context: Context | None = None) 
     check_names(text, frame.columns, own)
     columns = {name: frame.column(name) for name in used_columns(text, frozenset(frame.columns))}
     variables = Variables(columns, frame.nrows, {}, own)
-    return expand(recipe_of(read_sum(text, tokenize(text))), variables)
+    return train(read_sum(text, tokenize(text)), variables)
 
 
 def _matrices(

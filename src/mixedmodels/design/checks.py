@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 import numpy as np
 
@@ -16,20 +17,20 @@ from mixedmodels.formula import RandomTerm
 
 def check_response(y: Vector, text: str) -> None:
     """Refuse a response that is infinite, constant or of an impossible unit."""
-    finite = np.isfinite(y)
-    if not finite.all():
+    low, high = float(y.min()), float(y.max())
+    if not (isfinite(low) and isfinite(high)):
         raise DataError(
             f"The response {text!r} is infinite or not a number in "
-            f"{np.count_nonzero(~finite)} rows.\n"
+            f"{np.count_nonzero(~np.isfinite(y))} rows.\n"
             "Do:   correct these rows or leave them out; a logarithm needs positive values."
         )
-    if np.all(y == y[0]):
+    if low == high:
         raise DataError(
             f"The response {text!r} has the same value, {y[0]:g}, in every row.\n"
             "Do:   check the column and the rows that were kept.\n"
             "Why:  without variation there is nothing to explain."
         )
-    require_magnitude(f"The response {text!r}", float(np.abs(y).max()))
+    require_magnitude(f"The response {text!r}", max(-low, high))
 
 
 def check_sizes(n: int, p: int) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mixedmodels.design.coordinates import Coordinates, coordinates_of
+from mixedmodels.design.coordinates import ORIGINAL, Coordinates, coordinates_of, is_well_apart
 from mixedmodels.design.matrices import Mask, Matrix, Vector
 from mixedmodels.design.rank import independent_columns
 
@@ -127,6 +127,8 @@ class FixedColumns:
 
 def fixed_columns(X: Matrix, names: Sequence[str]) -> FixedColumns:
     """Choose the columns to keep of all columns X (n, columns) of a fit."""
+    if X.shape[1] and is_well_apart(X):
+        return FixedColumns(tuple(range(X.shape[1])), tuple(names), (), None, ORIGINAL)
     kept = tuple(independent_columns(X).tolist())
     dropped = [j for j in range(X.shape[1]) if j not in set(kept)]
     return FixedColumns(

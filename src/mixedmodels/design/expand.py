@@ -7,85 +7,90 @@ and the state of transforms, and gives the same columns for other data.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from formulaic import ModelSpec as Recipe
 from formulaic import SimpleFormula
 from formulaic.errors import DataMismatchWarning
-from formulaic.materializers.base import EncodedTermStructure
-from formulaic.materializers.types import EvaluatedFactor, FactorValues, ScopedFactor, ScopedTerm
-from formulaic.parser.types import Factor, Term
-from formulaic.utils.variables import Variable as NamedValue
+from formulaic.parser.types import Factor
 
+from mixedmodels.design.direct import expand_direct, is_direct, knows, train_direct
 from mixedmodels.design.evaluation import Evaluator
+from mixedmodels.design.expansion import Expansion
 from mixedmodels.design.magnitude import require_magnitude
 from mixedmodels.design.materializer import Materializer
-from mixedmodels.design.matrices import Mask, Matrix, Vector
+from mixedmodels.design.matrices import Vector
 from mixedmodels.design.names import readable
 from mixedmodels.design.place import Place
-from mixedmodels.design.sizes import Part, check_count
+from mixedmodels.design.sizes import Part
 from mixedmodels.design.variables import Variables
 from mixedmodels.errors import DataError, MixedModelsError
 from mixedmodels.formula.expression import expression_of
 
 
-@dataclass(frozen=True, slots=True)
-class Expansion:
-    """Columns made from a recipe.
+def train(
+    terms: SimpleFormula, variables: Variables, part: Part = "fixed", *, full_rank: bool = True
+) -> Expansion:
+    """Make the columns of a sum of terms, and the recipe to make them from other data.
 
-    Attributes
+    Parameters
     ----------
-    recipe
-        Complete: with it `expand` makes the same columns from other data.
-    names
-        Column names.
-    matrix
-        Shape (n, columns), Fortran order, finite.
-    """
-
-    recipe: Recipe
-    names: tuple[str, ...]
-    matrix: Matrix
-
-    @property
-    def is_numeric(self) -> Mask:
-        """Per column, whether no categorical factor takes part in it."""
-        kinds = {expr: kind for expr, (kind, _) in self.recipe.encoder_state.items()}
-        return np.array(
-            [
-                all(kinds.get(f.expr) is not Factor.Kind.CATEGORICAL for f in row.term.factors)
-                for row in self.recipe.structure
-                for _ in row.columns
-            ],
-            dtype=np.bool_,
-        )
-
-
-def recipe_of(terms: SimpleFormula) -> Recipe:
-    """An untrained recipe for the columns of some terms."""
-    return Recipe(formula=terms, materializer="pandas", output="numpy", na_action="ignore")
-
-
-def expand(recipe: Recipe, variables: Variables, part: Part = "fixed") -> Expansion:
-    """Make the columns of a recipe; an untrained recipe is trained on these data.
+    terms
+        As `mixedmodels.formula` reads them; the same object is laid out once.
+    variables
+        The columns of the data.
+    part
+        What the columns are for.
+    full_rank
+        Leave out levels of factors that other terms span, whatever the data.
 
     Raises
     ------
     FormulaError
         If a function is called in a way that it does not have.
     DataError
-        If a term cannot be evaluated, has levels that the recipe does not know, has too many
-        columns, or is not finite.
+        If a term cannot be evaluated, has too many columns, or is not finite.
     """
-    if is_plain(recipe, variables):
-        expansion = expand_plain(recipe, variables, part)
+    if is_direct(terms, variables):
+        expansion = train_direct(terms, variables, part, full_rank=full_rank)
     else:
-        expansion = expand_formulaic(recipe, variables, part)
-    _check_sizes(expansion, is_new=recipe.structure is None)
+        expansion = expand_formulaic(_untrained(terms, full_rank=full_rank), variables, part)
+    _check_sizes(expansion, is_new=True)
     return expansion
+
+
+def expand(recipe: Recipe, variables: Variables) -> Expansion:
+    """Make the columns of a complete recipe from other data.
+
+    Raises
+    ------
+    DataError
+        If a term cannot be evaluated, has levels that the recipe does not know, or is not finite.
+    """
+    if knows(recipe, variables):
+        expansion = expand_direct(recipe, variables)
+    else:
+        expansion = expand_formulaic(_with_own_state(recipe), variables)
+    _check_sizes(expansion, is_new=False)
+    return expansion
+
+
+def _with_own_state(recipe: Recipe) -> Recipe:
+    """The recipe with a copy of what formulaic writes to."""
+    states = {name: (kind, dict(state)) for name, (kind, state) in recipe.encoder_state.items()}
+    return recipe.update(encoder_state=states)
+
+
+def _untrained(terms: SimpleFormula, *, full_rank: bool = True) -> Recipe:
+    """A recipe that is to learn from data, by which it is changed."""
+    return Recipe(
+        formula=terms,
+        materializer="pandas",
+        output="numpy",
+        na_action="ignore",
+        ensure_full_rank=full_rank,
+    )
 
 
 def evaluate(factor: Factor, variables: Variables, state: dict[str, Any]) -> Vector:
@@ -117,66 +122,6 @@ def evaluate(factor: Factor, variables: Variables, state: dict[str, Any]) -> Vec
             "Do:   name a numeric column, or an expression of numeric columns such as log(y)."
         )
     return np.array(array, dtype=np.float64)
-
-
-def is_plain(recipe: Recipe, variables: Variables) -> bool:
-    """Whether every term is an intercept or a product of numeric columns."""
-    return all(
-        _is_intercept(term)
-        or all(
-            factor.eval_method is Factor.EvalMethod.LOOKUP and variables.is_number(factor.expr)
-            for factor in term.factors
-        )
-        for term in recipe.formula
-    )
-
-
-def _is_intercept(term: Term) -> bool:
-    return len(term.factors) == 1 and term.factors[0].expr == "1"
-
-
-def expand_plain(recipe: Recipe, variables: Variables, part: Part = "fixed") -> Expansion:
-    """What formulaic does for numeric columns, without its cost of a millisecond per call."""
-    terms = list(recipe.formula)
-    if recipe.structure is None:
-        check_count(part, dict.fromkeys(terms, 1), variables.nrows)
-    matrix = np.empty((variables.nrows, len(terms)), order="F")
-    for column, term in enumerate(terms):
-        if _is_intercept(term):
-            matrix[:, column] = 1.0
-            continue
-        matrix[:, column] = variables.numbers(term.factors[0].expr)
-        with np.errstate(all="ignore"):  # what is not finite is refused by its name
-            for factor in term.factors[1:]:
-                matrix[:, column] *= variables.numbers(factor.expr)
-    names = tuple(_plain_name(term) for term in terms)
-    trained = recipe if recipe.structure is not None else _trained(recipe, terms, names)
-    return Expansion(trained, names, matrix)
-
-
-def _plain_name(term: Term) -> str:
-    if _is_intercept(term):
-        return "Intercept"
-    return ":".join(factor.expr for factor in term.factors)
-
-
-def _trained(recipe: Recipe, terms: Sequence[Term], names: Sequence[str]) -> Recipe:
-    """The recipe with the structure that formulaic itself would record for plain terms."""
-    structure = []
-    encoder_state: dict[str, Any] = {}
-    for term, name in zip(terms, names, strict=True):
-        factors = [] if _is_intercept(term) else list(term.factors)
-        scoped = ScopedTerm([ScopedFactor(_numerical(factor)) for factor in factors], scale=1)
-        structure.append(EncodedTermStructure(term, [scoped], [name]))
-        encoder_state.update({factor.expr: (Factor.Kind.NUMERICAL, {}) for factor in factors})
-    return recipe.update(structure=structure, encoder_state=encoder_state)
-
-
-def _numerical(factor: Factor) -> EvaluatedFactor:
-    value = NamedValue(factor.expr, roles=("value",), source="data")
-    return EvaluatedFactor(
-        factor, values=FactorValues(None, kind=Factor.Kind.NUMERICAL), variables={value}
-    )
 
 
 def expand_formulaic(recipe: Recipe, variables: Variables, part: Part = "fixed") -> Expansion:

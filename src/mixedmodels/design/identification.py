@@ -148,7 +148,7 @@ def _is_plainly_identified(matrices: ModelMatrices) -> bool:
     if n - levels * len(term.names) <= 2 * p or levels <= 2 * p:
         return False
     first = term.Z[:, 0]
-    if len(term.names) > 2 or first[0] == 0 or np.any(first != first[0]):
+    if len(term.names) > 2 or first[0] == 0 or first.min() != first.max():
         return False
     return len(term.names) == 1 or _n_levels_that_vary(term.Z[:, 1], grouping) > 2 * p
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from mixedmodels.covariance import Structure
 from mixedmodels.data import Column, encode
-from mixedmodels.design.expand import Expansion
+from mixedmodels.design.expansion import Expansion
 from mixedmodels.design.matrices import Matrix
 from mixedmodels.design.names import used_columns
 from mixedmodels.design.structures import require_positions

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import get_args
 
 from numpy.typing import ArrayLike
@@ -59,7 +60,8 @@ class KeptData:
     nrows: int
 
 
-def roles_of(asked: Asked, columns: Sequence[str]) -> Roles:
+@lru_cache(maxsize=256)
+def roles_of(asked: Asked, columns: tuple[str, ...]) -> Roles:
     """The columns of the data that a model uses."""
     known, formula = frozenset(columns), asked.formula
     texts = [formula.fixed, *(term.lhs for term in formula.random)]

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from mixedmodels.data import Frame, completeness
 from mixedmodels.design.arguments import read_argument
 from mixedmodels.design.coordinates import coordinates_of
-from mixedmodels.design.expand import expand, recipe_of
+from mixedmodels.design.expand import train
 from mixedmodels.design.matrices import Mask, Matrix
 from mixedmodels.design.names import readable
 from mixedmodels.design.rank import independent_columns
@@ -61,7 +61,7 @@ def reduced_fixed_part(
     """
     columns = matched_columns(spec, frame, rows=None if kept.all() else kept)
     variables = spec.variables_of(columns, int(np.count_nonzero(kept)))
-    X = expand(recipe_of(SimpleFormula(list(terms))), variables).matrix
+    X = train(SimpleFormula(list(terms)), variables).matrix
     kept_columns = X[:, independent_columns(X)]
     return np.asfortranarray(coordinates_of(kept_columns).columns(kept_columns))
 

@@ -10,7 +10,7 @@ import numpy as np
 from formulaic import ModelSpec as Recipe
 
 from mixedmodels.data import Column, encode, label, match_levels
-from mixedmodels.design.expand import expand, recipe_of
+from mixedmodels.design.expand import train
 from mixedmodels.design.matrices import Vector
 from mixedmodels.design.names import used_columns
 from mixedmodels.design.rank import independent_columns
@@ -63,7 +63,7 @@ def scale_of(
     DataError
         If a column repeats others or sigma, or a covariate does not suit its function.
     """
-    expansion = expand(recipe_of(formula.sum), variables)
+    expansion = train(formula.sum, variables)
     kept = set(independent_columns(expansion.matrix).tolist())
     lost = [name for j, name in enumerate(expansion.names) if j not in kept]
     if lost:

@@ -15,7 +15,7 @@ import numpy as np
 from formulaic import SimpleFormula
 
 from mixedmodels.data import label
-from mixedmodels.design.expand import Expansion
+from mixedmodels.design.expansion import Expansion
 from mixedmodels.design.matrices import Matrix
 from mixedmodels.errors import DataError, FormulaError
 from mixedmodels.formula import RandomTerm

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Literal
 
 from formulaic.parser.types import Term
@@ -69,6 +70,11 @@ def _reason(part: Part, size: int, *, is_possible: bool) -> str:
         return f"making them takes up to {COPIES * size / 1e9:.1f} GB, more than there is."
     most = MOST_COLUMNS[part]
     return f"columns have to be fewer than rows, and at most {most:,}: each is a coefficient."
+
+
+def least_columns(levels: Sequence[int]) -> int:
+    """The columns of a product of factors with these numbers of levels: each may lose one."""
+    return prod(max(number - 1, 1) for number in levels)
 
 
 def check_interaction(term: Term, factors: int) -> None:

@@ -12,7 +12,8 @@ from formulaic import ModelSpec as Recipe
 from mixedmodels.covariance import UNSTRUCTURED, Structure
 from mixedmodels.data import Column, encode, label, match_levels, require_distinct_labels
 from mixedmodels.design.coordinates import ORIGINAL, Coordinates, coordinates_of
-from mixedmodels.design.expand import Expansion, expand, recipe_of
+from mixedmodels.design.expand import train
+from mixedmodels.design.expansion import Expansion
 from mixedmodels.design.known import KnownMatrix, precision_of
 from mixedmodels.design.matrices import Grouping, Mask, Matrix, Members, TermMatrix
 from mixedmodels.design.members import MemberMap, members_of, weight_columns, weights_of
@@ -170,7 +171,7 @@ def written_term(
     terms = without_intercept(term.sum) if structure.by_position else term.sum
     if not len(terms):
         raise _no_columns(term, formula.text)
-    expansion = expand(recipe_of(terms), covariates, "random")
+    expansion = train(terms, covariates, "random")
     if not expansion.names:
         raise _no_columns(term, formula.text)
     if structure.by_position:

@@ -115,7 +115,14 @@ def _remember(column: Column) -> Variable:
     if column.numbers is None and column.codes is not None:
         return Variable(column.name, "category", column.codes.values, None)
     kind: Literal["number", "boolean"] = "boolean" if column.kind == "boolean" else "number"
-    return Variable(column.name, kind, (), float(np.mean(column.numbers)))  # type: ignore[arg-type]
+    return Variable(column.name, kind, (), _mean(column.numbers))
+
+
+def _mean(numbers: NDArray[Any] | None) -> float:
+    """The same as ``np.mean``, which takes longer for a few numbers; nan of none."""
+    if numbers is None or not len(numbers):
+        return float("nan")
+    return float(np.add.reduce(numbers, dtype=np.float64) / len(numbers))
 
 
 def _is_time(name: str) -> DataError:

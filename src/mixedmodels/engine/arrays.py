@@ -66,11 +66,15 @@ Number = TypeVar("Number", bound=np.generic)
 
 def in_rows(values: NDArray[Number]) -> NDArray[Number]:
     """In C order and aligned, which arrays from another process may not be."""
+    if values.flags.c_contiguous and values.flags.aligned:
+        return values
     return np.require(values, requirements=["C_CONTIGUOUS", "ALIGNED"])
 
 
 def columns(values: Vector) -> Vector:
     """In Fortran order and aligned."""
+    if values.flags.f_contiguous and values.flags.aligned:
+        return values
     return np.require(values, requirements=["F_CONTIGUOUS", "ALIGNED"])
 
 

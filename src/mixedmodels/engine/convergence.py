@@ -77,7 +77,7 @@ def convergence_of(
         status=solution.status,
         search=search_in_words(solution) + _crowding(problem, solution),
         n_evaluations=solution.n_evaluations,
-        gradient_norm=float(np.max(np.abs(per_unit), initial=0.0)),
+        gradient_norm=float(np.abs(per_unit).max()) if per_unit.size else 0.0,
         singular=singular,
         trace=tuple(solution.trace),
     )

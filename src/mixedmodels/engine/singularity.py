@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import lapack
 
 from mixedmodels.design import Coordinates
 
@@ -79,7 +80,7 @@ def singular_terms(
     found = []
     for k, (T_k, scale, fact) in enumerate(zip(T, scales, facts, strict=True)):
         S = scale[:, None] * T_k
-        n_zero = int((np.linalg.svd(S, compute_uv=False) < NEGLIGIBLE).sum())
+        n_zero = _directions_without_variance(S)
         if n_zero:
             findings = (
                 _moved_directions(S, scale, fact.columns, n_zero, coordinates[k])
@@ -89,6 +90,16 @@ def singular_terms(
             message = _message(fact, n_zero, findings)
             found.append(SingularTerm(k, fact.label, n_zero, findings, message))
     return tuple(found)
+
+
+def _directions_without_variance(S: Vector) -> int:
+    """How many singular values are negligible."""
+    if not S.size:
+        return 0
+    _, values, _, failed = lapack.dgesdd(S, compute_uv=0)  # NumPy's costs as much as a small fit
+    if failed:
+        values = np.linalg.svd(S, compute_uv=False)
+    return int((values < NEGLIGIBLE).sum())
 
 
 def describe_directions(

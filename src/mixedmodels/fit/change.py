@@ -7,12 +7,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mixedmodels.data import Frame, by_row
+from mixedmodels.design import ModelMatrices
 from mixedmodels.design.known import matrix_names
 from mixedmodels.design.names import used_columns
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit, fit_model, fit_problem
 from mixedmodels.fit.request import owned
-from mixedmodels.fit.response import checked_response, column_response
+from mixedmodels.fit.response import Vector, checked_response, column_response
 from mixedmodels.formula import Formula
 from mixedmodels.formula import update as update_formula
 from mixedmodels.formula.tokens import quote
@@ -29,9 +30,7 @@ def refit(fit: Fit, y: str | ArrayLike) -> Fit:
     if not isinstance(y, str):
         aligned = by_row("the new response", y, fit.matrices.index, fit.frame.index)
         response = checked_response(aligned, fit.matrices)
-        whole = np.full(len(fit.matrices.kept), np.nan)
-        whole[fit.matrices.kept] = response
-        request = replace(fit.request, response=whole)
+        request = replace(fit.request, response=_over_all_rows(response, fit.matrices))
         return fit_problem(request, fit.spec, fit.problem.with_response(response))
     _require_column(fit.frame, y)
     response = column_response(fit.frame, y, fit.matrices)
@@ -39,6 +38,15 @@ def refit(fit: Fit, y: str | ArrayLike) -> Fit:
     spec = replace(fit.spec, formula=formula)
     request = replace(fit.request, formula=formula, response=None)
     return fit_problem(request, spec, fit.problem.with_response(response))
+
+
+def _over_all_rows(response: Vector, matrices: ModelMatrices) -> Vector:
+    """One number for each row of the data, nan where it is not used."""
+    if len(response) == len(matrices.kept):
+        return response
+    whole = np.full(len(matrices.kept), np.nan)
+    whole[matrices.kept] = response
+    return whole
 
 
 def update(

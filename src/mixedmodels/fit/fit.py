@@ -152,7 +152,7 @@ def fit_problem(request: Request, spec: ModelSpec, problem: AnyProblem) -> Fit:
         messages = undetermined_at(problem, spec.identification, solution)
         convergence = replace(convergence, undetermined=messages)
     fit = Fit(
-        request=replace(request, control=replace(request.control, start=None)),
+        request=_without_start(request),
         spec=spec,
         problem=problem,
         reml=request.reml,
@@ -166,6 +166,12 @@ def fit_problem(request: Request, spec: ModelSpec, problem: AnyProblem) -> Fit:
     )
     announce(fit.convergence, spec.aliased, on_failure=request.control.on_failure)
     return fit
+
+
+def _without_start(request: Request) -> Request:
+    if request.control.start is None:
+        return request
+    return replace(request, control=replace(request.control, start=None))
 
 
 def _searched(
@@ -236,5 +242,6 @@ def _residual_share(solution: Solution, problem: AnyProblem) -> float:
 def _spread(y: Vector, weights: Vector | None) -> float:
     """Standard deviation of the response in the units of sigma."""
     if weights is None:
-        return float(np.std(y))
+        centred = y - y.sum() / len(y)
+        return float(np.sqrt(centred @ centred / len(y)))
     return float(np.sqrt(np.mean(weights * (y - np.average(y, weights=weights)) ** 2)))

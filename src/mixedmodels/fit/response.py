@@ -1,5 +1,7 @@
 """Another response for the rows of a fit."""
 
+from math import isfinite
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -32,19 +34,20 @@ def checked_response(
             f"{what} has shape {values.shape}, but the fit uses {n} of {len(kept)} rows.\n"
             f"Do:   give {n} numbers, one per row used, or {len(kept)}, one per row of the data."
         )
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
+    low, high = float(values.min()), float(values.max())
+    if not (isfinite(low) and isfinite(high)):
+        bad = np.flatnonzero(~np.isfinite(values))
         raise DataError(
             f"{what} is missing or infinite in {len(bad)} of the rows used; the first is row label "
             f"{matrices.index[bad[0]]!r}.\n"
             "Do:   fit again with `mixedmodels.lmm`, which drops rows with missing values."
         )
-    if np.ptp(values) == 0:
+    if low == high:
         raise DataError(
             f"{what} is constant ({values[0]:g}): there is nothing to explain.\n"
             "Do:   check the column or the simulation that it comes from."
         )
-    require_magnitude(what, float(np.abs(values).max()))
+    require_magnitude(what, max(-low, high))
     return values
 
 

@@ -22,13 +22,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from formulaic import ModelSpec as Recipe
 from formulaic import SimpleFormula
 from formulaic.parser.types import Factor, Term
 from numpy.typing import NDArray
 
 from mixedmodels.design import is_intercept, term_label, without_origin
-from mixedmodels.design.expand import expand
+from mixedmodels.design.expand import train
 from mixedmodels.design.rank import independent_columns
 from mixedmodels.design.spec import matched_columns
 from mixedmodels.errors import DataError
@@ -261,8 +260,9 @@ def indicators(fit: Fit) -> Indicators:
     kinds = {expr: kind for expr, (kind, _) in spec.fixed.encoder_state.items()}
     categorical = {e for e, kind in kinds.items() if kind is Factor.Kind.CATEGORICAL}
     terms = _with_constant(tuple(spec.fixed.formula), categorical, Q)
-    expansion = expand(_recipe(terms, full_rank=False), variables)
-    reduced = expand(_recipe(terms, full_rank=True), replace(variables, codings={}))
+    sums = SimpleFormula(list(terms))
+    expansion = train(sums, variables, full_rank=False)
+    reduced = train(sums, replace(variables, codings={}))
     whole = expansion.matrix
     B = Q.T @ whole
     unexplained = np.linalg.norm(whole - Q @ B, axis=0)
@@ -301,13 +301,3 @@ def _with_constant(
     if not factors or missing or any(map(is_intercept, terms)):
         return terms
     return (Term([Factor("1", eval_method="literal")]), *terms)
-
-
-def _recipe(terms: Sequence[Term], *, full_rank: bool) -> Recipe:
-    return Recipe(
-        formula=SimpleFormula(list(terms)),
-        materializer="pandas",
-        output="numpy",
-        na_action="ignore",
-        ensure_full_rank=full_rank,
-    )

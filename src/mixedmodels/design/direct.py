@@ -163,6 +163,8 @@ def _in_use(products: Sequence[Sequence[Product]]) -> list[str]:
 def _of_numbers(products: Sequence[Sequence[Product]], variables: Variables) -> Matrix:
     """The matrix where all columns are numbers: one column for each product."""
     columns = [one for row in products for one in row]
+    if columns == [()]:
+        return variables.constant
     matrix = np.empty((variables.nrows, len(columns)), order="F")
     for j, one in enumerate(columns):
         matrix[:, j] = variables.numbers(one[0][0]) if one else 1.0

@@ -147,7 +147,9 @@ def rebuild(
     fixed = _filled(spec.fixed, variables, complete)
     estimable = spec.columns.estimable(fixed)
     X = spec.columns.kept_of(fixed)
-    X[~estimable] = np.nan
+    if not estimable.all():
+        X = np.array(X, order="F")
+        X[~estimable] = np.nan
     return NewMatrices(
         X=X,
         terms=tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -67,6 +68,13 @@ class Variables:
         for column in self.columns.values():
             if column.kind == "time":
                 raise _is_time(column.name)
+
+    @cached_property
+    def constant(self) -> NDArray[np.float64]:
+        """A column (nrows, 1) of ones, shared by all parts that are nothing else."""
+        ones = np.ones((self.nrows, 1), order="F")
+        ones.flags.writeable = False
+        return ones
 
     def is_number(self, name: str) -> bool:
         """Whether the name is that of a numeric or boolean column."""

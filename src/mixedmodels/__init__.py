@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mixedmodels import datasets, errors, planning
     from mixedmodels.api.models import bootstrap_compare, compare, lmm
     from mixedmodels.api.pedigrees import pedigree
+    from mixedmodels.api.responses import many
     from mixedmodels.api.studies import power, power_curve, sample_size
     from mixedmodels.api.trials import mmrm
     from mixedmodels.compat import MixedLM, mixedlm
@@ -29,6 +30,7 @@ __all__ = [
     "datasets",
     "errors",
     "lmm",
+    "many",
     "mixedlm",
     "mmrm",
     "pedigree",
@@ -48,6 +50,7 @@ _HOMES = {
     "bootstrap_compare": "mixedmodels.api.models",
     "compare": "mixedmodels.api.models",
     "lmm": "mixedmodels.api.models",
+    "many": "mixedmodels.api.responses",
     "mixedlm": "mixedmodels.compat",
     "mmrm": "mixedmodels.api.trials",
     "pedigree": "mixedmodels.api.pedigrees",

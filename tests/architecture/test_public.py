@@ -21,6 +21,7 @@ PUBLIC = [
     "datasets",
     "errors",
     "lmm",
+    "many",
     "mixedlm",
     "mmrm",
     "pedigree",

@@ -29,7 +29,7 @@ pub struct DrawsLike<'py> {
 pub struct PlanLike<'py> {
     reml: bool,
     known_sigma: Option<f64>,
-    pub start: PyReadonlyArray1<'py, f64>,
+    pub start: Option<PyReadonlyArray1<'py, f64>>,
     max_evaluations: usize,
     tolerance: f64,
     #[pyo3(attribute("L"))]
@@ -98,7 +98,7 @@ impl PlanLike<'_> {
             max_evaluations: self.max_evaluations,
             tolerance: self.tolerance,
             last_gradient: false,
-            rivals: false,
+            rivals: self.start.is_none(),
         };
         let criterion = Criterion { reml: self.reml, sigma: self.known_sigma };
         Plan { criterion, start, options, hypothesis, available }

@@ -178,10 +178,7 @@ impl Problem {
     ) -> PyResult<Solution> {
         let criterion = Criterion { reml, sigma };
         let rivals = start.is_none();
-        let start = match start {
-            Some(theta) => self.inner.inner(self.theta(&theta)?),
-            None => self.inner.templates.identity(),
-        };
+        let start = self.start(start.as_ref())?;
         let options = Options { max_evaluations, tolerance, last_gradient: true, rivals };
         let found = attended(py, SEARCH * self.inner.cost(), || {
             let mut work = self.inner.workspace()?;
@@ -291,7 +288,7 @@ impl Problem {
     ) -> PyResult<Refits> {
         let columns = columns(&Y, "Y")?;
         let first = PyArray1::zeros(py, self.inner.n, false).readonly();
-        let start = self.inner.inner(self.theta(&plan.start)?);
+        let start = self.start(plan.start.as_ref())?;
         let hypothesis = plan.hypothesis()?;
         let available = || bytes(&self.available);
         let own = plan.engine(&start, hypothesis.as_ref(), &available);
@@ -309,7 +306,7 @@ impl Problem {
         plan: PlanLike<'_>,
     ) -> PyResult<Refits> {
         let distribution = draws.engine()?;
-        let start = self.inner.inner(self.theta(&plan.start)?);
+        let start = self.start(plan.start.as_ref())?;
         let hypothesis = plan.hypothesis()?;
         let available = || bytes(&self.available);
         let own = plan.engine(&start, hypothesis.as_ref(), &available);
@@ -354,6 +351,14 @@ impl Problem {
     fn rows(&self) -> PyResult<&Arrays> {
         let none = || PyValueError::new_err("the rows of the problem are not kept");
         self.arrays.as_ref().ok_or_else(none)
+    }
+
+    /// θ̃ of a θ, by default that of T̃ = I.
+    fn start(&self, theta: Option<&PyReadonlyArray1<'_, f64>>) -> PyResult<Vec<f64>> {
+        Ok(match theta {
+            Some(theta) => self.inner.inner(self.theta(theta)?),
+            None => self.inner.templates.identity(),
+        })
     }
 
     fn theta<'a>(&self, theta: &'a PyReadonlyArray1<'_, f64>) -> PyResult<&'a [f64]> {

@@ -108,11 +108,7 @@ def lmm(
     >>> model.params.round(3).to_dict()
     {'Intercept': 251.405, 'Days': 10.467}
     """
-    if control is not None and not isinstance(control, Control):
-        raise DataError(
-            f"control is of type {type(control).__name__}.\n"
-            "Do:   pass a Control, as Control(max_evaluations=50)."
-        )
+    control = checked_control(control)
     require_flag("reml", reml)
     request = Request(
         formula=parse(formula),
@@ -123,7 +119,7 @@ def lmm(
         contrasts=contrasts,
         context=checked_context(context),
         missing=missing,
-        control=Control() if control is None else control,
+        control=control,
         residual=residual,
         sigma=sigma,
         known=known,
@@ -131,6 +127,18 @@ def lmm(
         tied=tied,
     )
     return LinearMixedModel(fit_model(owned(request)))
+
+
+def checked_control(control: object) -> Control:
+    """The settings of the search, by default those of `Control`."""
+    if control is None:
+        return Control()
+    if not isinstance(control, Control):
+        raise DataError(
+            f"control is of type {type(control).__name__}.\n"
+            "Do:   pass a Control, as Control(max_evaluations=50)."
+        )
+    return control
 
 
 def compare(*models: LinearMixedModel, names: Sequence[str] | None = None) -> object:

@@ -31,6 +31,7 @@ from mixedmodels.design.reduce import (
     term_label,
 )
 from mixedmodels.design.residual_matrix import NewResidual, Power, ResidualMatrix, ScaleModel
+from mixedmodels.design.restrict import restricted
 from mixedmodels.design.spec import (
     ModelSpec,
     columns_of,
@@ -68,6 +69,7 @@ __all__ = [
     "rebuild",
     "reduced_fixed_part",
     "require_magnitude",
+    "restricted",
     "symmetric_factor",
     "term_label",
     "without_origin",

@@ -129,7 +129,7 @@ def build(
     terms = _terms(formula, parts, data)
     recipe, covariance = _residual(asked, frame, data, covariates)
     matrices = _matrices(asked, frame, data, parts, columns, covariance, [m for _, m in terms])
-    found = _identified([spec.term for spec, _ in terms], matrices)
+    found = identified([spec.term for spec, _ in terms], matrices)
     if asked.residual is not None:
         check_contained([spec.term for spec, _ in terms], matrices, asked.residual)
     spec = ModelSpec(
@@ -263,7 +263,7 @@ def _matrices(
     )
 
 
-def _identified(terms: Sequence[RandomTerm], matrices: ModelMatrices) -> Identification:
+def identified(terms: Sequence[RandomTerm], matrices: ModelMatrices) -> Identification:
     """What the data can tell of the variance parameters; models that make no sense are refused."""
     check_sizes(*matrices.X.shape)
     for term, matrix in zip(terms, matrices.terms, strict=True):

@@ -76,8 +76,9 @@ class RefitPlan:
     ----------
     reml : bool
         By REML, or by ML.
-    start : array (m,)
-        theta from which every search starts, best the one that was drawn from.
+    start : array (m,), optional
+        theta from which every search starts, best the one that was drawn from. None for the search
+        of a single fit, from other starts too where there are few rows; in plain models alone.
     L : array (q, p), optional
         A hypothesis that will be tested.
     pieces : {"wald", "satterthwaite", "kenward-roger"}, optional
@@ -90,7 +91,7 @@ class RefitPlan:
     """
 
     reml: bool
-    start: Vector
+    start: Vector | None
     L: Vector | None = None
     pieces: Literal["wald", "satterthwaite", "kenward-roger"] | None = None
     max_evaluations: int = 1000

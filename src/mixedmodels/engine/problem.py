@@ -220,7 +220,7 @@ class Problem:
 
     def _checked_plan(self, plan: RefitPlan) -> RefitPlan:
         L = None if plan.L is None else in_rows(np.asarray(plan.L, dtype=np.float64))
-        start = self._inside(self.checked(plan.start))
+        start = None if plan.start is None else self._inside(self.checked(plan.start))
         return replace(plan, start=start, L=L, known_sigma=self._sigma)
 
     def _inside(self, theta: Vector) -> Vector:

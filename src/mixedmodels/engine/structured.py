@@ -266,8 +266,10 @@ class StructuredProblem:
 
     def refit(self, Y: Vector, plan: RefitPlan) -> Refits:
         """Fit every column of `Y` (n, r): kept rows, offset not yet subtracted."""
-        if plan.pieces is not None:
-            raise ValueError("replicates bring the pieces of a test in plain models alone")
+        if plan.pieces is not None or plan.start is None:
+            raise ValueError(
+                "replicates bring the pieces of a test, and need no start, in plain models alone"
+            )
         start = self._inside(self.checked(plan.start))
         with engine_errors(self.matrices):
             found = self.native.refit(

@@ -235,13 +235,14 @@ def _residual_share(solution: Solution, problem: AnyProblem) -> float:
     """The residual standard deviation, at a typical value of what it is a function of, over that of
     the response.
     """
-    spread = _spread(problem.matrices.y, problem.matrices.weights)
-    return solution.sigma * problem.typical_scale(solution.theta) / spread
+    own = spread(problem.matrices.y, problem.matrices.weights)
+    return solution.sigma * problem.typical_scale(solution.theta) / float(own)
 
 
-def _spread(y: Vector, weights: Vector | None) -> float:
-    """Standard deviation of the response in the units of sigma."""
+def spread(y: Vector, weights: Vector | None) -> Vector:
+    """Standard deviation of responses (n,) or (n, r) in the units of sigma."""
     if weights is None:
-        centred = y - y.sum() / len(y)
-        return float(np.sqrt(centred @ centred / len(y)))
-    return float(np.sqrt(np.mean(weights * (y - np.average(y, weights=weights)) ** 2)))
+        centred = y - y.sum(axis=0) / len(y)
+        return np.asarray(np.sqrt(np.einsum("i...,i...->...", centred, centred) / len(y)))
+    squares = (y - np.average(y, axis=0, weights=weights)) ** 2
+    return np.asarray(np.sqrt(weights @ squares / len(y)))

@@ -31,6 +31,11 @@ def announce(convergence: Convergence, aliased: Sequence[str], *, on_failure: st
         warnings.warn(convergence.message, ConvergenceWarning, stacklevel=user_level())
     for message in convergence.undetermined:
         warnings.warn(message, NotIdentifiedWarning, stacklevel=user_level())
+    announce_dropped(aliased)
+
+
+def announce_dropped(aliased: Sequence[str]) -> None:
+    """Warn of dropped columns."""
     if aliased:
         warnings.warn(dropped_text(aliased), DroppedColumnsWarning, stacklevel=user_level())
 

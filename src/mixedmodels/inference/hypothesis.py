@@ -8,19 +8,32 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels.data import Frame, as_pandas, by_name, is_unlabelled
+from mixedmodels.design import ModelMatrices, ModelSpec
 from mixedmodels.errors import DataError
-from mixedmodels.fit.fit import Fit
 
 Vector = NDArray[np.float64]
 
 NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 WORD = re.compile(r"[^\s+\-*/=,()]+(\([^()]*\))?[^\s+\-*/=,]*")
+
+
+class Designed(Protocol):
+    """Anything with the coefficients of a design: a fit, or what is yet to be fitted."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The recipe."""
+
+    @property
+    def matrices(self) -> ModelMatrices:
+        """The columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +55,7 @@ class LinearHypothesis:
     labels: tuple[str, ...]
 
 
-def read_hypothesis(fit: Fit, h: str | Sequence[str] | ArrayLike) -> LinearHypothesis:
+def read_hypothesis(fit: Designed, h: str | Sequence[str] | ArrayLike) -> LinearHypothesis:
     """The hypothesis that `h` stands for at a fit.
 
     A Series, a dict or the columns of a table go by the names of the coefficients; those that they
@@ -85,7 +98,7 @@ def _by_coefficient(h: object, names: Sequence[str]) -> object:
     return matrix
 
 
-def _from_matrix(fit: Fit, h: object) -> LinearHypothesis:
+def _from_matrix(fit: Designed, h: object) -> LinearHypothesis:
     names = fit.matrices.x_names
     try:
         L = np.atleast_2d(np.asarray(_by_coefficient(h, names), dtype=np.float64))
@@ -117,7 +130,7 @@ def _label(row: Vector, names: Sequence[str]) -> str:
     return " ".join(parts).removeprefix("+ ") or "0"
 
 
-def _from_text(fit: Fit, text: str) -> LinearHypothesis:
+def _from_text(fit: Designed, text: str) -> LinearHypothesis:
     reader = _Reader(text, fit.matrices.x_names, fit.spec.aliased)
     rows: list[Vector] = []
     labels: list[str] = []

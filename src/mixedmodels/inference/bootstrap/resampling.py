@@ -164,9 +164,8 @@ def refits_of(
 ) -> Refits:
     """Fit problems of different designs, one by one; one that has no fit is a flagged row."""
     r, m, p = len(replicates), model.n_theta, len(model.matrices.x_names)
-    control = Control(
-        max_evaluations=plan.max_evaluations, tolerance=plan.tolerance, start=tuple(plan.start)
-    )
+    start = None if plan.start is None else tuple(plan.start)
+    control = Control(max_evaluations=plan.max_evaluations, tolerance=plan.tolerance, start=start)
     out = Refits(
         status=np.full(r, FAILED, dtype=np.int8),
         singular=np.zeros(r, dtype=np.bool_),

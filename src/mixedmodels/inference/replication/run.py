@@ -85,7 +85,7 @@ def replicated(job: Job[Result], n: int, *, label: str) -> list[Result]:
     return done
 
 
-def progress(total: int, label: str, unit: str) -> Any:
+def progress(total: int | None, label: str, unit: str) -> Any:
     """A bar that appears after a second, on a terminal only."""
     if _is_silent():
         return Silent()

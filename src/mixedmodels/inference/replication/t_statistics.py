@@ -26,7 +26,7 @@ class Rows:
     df: Vector
 
 
-def rows_in(refits: Refits, L: Vector, W: Vector) -> Rows:
+def rows_in(refits: Refits, L: Vector, W: Vector, df: float = np.inf) -> Rows:
     """The rows W L beta.
 
     Parameters
@@ -37,11 +37,13 @@ def rows_in(refits: Refits, L: Vector, W: Vector) -> Rows:
         Linearly independent.
     W : array (k, q)
         What the rows are of them.
+    df : float
+        Degrees of freedom where the pieces are of no method that finds them.
     """
     shape = len(refits), len(W)
-    std_error, df = np.full(shape, np.nan), np.full(shape, np.nan)
+    std_error, found = np.full(shape, np.nan), np.full(shape, np.nan)
     for i in np.flatnonzero(~refits.failed):
-        method = method_in(refits, int(i))
+        method = method_in(refits, int(i), df)
         std_error[i] = np.sqrt(np.sum((W @ method.covariance) * W, axis=1))
-        df[i] = method.single(W)
-    return Rows(refits.beta @ L.T @ W.T, std_error, df)
+        found[i] = method.single(W)
+    return Rows(refits.beta @ L.T @ W.T, std_error, found)

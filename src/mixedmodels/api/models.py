@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from numpy.typing import ArrayLike
 
 from mixedmodels.data import Frame
+from mixedmodels.data.source import UNREAD, Source
 from mixedmodels.design.environment import checked_context
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
-from mixedmodels.fit.fit import Fit, fit_model
-from mixedmodels.fit.request import Request, owned
+from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.request import Request
+from mixedmodels.fit.streamed import fit_request
 from mixedmodels.formula import parse
 from mixedmodels.inference import bootstrap, likelihood_ratio
 from mixedmodels.inference.bootstrap import BootstrapTest
@@ -110,9 +112,10 @@ def lmm(
     """
     control = checked_control(control)
     require_flag("reml", reml)
+    source = Source.of(data)
     request = Request(
         formula=parse(formula),
-        frame=Frame.of(data),
+        frame=Frame.of(data) if source is None else UNREAD,
         reml=bool(reml),
         weights=weights,
         offset=offset,
@@ -125,8 +128,9 @@ def lmm(
         known=known,
         fixed=fixed,
         tied=tied,
+        source=source,
     )
-    return LinearMixedModel(fit_model(owned(request)))
+    return LinearMixedModel(fit_request(request))
 
 
 def checked_control(control: object) -> Control:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mixedmodels.data.alignment import by_row
 from mixedmodels.data.columns import Column
 from mixedmodels.data.reading import is_time, read, read_pandas
+from mixedmodels.data.unkept import UnkeptRows
 from mixedmodels.errors import DataError
 from mixedmodels.shortening import brief
 
@@ -75,6 +76,16 @@ class Frame:
         backend = Backend.PANDAS if is_pandas else table.implementation
         return Frame(table, columns, len(table), index, backend)
 
+    @staticmethod
+    def unkept(columns: tuple[str, ...], nrows: int, backend: Backend) -> Frame:
+        """A table of which the names of the columns are kept, and no rows."""
+        rows: Any = UnkeptRows(nrows)
+        return Frame(rows, columns, nrows, pd.RangeIndex(nrows), backend)
+
+    def selected(self, columns: Sequence[str]) -> Frame:
+        """The same rows with some of the columns."""
+        return Frame.of(self._data.select(list(columns)).to_native())
+
     @property
     def _data(self) -> nw.DataFrame[Any]:
         """The table as narwhals has it."""
@@ -91,6 +102,11 @@ class Frame:
         """
         column = self._table[name]
         return read_pandas(name, column) if isinstance(column, pd.Series) else read(name, column)
+
+    @property
+    def native(self) -> Any:
+        """The table in the library that it came in."""
+        return self._data.to_native()
 
     @property
     def is_small(self) -> bool:

@@ -32,6 +32,7 @@ from mixedmodels.design.reduce import (
 )
 from mixedmodels.design.residual_matrix import NewResidual, Power, ResidualMatrix, ScaleModel
 from mixedmodels.design.restrict import restricted
+from mixedmodels.design.row_moments import RowMoments
 from mixedmodels.design.spec import (
     ModelSpec,
     columns_of,
@@ -54,6 +55,7 @@ __all__ = [
     "Power",
     "Precision",
     "ResidualMatrix",
+    "RowMoments",
     "ScaleModel",
     "TermMatrix",
     "TermSpec",

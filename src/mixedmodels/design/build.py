@@ -122,7 +122,7 @@ def build(
     check_asked(asked, frame.columns, own)
     roles = roles_of(asked, frame.columns)
     data = read_data(asked, roles, frame, weights=weights, offset=offset, missing=missing)
-    covariates = _covariates(roles, data, contrasts, own)
+    covariates = covariates_of(roles, data, contrasts, own)
     parts = _parts(formula, roles, data, covariates, own, known or {})
     refuse_merged_levels(formula.text, data.columns)
     columns = fixed_columns(parts.fixed.matrix, parts.fixed.names)
@@ -170,9 +170,9 @@ def _parts(
             for term, matrix in zip(formula.random, matrices, strict=True)
         ],
     )
-    _require_different_names(parts.fixed, "The fixed part")
+    require_different_names(parts.fixed, "The fixed part")
     for written in parts.random:
-        _require_different_names(written.expansion, str(written.term))
+        require_different_names(written.expansion, str(written.term))
     return parts
 
 
@@ -210,7 +210,14 @@ def _residual(
     return ResidualSpec(blocks, recipe), made
 
 
-def _require_different_names(expansion: Expansion, what: str) -> None:
+def require_different_names(expansion: Expansion, what: str) -> None:
+    """Refuse two columns of one name.
+
+    Raises
+    ------
+    DataError
+        That names them.
+    """
     if len(set(expansion.names)) < len(expansion.names):
         twice = [name for name, count in Counter(expansion.names).items() if count > 1]
         raise DataError(
@@ -273,9 +280,16 @@ def identified(terms: Sequence[RandomTerm], matrices: ModelMatrices) -> Identifi
     return found
 
 
-def _covariates(
+def covariates_of(
     roles: Roles, data: KeptData, contrasts: Contrasts | None, own: Mapping[str, Any]
 ) -> Variables:
+    """The columns that formulas are evaluated on, with the codings that the caller chose.
+
+    Raises
+    ------
+    DataError
+        If one has a single level, two that read the same, or digits that a double loses.
+    """
     names = dict.fromkeys((*roles.covariates, *roles.scale))
     columns = {name: _as_covariate(data.columns[name]) for name in names}
     for column in columns.values():

@@ -47,12 +47,16 @@ def check_columns(term: RandomTerm, matrix: TermMatrix) -> None:
     """Refuse a random term with a column of zeros."""
     has_values = matrix.Z.any(axis=0)
     if not has_values.all():
-        name = matrix.names[int(np.argmin(has_values))]
-        raise DataError(
-            f"The column {name!r} of {term} is zero in every row.\n"
-            "Do:   leave it out of the term.\n"
-            "Why:  an effect of it changes nothing, so that it has no variance."
-        )
+        raise zero_column(term, matrix.names[int(np.argmin(has_values))])
+
+
+def zero_column(term: RandomTerm, name: str) -> DataError:
+    """That a column of a random term is zero."""
+    return DataError(
+        f"The column {name!r} of {term} is zero in every row.\n"
+        "Do:   leave it out of the term.\n"
+        "Why:  an effect of it changes nothing, so that it has no variance."
+    )
 
 
 def check_identification(

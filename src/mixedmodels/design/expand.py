@@ -7,6 +7,8 @@ and the state of transforms, and gives the same columns for other data.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -30,7 +32,12 @@ from mixedmodels.formula.expression import expression_of
 
 
 def train(
-    terms: SimpleFormula, variables: Variables, part: Part = "fixed", *, full_rank: bool = True
+    terms: SimpleFormula,
+    variables: Variables,
+    part: Part = "fixed",
+    *,
+    full_rank: bool = True,
+    state: Mapping[str, Any] | None = None,
 ) -> Expansion:
     """Make the columns of a sum of terms, and the recipe to make them from other data.
 
@@ -44,6 +51,8 @@ def train(
         What the columns are for.
     full_rank
         Leave out levels of factors that other terms span, whatever the data.
+    state
+        What transforms have learned already, by their text; the others learn from these data.
 
     Raises
     ------
@@ -55,7 +64,9 @@ def train(
     if is_direct(terms, variables):
         expansion = train_direct(terms, variables, part, full_rank=full_rank)
     else:
-        expansion = expand_formulaic(_untrained(terms, full_rank=full_rank), variables, part)
+        untrained = _untrained(terms, full_rank=full_rank)
+        untrained.transform_state.update(deepcopy(dict(state or {})))
+        expansion = expand_formulaic(untrained, variables, part)
     _check_sizes(expansion, is_new=True)
     return expansion
 

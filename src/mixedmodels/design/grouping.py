@@ -102,7 +102,7 @@ def groupings_of(
     for term in terms:
         if term.name in groupings:
             continue
-        _check_name(term)
+        check_group_name(term)
         own = [m for t, m in zip(terms, known, strict=False) if m and t.name == term.name]
         if term.is_membership:
             grouping, members = _of_members(term, columns, own)
@@ -220,7 +220,8 @@ def _places(keys: Int64, present: Int64) -> Int64:
     return np.where(present[places] == keys, places, -1)
 
 
-def _check_name(term: RandomTerm) -> None:
+def check_group_name(term: RandomTerm) -> None:
+    """Refuse a grouping factor that tables could not tell from the residual."""
     if term.name == RESIDUAL:
         raise DataError(
             f"The grouping factor of {term} is called {RESIDUAL!r}.\n"

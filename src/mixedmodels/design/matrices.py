@@ -14,6 +14,7 @@ from scipy import sparse
 from mixedmodels.covariance import Structure
 from mixedmodels.design.coordinates import ORIGINAL, Coordinates
 from mixedmodels.design.residual_matrix import NewResidual, ResidualMatrix
+from mixedmodels.design.row_moments import RowMoments
 from mixedmodels.shortening import brief
 
 Vector = NDArray[np.float64]
@@ -200,6 +201,9 @@ class TermMatrix:
 class ModelMatrices:
     """Everything the engine needs of the data; n rows are kept of the N given.
 
+    Where the data were read in batches, what has rows is of `UnkeptRows`, which have a shape and
+    nothing else, and `moments` holds what is told of them.
+
     Attributes
     ----------
     y
@@ -227,6 +231,8 @@ class ModelMatrices:
         Covariance of the residuals; None if they are independent, with variance sigma^2 / weight.
     known_sigma
         The residual standard deviation where it is known; None where it is estimated.
+    moments
+        Means over the rows, where these are not kept.
     """
 
     y: Vector
@@ -242,6 +248,12 @@ class ModelMatrices:
     coordinates: Coordinates = ORIGINAL
     residual: ResidualMatrix | None = None
     known_sigma: float | None = None
+    moments: RowMoments | None = None
+
+    @property
+    def has_rows(self) -> bool:
+        """Whether the rows are kept."""
+        return self.moments is None
 
     @property
     def is_plain(self) -> bool:
@@ -254,7 +266,29 @@ class ModelMatrices:
     @property
     def mean_inverse_weight(self) -> float:
         """The residual variance of a row, on average, over sigma^2."""
+        if self.moments is not None:
+            return self.moments.inverse_weight
         return 1.0 if self.weights is None else float(np.mean(1 / self.weights))
+
+    @property
+    def mean_offset(self) -> float:
+        """The offset, on average."""
+        if self.moments is not None:
+            return self.moments.offset
+        return 0.0 if self.offset is None else float(np.mean(self.offset))
+
+    def mean_squares(self, term: int) -> Matrix:
+        """Z'Z / n (q, q) of a random term: each row counts once, whatever its weight."""
+        if self.moments is not None:
+            return self.moments.Z[term]
+        Z = self.terms[term].Z
+        return np.asarray(Z.T @ Z / len(self.y))
+
+    def variance_of_mean(self, beta: Vector) -> float:
+        """The variance of X beta over the rows."""
+        if self.moments is not None:
+            return self.moments.variance(beta)
+        return float(np.var(self.X @ beta, ddof=1)) if len(beta) else 0.0
 
     __repr__ = brief
 

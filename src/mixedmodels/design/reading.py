@@ -100,8 +100,11 @@ def read_data(
     weights: str | ArrayLike | None,
     offset: str | ArrayLike | None,
     missing: Missing,
+    may_be_empty: bool = False,
 ) -> KeptData:
     """Read the columns in use and leave out the incomplete rows.
+
+    `may_be_empty` lets all of them be incomplete, as those of a batch may be.
 
     Raises
     ------
@@ -124,17 +127,18 @@ def read_data(
     if missing == "error" and found.counts:
         raise _has_missing(found)
     if found.rows is not None:
-        if found.n_missing == frame.nrows:
-            raise _nothing_left(found, frame.nrows)
+        if found.n_missing == frame.nrows and not may_be_empty:
+            raise nothing_left(found.counts, frame.nrows)
         columns = {name: column.take(found.rows) for name, column in columns.items()}
         weight_column = None if weight_column is None else weight_column.take(found.rows)
         offset_column = None if offset_column is None else offset_column.take(found.rows)
+    nrows = frame.nrows - found.n_missing
     return KeptData(
         columns=columns,
-        weights=None if weight_column is None else checked_weights(weight_column),
+        weights=checked_weights(weight_column) if weight_column is not None and nrows else None,
         offset=None if offset_column is None else checked_offset(offset_column),
         rows=found,
-        nrows=frame.nrows - found.n_missing,
+        nrows=nrows,
     )
 
 
@@ -146,8 +150,9 @@ def _has_missing(found: Completeness) -> DataError:
     )
 
 
-def _nothing_left(found: Completeness, nrows: int) -> DataError:
-    listed = ", ".join(f"{name} ({count})" for name, count in found.counts.items())
+def nothing_left(counts: Mapping[str, int], nrows: int) -> DataError:
+    """That no row is complete; `counts` tells how many values each column lacks."""
+    listed = ", ".join(f"{name} ({count})" for name, count in counts.items())
     return DataError(
         f"No rows are left: each of the {nrows} rows has a missing value in {listed}.\n"
         "Do:   leave out the columns that are mostly missing."

@@ -170,10 +170,10 @@ def written_term(
     structure = structure_of_term(term.structure, formula.text)
     terms = without_intercept(term.sum) if structure.by_position else term.sum
     if not len(terms):
-        raise _no_columns(term, formula.text)
+        raise no_columns(term, formula.text)
     expansion = train(terms, covariates, "random")
     if not expansion.names:
-        raise _no_columns(term, formula.text)
+        raise no_columns(term, formula.text)
     if structure.by_position:
         sites = sites_of(term, formula.text, expansion)
         return Written(term, structure, expansion, sites, sites.positions, known)
@@ -282,7 +282,8 @@ def _coordinates(
     return found
 
 
-def _no_columns(term: RandomTerm, text: str) -> FormulaError:
+def no_columns(term: RandomTerm, text: str) -> FormulaError:
+    """That nothing stands on the left of the bar."""
     message = f"The term {term} has no columns: write (1 | {term.name}) or name a covariate."
     length = term.stop - term.start
     return FormulaError(message, formula=text, position=term.start, length=length)

@@ -7,6 +7,7 @@ sigma (ML), or the REML criterion; a known sigma stays at its value. Every metho
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from mixedmodels._native import Information as Information
 from mixedmodels._native import KenwardRoger as KenwardRoger
 from mixedmodels._native import Slopes as Slopes
 from mixedmodels.data.memory import available_memory
+from mixedmodels.data.unkept import rows_needed
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import arrays_of, checked_theta, in_rows, without_offset
 from mixedmodels.engine.batch import INSIDE, Draws, RefitPlan, Refits, draw, refit, refit_drawn
@@ -41,25 +43,38 @@ class Problem:
     ----------
     matrices : ModelMatrices
         Response, fixed-effects matrix of full rank, random terms, weights and offset.
+    sums : Sums, optional
+        The cross-products, where the rows are not kept.
 
     Every `theta` but that of a `Control` belongs to the columns of Z_k, in working coordinates.
     """
 
     matrices: ModelMatrices
+    sums: _native.Sums | None = None
 
     __repr__ = brief
 
     @cached_property
     def native(self) -> _native.Problem:
         """The native handle."""
-        m, a = self.matrices, arrays_of(self.matrices)
+        m = self.matrices
+        if self.sums is not None:
+            with engine_errors(m):
+                return _native.Problem.of_sums(self.sums, available_memory)
+        a = arrays_of(m)
         with engine_errors(m):
             y = _working_response(m)
             return _native.Problem(y, a.X, a.groups, a.terms, a.weights, available_memory)
 
     def __getstate__(self) -> dict[str, object]:
-        """The matrices alone: the native handle is rebuilt from them when needed."""
-        return {"matrices": self.matrices}
+        """What the native handle is rebuilt from when needed."""
+        sums = None if self.sums is None else self.sums.to_bytes()
+        return {"matrices": self.matrices, "sums": sums}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        sums = state["sums"]
+        made = None if sums is None else _native.Sums.from_bytes(sums)
+        self.__dict__.update(matrices=state["matrices"], sums=made)
 
     @property
     def n_theta(self) -> int:
@@ -189,11 +204,13 @@ class Problem:
 
     def refit(self, Y: Vector, plan: RefitPlan) -> Refits:
         """Fit every column of `Y` (n, r): kept rows, offset not yet subtracted."""
+        self._require_rows()
         with engine_errors(self.matrices):
             return refit(self.native, self.matrices, Y, self._checked_plan(plan))
 
     def refit_drawn(self, draws: Draws, first: int, count: int, plan: RefitPlan) -> Refits:
         """Fit the replicates `first` to `first + count - 1` of a distribution."""
+        self._require_rows()
         with engine_errors(self.matrices):
             return refit_drawn(
                 self.native, self.matrices, draws, first, count, self._checked_plan(plan)
@@ -207,11 +224,16 @@ class Problem:
 
     def with_response(self, y: Vector) -> "Problem":
         """The same problem with another response (kept rows, offset not yet subtracted)."""
+        self._require_rows()
         problem = Problem(replace(self.matrices, y=y))
         with engine_errors(self.matrices):
             handle = self.native.with_response(_working_response(problem.matrices))
         problem.__dict__["native"] = handle
         return problem
+
+    def _require_rows(self) -> None:
+        if not self.matrices.has_rows:
+            raise rows_needed()
 
     @property
     def _sigma(self) -> float | None:

@@ -1,5 +1,6 @@
 """Which of the two problems a model is: a plain one, as fast as can be, or one with structure."""
 
+from mixedmodels import _native
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.structured import StructuredProblem
@@ -16,6 +17,11 @@ def problem_of(matrices: ModelMatrices) -> AnyProblem:
     that is estimated, is plain.
     """
     return Problem(matrices) if matrices.is_plain else StructuredProblem(matrices)
+
+
+def streamed_problem(matrices: ModelMatrices, sums: _native.Sums) -> Problem:
+    """The problem of a model whose rows are not kept but summed."""
+    return Problem(matrices, sums)
 
 
 TERMS = "use terms such as (x | g) and (x || g), without residual=, sigma= and known="

@@ -14,6 +14,7 @@ from mixedmodels.engine.route import AnyProblem
 from mixedmodels.engine.settings import Control
 from mixedmodels.engine.singularity import TermFacts
 from mixedmodels.engine.structured import StructuredProblem
+from mixedmodels.errors import DataError
 
 Vector = NDArray[np.float64]
 
@@ -36,6 +37,8 @@ def optimum(
         solution = problem.minimise(reml=reml, control=control)
         convergence = convergence_of(problem, solution, tuple(facts))
         return solution, _without_chance(convergence, known)
+    if not problem.matrices.has_rows:
+        raise _taken_up(known, facts)
     free = np.array(
         [not {row, column} & set(known.absorbed[k]) for k, row, column in problem.theta_index],
         dtype=np.bool_,
@@ -52,6 +55,16 @@ def optimum(
     singular = tuple(replace(term, term=kept[term.term]) for term in convergence.singular)
     convergence = replace(convergence, singular=singular)
     return problem.estimates(theta, reml=reml), _without_chance(convergence, known)
+
+
+def _taken_up(known: Identification, facts: Sequence[TermFacts]) -> DataError:
+    labels = [fact.label for fact, out in zip(facts, known.absorbed, strict=True) if out]
+    return DataError(
+        f"The fixed part takes up effects of {', '.join(labels)}, whose variance therefore cannot "
+        "be estimated.\n"
+        "Do:   leave the term out, or take out of the fixed part what tells its levels apart.\n"
+        "Why:  of rows in memory such a variance is left at zero; sums cannot leave it out."
+    )
 
 
 def without_columns(matrices: ModelMatrices, columns: Sequence[Sequence[int]]) -> ModelMatrices:

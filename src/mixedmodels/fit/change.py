@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mixedmodels.data import Frame, by_row
+from mixedmodels.data.source import UNREAD, Source
 from mixedmodels.design import ModelMatrices
 from mixedmodels.design.known import matrix_names
 from mixedmodels.design.names import used_columns
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit, fit_model, fit_problem
-from mixedmodels.fit.request import owned
 from mixedmodels.fit.response import Vector, checked_response, column_response
+from mixedmodels.fit.streamed import fit_request
 from mixedmodels.formula import Formula
 from mixedmodels.formula import update as update_formula
 from mixedmodels.formula.tokens import quote
@@ -73,7 +74,11 @@ def update(
         require_flag("reml", reml)
         request = replace(request, reml=bool(reml))
     if data is not None:
-        request = owned(replace(request, frame=Frame.of(data), response=None))
+        source = Source.of(data)
+        frame = Frame.of(data) if source is None else UNREAD
+        return fit_request(replace(request, frame=frame, source=source, response=None))
+    if request.source is not None:
+        return fit_request(request)
     return fit_model(request)
 
 

@@ -235,7 +235,8 @@ def _residual_share(solution: Solution, problem: AnyProblem) -> float:
     """The residual standard deviation, at a typical value of what it is a function of, over that of
     the response.
     """
-    own = spread(problem.matrices.y, problem.matrices.weights)
+    m = problem.matrices
+    own = spread(m.y, m.weights) if m.moments is None else m.moments.spread
     return solution.sigma * problem.typical_scale(solution.theta) / float(own)
 
 

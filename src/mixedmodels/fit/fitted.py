@@ -17,6 +17,8 @@ CONDITIONAL: tuple[ResidualKind, ...] = ("response", "pearson", "standardized", 
 
 def mean_residual_variance(fit: Fit) -> float:
     """The residual variance of a row, on average over the rows."""
+    if fit.matrices.is_plain:
+        return fit.sigma**2 * fit.matrices.mean_inverse_weight
     return fit.sigma**2 * float(np.mean(fit.problem.row_sd(fit.theta) ** 2))
 
 

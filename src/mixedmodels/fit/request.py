@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels.data import Frame
+from mixedmodels.data.source import Source
 from mixedmodels.design.arguments import owned_argument
 from mixedmodels.design.known import checked_known
 from mixedmodels.design.names import used_columns
@@ -24,7 +25,8 @@ class Request:
 
     `response` replaces the formula's response after a refit to an array: one number per row of
     the data, nan where that fit used no row. The other fields are the arguments of
-    `mixedmodels.lmm`.
+    `mixedmodels.lmm`. Where the data are read in batches they are a `source`, and the frame has no
+    rows.
     """
 
     formula: Formula
@@ -42,6 +44,7 @@ class Request:
     known: KnownMatrices | None = None
     fixed: Mapping[str, float] | None = None
     tied: Sequence[Sequence[str]] | None = None
+    source: Source | None = None
 
     __repr__ = brief
 
@@ -77,8 +80,11 @@ def owned(request: Request) -> Request:
 def _columns_in_use(request: Request) -> Collection[str]:
     """The columns that the model uses; all where looking for them would cost more than copies."""
     columns = request.frame.columns
-    if request.frame.is_small:
-        return columns
+    return columns if request.frame.is_small else columns_in_use(request, columns)
+
+
+def columns_in_use(request: Request, columns: Collection[str]) -> Collection[str]:
+    """Those among some columns that a request names."""
     named = [name for name in (request.weights, request.offset) if isinstance(name, str)]
     texts = [text for text in (request.residual, request.sigma) if isinstance(text, str)]
     used = {name for text in (request.formula.text, *texts) for name in used_columns(text, columns)}

@@ -47,7 +47,7 @@ def explained_variance(fit: Fit) -> ExplainedVariance:
     not explained: it is left out.
     """
     m = fit.matrices
-    fixed = float(np.var(m.X @ fit.beta, ddof=1)) if len(fit.beta) else 0.0
+    fixed = m.variance_of_mean(fit.beta)
     random, residual = sum(_random_by_group(fit).values()), mean_residual_variance(fit)
     known = shares_known(m, fit.identification)
     return ExplainedVariance(
@@ -76,9 +76,9 @@ def _random_by_group(fit: Fit) -> dict[str, float]:
     """The same at the estimates, whatever they are worth."""
     m = fit.matrices
     shares = dict.fromkeys((grouping.name for grouping in m.groupings), 0.0)
-    for cov, T, term in zip(fit.covariances, fit.T, m.terms, strict=True):
+    for k, (cov, T, term) in enumerate(zip(fit.covariances, fit.T, m.terms, strict=True)):
         if term.precision is None and term.members is None:
-            mean = float(np.sum(cov * (term.Z.T @ term.Z))) / len(m.y)
+            mean = float(np.sum(cov * m.mean_squares(k)))
         else:
             mean = fit.sigma**2 * float(np.mean(own_variances(m, term, T)))
         shares[m.groupings[term.group].name] += mean
@@ -108,6 +108,6 @@ def shares_known(matrices: ModelMatrices, known: Identification) -> Known:
 
 def _mean_squares(matrices: ModelMatrices, known: Identification) -> Vector:
     """What a unit of every variance parameter, the residual last, adds to the mean variance."""
-    squares = [term.Z.T @ term.Z / len(matrices.y) for term in matrices.terms]
+    squares = [matrices.mean_squares(k) for k in range(len(matrices.terms))]
     random = [squares[k][i, j] * (1.0 if i == j else 2.0) for k, i, j in known.parameters]
     return np.array([*random, matrices.mean_inverse_weight])

@@ -1,11 +1,13 @@
 """Likelihood-ratio tests of nested models, and the table that compares several."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mixedmodels.data.unkept import rows_needed
 from mixedmodels.design import ModelMatrices
+from mixedmodels.design.streamed.finish import rows_of_sample
 from mixedmodels.errors import DataError
 from mixedmodels.fit.criteria import aic, aicc, bic, log_likelihood, n_parameters
 from mixedmodels.fit.fit import Fit
@@ -29,6 +31,9 @@ NAN = float("nan")
 
 SAME_BASIS = 1e-9
 """|log det| of a change of basis below which REML criteria are on one scale."""
+
+SAME_SPREAD = 1e-10
+"""Relative difference of the spread of responses whose rows are not kept that is rounding."""
 
 WORSE = 1e-5
 """A larger model whose criterion is worse by more than this has not been searched to the end."""
@@ -68,16 +73,16 @@ def likelihood_ratio(small: Maximum, large: Maximum) -> LikelihoodRatio:
     Without a test if `small` is no special case of `large`.
     """
     df = n_parameters(large) - n_parameters(small)
-    lost = lost_directions(small.matrices, large.matrices)
+    lost = lost_directions(small.rows, large.rows)
     if frees_variances(small, large):
         return _no_test(FREES_VARIANCES)
-    if not _fixed_part_is_nested(small.matrices, large.matrices):
+    if not _fixed_part_is_nested(small.rows, large.rows):
         return _no_test("no test: not nested (fixed effects)")
     if lost is None:
         return _no_test("no test: not nested (random effects)")
     if large.held is not None and large.held != small.held:
         return _no_test("no test: not nested (fixed or tied parameters)")
-    if not residual_is_within(small.matrices, large.matrices):
+    if not residual_is_within(small.rows, large.rows):
         return _no_test("no test: not nested (residual covariance)")
     if df <= 0:
         return _no_test("no test: the same model in other words")
@@ -127,8 +132,12 @@ def compare(fits: Sequence[Fit], names: Sequence[str] | None = None) -> object:
     labels = _labels(fits, names)
     for position, fit in enumerate(fits[1:], 1):
         require_same_data(fits[0], fit, labels[0], labels[position])
-    by_reml, reason = _criterion(fits)
-    maxima = [maximum_of(fit, reml=by_reml) for fit in fits]
+    shapes = common_rows(fits)
+    by_reml, reason = _criterion(fits, shapes)
+    maxima = [
+        replace(maximum_of(fit, reml=by_reml), shape=shape)
+        for fit, shape in zip(fits, shapes, strict=True)
+    ]
     order = sorted(range(len(fits)), key=lambda i: n_parameters(maxima[i]))
     rows = [maxima[i] for i in order]
     tests = [
@@ -188,14 +197,14 @@ def require_same_data(first: Fit, other: Fit, first_name: str, other_name: str) 
     """Refuse models of which the likelihoods are of different data."""
     a, b = first.matrices, other.matrices
     which = f"      {first_name}\n      {other_name}\n"
-    if len(a.y) != len(b.y) or (len(a.kept) == len(b.kept) and np.any(a.kept != b.kept)):
+    if len(a.y) != len(b.y) or not _same_rows(a, b):
         missing = "" if a.n_missing == b.n_missing else " after those with missing values are out"
         raise DataError(
             f"The models use different rows, {len(a.y)} and {len(b.y)}{missing}:\n{which}"
             "Do:   fit all of them to one table without missing values in any column they use.\n"
             "Why:  likelihoods of different data cannot be compared."
         )
-    if not np.array_equal(a.y, b.y):
+    if not _same_response(a, b):
         texts = (first.spec.formula.response, other.spec.formula.response)
         what = (
             "values of the response" if texts[0] == texts[1] else f"responses {' and '.join(texts)}"
@@ -213,21 +222,54 @@ def require_same_data(first: Fit, other: Fit, first_name: str, other_name: str) 
         )
 
 
+def _same_rows(a: ModelMatrices, b: ModelMatrices) -> bool:
+    """Where they are known, of tables of one length."""
+    if not (a.has_rows and b.has_rows) or len(a.kept) != len(b.kept):
+        return True
+    return bool(np.all(a.kept == b.kept))
+
+
+def _same_response(a: ModelMatrices, b: ModelMatrices) -> bool:
+    if a.moments is None or b.moments is None:
+        return np.array_equal(a.y, b.y)
+    return bool(np.isclose(a.moments.spread, b.moments.spread, rtol=SAME_SPREAD, atol=0))
+
+
 def _same_weights(a: ModelMatrices, b: ModelMatrices) -> bool:
+    if not (a.has_rows and b.has_rows):
+        return bool(np.isclose(a.mean_inverse_weight, b.mean_inverse_weight, rtol=SAME_SPREAD))
     first, second = (np.ones(len(m.y)) if m.weights is None else m.weights for m in (a, b))
     return np.array_equal(first, second)
 
 
-def _criterion(fits: Sequence[Fit]) -> tuple[bool, str]:
+def common_rows(fits: Sequence[Fit]) -> list[ModelMatrices]:
+    """The matrices of several models on the same rows: those of the fits, or of one sample of them.
+
+    Raises
+    ------
+    DataError
+        If rows are not kept, and no sample has the columns of all models.
+    """
+    if all(fit.matrices.has_rows for fit in fits):
+        return [fit.matrices for fit in fits]
+    samples = [fit.matrices.moments.sample for fit in fits if fit.matrices.moments is not None]
+    needed = {name for sample in samples for name in sample.columns}
+    whole = next((sample for sample in samples if needed <= {*sample.columns}), None)
+    if whole is None or len(samples) < len(fits):
+        raise rows_needed()
+    return [rows_of_sample(fit.spec, fit.matrices, frame=whole) for fit in fits]
+
+
+def _criterion(fits: Sequence[Fit], shapes: Sequence[ModelMatrices]) -> tuple[bool, str]:
     """Whether to compare by REML, and what to say in the rows that are concerned."""
     if not any(fit.reml for fit in fits):
         return False, ""
     if not all(fit.reml for fit in fits):
         return False, "refitted by ML: other models of the comparison are ML fits"
-    first = fits[0].matrices.X
+    first = shapes[0].X
     basis = column_space(first)
-    for fit in fits[1:]:
-        X = fit.matrices.X
+    for shape in shapes[1:]:
+        X = shape.X
         if X.shape != first.shape or not is_inside(basis, X):
             return False, (
                 "refitted by ML: REML fits with different fixed effects cannot be compared"

@@ -44,6 +44,8 @@ class Maximum:
         What the data can tell of the variance parameters.
     held : list of (float, int or None), optional
         Which structure parameters are held or tied, as `StructuredProblem.values` says it.
+    shape : ModelMatrices, optional
+        The matrices on some rows, where those of the model have none.
     """
 
     matrices: ModelMatrices
@@ -54,12 +56,19 @@ class Maximum:
     convergence: Convergence
     identification: Identification
     held: Values | None = None
+    shape: ModelMatrices | None = None
+
+    @property
+    def rows(self) -> ModelMatrices:
+        """Matrices that tell of which other models this one is a special case."""
+        return self.matrices if self.shape is None else self.shape
 
 
 def maximum_of(fit: Fit, *, reml: bool | None = None) -> Maximum:
     """The optimum of a fit; under the other criterion it is searched for."""
     if reml is not None and reml != fit.reml:
-        return search(fit.problem, reml=reml, control=fit.request.control)
+        known = fit.identification
+        return search(fit.problem, reml=reml, control=fit.request.control, known=known)
     return Maximum(
         matrices=fit.matrices,
         reml=fit.reml,
@@ -72,7 +81,9 @@ def maximum_of(fit: Fit, *, reml: bool | None = None) -> Maximum:
     )
 
 
-def search(problem: AnyProblem, *, reml: bool, control: Control) -> Maximum:
+def search(
+    problem: AnyProblem, *, reml: bool, control: Control, known: Identification | None = None
+) -> Maximum:
     """Search from the default start, whatever start the control names: theta may be another."""
     m = problem.matrices
     facts = tuple(
@@ -85,7 +96,7 @@ def search(problem: AnyProblem, *, reml: bool, control: Control) -> Maximum:
         )
         for term in m.terms
     )
-    known = identify(m)
+    known = identify(m) if known is None else known
     solution, convergence = optimum(
         problem, known, facts, reml=reml, control=replace(control, start=None)
     )
@@ -118,7 +129,7 @@ def frees_variances(small: Maximum, large: Maximum) -> bool:
     """
     if not large.identification.n_lost or len(small.beta) >= len(large.beta):
         return False
-    with_all = identify(replace(small.matrices, X=large.matrices.X))
+    with_all = identify(replace(small.rows, X=large.rows.X))
     return with_all.n_lost > small.identification.n_lost
 
 

@@ -16,7 +16,7 @@ from mixedmodels.data import renumber
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.options import require_option
-from mixedmodels.posthoc.grid_variables import GridVariable, codes_on
+from mixedmodels.posthoc.grid_variables import GridVariable, codes_on, row_counts
 from mixedmodels.vocabulary import MeanWeights
 
 Vector = NDArray[np.float64]
@@ -90,8 +90,10 @@ def crossed(sizes: Sequence[int]) -> Codes:
 def observed(fit: Fit, grid: Grid, names: Sequence[str]) -> Cells:
     """Cells of factors that the data have, with their numbers of rows."""
     codes = np.column_stack([codes_on(fit, grid[name]) for name in names]).astype(np.intp)
-    there = codes[(codes >= 0).all(axis=1)]
-    return collected(tuple(names), there, np.ones(len(there)))
+    there = (codes >= 0).all(axis=1)
+    counts = row_counts(fit)
+    weight = np.ones(len(codes)) if counts is None else counts
+    return collected(tuple(names), codes[there], weight[there])
 
 
 def blocks(

@@ -111,7 +111,7 @@ def means_at(
     fit: Fit, averages: Averages, testing: Testing, *, transform: Transform | None = None
 ) -> LinearFunctions:
     """The means of a plan."""
-    offset = 0.0 if fit.matrices.offset is None else float(np.mean(fit.matrices.offset))
+    offset = fit.matrices.mean_offset
     return LinearFunctions(
         fit=fit,
         kind="mean",

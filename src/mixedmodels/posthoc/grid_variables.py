@@ -14,8 +14,9 @@ import numpy as np
 from formulaic.parser.types import Factor
 from numpy.typing import NDArray
 
-from mixedmodels.data import Codes, Column, match_levels
+from mixedmodels.data import Codes, Column, Frame, match_levels
 from mixedmodels.data.levels import label
+from mixedmodels.data.unkept import rows_needed
 from mixedmodels.design import columns_of
 from mixedmodels.design.spec import matched_columns
 from mixedmodels.fit.fit import Fit
@@ -98,15 +99,42 @@ def fixed_variables(fit: Fit) -> Mapping[str, GridVariable]:
 @once
 def distinct_values(fit: Fit, name: str) -> tuple[Any, ...]:
     """The distinct values of a column of numbers or booleans on the rows used, ascending."""
-    return tuple(np.unique(rows_of(fit, name)).tolist())
+    is_factor = fit.spec.variables[name].kind == "boolean" or name in _made_factors(fit)
+    rows = factor_rows(fit, name) if is_factor else rows_of(fit, name)
+    return tuple(np.unique(rows).tolist())
 
 
 @once
 def rows_of(fit: Fit, name: str) -> NDArray[Any]:
     """A column on the rows used: numbers, booleans, or int32 codes of the levels of the fit."""
     kept = fit.matrices.kept
-    rows = None if kept.all() else kept
-    [column] = matched_columns(fit.spec, fit.frame, rows=rows, names=[name]).values()
+    return _values(fit, fit.frame, name, None if kept.all() else kept)
+
+
+@once
+def factor_rows(fit: Fit, name: str) -> NDArray[Any]:
+    """A column on rows in which every cell of the factors occurs: those used, or a sample of them.
+
+    Raises
+    ------
+    DataError
+        If the rows are not kept, and there were too many cells to know all.
+    """
+    moments = fit.matrices.moments
+    if moments is None:
+        return rows_of(fit, name)
+    if moments.counts is None:
+        raise rows_needed()
+    return _values(fit, moments.sample, name, None)
+
+
+def row_counts(fit: Fit) -> NDArray[np.float64] | None:
+    """How many rows each of `factor_rows` stands for; None if for itself alone."""
+    return None if fit.matrices.moments is None else fit.matrices.moments.counts
+
+
+def _values(fit: Fit, frame: Frame, name: str, rows: NDArray[np.bool_] | None) -> NDArray[Any]:
+    [column] = matched_columns(fit.spec, frame, rows=rows, names=[name]).values()
     if fit.spec.variables[name].kind == "category" and column.codes is not None:
         return column.codes.codes
     if column.numbers is None:
@@ -115,8 +143,8 @@ def rows_of(fit: Fit, name: str) -> NDArray[Any]:
 
 
 def codes_on(fit: Fit, variable: GridVariable) -> Int32:
-    """Per row used the index of a factor's value on the grid, -1 where it is not there."""
-    rows = rows_of(fit, variable.name)
+    """Per row of `factor_rows` the index of a factor's value on the grid, -1 where it is not."""
+    rows = factor_rows(fit, variable.name)
     if variable.levels:
         place = np.full(len(variable.levels) + 1, -1, dtype=np.int32)
         known = match_levels(variable.name, variable.values, variable.levels)[:-1]

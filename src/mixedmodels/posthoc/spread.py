@@ -54,7 +54,7 @@ def spread(fit: Fit, around: Around) -> Spread:
     gradient = np.zeros(len(fit.theta) + 1)
     gradient[-1] = 2 * variance / fit.sigma
     if around == "total":
-        halves = [t.Z.T @ t.Z @ T_k / len(m.y) for t, T_k in zip(m.terms, fit.T, strict=True)]
+        halves = [m.mean_squares(k) @ T_k for k, T_k in enumerate(fit.T)]
         for i, (term, row, column) in enumerate(
             plain(fit.problem, "The df of a total variance").theta_index
         ):

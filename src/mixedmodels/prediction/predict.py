@@ -101,8 +101,9 @@ def predicted(
     groups = {t.group for t, some in zip(fit.matrices.terms, chosen, strict=True) if some.any()}
     require_option("new_levels", new_levels, get_args(NewLevels))
     borrows = newdata is not None and isinstance(re, str) and re == "all"
-    rows = fitted_rows(fit)
-    if newdata is not None:
+    if newdata is None:
+        rows = fitted_rows(fit)
+    else:
         asked = fit.spec.residual is not None and (borrows or left_out)
         needed = groups | groups_with_own_levels(fit) if left_out else groups
         rows = new_rows(fit, newdata, needed, left_out=left_out, residual=asked)

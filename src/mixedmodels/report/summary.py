@@ -112,7 +112,9 @@ def _is_singular(fit: Fit) -> bool:
 
 
 def _sections(fit: Fit, ddf: DegreesOfFreedom) -> tuple[Section, ...]:
-    sections = [_criteria(fit), _scaled_residuals(fit)]
+    sections = [_criteria(fit)]
+    if fit.matrices.has_rows:
+        sections.append(_scaled_residuals(fit))
     if fit.matrices.is_plain:
         sections.append(_random_effects(fit))
     else:

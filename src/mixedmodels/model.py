@@ -1,20 +1,18 @@
 """`LinearMixedModel`: the user's object, a façade of one-line methods over one `Fit`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from mixedmodels.diagnostics.acf import LAGS, acf
-from mixedmodels.diagnostics.checks import Checks, check
-from mixedmodels.diagnostics.influence import Influence, influence
-from mixedmodels.diagnostics.leverage import hat_values
-from mixedmodels.diagnostics.residuals import residuals
-from mixedmodels.diagnostics.variogram import BINS, variogram
+from mixedmodels import rooms
+from mixedmodels.diagnostics.extent import BINS, LAGS
 from mixedmodels.engine.convergence import Convergence
 from mixedmodels.fit import (
     change,
@@ -26,37 +24,8 @@ from mixedmodels.fit import (
     variance_components,
 )
 from mixedmodels.fit.fit import Fit
-from mixedmodels.inference import coefficients, tests_of_coefficients
-from mixedmodels.inference.anova import anova
-from mixedmodels.inference.bootstrap import bootstrap
-from mixedmodels.inference.covariance_parameters import covariance_parameters
-from mixedmodels.inference.drop1 import drop1
-from mixedmodels.inference.heterogeneity import Heterogeneity, heterogeneity
-from mixedmodels.inference.icc import icc
-from mixedmodels.inference.intervals import conf_int
-from mixedmodels.inference.predicted import predict
-from mixedmodels.inference.profile import profile
-from mixedmodels.inference.r2 import r2
-from mixedmodels.inference.ranova import ranova
-from mixedmodels.inference.rotation import re_pca
-from mixedmodels.inference.variance_information import cov_variance
-from mixedmodels.means import Means
-from mixedmodels.plots import Plots
-from mixedmodels.plots.bootstrapped import BootstrappedModel
-from mixedmodels.plots.profiled import ProfiledModel
-from mixedmodels.posthoc.counterfactuals import Step, Values, Variables
-from mixedmodels.posthoc.emmeans import StatedNesting, Weights, emmeans
-from mixedmodels.posthoc.joint_tests import joint_tests
-from mixedmodels.posthoc.reference_grid import CovReduce
-from mixedmodels.posthoc.row_averages import At, comparisons, predictions, slopes
-from mixedmodels.posthoc.specs import By
-from mixedmodels.posthoc.trends import emtrends
-from mixedmodels.prediction.parameters import Correlations, Deviations
-from mixedmodels.prediction.simulate import simulate
 from mixedmodels.prediction.streams import Seed
-from mixedmodels.report import maketables
-from mixedmodels.report.page import report
-from mixedmodels.report.summary import Summary, summarise
+from mixedmodels.report import introduction
 from mixedmodels.vocabulary import (
     BootstrapKind,
     DegreesOfFreedom,
@@ -75,6 +44,22 @@ from mixedmodels.vocabulary import (
     VarianceScale,
     Which,
 )
+
+if TYPE_CHECKING:
+    from mixedmodels.diagnostics.checks import Checks
+    from mixedmodels.diagnostics.influence import Influence
+    from mixedmodels.inference.heterogeneity import Heterogeneity
+    from mixedmodels.means import Means
+    from mixedmodels.plots import Plots
+    from mixedmodels.plots.bootstrapped import BootstrappedModel
+    from mixedmodels.plots.profiled import ProfiledModel
+    from mixedmodels.posthoc.counterfactuals import Step, Values, Variables
+    from mixedmodels.posthoc.emmeans import StatedNesting, Weights
+    from mixedmodels.posthoc.reference_grid import CovReduce
+    from mixedmodels.posthoc.row_averages import At
+    from mixedmodels.posthoc.specs import By
+    from mixedmodels.prediction.parameters import Correlations, Deviations
+    from mixedmodels.report.summary import Summary
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -125,7 +110,7 @@ class LinearMixedModel:
     @property
     def pvalues(self) -> pd.Series:
         """Two-sided p-values of the fixed effects, with Satterthwaite's degrees of freedom."""
-        return coefficients.pvalues(self.fit)
+        return rooms.coefficients.pvalues(self.fit)
 
     def coef_table(self, ddf: DegreesOfFreedom = "satterthwaite", *, level: float = 0.95) -> object:
         """Table `term, estimate, std_error, df, statistic, p_value, conf_low, conf_high`.
@@ -151,7 +136,7 @@ class LinearMixedModel:
         0  Intercept   251.405      6.825  17.0      0.0
         1       Days    10.467      1.546  17.0      0.0
         """
-        return coefficients.coef_table(self.fit, ddf, level=level)
+        return rooms.coefficients.coef_table(self.fit, ddf, level=level)
 
     def conf_int(
         self,
@@ -195,7 +180,7 @@ class LinearMixedModel:
         2   Subject  cor(Intercept, Days)      0.07     -0.52       0.61
         3  Residual                    sd     25.59     22.80      28.72
         """
-        return conf_int(self.fit, level, method=method, which=which, ddf=ddf, n=n, seed=seed)
+        return rooms.conf_int(self.fit, level, method=method, which=which, ddf=ddf, n=n, seed=seed)
 
     def cov_variance(self, scale: VarianceScale = "sd") -> pd.DataFrame:
         """Covariance of the estimated variance parameters, labelled by `group` and `term`.
@@ -214,7 +199,7 @@ class LinearMixedModel:
         >>> errors.round(2).tolist()
         [17.06, 7.15]
         """
-        return cov_variance(self.fit, scale)
+        return rooms.cov_variance(self.fit, scale)
 
     @property
     def sigma(self) -> float:
@@ -269,7 +254,7 @@ class LinearMixedModel:
         1          cor(Residual)     0.897     0.821      0.942
         2  log sd(Sex[T.Female])    -0.659    -0.979     -0.339
         """
-        return covariance_parameters(self.fit, level)
+        return rooms.covariance_parameters(self.fit, level)
 
     @property
     def cov_re(self) -> dict[str, pd.DataFrame]:
@@ -379,7 +364,7 @@ class LinearMixedModel:
         seed : int or Generator, optional
             For ``"scaled"``, the only kind that is random.
         """
-        return residuals(self.fit, kind, seed=seed)
+        return rooms.residuals(self.fit, kind, seed=seed)
 
     def acf(
         self,
@@ -427,7 +412,7 @@ class LinearMixedModel:
         1    2  54        -0.15   0.27
         2    3  27        -0.63   0.38
         """
-        return acf(self.fit, group, time=time, kind=kind, max_lag=max_lag, level=level)
+        return rooms.acf(self.fit, group, time=time, kind=kind, max_lag=max_lag, level=level)
 
     def variogram(
         self,
@@ -471,7 +456,9 @@ class LinearMixedModel:
         1       4.0  54          0.88
         2       6.0  27          1.29
         """
-        return variogram(self.fit, position, group, kind=kind, bins=bins, max_distance=max_distance)
+        return rooms.variogram(
+            self.fit, position, group, kind=kind, bins=bins, max_distance=max_distance
+        )
 
     def hat_values(self) -> pd.Series:
         """Leverage of each row: the change of its fitted value per unit of its response.
@@ -479,7 +466,7 @@ class LinearMixedModel:
         Random effects included, at the estimated variances. Their sum is the effective number of
         parameters of the mean.
         """
-        return hat_values(self.fit)
+        return rooms.hat_values(self.fit)
 
     def influence(self, by: str | None = None, *, theta: ThetaStep = "fixed") -> Influence:
         """What the fixed effects become without each row, or each level of a group.
@@ -504,7 +491,7 @@ class LinearMixedModel:
         >>> model.influence("Subject").dfbetas["Days"].round(2).head(3).to_dict()
         {'308': 0.43, '309': -0.31, '310': -0.17}
         """
-        return influence(self.fit, by, theta=theta)
+        return rooms.influence(self.fit, by, theta=theta)
 
     def check(self, *, seed: Seed = 0) -> Checks:
         """Check the assumptions: sizes of what was found, a verdict in words, what to do.
@@ -524,12 +511,12 @@ class LinearMixedModel:
         >>> [row.check for row in model.check().concerns]
         ['Likeness of neighbouring rows']
         """
-        return check(self.fit, seed=seed)
+        return rooms.check(self.fit, seed=seed)
 
     @property
     def plot(self) -> Plots:
         """Every plot by name: `plot.check()`, `plot.qq()`, …; see `Plots`."""
-        return Plots(self.fit)
+        return rooms.Plots(self.fit)
 
     @property
     def is_singular(self) -> bool:
@@ -549,7 +536,7 @@ class LinearMixedModel:
         ddf : mixedmodels.vocabulary.DegreesOfFreedom
             Degrees of freedom of the tests of the fixed effects.
         """
-        return summarise(self.fit, ddf=ddf)
+        return rooms.summarise(self.fit, ddf=ddf)
 
     def predict(
         self,
@@ -613,7 +600,7 @@ class LinearMixedModel:
         0     450.3       15.9  157.5     390.9      509.8
         1     356.1       67.6   19.5     205.1      507.1
         """
-        return predict(
+        return rooms.predict(
             self.fit,
             newdata,
             re=re,
@@ -693,7 +680,7 @@ class LinearMixedModel:
         >>> y.shape, bool(45 < (y[1] - y[0]).mean() < 55)
         ((4, 500), True)
         """
-        return simulate(
+        return rooms.simulate(
             self.fit,
             n,
             seed=seed,
@@ -735,7 +722,7 @@ class LinearMixedModel:
         0  recipe       2    42.0        0.2
         1    temp       1   224.0       95.0
         """
-        return anova(self.fit, type, ddf=ddf)
+        return rooms.anova(self.fit, type, ddf=ddf)
 
     def contrast(
         self,
@@ -745,7 +732,7 @@ class LinearMixedModel:
         level: float = 0.95,
     ) -> object:
         """One row of `L`: its estimate and t test, as `t_test`; several: as `wald_test`."""
-        return tests_of_coefficients.contrast(self.fit, L, ddf=ddf, level=level)
+        return rooms.tests_of_coefficients.contrast(self.fit, L, ddf=ddf, level=level)
 
     def t_test(
         self,
@@ -778,7 +765,7 @@ class LinearMixedModel:
             contrast  estimate    df  p_value
         0  Days = 10     0.467  17.0    0.766
         """
-        return tests_of_coefficients.t_test(self.fit, h, ddf=ddf, level=level)
+        return rooms.tests_of_coefficients.t_test(self.fit, h, ddf=ddf, level=level)
 
     def wald_test(
         self,
@@ -800,7 +787,7 @@ class LinearMixedModel:
         table
             One row `contrast, num_df, den_df, statistic, p_value`.
         """
-        return tests_of_coefficients.wald_test(self.fit, h, ddf=ddf)
+        return rooms.tests_of_coefficients.wald_test(self.fit, h, ddf=ddf)
 
     def report(
         self,
@@ -850,14 +837,16 @@ class LinearMixedModel:
         >>> model.report(pathlib.Path(tempfile.mkdtemp()) / "yield.html").name
         'yield.html'
         """
-        return report(self.fit, path, self.plot, means=means, letters=letters, ddf=ddf, seed=seed)
+        return rooms.report(
+            self.fit, path, self.plot, means=means, letters=letters, ddf=ddf, seed=seed
+        )
 
     @property
     def __maketables_coef_table__(self) -> pd.DataFrame:
-        return maketables.coef_table(self.fit)
+        return rooms.maketables.coef_table(self.fit)
 
     def __maketables_stat__(self, key: str) -> float | None:
-        return maketables.stat(self.fit, key)
+        return rooms.maketables.stat(self.fit, key)
 
     @property
     def __maketables_depvar__(self) -> str:
@@ -865,11 +854,11 @@ class LinearMixedModel:
 
     @property
     def __maketables_stat_labels__(self) -> dict[str, str]:
-        return maketables.STAT_LABELS
+        return rooms.maketables.STAT_LABELS
 
     @property
     def __maketables_default_stat_keys__(self) -> list[str]:
-        return maketables.default_stats(self.fit)
+        return rooms.maketables.default_stats(self.fit)
 
     def profile(self, *, which: Which = "all") -> ProfiledModel:
         """Profile the likelihood in every parameter.
@@ -898,14 +887,14 @@ class LinearMixedModel:
         1  Residual         sd     49.51     38.23      67.66
         2       NaN  Intercept   1527.50   1486.45    1568.55
         """
-        return ProfiledModel(profile(self.fit, which=which))
+        return rooms.ProfiledModel(rooms.profile(self.fit, which=which))
 
     def bootstrap(
         self,
         n: int = 1000,
         *,
         kind: BootstrapKind = "parametric",
-        statistic: Callable[["LinearMixedModel"], object] | None = None,
+        statistic: Callable[[LinearMixedModel], object] | None = None,
         seed: Seed = None,
     ) -> BootstrappedModel:
         """Estimates in other samples.
@@ -950,8 +939,10 @@ class LinearMixedModel:
         >>> ratio.replicates.shape
         (200, 1)
         """
-        return BootstrappedModel(
-            bootstrap(self.fit, n, kind=kind, statistic=statistic, seed=seed, wrap=LinearMixedModel)
+        return rooms.BootstrappedModel(
+            rooms.bootstrap(
+                self.fit, n, kind=kind, statistic=statistic, seed=seed, wrap=LinearMixedModel
+            )
         )
 
     def ranova(self) -> object:
@@ -972,7 +963,7 @@ class LinearMixedModel:
         0                    <none>     6        NaN  NaN
         1  Days in (Days | Subject)     4     42.837  2.0
         """
-        return ranova(self.fit)
+        return rooms.ranova(self.fit)
 
     def drop1(self, test: DropTest = "lrt", *, ddf: DegreesOfFreedom = "satterthwaite") -> object:
         """Tests of the fixed terms that are in no interaction, each left out in turn.
@@ -1000,7 +991,7 @@ class LinearMixedModel:
         1    nitro     5     55.575  1.0
         2  Variety     4      7.527  2.0
         """
-        return drop1(self.fit, test, ddf=ddf)
+        return rooms.drop1(self.fit, test, ddf=ddf)
 
     def r2(self) -> dict[str, float]:
         """Nakagawa's R^2: ``marginal`` of the fixed effects, ``conditional`` of all effects.
@@ -1014,7 +1005,7 @@ class LinearMixedModel:
         >>> {name: round(share, 3) for name, share in model.r2().items()}
         {'marginal': 0.279, 'conditional': 0.799}
         """
-        return r2(self.fit)
+        return rooms.r2(self.fit)
 
     def icc(self, *, of_group: str | None = None) -> dict[str, float]:
         """Intraclass correlation: the random effects' share of the variance.
@@ -1033,7 +1024,7 @@ class LinearMixedModel:
         >>> {g: round(pastes.icc(of_group=g)["adjusted"], 3) for g in pastes.ngroups}
         {'batch': 0.154, 'batch:cask': 0.783}
         """
-        return icc(self.fit, of_group=of_group)
+        return rooms.icc(self.fit, of_group=of_group)
 
     def emmeans(
         self,
@@ -1115,8 +1106,8 @@ class LinearMixedModel:
         Note: Averaged over temperature, equal weights. Single levels of what is averaged over may
         differ: recipe:temperature interact. Degrees of freedom by Satterthwaite's method.
         """
-        return Means(
-            emmeans(
+        return rooms.Means(
+            rooms.emmeans(
                 self.fit,
                 specs,
                 by,
@@ -1177,8 +1168,8 @@ class LinearMixedModel:
         0    Male     0.784      0.086
         1  Female     0.480      0.104
         """
-        return Means(
-            emtrends(
+        return rooms.Means(
+            rooms.emtrends(
                 self.fit,
                 specs,
                 var,
@@ -1228,7 +1219,7 @@ class LinearMixedModel:
         1         temperature       5   210.0     20.520    0.000
         2  recipe:temperature      10   210.0      1.006    0.439
         """
-        return joint_tests(self.fit, by, at=at, cov_reduce=cov_reduce, ddf=ddf)
+        return rooms.joint_tests(self.fit, by, at=at, cov_reduce=cov_reduce, ddf=ddf)
 
     def predictions(
         self,
@@ -1297,8 +1288,8 @@ class LinearMixedModel:
         0    2.321
         Name: estimate, dtype: float64
         """
-        return Means(
-            predictions(
+        return rooms.Means(
+            rooms.predictions(
                 self.fit,
                 by,
                 newdata=newdata,
@@ -1385,8 +1376,8 @@ class LinearMixedModel:
         2  Female - Male   12    -2.626
         3  Female - Male   14    -3.236
         """
-        return Means(
-            comparisons(
+        return rooms.Means(
+            rooms.comparisons(
                 self.fit,
                 variable,
                 by,
@@ -1449,8 +1440,8 @@ class LinearMixedModel:
         0  age    dY/dX    Male     0.783
         1  age    dY/dX  Female     0.486
         """
-        return Means(
-            slopes(
+        return rooms.Means(
+            rooms.slopes(
                 self.fit,
                 variable,
                 by,
@@ -1497,7 +1488,7 @@ class LinearMixedModel:
             id, Intercept: tau² = 0.3132 (SE 0.17), 95 % from 0.1197 to 1.111, I² = 92.2 %
         Limits by the Q-profile method (Viechtbauer 2007).
         """
-        return heterogeneity(self.fit, interval=interval, level=level)
+        return rooms.heterogeneity(self.fit, interval=interval, level=level)
 
     def re_pca(self) -> dict[str, pd.DataFrame]:
         """Per group, the principal components of its random effects, the largest first.
@@ -1513,9 +1504,9 @@ class LinearMixedModel:
         PC1  0.967       0.946               1.000          0.017
         PC2  0.231       0.054              -0.017          1.000
         """
-        return re_pca(self.fit)
+        return rooms.re_pca(self.fit)
 
-    def refit(self, y: str | ArrayLike) -> "LinearMixedModel":
+    def refit(self, y: str | ArrayLike) -> LinearMixedModel:
         """The same model for another response.
 
         Parameters
@@ -1528,7 +1519,7 @@ class LinearMixedModel:
 
     def update(
         self, formula: str | None = None, *, reml: bool | None = None, data: object = None
-    ) -> "LinearMixedModel":
+    ) -> LinearMixedModel:
         """A new model with some parts of the request changed.
 
         Parameters
@@ -1559,3 +1550,6 @@ class LinearMixedModel:
 
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()
+
+
+introduction.connect()

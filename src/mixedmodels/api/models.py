@@ -1,9 +1,13 @@
 """Fitting a model, and comparing several."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
+from mixedmodels import rooms
 from mixedmodels.data import Frame
 from mixedmodels.data.source import UNREAD, Source
 from mixedmodels.design.environment import checked_context
@@ -13,12 +17,13 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.request import Request
 from mixedmodels.fit.streamed import fit_request
 from mixedmodels.formula import parse
-from mixedmodels.inference import bootstrap, likelihood_ratio
-from mixedmodels.inference.bootstrap import BootstrapTest
 from mixedmodels.model import LinearMixedModel
 from mixedmodels.options import require_flag
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import Context, Contrasts, KnownMatrices, Missing
+
+if TYPE_CHECKING:
+    from mixedmodels.inference.bootstrap import BootstrapTest
 
 
 def lmm(
@@ -185,7 +190,7 @@ def compare(*models: LinearMixedModel, names: Sequence[str] | None = None) -> ob
     0      one slope     4  1794.47        NaN  NaN
     1  random slopes     6  1755.63      42.84  2.0
     """
-    return likelihood_ratio.compare(_fits("compare", models), names)
+    return rooms.compare(_fits("compare", models), names)
 
 
 def bootstrap_compare(
@@ -226,7 +231,7 @@ def bootstrap_compare(
     >>> mm.bootstrap_compare(slopes, none, n=199, seed=1).p_value
     0.005
     """
-    return bootstrap.bootstrap_compare(_fits("bootstrap_compare", (first, second)), n, seed=seed)
+    return rooms.bootstrap_compare(_fits("bootstrap_compare", (first, second)), n, seed=seed)
 
 
 def _fits(function: str, models: Sequence[object]) -> list[Fit]:

@@ -13,6 +13,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from mixedmodels.diagnostics.extent import LAGS
 from mixedmodels.diagnostics.residuals import residuals
 from mixedmodels.diagnostics.series import series
 from mixedmodels.errors import DataError
@@ -23,8 +24,6 @@ from mixedmodels.vocabulary import SeriesResidual
 Vector = NDArray[np.float64]
 Int = NDArray[np.int64]
 Data = dict[str, NDArray[np.generic]]
-
-LAGS = 12
 
 KINDS = ("normalized", "standardized", "pearson", "response", "marginal")
 

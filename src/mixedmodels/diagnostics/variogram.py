@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial import distance
 
 from mixedmodels.diagnostics.acf import KINDS
+from mixedmodels.diagnostics.extent import BINS
 from mixedmodels.diagnostics.residuals import residuals
 from mixedmodels.diagnostics.series import places_in_space, series_codes
 from mixedmodels.errors import DataError
@@ -24,8 +25,6 @@ from mixedmodels.vocabulary import SeriesResidual
 Vector = NDArray[np.float64]
 Int = NDArray[np.int64]
 Data = dict[str, NDArray[np.generic]]
-
-BINS = 20
 
 SAME = 10
 """Decimals, relative to the largest, to which equal distances agree."""

@@ -99,7 +99,7 @@ def _directions_without_variance(S: Vector) -> int:
     _, values, _, failed = lapack.dgesdd(S, compute_uv=0)  # NumPy's costs as much as a small fit
     if failed:
         values = np.linalg.svd(S, compute_uv=False)
-    return int((values < NEGLIGIBLE).sum())
+    return sum(value < NEGLIGIBLE for value in values.tolist())
 
 
 def describe_directions(

@@ -8,9 +8,8 @@ from numpy.typing import NDArray
 
 from mixedmodels.diagnostics import acf as autocorrelations
 from mixedmodels.diagnostics import variogram as semivariances
-from mixedmodels.diagnostics.acf import LAGS
+from mixedmodels.diagnostics.extent import BINS, LAGS
 from mixedmodels.diagnostics.series import series_codes
-from mixedmodels.diagnostics.variogram import BINS
 from mixedmodels.fit.fit import Fit
 from mixedmodels.plots import lettering, style
 from mixedmodels.plots.arrange import arranged

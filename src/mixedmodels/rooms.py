@@ -1,0 +1,138 @@
+"""What the façades hand on to, by name: a room is loaded when something of it is first asked for.
+
+A fit uses a third of the package. The names are imported for type checkers, and found by
+`__getattr__` when the program runs, as those of the root are.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mixedmodels.diagnostics.acf import acf
+    from mixedmodels.diagnostics.checks import check
+    from mixedmodels.diagnostics.influence import influence
+    from mixedmodels.diagnostics.leverage import hat_values
+    from mixedmodels.diagnostics.residuals import residuals
+    from mixedmodels.diagnostics.variogram import variogram
+    from mixedmodels.inference import coefficients, tests_of_coefficients
+    from mixedmodels.inference.anova import anova
+    from mixedmodels.inference.bootstrap import bootstrap_compare
+    from mixedmodels.inference.bootstrap.bootstrap import bootstrap
+    from mixedmodels.inference.covariance_parameters import covariance_parameters
+    from mixedmodels.inference.drop1 import drop1
+    from mixedmodels.inference.heterogeneity.heterogeneity import heterogeneity
+    from mixedmodels.inference.icc import icc
+    from mixedmodels.inference.intervals import conf_int
+    from mixedmodels.inference.likelihood_ratio import compare
+    from mixedmodels.inference.predicted import predict
+    from mixedmodels.inference.profile.profile import profile
+    from mixedmodels.inference.r2 import r2
+    from mixedmodels.inference.ranova import ranova
+    from mixedmodels.inference.rotation import re_pca
+    from mixedmodels.inference.variance_information import cov_variance
+    from mixedmodels.means import Means
+    from mixedmodels.plots import Plots
+    from mixedmodels.plots.bootstrapped import BootstrappedModel
+    from mixedmodels.plots.profiled import ProfiledModel
+    from mixedmodels.posthoc.emmeans import emmeans
+    from mixedmodels.posthoc.joint_tests import joint_tests
+    from mixedmodels.posthoc.row_averages import comparisons, predictions, slopes
+    from mixedmodels.posthoc.trends import emtrends
+    from mixedmodels.prediction.simulate import simulate
+    from mixedmodels.report import maketables
+    from mixedmodels.report.page import report
+    from mixedmodels.report.summary import summarise
+
+__all__ = [
+    "BootstrappedModel",
+    "Means",
+    "Plots",
+    "ProfiledModel",
+    "acf",
+    "anova",
+    "bootstrap",
+    "bootstrap_compare",
+    "check",
+    "coefficients",
+    "compare",
+    "comparisons",
+    "conf_int",
+    "cov_variance",
+    "covariance_parameters",
+    "drop1",
+    "emmeans",
+    "emtrends",
+    "hat_values",
+    "heterogeneity",
+    "icc",
+    "influence",
+    "joint_tests",
+    "maketables",
+    "predict",
+    "predictions",
+    "profile",
+    "r2",
+    "ranova",
+    "re_pca",
+    "report",
+    "residuals",
+    "simulate",
+    "slopes",
+    "summarise",
+    "tests_of_coefficients",
+    "variogram",
+]
+
+_MODULES = ("coefficients", "maketables", "tests_of_coefficients")
+"""Names that stand for whole modules."""
+
+_HOMES = {
+    "BootstrappedModel": "mixedmodels.plots.bootstrapped",
+    "Means": "mixedmodels.means",
+    "Plots": "mixedmodels.plots",
+    "ProfiledModel": "mixedmodels.plots.profiled",
+    "acf": "mixedmodels.diagnostics.acf",
+    "anova": "mixedmodels.inference.anova",
+    "bootstrap": "mixedmodels.inference.bootstrap.bootstrap",
+    "bootstrap_compare": "mixedmodels.inference.bootstrap",
+    "check": "mixedmodels.diagnostics.checks",
+    "coefficients": "mixedmodels.inference",
+    "compare": "mixedmodels.inference.likelihood_ratio",
+    "comparisons": "mixedmodels.posthoc.row_averages",
+    "conf_int": "mixedmodels.inference.intervals",
+    "cov_variance": "mixedmodels.inference.variance_information",
+    "covariance_parameters": "mixedmodels.inference.covariance_parameters",
+    "drop1": "mixedmodels.inference.drop1",
+    "emmeans": "mixedmodels.posthoc.emmeans",
+    "emtrends": "mixedmodels.posthoc.trends",
+    "hat_values": "mixedmodels.diagnostics.leverage",
+    "heterogeneity": "mixedmodels.inference.heterogeneity.heterogeneity",
+    "icc": "mixedmodels.inference.icc",
+    "influence": "mixedmodels.diagnostics.influence",
+    "joint_tests": "mixedmodels.posthoc.joint_tests",
+    "maketables": "mixedmodels.report",
+    "predict": "mixedmodels.inference.predicted",
+    "predictions": "mixedmodels.posthoc.row_averages",
+    "profile": "mixedmodels.inference.profile.profile",
+    "r2": "mixedmodels.inference.r2",
+    "ranova": "mixedmodels.inference.ranova",
+    "re_pca": "mixedmodels.inference.rotation",
+    "report": "mixedmodels.report.page",
+    "residuals": "mixedmodels.diagnostics.residuals",
+    "simulate": "mixedmodels.prediction.simulate",
+    "slopes": "mixedmodels.posthoc.row_averages",
+    "summarise": "mixedmodels.report.summary",
+    "tests_of_coefficients": "mixedmodels.inference",
+    "variogram": "mixedmodels.diagnostics.variogram",
+}
+
+if not TYPE_CHECKING:  # a type checker would take every misspelt name for an `object`
+
+    def __getattr__(name: str) -> object:
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        is_module = name in _MODULES
+        value = import_module(f"{home}.{name}") if is_module else getattr(import_module(home), name)
+        globals()[name] = value
+        return value

@@ -187,9 +187,10 @@ class Combinations:
 def interaction(*factors: Codes) -> Combinations:
     """The combinations of levels that occur, ordered by the first factor, then the second, ….
 
-    A row that misses one level misses all. Of one factor they are its own levels.
+    The levels of the first factor all occur, as `encode` leaves them. A row that misses one level
+    misses all. Of one factor they are its own levels.
     """
-    first = factors[0].without_unused()
+    first = factors[0]
     codes, members = first.codes, np.arange(len(first.values), dtype=np.int32)[:, None]
     for factor in factors[1:]:
         n_levels = max(len(factor.values), 1)

@@ -165,6 +165,8 @@ def table(columns: Mapping[str, Any], backend: Backend) -> Any:
     NaN and None become the library's missing value. A column keeps its type where all of it is
     missing or there are no rows: numbers and text stay numbers and text.
     """
+    if backend is Backend.PANDAS and not any(isinstance(v, pd.Series) for v in columns.values()):
+        return pd.DataFrame(dict(columns))
     plain: Mapping[str, Any] = columns
     if not backend.is_pandas_like():
         plain = {name: _with_nulls(values, backend) for name, values in columns.items()}

@@ -14,6 +14,7 @@ from mixedmodels.fit.variance_components import residual_sd
 from mixedmodels.inference.coefficients import coefficient_tests
 from mixedmodels.inference.r2 import r2
 
+
 def coef_table(fit: Fit) -> pd.DataFrame:
     """Columns `b, se, t, p, ci95l, ci95u` by coefficient, by Satterthwaite's degrees of freedom."""
     tests = coefficient_tests(fit, "satterthwaite")

@@ -89,7 +89,7 @@ fn deviances(problem: &Problem) -> Vec<f64> {
             out.push(found.deviance);
             out.extend(found.beta);
             out.extend(found.effects.into_iter().flatten());
-            out.extend(problem.derivatives(&mut work, &profile, false).gradient);
+            out.extend(problem.derivatives(&mut work, &profile, false).unwrap().gradient);
         }
     }
     out

@@ -25,7 +25,7 @@ impl Sums {
         out.sums(&self.log_weights);
         for levels in &self.levels {
             out.whole(&[levels.n_levels]);
-            out.sums(&levels.sums);
+            out.numbers(&levels.records);
         }
         for pair in &self.pairs {
             out.whole(&[pair.runs().len()]);
@@ -55,7 +55,7 @@ impl Sums {
         out.log_weights = from.sums(1)?;
         for levels in &mut out.levels {
             levels.n_levels = from.one()?;
-            levels.sums = from.sums(levels.n_levels.saturating_mul(levels.width()))?;
+            levels.records = from.numbers(levels.n_levels.saturating_mul(2 * levels.width()))?;
         }
         for pair in &mut out.pairs {
             let n = from.one()?;

@@ -70,19 +70,6 @@ impl Compensated {
         add(&mut self.high[i], &mut self.low[i], x);
     }
 
-    /// Adds c times the sum at `from` of `other` to the sum at `i`.
-    pub fn add_multiple(&mut self, i: usize, c: f64, other: &Self, from: usize) {
-        let (product, error) = two_product(c, other.high[from]);
-        self.add(i, product);
-        self.add(i, error + c * other.low[from]);
-    }
-
-    /// Room for `n` sums.
-    pub fn grow(&mut self, n: usize) {
-        self.high.resize(n.max(self.high.len()), 0.0);
-        self.low.resize(n.max(self.low.len()), 0.0);
-    }
-
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         size_of::<f64>() * (self.high.capacity() + self.low.capacity())

@@ -277,12 +277,12 @@ fn gram_of_term(levels: &LevelSums, start: usize, q: usize, n: usize) -> Square 
     let mut gram = Square::zeros(q);
     for j in 0..q {
         for i in j..q {
-            let (at, width) = (levels.own(start + i, start + j), levels.width());
-            let mut sum = Compensated::zeros(1);
+            let at = levels.own(start + i, start + j);
+            let mut total = Double::default();
             for level in 0..levels.n_levels {
-                sum.add_multiple(0, 1.0, &levels.sums, level * width + at);
+                total = total.plus_multiple(1.0, levels.sum(level, at));
             }
-            gram[(i, j)] = sum.value(0) / n as f64;
+            gram[(i, j)] = total.value() / n as f64;
             gram[(j, i)] = gram[(i, j)];
         }
     }
@@ -330,15 +330,12 @@ impl Moved<'_> {
     }
 
     fn levels(&self, factor: usize, sums: &LevelSums) -> LevelBlocks {
-        let (q, k, width) = (sums.q, sums.k, sums.width());
+        let (q, k) = (sums.q, sums.k);
         let r = &self.basis.z_factors[factor].data;
         let n = sums.n_levels;
         let (mut own, mut right) = (vec![0.0; n * q * q], vec![0.0; n * q * k]);
         let convert = |level: usize, own: &mut [f64], right: &mut [f64]| {
-            let entry = |at: usize| {
-                let at = level * width + at;
-                Double { high: sums.sums.high[at], low: sums.sums.low[at] }
-            };
+            let entry = |at: usize| sums.sum(level, at);
             let mut half = vec![Double::default(); q * q];
             for j in 0..q {
                 (0..q).for_each(|i| half[i + q * j] = entry(sums.own(i.max(j), i.min(j))));

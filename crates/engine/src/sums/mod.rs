@@ -106,7 +106,9 @@ impl Sums {
     /// Bytes held.
     pub fn bytes(&self) -> usize {
         let pairs: usize = self.pairs.iter().map(PairSums::bytes).sum();
-        self.levels.iter().map(|l| l.sums.bytes()).sum::<usize>() + pairs + self.total.bytes()
+        self.levels.iter().map(|l| size_of::<f64>() * l.records.len()).sum::<usize>()
+            + pairs
+            + self.total.bytes()
     }
 
     /// Adds rows. Levels may be more than before.

@@ -52,8 +52,11 @@ def lmm(
         over the levels of the group, correlated (``|``) or independent (``||``); ``(1 | a/b)`` is
         ``(1 | a) + (1 | a:b)``. Without a bar, ordinary least squares.
     data : frame
-        pandas, polars (also lazy), pyarrow, anything narwhals takes, or a dict of arrays. The
-        model keeps a copy.
+        pandas, polars, pyarrow, anything narwhals takes, or a dict of arrays, of which the model
+        keeps a copy. Or data that need not fit in memory, read in batches: a polars LazyFrame, a
+        pyarrow Dataset, ParquetFile or RecordBatchReader, a DuckDB relation, an iterator of tables,
+        or a function that returns one. Of more than some 17 million numbers no rows are kept, and
+        what needs them says so; see docs/scale.md.
     reml : bool
         Restricted maximum likelihood (the default, since its variances do not shrink with the
         number of fixed effects) or maximum likelihood, which comparing fixed effects by

@@ -52,7 +52,7 @@ WRONG = {
     "nan": float("nan"),
     "NA": pd.NA,
     "NaT": pd.NaT,
-    "iterator": iter([1]),
+    "iterator": [1],  # made one for each call, since it can be read once
 }
 CALLS = {
     "formula": lambda value: mm.lmm(value, DATA),
@@ -90,7 +90,7 @@ CALLS = {
 @pytest.mark.parametrize("call", CALLS)
 def test_what_cannot_be_is_refused(call, kind):
     with pytest.raises(MixedModelsError, match=r"(?s)."):
-        CALLS[call](WRONG[kind])
+        CALLS[call](iter(WRONG[kind]) if kind == "iterator" else WRONG[kind])
 
 
 @pytest.mark.parametrize("value", [None, "a", [], 0, -1, 2.5, True, float("nan"), np.zeros(2)])

@@ -209,7 +209,7 @@ def _queried(data: Any, columns: Sequence[str] | None) -> Batches:
 
 def _of_stream(data: object) -> Source | None:
     """Anything else with an Arrow stream."""
-    if not hasattr(data, "__arrow_c_stream__") or _is_table(data):
+    if not hasattr(data, "__arrow_c_stream__") or _is_table(data) or _is_series(data):
         return None
     reader = import_module("pyarrow").RecordBatchReader.from_stream(data)
     names = tuple(reader.schema.names)
@@ -244,6 +244,11 @@ def _is_table(data: object) -> bool:
         nw.from_native(data, pass_through=True),
         nw.DataFrame | nw.LazyFrame,
     )
+
+
+def _is_series(data: object) -> bool:
+    """Whether it is one column: an Arrow stream too, but not of tables."""
+    return isinstance(nw.from_native(data, pass_through=True, allow_series=True), nw.Series)
 
 
 def _names(kind: str, read: Callable[[], Sequence[str]]) -> tuple[str, ...]:

@@ -9,13 +9,14 @@ from numpy.typing import ArrayLike
 
 from mixedmodels import rooms
 from mixedmodels.data import Frame
+from mixedmodels.data.cluster import Partitions
 from mixedmodels.data.source import UNREAD, Source
 from mixedmodels.design.environment import checked_context
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.request import Request
-from mixedmodels.fit.streamed import fit_request
+from mixedmodels.fit.requested import fit_request
 from mixedmodels.formula import parse
 from mixedmodels.model import LinearMixedModel
 from mixedmodels.options import require_flag
@@ -56,7 +57,8 @@ def lmm(
         keeps a copy. Or data that need not fit in memory, read in batches: a polars LazyFrame, a
         pyarrow Dataset, ParquetFile or RecordBatchReader, a DuckDB relation, an iterator of tables,
         or a function that returns one. Of more than some 17 million numbers no rows are kept, and
-        what needs them says so; see docs/scale.md.
+        what needs them says so. Or rows on the workers of a cluster, which sum them there: a Dask
+        or Spark DataFrame, a list of delayed tables, a Ray Dataset; see docs/scale.md.
     reml : bool
         Restricted maximum likelihood (the default, since its variances do not shrink with the
         number of fixed effects) or maximum likelihood, which comparing fixed effects by
@@ -120,7 +122,7 @@ def lmm(
     """
     control = checked_control(control)
     require_flag("reml", reml)
-    source = Source.of(data)
+    source = Partitions.of(data) or Source.of(data)
     request = Request(
         formula=parse(formula),
         frame=Frame.of(data) if source is None else UNREAD,

@@ -7,14 +7,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mixedmodels.data import Frame, by_row
+from mixedmodels.data.cluster import Partitions
 from mixedmodels.data.source import UNREAD, Source
 from mixedmodels.design import ModelMatrices
 from mixedmodels.design.known import matrix_names
 from mixedmodels.design.names import used_columns
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit, fit_model, fit_problem
+from mixedmodels.fit.requested import fit_request
 from mixedmodels.fit.response import Vector, checked_response, column_response
-from mixedmodels.fit.streamed import fit_request
 from mixedmodels.formula import Formula
 from mixedmodels.formula import update as update_formula
 from mixedmodels.formula.tokens import quote
@@ -74,7 +75,7 @@ def update(
         require_flag("reml", reml)
         request = replace(request, reml=bool(reml))
     if data is not None:
-        source = Source.of(data)
+        source = Partitions.of(data) or Source.of(data)
         frame = Frame.of(data) if source is None else UNREAD
         return fit_request(replace(request, frame=frame, source=source, response=None))
     if request.source is not None:

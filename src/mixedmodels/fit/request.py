@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels.data import Frame
+from mixedmodels.data.cluster import Partitions
 from mixedmodels.data.source import Source
 from mixedmodels.design.arguments import owned_argument
 from mixedmodels.design.known import checked_known
@@ -44,7 +45,7 @@ class Request:
     known: KnownMatrices | None = None
     fixed: Mapping[str, float] | None = None
     tied: Sequence[Sequence[str]] | None = None
-    source: Source | None = None
+    source: Source | Partitions | None = None
 
     __repr__ = brief
 

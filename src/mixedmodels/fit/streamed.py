@@ -39,8 +39,8 @@ COLLECTED = 2**24
 a model works; with more they are summed."""
 
 
-def fit_request(request: Request) -> Fit:
-    """Fit what was asked for, to the table or to the source that it has.
+def fit_source(request: Request, source: Source) -> Fit:
+    """Fit what was asked for to a source, collected into a table where it is small.
 
     Raises
     ------
@@ -49,9 +49,6 @@ def fit_request(request: Request) -> Fit:
     ConvergenceError
         If the search fails and ``request.control.on_failure`` is ``"raise"``.
     """
-    source = request.source
-    if source is None:
-        return fit_model(owned(request))
     read, rest, is_all = _begun(request, source)
     if not read:
         raise DataError(
@@ -103,7 +100,7 @@ def _fit_batches(request: Request, source: Source, read: list[Frame], rest: Iter
     if not needs.turns:
         found = surveyed(question, needs, first, 0, learned)
         learned = learned.after(needs, 0, found, question)
-    recipe = recipe_of_batches(question, learned, first)
+    recipe = recipe_of_batches(question, learned)
     sums = partial(recipe, batches())
     frame = Frame.unkept(tuple(names), sums.tally.nrows + sums.tally.n_missing, first.backend)
     return fit_sums(replace(request, frame=frame), recipe, sums)

@@ -26,6 +26,9 @@ Vector = NDArray[np.float64]
 FEW = 32
 """Distinct values that are remembered, to know whether a polynomial has enough of them."""
 
+HALF = 2.0**26
+"""Between the halves of a mantissa."""
+
 SMALLEST = 1e-150
 """Unit of a column that does not vary, at least."""
 
@@ -39,7 +42,7 @@ class Moments:
     origin, unit
         Of the powers; the unit is a power of two, so that fractions stay short.
     powers
-        Sums of ((x - origin) / unit)^k, each exact to some thirty digits; k = 0, 1, ….
+        Sums of ((x - origin) / unit)^k, each of what rounding makes of a power; k = 0, 1, ….
     low, high
         The smallest and the largest value.
     distinct
@@ -54,17 +57,20 @@ class Moments:
     distinct: frozenset[float]
 
     @staticmethod
-    def of(values: Vector, degree: int) -> Moments:
-        """Those of some values, with powers enough for a polynomial of this degree."""
+    def of(values: Vector, degree: int, about: tuple[float, float] | None = None) -> Moments:
+        """Those of some values, with powers enough for a polynomial of this degree.
+
+        `about` are origin and unit; None for those that suit the values.
+        """
         low, high = float(values.min()), float(values.max())
-        origin, unit = low / 2 + high / 2, 2.0 ** np.ceil(np.log2(max(high - low, SMALLEST)))
+        origin, unit = about_of(low, high) if about is None else about
         scaled = (values - origin) / unit
         powers, power = [Fraction(len(values))], np.ones(len(values))
         for _ in range(max(2 * degree, 2)):
             power = power * scaled
             powers.append(exact_sum(power))
         distinct = frozenset(pd.unique(values)[: FEW + 1].tolist())
-        return Moments(origin, float(unit), tuple(powers), low, high, distinct)
+        return Moments(origin, unit, tuple(powers), low, high, distinct)
 
     def __add__(self, other: Moments) -> Moments:
         """Those of both, at the origin and in the unit of the first."""
@@ -106,18 +112,26 @@ class Moments:
         return float(about * Fraction(self.unit) ** 2)
 
 
+def about_of(low: float, high: float) -> tuple[float, float]:
+    """The origin and the unit of the moments of values in this range."""
+    return low / 2 + high / 2, float(2.0 ** np.ceil(np.log2(max(high - low, SMALLEST))))
+
+
 def exact_sum(values: Vector) -> Fraction:
-    """The sum, each pair of terms with what rounding leaves out of it (Knuth's two-sum)."""
-    lost = np.zeros(len(values))
-    while len(values) > 1:
-        if len(values) % 2:
-            values, lost = np.append(values, 0.0), np.append(lost, 0.0)
-        a, b = values[::2], values[1::2]
-        total = a + b
-        part = total - a
-        lost = lost[::2] + lost[1::2] + ((a - (total - part)) + (b - part))
-        values = total
-    return Fraction(float(values.sum())) + Fraction(float(lost.sum()))
+    """The sum, without rounding, of fewer than 2^26 values.
+
+    Mantissas are whole numbers of 53 bits. Two halves of each are summed per exponent, in doubles
+    that hold these sums exactly.
+    """
+    mantissas, exponents = np.frexp(values)
+    least = int(exponents.min(initial=0))
+    whole = mantissas * 2.0**53
+    high = np.floor(whole / HALF)
+    sums = [np.bincount(exponents - least, part).tolist() for part in (high, whole - high * HALF)]
+    total = sum(
+        (int(a) * int(HALF) + int(b)) << k for k, (a, b) in enumerate(zip(*sums, strict=True))
+    )
+    return total * Fraction(2) ** (least - 53)
 
 
 def state_of(place: Place, name: str, options: Mapping[str, Any], found: Moments) -> dict[str, Any]:

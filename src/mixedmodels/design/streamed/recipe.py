@@ -15,7 +15,7 @@ from formulaic import ModelSpec as Recipe
 from formulaic import SimpleFormula
 
 from mixedmodels.covariance import UNSTRUCTURED, Structure
-from mixedmodels.data import Completeness, Frame
+from mixedmodels.data import Column, Completeness
 from mixedmodels.data.dictionary import LevelKind
 from mixedmodels.design.build import covariates_of, require_different_names
 from mixedmodels.design.coordinates import ORIGINAL, Coordinates, Step, coordinates_of
@@ -121,8 +121,8 @@ class BatchRecipe:
         return self.groups.index(part.term.group)
 
 
-def recipe_of_batches(question: Question, learned: Learned, first: Frame) -> BatchRecipe:
-    """Make the recipe, of the first rows and what passes over the data told.
+def recipe_of_batches(question: Question, learned: Learned) -> BatchRecipe:
+    """Make the recipe of what passes over the data told.
 
     Raises
     ------
@@ -153,7 +153,7 @@ def recipe_of_batches(question: Question, learned: Learned, first: Frame) -> Bat
         random=random,
         groups=tuple(dict.fromkeys(term.group for term in question.formula.random)),
         constant=constant,
-        origin=0.0 if constant is None else _origin(question, learned, first),
+        origin=0.0 if constant is None else _origin(question, learned),
         cell_columns=tuple(_cell_columns(question, learned)),
     )
 
@@ -166,15 +166,13 @@ def _cell_columns(question: Question, learned: Learned) -> Iterator[str]:
             yield name
 
 
-def _origin(question: Question, learned: Learned, first: Frame) -> float:
-    """The mean of the response, less the offset, over the first rows."""
-    data = question.read(first)
-    if not data.nrows:
-        return 0.0
-    columns = {name: data.columns[name] for name in question.roles.response}
-    variables = Variables(columns, data.nrows, {}, question.functions)
+def _origin(question: Question, learned: Learned) -> float:
+    """The mean of the response, less the offset, over the survey's rows."""
+    survey = learned.survey
+    columns = {n: Column.of_numbers(n, survey.rows[n]) for n in question.roles.response}
+    variables = Variables(columns, survey.nrows, {}, question.functions)
     y = evaluate(question.formula.response_factor, variables, learned.state_copy())
-    mean = float(np.mean(y if data.offset is None else y - data.offset))
+    mean = float(np.mean(y - survey.offset)) if survey.nrows else 0.0
     return mean if np.isfinite(mean) else 0.0
 
 

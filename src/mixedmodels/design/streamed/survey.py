@@ -1,6 +1,7 @@
 """What has to be known of all rows before columns can be made: levels, and what transforms learn.
 
-A survey is a monoid over batches: those of two parts of the data make that of both.
+A survey is a monoid over batches: those of two parts of the data make that of both, and nothing in
+it depends on how the data were divided or in what order they come.
 """
 
 from __future__ import annotations
@@ -24,15 +25,16 @@ from mixedmodels.design.factor_calls import hashed_labels
 from mixedmodels.design.grouping import refuse_merged_levels
 from mixedmodels.design.sizes import MOST_COLUMNS
 from mixedmodels.design.streamed.calls import Call, calls_of
+from mixedmodels.design.streamed.keys import Keys, chosen, row_keys
 from mixedmodels.design.streamed.moments import Moments, state_of
 from mixedmodels.design.streamed.question import Question
 from mixedmodels.design.variables import Variables
 from mixedmodels.errors import DataError
 
 FIRST_ROWS = 2**14
-"""First rows that stand for all others where the form of columns is decided."""
+"""Rows that stand for all others where the form of columns is decided."""
 
-Mask = NDArray[np.bool_]
+Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,15 @@ class Survey:
     moments
         Of the arguments of transforms, by their text.
     rows
-        Some rows, as arrays: the first ones, and those in which a level was met first. Covariates
-        that are numbers by their name; of `levels` the numbers, in the order of appearance.
-    nrows
-        How many these are.
+        Some rows, as arrays, in the order of their keys: those of the smallest ones, and of each
+        level that of its smallest. Covariates and columns of the response that are numbers by their
+        name; of `levels` the numbers, in the order of appearance.
+    offset
+        Of these rows.
+    keys
+        Digests of these rows.
+    most
+        How many are kept beside those of the levels.
     missing, n_missing
         How many values each column lacks, and the rows that lack any.
     """
@@ -95,9 +102,16 @@ class Survey:
     levels: dict[str, Dictionary] = field(default_factory=dict)
     moments: dict[str, Moments] = field(default_factory=dict)
     rows: dict[str, NDArray[Any]] = field(default_factory=dict)
-    nrows: int = 0
+    offset: Vector = field(default_factory=lambda: np.empty(0))
+    keys: Keys = field(default_factory=lambda: np.empty(0, dtype=np.uint64))
+    most: int = 0
     missing: Counter[str] = field(default_factory=Counter)
     n_missing: int = 0
+
+    @property
+    def nrows(self) -> int:
+        """How many rows are kept."""
+        return len(self.keys)
 
     def absorb(self, other: Survey) -> None:
         """Take in what was learned of other rows.
@@ -112,20 +126,28 @@ class Survey:
         for name, kind in other.kinds.items():
             if self.kinds.setdefault(name, kind) != kind:
                 raise kinds_differ(name, self.kinds[name], kind)
-        kept = np.arange(other.nrows) < FIRST_ROWS - self.nrows
         theirs = dict(other.rows)
         for name, dictionary in other.levels.items():
             mine = self.levels.setdefault(name, Dictionary(name))
-            before = len(mine)
             theirs[name] = mine.absorb(dictionary)[other.rows[name]]
-            kept |= _first_of_each(theirs[name], before)
             _require_few(name, len(mine))
         for name, moments in other.moments.items():
             self.moments[name] = self.moments[name] + moments if name in self.moments else moments
-        for name, values in theirs.items():
-            parts = [self.rows[name], values[kept]] if name in self.rows else [values[kept]]
-            self.rows[name] = np.concatenate(parts)
-        self.nrows += int(np.count_nonzero(kept))
+        self.rows = {
+            name: np.concatenate([*_part(self.rows, name), *_part(theirs, name)])
+            for name in self.rows | theirs
+        }
+        self.offset = np.concatenate([self.offset, other.offset])
+        self.keys = np.concatenate([self.keys, other.keys])
+        self.most = max(self.most, other.most)
+        self.choose()
+
+    def choose(self) -> None:
+        """Keep the rows of the smallest keys, and of each level that of its smallest."""
+        levels = [self.rows[name] for name in self.levels if name in self.rows]
+        kept = chosen(self.keys, self.most, levels)
+        self.rows = {name: values[kept] for name, values in self.rows.items()}
+        self.offset, self.keys = self.offset[kept], self.keys[kept]
 
     def column(self, name: str) -> Column:
         """A covariate on the rows kept; a categorical one with all of its levels."""
@@ -160,26 +182,49 @@ def surveyed(question: Question, needs: Needs, frame: Frame, turn: int, known: L
     columns = {name: data.columns[name] for name in question.roles.covariates}
     found.kinds = {name: kind_of(column) for name, column in columns.items()}
     refuse_merged_levels(question.formula.text, columns)
-    usable = {name: column for name, column in columns.items() if name not in needs.factors}
-    first = np.arange(data.nrows) < (FIRST_ROWS if turn == 0 else 0)
-    may_reorder = frame.backend.is_pyarrow()
-    for name in needs.factors:
-        if turn == 0:
-            first |= _meet(found, name, columns[name], may_reorder=may_reorder)
-        else:
-            codes = known.survey.levels[name].codes(columns[name], may_reorder=may_reorder)
-            found.rows[name] = codes
-            usable[name] = known.survey.in_order(name, codes)
+    usable = _usable(found, needs, columns, turn, known, may_reorder=frame.backend.is_pyarrow())
     response = {name: data.columns[name] for name in question.roles.response}
     variables = Variables({**response, **usable}, data.nrows, {}, question.functions)
     for call in needs.calls:
         if call.round == turn:
-            first |= _hear(call, Evaluator(variables, known.state_copy(), call.place), found)
-    numbers = {n: c.numbers for n, c in usable.items() if n not in needs.factors}
+            _hear(call, Evaluator(variables, known.state_copy(), call.place), found, known)
+    plain = {name: c for name, c in usable.items() if name not in needs.factors}
+    numbers = {name: column.numbers for name, column in (plain | response).items()}
     found.rows |= {name: values for name, values in numbers.items() if values is not None}
-    found.rows = {name: values[first] for name, values in found.rows.items()}
-    found.nrows = int(np.count_nonzero(first))
+    found.offset = np.zeros(data.nrows) if data.offset is None else data.offset
+    found.keys = _keys(found, known)
+    found.most = FIRST_ROWS if turn == 0 else 0
+    found.choose()
     return found
+
+
+def _usable(
+    found: Survey,
+    needs: Needs,
+    columns: Mapping[str, Column],
+    turn: int,
+    known: Learned,
+    *,
+    may_reorder: bool,
+) -> dict[str, Column]:
+    """The columns that calls can be made of: those of levels after a pass that met all of them."""
+    usable = {name: column for name, column in columns.items() if name not in needs.factors}
+    for name in needs.factors:
+        if turn == 0:
+            _meet(found, name, columns[name], may_reorder=may_reorder)
+        else:
+            codes = known.survey.levels[name].codes(columns[name], may_reorder=may_reorder)
+            found.rows[name] = codes
+            usable[name] = known.survey.in_order(name, codes)
+    return usable
+
+
+def _keys(found: Survey, known: Learned) -> Keys:
+    """The digests of all rows."""
+    levels = {**known.survey.levels, **found.levels}
+    names = sorted(found.rows)
+    parts = [*(found.rows[name] for name in names), found.offset]
+    return row_keys(parts, [*map(levels.get, names), None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,10 +237,14 @@ class Learned:
         Of all rows.
     state
         What the transforms keep, by their text.
+    about
+        Origin and unit of the moments of a transform's argument, by its text, so that their sums do
+        not depend on how the data are divided; without, those of each batch.
     """
 
     survey: Survey
     state: Mapping[str, Any]
+    about: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def state_copy(self) -> dict[str, Any]:
         """The state, to be written to."""
@@ -209,17 +258,18 @@ class Learned:
         DataError
             If a transform cannot be made of it.
         """
-        covariates = question.roles.covariates
+        names = (*question.roles.covariates, *question.roles.response)
         survey = Survey(
             kinds={**self.survey.kinds, **found.kinds},
             levels={**self.survey.levels, **found.levels},
             moments={**self.survey.moments, **found.moments},
             rows={
-                name: np.concatenate([*(s.rows[name] for s in (self.survey, found) if s.rows)])
-                for name in covariates
-                if found.rows
+                name: np.concatenate([*_part(self.survey.rows, name), found.rows[name]])
+                for name in names
+                if name in found.rows
             },
-            nrows=self.survey.nrows + found.nrows,
+            offset=np.concatenate([self.survey.offset, found.offset]),
+            keys=np.concatenate([self.survey.keys, found.keys]),
             missing=found.missing,
             n_missing=found.n_missing,
         )
@@ -230,17 +280,20 @@ class Learned:
                 state[call.text] = state_of(
                     call.place, call.name, options, found.moments[call.text]
                 )
-        return Learned(survey, state)
+        return Learned(survey, state, self.about)
 
 
 NOTHING = Learned(Survey(), {})
 """Before the first pass."""
 
 
-def _hear(call: Call, evaluator: Evaluator, found: Survey) -> Mask:
-    """Take in what a call learns of a batch; the rows (n,) with a level that is met first."""
+def _part(rows: Mapping[str, NDArray[Any]], name: str) -> list[NDArray[Any]]:
+    return [rows[name]] if name in rows else []
+
+
+def _hear(call: Call, evaluator: Evaluator, found: Survey, known: Learned) -> None:
+    """Take in what a call learns of a batch."""
     argument = call.node.args[0]
-    nrows = evaluator.variables.nrows
     if not call.is_factor:
         with np.errstate(all="ignore"):
             values = evaluator.number(evaluator.value(argument), argument)
@@ -248,15 +301,16 @@ def _hear(call: Call, evaluator: Evaluator, found: Survey) -> Mask:
             raise call.place.formula_error(f"{call.name}() needs a column.")
         _require_finite(call, values)
         degree = _options(call, evaluator.variables.functions).get("degree", 1)
-        found.moments[call.text] = Moments.of(values, degree if call.name == "poly" else 1)
-        return np.zeros(nrows, dtype=np.bool_)
+        degree = degree if call.name == "poly" else 1
+        found.moments[call.text] = Moments.of(values, degree, known.about.get(call.text))
+        return
     labels = evaluator.labels(argument)
     if call.name == "hashed":
         options = _options(call, evaluator.variables.functions)
         if "levels" not in options:
             raise call.place.formula_error("hashed() needs levels, as in hashed(x, levels=10).")
         labels = hashed_labels(labels, options["levels"])
-    return _meet(found, call.text, read_values(call.text, labels), may_reorder=True)
+    _meet(found, call.text, read_values(call.text, labels), may_reorder=True)
 
 
 def _options(call: Call, functions: Mapping[str, Any]) -> dict[str, Any]:
@@ -264,19 +318,10 @@ def _options(call: Call, functions: Mapping[str, Any]) -> dict[str, Any]:
     return Arguments(call.place, functions).options(call.node, known)
 
 
-def _meet(found: Survey, name: str, column: Column, *, may_reorder: bool) -> Mask:
-    """Take in the levels of a batch; the rows (n,) in which one is met first."""
+def _meet(found: Survey, name: str, column: Column, *, may_reorder: bool) -> None:
+    """Take in the levels of a batch."""
     dictionary = found.levels.setdefault(name, Dictionary(name))
     found.rows[name] = dictionary.codes(column, may_reorder=may_reorder)
-    return _first_of_each(found.rows[name], 0)
-
-
-def _first_of_each(codes: NDArray[np.int32], least: int) -> Mask:
-    """The first row (n,) of each code from `least` on."""
-    is_first = np.zeros(len(codes), dtype=np.bool_)
-    new = np.flatnonzero(codes >= least)
-    is_first[new[np.unique(codes[new], return_index=True)[1]]] = True
-    return is_first
 
 
 def _require_finite(call: Call, values: NDArray[np.float64]) -> None:

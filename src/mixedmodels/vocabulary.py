@@ -124,6 +124,9 @@ DegreesOfFreedom = Literal[
 HeterogeneityInterval = Literal["q-profile", "profile", "wald"]
 """How limits of a variance between studies are found."""
 
+FitMethod = Literal["auto", "exact", "iterative"]
+"""How the equations of a model are solved: by a factorisation, or by conjugate gradients."""
+
 IntervalMethod = Literal["wald", "profile", "bootstrap"]
 
 Interval = Literal["confidence", "prediction"]

@@ -9,7 +9,7 @@
 
 use rayon::prelude::*;
 
-use crate::covariance::Templates;
+use crate::covariance::{Place, Templates};
 use crate::data::{Data, Structure};
 use crate::dense::{Square, cholesky, solve_lower, solve_lower_transpose};
 use crate::error::{EngineError, Result};
@@ -192,6 +192,19 @@ impl Basis {
         let mut full = half.transpose();
         solve_lower(r.n, &r.data, &mut full.data, r.n);
         full
+    }
+
+    /// Root-mean-square of the columns of Z_k, per term.
+    pub fn column_scales(&self, templates: &Templates) -> Vec<Vec<f64>> {
+        // R_f'R_f = Z'WZ/n, so the columns of R_f have the lengths.
+        let length = |f: usize, j: usize| {
+            let r = &self.z_factors[f];
+            (0..r.n).map(|i| r[(i, j)].powi(2)).sum::<f64>().sqrt()
+        };
+        let scales = |at: &Place| {
+            (at.start..at.start + at.width).map(|j| length(at.factor, j)).collect()
+        };
+        templates.places.iter().map(scales).collect()
     }
 
     /// T = R⁻¹ T̃ per factor.

@@ -28,6 +28,12 @@ pub struct Moves {
 }
 
 impl Moves {
+    /// Directions kept elsewhere, `m` of them in the order of θ.
+    pub fn in_order(m: usize) -> Self {
+        let directions = Directions { m, span: vec![], values: vec![] };
+        Self { directions, column: (0..m).collect() }
+    }
+
     /// Forms the directions at the templates `t`.
     pub fn new(layout: &Layout, templates: &Templates, t: &[Square], effects: &Effects) -> Self {
         let m = templates.parameters.len();

@@ -62,6 +62,11 @@ pub enum EngineError {
         /// The part.
         part: usize,
     },
+    /// Conjugate gradients did not reach the accuracy asked for.
+    Unsolved {
+        /// The relative residual that was reached.
+        residual: f64,
+    },
     /// The system gives no threads.
     Threads,
     /// The caller asked to stop.
@@ -108,6 +113,9 @@ impl fmt::Display for EngineError {
             Self::Structure { reason } => write!(f, "no such covariance structure: {reason}"),
             Self::Residual { part } => {
                 write!(f, "the residual covariance of part {part} is not positive definite")
+            }
+            Self::Unsolved { residual } => {
+                write!(f, "conjugate gradients stopped at a relative residual of {residual:.1e}")
             }
             Self::Threads => write!(f, "the system gives no threads"),
             Self::Interrupted => write!(f, "interrupted"),

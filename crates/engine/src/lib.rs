@@ -36,6 +36,7 @@ pub mod probes;
 pub mod problem;
 pub mod projection;
 pub mod row_major;
+pub mod rough;
 pub mod rows;
 pub mod sensitivity;
 pub mod solve;

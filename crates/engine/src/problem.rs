@@ -11,7 +11,7 @@ use crate::dense::Square;
 use crate::error::{EngineError, Result};
 use crate::factor::Factor;
 use crate::inference::second_order_cost;
-use crate::iterative::{Iterative, worthwhile};
+use crate::rough::{Rough, worthwhile};
 use crate::layout::Layout;
 use crate::links::Links;
 use crate::memory::{self, Available, unlimited};
@@ -225,15 +225,7 @@ impl Problem {
 
     /// Root-mean-square of the columns of Z_k, per term.
     pub fn column_scales(&self) -> Vec<Vec<f64>> {
-        // R_f'R_f = Z'WZ/n, so the columns of R_f have the lengths.
-        let length = |f: usize, j: usize| {
-            let r = &self.basis.z_factors[f];
-            (0..r.n).map(|i| r[(i, j)].powi(2)).sum::<f64>().sqrt()
-        };
-        let scales = |at: &crate::covariance::Place| {
-            (at.start..at.start + at.width).map(|j| length(at.factor, j)).collect()
-        };
-        self.templates.places.iter().map(scales).collect()
+        self.basis.column_scales(&self.templates)
     }
 
     /// θ̃ of θ.
@@ -373,7 +365,7 @@ impl Problem {
             return Ok(None);
         };
         work.factor.update_leaves(&self.cross, self.templates.fill(inner))?;
-        Iterative::new(self, links, &work.factor)?.derivatives(criterion).map(Some)
+        Rough::new(self, links, &work.factor)?.derivatives(criterion).map(Some)
     }
 
     /// ∂d/∂θ in the user's units from ∂d/∂θ̃.
@@ -401,7 +393,7 @@ impl Problem {
     pub fn outer_theta(&self, work: &Workspace) -> Vec<f64> {
         let outer = self.basis.outer_templates(&work.factor.templates);
         let mut theta = self.templates.theta(&outer);
-        self.normalise_signs(&mut theta);
+        self.templates.normalise_signs(&mut theta);
         theta
     }
 
@@ -414,24 +406,6 @@ impl Problem {
         wide::solve_lower_transpose(p, l, &mut covariance.data, p);
         // X̃ has columns of unit mean square, as X R⁻¹ with R'R = X'WX/n.
         self.basis.beta_covariance(&covariance)
-    }
-
-    /// The criterion is even in every column of T: the diagonal is made nonnegative.
-    fn normalise_signs(&self, theta: &mut [f64]) {
-        let parameters = &self.templates.parameters;
-        for i in 0..theta.len() {
-            let at = parameters[i];
-            if at.row == at.column && theta[i] < 0.0 {
-                for j in 0..theta.len() {
-                    let other = parameters[j];
-                    if other.factor == at.factor && other.column == at.column {
-                        theta[j] = -theta[j];
-                    }
-                }
-            }
-            // No negative zeros either.
-            theta[i] += 0.0;
-        }
     }
 
     fn effects_by_term(&self, effects: &Effects) -> Vec<Vec<f64>> {

@@ -7,6 +7,7 @@ use crate::dense::Square;
 use crate::front::SMALL;
 
 /// Row-major vectors with `m` columns, rows by slot.
+#[derive(Debug, Clone)]
 pub struct Columns {
     /// Number of columns.
     pub m: usize,

@@ -33,6 +33,9 @@ pub fn exception(failure: &Failure) -> PyErr {
         }
         Failure::Memory { .. } => EngineError::new_err(("memory", message, None::<(usize, usize)>)),
         Failure::Traces { .. } => EngineError::new_err(("traces", message, None::<(usize, usize)>)),
+        Failure::Unsolved { .. } => {
+            EngineError::new_err(("unsolved", message, None::<(usize, usize)>))
+        }
         Failure::Residual { part } => EngineError::new_err(("residual", message, Some((*part, 0)))),
         Failure::TimeLimit => EngineError::new_err(("time", message, None::<(usize, usize)>)),
         Failure::Structure { .. } => {

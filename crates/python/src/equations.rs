@@ -1,13 +1,60 @@
 //! The equations of one θ as a Python class.
 
-use mixedmodels_engine::projection::{Equations as Inner, Sparse};
+use mixedmodels_engine::Result;
+use mixedmodels_engine::iterative::Equations as Iterative;
+use mixedmodels_engine::projection::{Equations as Factorised, Sparse};
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
 use crate::attention::attended;
 use crate::convert::{columns, to_matrix, to_vector, vector};
 
-/// M = Λ'Z'WZΛ + I at one θ, factorised.
+/// How the equations are solved.
+pub enum Inner {
+    /// By a factorisation.
+    Factorised(Factorised),
+    /// By conjugate gradients.
+    Iterative(Iterative),
+}
+
+impl Inner {
+    fn dim(&self) -> usize {
+        match self {
+            Self::Factorised(inner) => inner.dim(),
+            Self::Iterative(inner) => inner.dim(),
+        }
+    }
+
+    fn cost(&self, count: usize) -> f64 {
+        match self {
+            Self::Factorised(inner) => inner.cost(count),
+            Self::Iterative(inner) => inner.cost(count),
+        }
+    }
+
+    fn solve(&self, values: &mut [f64]) -> Result<()> {
+        match self {
+            Self::Factorised(inner) => inner.solve(values),
+            Self::Iterative(inner) => inner.solve(values),
+        }
+    }
+
+    fn inner(&self, left: Sparse<'_>, right: Option<Sparse<'_>>) -> Result<Vec<f64>> {
+        match self {
+            Self::Factorised(inner) => inner.inner(left, right),
+            Self::Iterative(inner) => inner.inner(left, right),
+        }
+    }
+
+    fn gram(&self, rows: Sparse<'_>) -> Result<Vec<f64>> {
+        match self {
+            Self::Factorised(inner) => inner.gram(rows),
+            Self::Iterative(inner) => inner.gram(rows),
+        }
+    }
+}
+
+/// M = Λ'Z'WZΛ + I at one θ.
 #[pyclass(frozen, module = "mixedmodels._native")]
 pub struct Equations {
     inner: Inner,

@@ -7,6 +7,7 @@ mod batch;
 mod convert;
 mod equations;
 mod inference;
+mod iterative;
 mod pedigree;
 mod problem;
 mod structured;
@@ -28,6 +29,8 @@ mod _native {
     use super::equations::Equations;
     #[pymodule_export]
     use super::inference::{Information, KenwardRoger, Slopes};
+    #[pymodule_export]
+    use super::iterative::{IterativeProblem, MonteCarlo};
     #[pymodule_export]
     use super::pedigree::{Relationship, relationship};
     #[pymodule_export]

@@ -17,7 +17,8 @@ use crate::arrays::{Arrays, Columns, Levels};
 use crate::attention::attended;
 use crate::batch::{DrawsLike, PlanLike, Refits};
 use crate::convert::{columns, to_matrix, to_square, to_vector, vector};
-use crate::equations::Equations;
+use crate::equations::{Equations, Inner as AnyEquations};
+use crate::iterative::MonteCarlo;
 use crate::inference::{Information, KenwardRoger, Slopes};
 use crate::sums::Sums;
 
@@ -51,6 +52,7 @@ pub struct Solution {
     n_evaluations: usize,
     status: &'static str,
     trace: Vec<f64>,
+    monte_carlo: Option<Py<MonteCarlo>>,
 }
 
 /// The word for how a search ended.
@@ -276,7 +278,8 @@ impl Problem {
             self.inner.evaluate(&mut work, &theta, Criterion::UNIT)?;
             Ok(self.inner.equations(work))
         };
-        Ok(Equations::new(attended(py, self.inner.cost(), run)?))
+        let found = attended(py, self.inner.cost(), run)?;
+        Ok(Equations::new(AnyEquations::Factorised(found)))
     }
 
     #[expect(non_snake_case, reason = "the name of a block of responses")]
@@ -407,6 +410,12 @@ impl Solution {
             n_evaluations: trace.len(),
             status,
             trace,
+            monte_carlo: None,
         })
+    }
+
+    /// The same with what the probes of an iterative fit leave open.
+    pub fn with_monte_carlo(self, monte_carlo: Py<MonteCarlo>) -> Self {
+        Self { monte_carlo: Some(monte_carlo), ..self }
     }
 }

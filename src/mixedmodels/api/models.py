@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from numpy.typing import ArrayLike
 
@@ -19,9 +19,9 @@ from mixedmodels.fit.request import Request
 from mixedmodels.fit.requested import fit_request
 from mixedmodels.formula import parse
 from mixedmodels.model import LinearMixedModel
-from mixedmodels.options import require_flag
+from mixedmodels.options import require_flag, require_option
 from mixedmodels.prediction.streams import Seed
-from mixedmodels.vocabulary import Context, Contrasts, KnownMatrices, Missing
+from mixedmodels.vocabulary import Context, Contrasts, FitMethod, KnownMatrices, Missing
 
 if TYPE_CHECKING:
     from mixedmodels.inference.bootstrap import BootstrapTest
@@ -43,6 +43,7 @@ def lmm(
     known: KnownMatrices | None = None,
     fixed: Mapping[str, float] | None = None,
     tied: Sequence[Sequence[str]] | None = None,
+    method: FitMethod = "auto",
 ) -> LinearMixedModel:
     """Fit a linear mixed model.
 
@@ -98,6 +99,10 @@ def lmm(
         ``{"sd(Subject:Intercept)": 1.0}``.
     tied : sequence, optional
         Groups of names of variance parameters that are to be equal.
+    method : {"auto", "exact", "iterative"}
+        ``"exact"`` factorises the equations. ``"iterative"`` is for crossed factors of so many
+        levels that no factorisation fits: conjugate gradients and fixed random probes, whose Monte
+        Carlo error `convergence.monte_carlo` holds. See docs/scale.md.
 
     Returns
     -------
@@ -123,6 +128,7 @@ def lmm(
     control = checked_control(control)
     require_flag("reml", reml)
     source = Partitions.of(data) or Source.of(data)
+    require_option("method", method, get_args(FitMethod))
     request = Request(
         formula=parse(formula),
         frame=Frame.of(data) if source is None else UNREAD,
@@ -139,6 +145,7 @@ def lmm(
         fixed=fixed,
         tied=tied,
         source=source,
+        method=method,
     )
     return LinearMixedModel(fit_request(request))
 

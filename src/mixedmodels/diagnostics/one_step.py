@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.diagnostics.deletion import LOST
 from mixedmodels.engine.problem import Problem
-from mixedmodels.engine.route import plain
+from mixedmodels.engine.route import exact
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 
@@ -32,7 +32,7 @@ def without_levels_one_step(fit: Fit, group: int) -> Vector:
     m = fit.matrices
     grouping = m.groupings[group]
     _require_affordable(len(m.y), len(grouping.levels), grouping.name)
-    whole = plain(fit.problem, 'Influence with theta="one-step"', instead='use theta="fixed"')
+    whole = exact(fit.problem, 'Influence with theta="one-step"', instead='use theta="fixed"')
     half = whole.information(fit.theta, reml=fit.reml).covariance / 2
     inverse = half[: len(fit.theta), : len(fit.theta)]
     out = np.full((len(grouping.levels), len(fit.beta)), np.nan)

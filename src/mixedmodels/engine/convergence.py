@@ -3,10 +3,63 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixedmodels._native import Solution
 from mixedmodels.engine.route import AnyProblem
 from mixedmodels.engine.singularity import SingularTerm, TermFacts, singular_terms
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class MonteCarlo:
+    """What the probes of an iterative fit leave open, and how well its equations are solved.
+
+    The signs are the same in every fit: the errors say how far another choice of them would move
+    the results, not how results vary from run to run, which they do not.
+
+    Attributes
+    ----------
+    probes : int
+        Number of probes: as many as keep `share` below 0.1, 256 at most.
+    is_exact : bool
+        Whether the probes were complete, so that nothing is left to chance.
+    criterion_error : float
+        Monte Carlo standard error of the criterion at the estimates, in units of the deviance.
+    theta_error : array (m,)
+        Of the elements of theta.
+    sigma_error : float
+        Of the residual standard deviation.
+    share : array (m,)
+        Monte Carlo error of theta over its sampling standard error.
+    se_error : array (m,)
+        Relative Monte Carlo error of the sampling standard errors of theta.
+    residual : float
+        The largest relative residual of the equations for X, y and the random effects.
+    solving_error : float
+        A bound on the error that it leaves in any effect, in standard errors of that effect.
+    """
+
+    probes: int
+    is_exact: bool
+    criterion_error: float
+    theta_error: Vector
+    sigma_error: float
+    share: Vector
+    se_error: Vector
+    residual: float
+    solving_error: float
+
+    def __str__(self) -> str:
+        """The probes and their errors in one line."""
+        if self.is_exact:
+            return "conjugate gradients; log-determinant and traces exact"
+        worst = float(np.max(self.share, initial=0.0))
+        return (
+            f"conjugate gradients and {self.probes} probes; Monte Carlo error of the criterion "
+            f"{self.criterion_error:.2g}, of theta {worst:.2g} standard errors"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +89,8 @@ class Convergence:
     undetermined : tuple of str
         Of variance parameters that the data cannot tell apart, which they are, what is determined
         of them, what to do and why.
+    monte_carlo : MonteCarlo or None
+        Of an iterative fit, what its random probes leave open.
 
     Notes
     -----
@@ -54,6 +109,7 @@ class Convergence:
     singular: tuple[SingularTerm, ...]
     trace: tuple[float, ...]
     undetermined: tuple[str, ...] = ()
+    monte_carlo: MonteCarlo | None = None
 
     @property
     def message(self) -> str:
@@ -80,6 +136,24 @@ def convergence_of(
         gradient_norm=float(np.abs(per_unit).max()) if per_unit.size else 0.0,
         singular=singular,
         trace=tuple(solution.trace),
+        monte_carlo=_monte_carlo(solution),
+    )
+
+
+def _monte_carlo(solution: Solution) -> MonteCarlo | None:
+    found = solution.monte_carlo
+    if found is None:
+        return None
+    return MonteCarlo(
+        probes=found.probes,
+        is_exact=found.is_exact,
+        criterion_error=found.criterion,
+        theta_error=found.theta,
+        sigma_error=found.sigma,
+        share=found.share,
+        se_error=found.standard_errors,
+        residual=found.residual,
+        solving_error=found.of_solving,
     )
 
 

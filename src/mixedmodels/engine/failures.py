@@ -81,6 +81,17 @@ def _traces(_: ModelMatrices, message: str) -> str:
     )
 
 
+def _unsolved(_: ModelMatrices, message: str) -> str:
+    return (
+        f"The equations could not be solved: {message}.\n"
+        'Do:   use method="exact" if it fits in memory; centre and rescale the covariates and the '
+        "weights;\n"
+        "      leave out levels that hang together with the others by a row or two.\n"
+        "Why:  they are too close to singular for conjugate gradients, and a worse solution would "
+        "be wrong."
+    )
+
+
 def _unusable(_: ModelMatrices, message: str) -> str:
     return (
         f"The numbers cannot be used: {message}.\n"
@@ -106,4 +117,9 @@ _TIME = (
 
 _AT_A_PLACE = {"rank": _rank, "factorisation": _factorisation, "residual": _residual}
 
-_AT_LARGE = {"perfect": _perfect, "memory": _memory, "traces": _traces}
+_AT_LARGE = {
+    "perfect": _perfect,
+    "memory": _memory,
+    "traces": _traces,
+    "unsolved": _unsolved,
+}

@@ -1,22 +1,46 @@
-"""Which of the two problems a model is: a plain one, as fast as can be, or one with structure."""
+"""Which of the problems a model is: a plain one, exact or iterative, or one with structure."""
 
 from mixedmodels import _native
 from mixedmodels.design import ModelMatrices
+from mixedmodels.engine.iterative import IterativeProblem, refuse
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.structured import StructuredProblem
 from mixedmodels.errors import DataError
+from mixedmodels.vocabulary import FitMethod
 
-AnyProblem = Problem | StructuredProblem
-"""Both answer the same questions; after the fit nobody asks which it is."""
+AnyPlain = Problem | IterativeProblem
+"""A plain model, by either method."""
+
+AnyProblem = AnyPlain | StructuredProblem
+"""All answer the same questions; after the fit nobody asks which it is."""
 
 
-def problem_of(matrices: ModelMatrices) -> AnyProblem:
+def problem_of(matrices: ModelMatrices, method: FitMethod = "auto") -> AnyProblem:
     """The problem of some matrices.
 
     A model of unstructured and independent terms with residuals that are independent, of a variance
     that is estimated, is plain.
+
+    Raises
+    ------
+    DataError
+        If a model with structured covariances is to be fitted iteratively.
     """
-    return Problem(matrices) if matrices.is_plain else StructuredProblem(matrices)
+    if not matrices.is_plain:
+        require_no_structure(method)
+        return StructuredProblem(matrices)
+    is_iterative = method == "iterative" and matrices.terms
+    return IterativeProblem(matrices) if is_iterative else Problem(matrices)
+
+
+def require_no_structure(method: FitMethod) -> None:
+    """Refuse structured covariances in an iterative fit."""
+    if method == "iterative":
+        raise DataError(
+            'method="iterative" is not available for models with structured covariances.\n'
+            f"Do:   {TERMS}; or leave method out.\n"
+            "Why:  its equations are those of plain terms."
+        )
 
 
 def streamed_problem(matrices: ModelMatrices, sums: _native.Sums) -> Problem:
@@ -28,7 +52,7 @@ TERMS = "use terms such as (x | g) and (x || g), without residual=, sigma= and k
 """What a plain model has, in words."""
 
 
-def plain(problem: AnyProblem, what: str, *, instead: str = TERMS) -> Problem:
+def plain(problem: AnyProblem, what: str, *, instead: str = TERMS) -> AnyPlain:
     """The problem, where `what` is done with the entries of the templates.
 
     Parameters
@@ -45,10 +69,24 @@ def plain(problem: AnyProblem, what: str, *, instead: str = TERMS) -> Problem:
     DataError
         If the model has structured covariances.
     """
-    if isinstance(problem, Problem):
+    if isinstance(problem, Problem | IterativeProblem):
         return problem
     raise DataError(
         f"{what} is not available for models with structured covariances.\n"
         f"Do:   {instead}.\n"
         "Why:  it goes by the entries of the random effects' covariances alone."
     )
+
+
+def exact(problem: AnyProblem, what: str, *, instead: str = TERMS) -> Problem:
+    """The problem, where `what` needs a factorisation of a plain model.
+
+    Raises
+    ------
+    DataError
+        If the model has structured covariances, or was fitted iteratively.
+    """
+    found = plain(problem, what, instead=instead)
+    if isinstance(found, IterativeProblem):
+        refuse(what, 'use method="wald", ddf="satterthwaite" or ddf="normal"')
+    return found

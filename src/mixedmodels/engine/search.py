@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from mixedmodels._native import Solution
 from mixedmodels.design import ORIGINAL, Identification, ModelMatrices
 from mixedmodels.engine.convergence import Convergence, convergence_of
-from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.route import AnyProblem
 from mixedmodels.engine.settings import Control
 from mixedmodels.engine.singularity import TermFacts
@@ -43,7 +42,7 @@ def optimum(
         [not {row, column} & set(known.absorbed[k]) for k, row, column in problem.theta_index],
         dtype=np.bool_,
     )
-    part = Problem(without_columns(problem.matrices, known.absorbed))
+    part = replace(problem, matrices=without_columns(problem.matrices, known.absorbed))
     if control.start is not None:
         start = problem.working(problem.checked(control.start))
         control = replace(control, start=start[free].tolist())

@@ -13,7 +13,7 @@ from mixedmodels._native import Solution
 from mixedmodels.data import Frame
 from mixedmodels.design import Identification, ModelMatrices, ModelSpec, build
 from mixedmodels.engine.convergence import Convergence
-from mixedmodels.engine.route import AnyProblem, problem_of
+from mixedmodels.engine.route import AnyProblem, problem_of, require_no_structure
 from mixedmodels.engine.search import optimum
 from mixedmodels.engine.singularity import TermFacts
 from mixedmodels.engine.templates import covariance
@@ -140,7 +140,8 @@ def fit_model(request: Request) -> Fit:
 
 def _problem(request: Request, matrices: ModelMatrices) -> AnyProblem:
     if not request.fixed and not request.tied:
-        return problem_of(matrices)
+        return problem_of(matrices, request.method)
+    require_no_structure(request.method)
     return held_problem(matrices, request.fixed or {}, request.tied or ())
 
 

@@ -17,7 +17,7 @@ from mixedmodels.engine.settings import Control
 from mixedmodels.fit.held import checked_fixed, checked_tied
 from mixedmodels.formula import Formula
 from mixedmodels.shortening import brief
-from mixedmodels.vocabulary import Context, Contrasts, KnownMatrices, Missing
+from mixedmodels.vocabulary import Context, Contrasts, FitMethod, KnownMatrices, Missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class Request:
     fixed: Mapping[str, float] | None = None
     tied: Sequence[Sequence[str]] | None = None
     source: Source | Partitions | None = None
+    method: FitMethod = "auto"
 
     __repr__ = brief
 

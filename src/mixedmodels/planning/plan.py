@@ -13,7 +13,7 @@ from mixedmodels.design import ModelMatrices, ModelSpec, build, rebuild
 from mixedmodels.design.environment import checked_context
 from mixedmodels.engine.batch import Draws
 from mixedmodels.engine.problem import Problem
-from mixedmodels.engine.route import plain
+from mixedmodels.engine.route import exact
 from mixedmodels.engine.templates import working_template
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -217,7 +217,7 @@ def plan_of(model: object) -> Plan:
         request=fit.request,
         design=None,
         spec=fit.spec,
-        problem=plain(
+        problem=exact(
             fit.problem,
             "Planning",
             instead="draw responses with simulate() and fit them with refit(), or use terms such "

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.engine.equations import Equations, Sparse
-from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.route import AnyPlain
 from mixedmodels.prediction.rows import Rows
 
 Vector = NDArray[np.float64]
@@ -43,7 +43,7 @@ class ErrorCovariance:
     cov_beta: Vector
 
     @staticmethod
-    def of(problem: Problem, theta: Vector, cov_beta: Vector) -> "ErrorCovariance":
+    def of(problem: AnyPlain, theta: Vector, cov_beta: Vector) -> "ErrorCovariance":
         """Factor the equations at `theta`."""
         eq = problem.equations(theta)
         X = eq.root_weights[:, None] * problem.matrices.X

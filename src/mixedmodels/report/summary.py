@@ -102,6 +102,8 @@ def _facts(fit: Fit) -> tuple[tuple[str, str], ...]:
     if m.groupings:
         sizes = (f"{g.name} ({len(g.levels)} levels)" for g in m.groupings)
         facts.append(("Groups", ", ".join(sizes)))
+    if fit.convergence.monte_carlo is not None:
+        facts.append(("Method", f"iterative: {fit.convergence.monte_carlo}"))
     search = fit.convergence.search.splitlines()[0]
     facts.append(("Search", f"{search} Singular: see the note." if _is_singular(fit) else search))
     return tuple(facts)

@@ -85,6 +85,22 @@ impl Templates {
         self.parameters.iter().map(|at| templates[at.factor][(at.row, at.column)]).collect()
     }
 
+    /// The criterion is even in every column of T: makes the diagonal nonnegative.
+    pub fn normalise_signs(&self, theta: &mut [f64]) {
+        for i in 0..theta.len() {
+            let at = self.parameters[i];
+            if at.row == at.column && theta[i] < 0.0 {
+                for (value, other) in theta.iter_mut().zip(&self.parameters) {
+                    if other.factor == at.factor && other.column == at.column {
+                        *value = -*value;
+                    }
+                }
+            }
+            // No negative zeros either.
+            theta[i] += 0.0;
+        }
+    }
+
     /// θ of T = I.
     pub fn identity(&self) -> Vec<f64> {
         self.diagonal(1.0, 1.0)

@@ -17,12 +17,11 @@ mod traces;
 pub use kenward_roger::KenwardRoger;
 pub(crate) use kenward_roger::from_orthonormal;
 pub use satterthwaite::Information;
-pub(crate) use satterthwaite::inner_product;
+pub(crate) use satterthwaite::{inner_product, pseudo_inverse};
 pub use second_order::{SecondOrder, second_order_cost};
 pub use slopes::Slopes;
 pub use traces::{MEMORY, Traces};
 
-use crate::dense::Square;
 use crate::error::Result;
 use crate::objective::Profile;
 use crate::problem::{Problem, Workspace};
@@ -42,7 +41,7 @@ impl Problem {
         let effects = Effects::new(&work.factor, &self.cross, profile);
         let inner = Information::inner(&self.point(work, profile, &effects), &traces);
         watch.check()?;
-        Ok(self.outer_information(&inner))
+        Ok(inner.in_units_of(&self.basis, self.n_theta(), &|theta| self.inner(theta)))
     }
 
     /// The pieces of Kenward and Roger's method at the θ̃ of the last evaluation; γ is in the
@@ -98,30 +97,5 @@ impl Problem {
     ) -> Point<'a> {
         let (factor, cross, templates) = (&work.factor, &self.cross, &*self.templates);
         Point { factor, cross, templates, profile, effects }
-    }
-
-    /// θ̃ = Jθ is linear, and so are σ̃ = σ/s and the coordinates of β.
-    fn outer_information(&self, inner: &Information) -> Information {
-        let (m, s) = (self.n_theta(), self.basis.y_scale);
-        let mut map = Square::zeros(m + 1);
-        let mut unit = vec![0.0; m];
-        for j in 0..m {
-            unit[j] = 1.0;
-            self.inner(&unit).iter().enumerate().for_each(|(i, v)| map[(i, j)] = *v);
-            unit[j] = 0.0;
-        }
-        map[(m, m)] = s.recip();
-        let hessian = map.transpose().times(&inner.hessian).times(&map);
-        let jacobian = (0..m)
-            .map(|j| {
-                let mut sum = Square::zeros(self.layout.k - 1);
-                for (i, d) in inner.jacobian.iter().enumerate() {
-                    let f = map[(i, j)];
-                    sum.data.iter_mut().zip(&d.data).for_each(|(a, b)| *a += f * b);
-                }
-                self.basis.beta_covariance(&sum)
-            })
-            .collect();
-        Information { hessian, jacobian }
     }
 }

@@ -11,6 +11,7 @@
 //! T_f. In θ the boundary of a singular T is an ordinary point: its derivatives vanish there by
 //! symmetry, so that a zero variance counts as known.
 
+use crate::basis::Basis;
 use crate::covariance::Templates;
 use crate::dense::Square;
 use crate::inference::kenward_roger::from_orthonormal;
@@ -65,6 +66,36 @@ impl Information {
         Self { hessian, jacobian }
     }
 
+    /// The same in the user's units: `inner`, which takes θ to θ̃ = Jθ, is linear, and so are
+    /// σ̃ = σ/s and the coordinates of β.
+    pub(crate) fn in_units_of(
+        &self,
+        basis: &Basis,
+        m: usize,
+        inner: &dyn Fn(&[f64]) -> Vec<f64>,
+    ) -> Self {
+        let mut map = Square::zeros(m + 1);
+        let mut unit = vec![0.0; m];
+        for j in 0..m {
+            unit[j] = 1.0;
+            inner(&unit).iter().enumerate().for_each(|(i, v)| map[(i, j)] = *v);
+            unit[j] = 0.0;
+        }
+        map[(m, m)] = basis.y_scale.recip();
+        let hessian = map.transpose().times(&self.hessian).times(&map);
+        let jacobian = (0..m)
+            .map(|j| {
+                let mut sum = Square::zeros(basis.beta0.len());
+                for (i, d) in self.jacobian.iter().enumerate() {
+                    let f = map[(i, j)];
+                    sum.data.iter_mut().zip(&d.data).for_each(|(a, b)| *a += f * b);
+                }
+                basis.beta_covariance(&sum)
+            })
+            .collect();
+        Self { hessian, jacobian }
+    }
+
     /// Covariance 2H⁺ of the estimates of (θ, σ). Directions in which the criterion is flat, or not
     /// convex, do not count: the estimates say nothing about them.
     pub fn covariance(&self) -> Square {
@@ -76,7 +107,7 @@ impl Information {
 const FLAT: f64 = 1e-10;
 
 /// f·H⁺ for a symmetric H, by its eigenvectors at unit diagonal.
-fn pseudo_inverse(h: &Square, f: f64) -> Square {
+pub(crate) fn pseudo_inverse(h: &Square, f: f64) -> Square {
     let n = h.n;
     let scale: Vec<f64> =
         (0..n).map(|i| if h[(i, i)] > 0.0 { h[(i, i)].sqrt().recip() } else { 0.0 }).collect();

@@ -9,5 +9,7 @@ mod search;
 mod subproblem;
 mod trust_region;
 
+pub(crate) use boundary::snapped;
+pub(crate) use exact::{is_far, vanishes};
 pub use search::{Minimum, Options, Status, minimise};
 pub use subproblem::Model;

@@ -56,12 +56,12 @@ impl Sparse<'_> {
         self.len() == 0
     }
 
-    fn of(&self, column: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
+    pub(crate) fn of(&self, column: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
         let range = self.pointers[column] as usize..self.pointers[column + 1] as usize;
         range.map(|i| (self.effects[i] as usize, self.values[i]))
     }
 
-    fn check(&self, effects: usize) -> Result<()> {
+    pub(crate) fn check(&self, effects: usize) -> Result<()> {
         let shape = |what, expected, found| Err(EngineError::Shape { what, expected, found });
         let size = self.values.len();
         if self.effects.len() != size {

@@ -183,6 +183,12 @@ impl Condensed {
         })
     }
 
+    /// The blocks between the levels of one group and those of another.
+    pub fn pair(&self, of: usize, with: usize) -> &SparseBlocks {
+        let found = self.beside(of).find(|(other, _)| *other == with);
+        found.expect("two groups have blocks").1
+    }
+
     fn assemble(sums: &Sums, pairs: impl Iterator<Item = PairSums>) -> Result<Self> {
         if sums.n == 0 {
             return Err(EngineError::Shape { what: "the data", expected: 1, found: 0 });

@@ -14,7 +14,7 @@ from scipy import special
 
 from mixedmodels.engine.batch import RefitPlan, Refits, joined
 from mixedmodels.engine.problem import Problem
-from mixedmodels.engine.route import plain
+from mixedmodels.engine.route import exact
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.bootstrap.parameters import parameters_of
@@ -145,7 +145,7 @@ class Bootstrap:
 
     @property
     def _problem(self) -> Problem:
-        return plain(self.fit.problem, 'The interval "bca"')
+        return exact(self.fit.problem, 'The interval "bca"')
 
     def _acceleration(self) -> Vector:
         """From the skewness of the estimates without one group each."""

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.design import Identification
-from mixedmodels.engine.problem import Problem
-from mixedmodels.engine.route import AnyProblem
+from mixedmodels.engine.route import AnyPlain, AnyProblem
 from mixedmodels.engine.structured import StructuredProblem
 from mixedmodels.fit.covariance_parameters import parameters_at
 from mixedmodels.fit.labels import column_labels, group_names
@@ -94,7 +93,7 @@ def _of_structures(
     return Parameters(groups, terms, np.column_stack(list(columns.values())))
 
 
-def _covariances(problem: Problem, theta: Vector, sigma: Vector) -> list[Vector]:
+def _covariances(problem: AnyPlain, theta: Vector, sigma: Vector) -> list[Vector]:
     """Sigma_k of every fit for the columns of Z_k, (r, q_k, q_k)."""
     T = [np.zeros((len(sigma), len(t.names), len(t.names))) for t in problem.matrices.terms]
     for i, (k, row, column) in enumerate(problem.theta_index):
@@ -102,7 +101,9 @@ def _covariances(problem: Problem, theta: Vector, sigma: Vector) -> list[Vector]
     return [t @ t.transpose(0, 2, 1) for t in T]
 
 
-def _variances(problem: Problem, covariances: list[Vector]) -> dict[tuple[str | None, str], Vector]:
+def _variances(
+    problem: AnyPlain, covariances: list[Vector]
+) -> dict[tuple[str | None, str], Vector]:
     labels, groups = column_labels(problem.matrices), group_names(problem.matrices)
     columns: dict[tuple[str | None, str], Vector] = {}
     for term, names, cov in zip(problem.matrices.terms, labels, covariances, strict=True):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mixedmodels.design import Grouping, ModelMatrices
 from mixedmodels.engine.batch import FAILED, STATUS, Draws, RefitPlan, Refits, joined
 from mixedmodels.engine.problem import Problem
-from mixedmodels.engine.route import AnyProblem, plain
+from mixedmodels.engine.route import AnyProblem, exact
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -203,7 +203,7 @@ def resampling_of(fit: Fit, kind: BootstrapKind, key: Key) -> Resampling:
     plan = RefitPlan(reml=fit.reml, start=fit.theta)
     if kind == "parametric":
         return Parametric(fit.problem, draws_of(fit, key), plan)
-    problem = plain(fit.problem, f'The bootstrap of kind "{kind}"', instead='use kind="parametric"')
+    problem = exact(fit.problem, f'The bootstrap of kind "{kind}"', instead='use kind="parametric"')
     if kind == "residual":
         return _residual(fit, key, plan)
     return Case(problem, outermost(fit.matrices), key, plan)
@@ -214,7 +214,7 @@ def _residual(fit: Fit, key: Key, plan: RefitPlan) -> Residual:
     noise = residuals(fit, "pearson").to_numpy() * fit.sigma
     noise = noise - noise.mean()
     return Residual(
-        original=plain(fit.problem, 'The bootstrap of kind "residual"'),
+        original=exact(fit.problem, 'The bootstrap of kind "residual"'),
         mean=marginal_mean(m.X, fit.beta, m.offset),
         effects=tuple(_stretched(b, cov) for b, cov in zip(fit.b, fit.covariances, strict=True)),
         noise=noise * fit.sigma / noise.std(),

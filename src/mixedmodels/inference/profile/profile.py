@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from mixedmodels.engine.route import plain
+from mixedmodels.engine.route import exact
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fixed_effects import coefficients, standard_errors
 from mixedmodels.fit.labels import column_labels, group_names
@@ -189,7 +189,7 @@ def profile_intervals(
 def profile_at(fit: Fit, term: int, column: int, values: Vector) -> Vector:
     """The best log-likelihood (ML) with one standard deviation at each of some values (r,)."""
     best, _ = _prepared(fit, "variance")
-    problem = plain(
+    problem = exact(
         fit.problem, "The profile of heterogeneity", instead='use interval="wald", or conf_int()'
     )
     held = HeldDeviation(Criterion(problem), term, column)
@@ -237,7 +237,7 @@ def _prepared(fit: Fit, which: Which) -> tuple[Fit, list[_Parameter]]:
 
 
 def _parameters(fit: Fit, which: Which) -> Iterator[_Parameter]:
-    problem = plain(fit.problem, "The profile", instead='use conf_int(method="profile")')
+    problem = exact(fit.problem, "The profile", instead='use conf_int(method="profile")')
     criterion = Criterion(problem)
     if which != "fixed":
         yield from _variance_parameters(fit, criterion)
@@ -323,5 +323,5 @@ def _paths(fit: Fit, parameter: _Parameter) -> tuple[Path, ...]:
 
 
 def _is_nearly_singular(fit: Fit) -> bool:
-    scaled = Criterion(plain(fit.problem, "The profile")).scaled(fit.T)
+    scaled = Criterion(exact(fit.problem, "The profile")).scaled(fit.T)
     return any(bool(np.any(np.abs(np.diag(t)) < NEARLY)) for t in scaled)

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Iterative, PER_TASK};
+use super::{Rough, PER_TASK};
 use crate::layout::piece;
 use crate::row_major::{
     Columns, add_block, add_block_transpose, add_scaled, axpy, dots, solve_rows,
@@ -13,7 +13,7 @@ use crate::row_major::{
 const RESIDUAL: f64 = 1e-4;
 const STEPS: usize = 60;
 
-impl Iterative<'_> {
+impl Rough<'_> {
     /// Runs over all positions in the order of their storage, each with its own rows of `out`.
     fn each(
         &self,

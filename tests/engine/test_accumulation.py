@@ -42,7 +42,7 @@ def recipe_of(parts: Sequence[pd.DataFrame]) -> tuple[Question, BatchRecipe]:
         for frame in frames:
             found.absorb(surveyed(question, needs, frame, turn, learned))
         learned = learned.after(needs, turn, found, question)
-    return question, recipe_of_batches(question, learned, frames[0])
+    return question, recipe_of_batches(question, learned)
 
 
 def fitted(recipe: BatchRecipe, sums: Partial) -> tuple[Finished, np.ndarray, np.ndarray]:

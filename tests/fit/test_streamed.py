@@ -371,6 +371,27 @@ def test_effects_that_the_fixed_part_takes_up() -> None:
         mm.lmm("y ~ f + x + (1 | f / g)", batches(mixed(200), 50))
 
 
+def test_a_level_for_every_row() -> None:
+    data = mixed(300).assign(row=np.arange(300), w=np.linspace(1, 4, 300))
+    with pytest.raises(DataError, match="has 300 levels, and there are 300 rows"):
+        mm.lmm("y ~ x + (1 | row)", batches(data, 70))
+    for arguments in ({"weights": "w"}, {}):
+        formula = "y ~ x + (1 | row)" if arguments else "y ~ x + (1 | g) + (0 + x | row)"
+        whole = mm.lmm(formula, data, **arguments)
+        assert_same(whole, mm.lmm(formula, batches(data, 70), **arguments), 1e-7)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_levels_that_hardly_repeat_are_no_residual(turned: bool) -> None:
+    random = np.random.default_rng(8)
+    pairs = np.repeat(np.arange(3000), 2)
+    g = np.concatenate([pairs[::2], pairs[1::2][::-1]]) if turned else random.permutation(pairs)
+    y = random.normal(size=3000)[g] + random.normal(size=6000)
+    data = pd.DataFrame({"y": y, "g": g, "x": random.normal(size=6000)})
+    whole, summed = (mm.lmm("y ~ x + (1 | g)", given) for given in (data, batches(data, 500)))
+    assert_same(whole, summed, SAME)
+
+
 def test_what_is_no_table() -> None:
     with pytest.raises(DataError, match="Batch 1 of the data is of type str"):
         mm.lmm("y ~ x + (1 | g)", iter(["text"]))

@@ -77,7 +77,7 @@ class Source:
         DataError
             If its columns cannot be read.
         """
-        if isinstance(data, (pd.DataFrame, Mapping, np.ndarray, str)):
+        if isinstance(data, (pd.DataFrame, Mapping, np.ndarray, str, type)):
             return None
         for recognise in (_of_arrow, _of_lazy, _of_stream, _of_iterator, _of_function):
             found = recognise(data)

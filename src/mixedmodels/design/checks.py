@@ -81,7 +81,7 @@ def check_identification(
     pair = repeated_term(matrices)
     if pair is not None:
         term, other = terms[pair[0]], None if pair[1] is None else terms[pair[1]]
-        raise _like_the_residual(term, matrices) if other is None else _repeats(term, other)
+        raise like_the_residual(term, matrices) if other is None else _repeats(term, other)
 
 
 def _dependent(term: RandomTerm, names: tuple[str, ...], column: int) -> DataError:
@@ -102,7 +102,8 @@ def _one_level(term: RandomTerm, level: object) -> DataError:
     )
 
 
-def _like_the_residual(term: RandomTerm, matrices: ModelMatrices) -> DataError:
+def like_the_residual(term: RandomTerm, matrices: ModelMatrices) -> DataError:
+    """That a term has a level for every row."""
     return DataError(
         f"The term {term} has {len(matrices.y)} levels, and there are {len(matrices.y)} rows.\n"
         "Do:   leave the term out; a factor that numbers the rows is no group.\n"

@@ -15,7 +15,12 @@ import pandas as pd
 from mixedmodels.data import Frame, require_distinct_labels
 from mixedmodels.data.source import joined
 from mixedmodels.data.unkept import UnkeptRows
-from mixedmodels.design.checks import check_identification, check_sizes, zero_column
+from mixedmodels.design.checks import (
+    check_identification,
+    check_sizes,
+    like_the_residual,
+    zero_column,
+)
 from mixedmodels.design.coordinates import Coordinates, Step
 from mixedmodels.design.estimability import OFF, FixedColumns, Relations
 from mixedmodels.design.grouping import LevelMap
@@ -300,15 +305,27 @@ def _identified(spec: ModelSpec, matrices: ModelMatrices, weights: str | None) -
     DataError
         If the model makes no sense.
     """
+    for term, matrix in zip(spec.terms, matrices.terms, strict=True):
+        is_residual = term.term.is_intercept and weights is None
+        if is_residual and len(matrices.groupings[matrix.group].levels) == len(matrices.y):
+            raise like_the_residual(term.term, matrices)
     some = rows_of_sample(spec, matrices, weights=weights)
     known = identify(some)
-    is_told = all(
-        len(few.levels) > 1 or len(all_of.levels) == 1
-        for few, all_of in zip(some.groupings, matrices.groupings, strict=True)
-    )
-    if is_told:
-        check_identification([term.term for term in spec.terms], some, known)
+    if known.n_lost and not _stands_for(some, matrices):
+        nothing = np.empty((len(known.parameters) + 1, 0))
+        none = ((),) * len(spec.terms)
+        known = Identification(known.parameters, nothing, np.ones(len(nothing)), none)
+    check_identification([term.term for term in spec.terms], some, known)
     return replace(spec, identification=known)
+
+
+def _stands_for(some: ModelMatrices, matrices: ModelMatrices) -> bool:
+    """Whether a sample has several levels and several rows of a level where the data have."""
+    pairs = zip(some.groupings, matrices.groupings, strict=True)
+    return all(
+        (len(few.levels) > 1 or len(whole.levels) == 1) and len(few.levels) < len(some.y)
+        for few, whole in pairs
+    )
 
 
 def rows_of_sample(

@@ -2,9 +2,9 @@
 
 Which variance parameters the data can tell apart: contrasts of some rows are contrasts of all, so
 that what can be told apart on a few rows can be told apart. For that levels have to be met again:
-the rows of the levels that each grouping factor has first, wherever they stand, and runs of
-neighbouring rows. And which cells the factors of the fixed part have, how many rows are in each,
-and what columns span which: a few rows of every cell.
+the rows of the levels that each grouping factor has first, wherever they stand, those of levels
+that a batch has several times, and runs of neighbouring rows. And which cells the factors of the
+fixed part have, how many rows are in each, and what columns span which: a few rows of every cell.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ LEVELS = 32
 """Levels of each grouping factor whose rows are kept."""
 
 ROWS = 2048
-"""Rows kept of these, per grouping factor."""
+"""Rows kept of these, per grouping factor, and as many of levels that a batch has several times."""
+
+PER_LEVEL = 8
+"""Rows kept of one of the latter."""
 
 RUN, RUNS = 32, 64
 """Neighbouring rows kept of a batch, and of how many batches."""
@@ -39,8 +42,9 @@ class Sample:
 
     Attributes
     ----------
-    left
-        Rows that may still be kept for each grouping factor.
+    left, repeats
+        Rows that may still be kept for each grouping factor: of its first levels, and of levels
+        that a batch has several times.
     levels
         Of the factors of the fixed part.
     crossing
@@ -54,6 +58,7 @@ class Sample:
     """
 
     left: list[int]
+    repeats: list[int]
     levels: dict[str, Dictionary]
     crossing: Crossing
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
@@ -65,7 +70,8 @@ class Sample:
     def of(groups: int, factors: Sequence[str]) -> Sample:
         """No rows of a model with so many grouping factors."""
         levels = {name: Dictionary(name) for name in factors}
-        return Sample([ROWS] * groups, levels, Crossing.of(max(1, len(factors))))
+        quota = [ROWS] * groups
+        return Sample(quota, [*quota], levels, Crossing.of(max(1, len(factors))))
 
     @property
     def knows_cells(self) -> bool:
@@ -80,6 +86,10 @@ class Sample:
             if self.left[g]:
                 found = np.flatnonzero(own < LEVELS)[: self.left[g]]
                 self.left[g] -= len(found)
+                chosen[found] = True
+            if self.repeats[g]:
+                found = _repeated(own)[: self.repeats[g]]
+                self.repeats[g] -= len(found)
                 chosen[found] = True
         if self.runs < RUNS:
             self.runs += 1
@@ -125,7 +135,8 @@ class Sample:
         counts = np.bincount(moved, other.counts, minlength=len(self.counts)).astype(np.int64)
         counts[: len(self.counts)] += self.counts
         self.counts = counts
-        self.left = [max(0, a + b - ROWS) for a, b in zip(self.left, other.left, strict=True)]
+        for mine, theirs in ((self.left, other.left), (self.repeats, other.repeats)):
+            mine[:] = [max(0, a + b - ROWS) for a, b in zip(mine, theirs, strict=True)]
         self.runs += other.runs
         self.frames += other.frames
         self.cells += [moved[part] for part in other.cells]
@@ -149,3 +160,14 @@ class Sample:
         found = np.zeros(len(cells))
         found[first] = self.counts[cells[first]]
         return found
+
+
+def _repeated(codes: Int32) -> NDArray[np.intp]:
+    """Rows of levels that occur several times, some of each, those of the most frequent first."""
+    order = np.argsort(codes, kind="stable")
+    starts = np.flatnonzero(np.diff(codes[order], prepend=-1))
+    counts = np.diff(starts, append=len(codes))
+    rank = np.arange(len(codes)) - np.repeat(starts, counts)
+    number = np.repeat(np.minimum(counts, PER_LEVEL), counts)
+    kept = (rank < PER_LEVEL) & (number > 1)
+    return order[kept][np.argsort(-number[kept], kind="stable")]

@@ -392,6 +392,18 @@ def test_levels_that_hardly_repeat_are_no_residual(turned: bool) -> None:
     assert_same(whole, summed, SAME)
 
 
+def test_iterative() -> None:
+    random = np.random.default_rng(4)
+    users, items = random.integers(0, 200, 4000), random.integers(0, 90, 4000)
+    y = random.normal(size=200)[users] + random.normal(size=90)[items] + random.normal(size=4000)
+    data = pd.DataFrame({"y": y, "u": users, "i": items, "x": random.normal(size=4000)})
+    formula = "y ~ x + (1 | u) + (1 | i)"
+    whole = mm.lmm(formula, data, method="iterative")
+    summed = mm.lmm(formula, batches(data, 600), method="iterative")
+    assert summed.convergence.monte_carlo is not None
+    assert_same(whole, summed, 1e-6)  # equations are solved to a residual
+
+
 def test_what_is_no_table() -> None:
     with pytest.raises(DataError, match="Batch 1 of the data is of type str"):
         mm.lmm("y ~ x + (1 | g)", iter(["text"]))

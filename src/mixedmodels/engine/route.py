@@ -43,9 +43,12 @@ def require_no_structure(method: FitMethod) -> None:
         )
 
 
-def streamed_problem(matrices: ModelMatrices, sums: _native.Sums) -> Problem:
-    """The problem of a model whose rows are not kept but summed."""
-    return Problem(matrices, sums)
+def streamed_problem(
+    matrices: ModelMatrices, sums: _native.Sums, method: FitMethod = "auto"
+) -> AnyPlain:
+    """The problem of a plain model whose rows are not kept but summed."""
+    is_iterative = method == "iterative" and matrices.terms
+    return IterativeProblem(matrices, sums) if is_iterative else Problem(matrices, sums)
 
 
 TERMS = "use terms such as (x | g) and (x || g), without residual=, sigma= and known="

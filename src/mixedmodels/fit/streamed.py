@@ -181,7 +181,8 @@ def fit_sums(request: Request, recipe: BatchRecipe, sums: Partial) -> Fit:
     made = finished(recipe, sums.tally, sums.gram())
     for group, codes in enumerate(made.codes):
         sums.sums.relabel(group, codes, len(codes))
-    problem = streamed_problem(made.matrices, sums.sums.select(made.columns))
+    chosen = sums.sums.select(made.columns)
+    problem = streamed_problem(made.matrices, chosen, request.method)
     return fit_problem(request, made.spec, problem)
 
 

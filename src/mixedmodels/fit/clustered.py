@@ -52,7 +52,7 @@ def fit_partitions(request: Request, parts: Partitions) -> Fit:
     recipe = recipe_of_batches(question, learned)
     sums = _sums(parts, recipe)
     rows = sums.tally.nrows + sums.tally.n_missing
-    frame = Frame.unkept(tuple(names), rows, some.backend)
+    frame = Frame.unkept(tuple(names), rows, parts.backend or some.backend)
     return fit_sums(replace(request, frame=frame), recipe, sums)
 
 

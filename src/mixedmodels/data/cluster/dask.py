@@ -13,6 +13,9 @@ from mixedmodels.data.cluster.task import Task
 FAN = 8
 """Answers that become one on a worker, so that not all of them come to this session."""
 
+BACKEND = None
+"""Results come in tables of the library of the parts."""
+
 HEAD = 100
 """Rows that tell the types."""
 

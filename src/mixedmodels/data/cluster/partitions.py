@@ -9,13 +9,13 @@ from typing import Any
 from mixedmodels.data.cluster import dask, ray, spark
 from mixedmodels.data.cluster.failures import failed
 from mixedmodels.data.cluster.task import Task, result
-from mixedmodels.data.frame import Frame
+from mixedmodels.data.frame import Backend, Frame
 from mixedmodels.data.unkept import rows_needed
 from mixedmodels.errors import MixedModelsError
 from mixedmodels.shortening import brief
 
 KEEPERS = (dask, spark, ray)
-"""Each library's file has `kind_of`, `columns`, `head` and `answers`."""
+"""Each library's file has `BACKEND`, `kind_of`, `columns`, `head` and `answers`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,14 @@ class Partitions:
         What it is, for messages, as ``"Dask DataFrame"``.
     columns
         Names in order; None where only the parts know them.
+    backend
+        The library for tables of results: that of the parts (None), or pandas for those whose
+        tables are on workers alone.
     """
 
     kind: str
     columns: tuple[str, ...] | None
+    backend: Backend | None
     _data: Any
     _head: Callable[[Any], Any]
     _answers: Callable[[Any, Task], Iterator[bytes]]
@@ -46,7 +50,8 @@ class Partitions:
         for keeper in KEEPERS:
             kind = keeper.kind_of(data)
             if kind is not None:
-                return Partitions(kind, keeper.columns(data), data, keeper.head, keeper.answers)
+                names = keeper.columns(data)
+                return Partitions(kind, names, keeper.BACKEND, data, keeper.head, keeper.answers)
         return None
 
     def head(self) -> Frame | None:
@@ -83,7 +88,8 @@ class Partitions:
 
     def __reduce__(self) -> tuple[object, ...]:
         """For another process, from which the workers may be out of reach."""
-        return Partitions, (self.kind, self.columns, None, _out_of_reach, _out_of_reach)
+        spent = (self.kind, self.columns, self.backend, None, _out_of_reach, _out_of_reach)
+        return Partitions, spent
 
 
 def _out_of_reach(*arguments: object) -> Any:

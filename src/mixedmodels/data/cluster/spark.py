@@ -7,8 +7,12 @@ from importlib import import_module
 from typing import Any
 
 from mixedmodels.data.cluster.task import Task
+from mixedmodels.data.frame import Backend
 
 COLUMN = "answer"
+
+BACKEND = Backend.PANDAS
+"""Results come in tables of pandas."""
 
 HEAD = 100
 """Rows that tell the types."""

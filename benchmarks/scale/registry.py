@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from benchmarks.scale import importing, many, refitting, streaming
+from benchmarks.scale import cluster, importing, many, refitting, streaming
 from benchmarks.scale.interface import Program, Task
 
 
@@ -25,4 +25,5 @@ TASKS: Mapping[str, Module] = {
     "refitting": refitting,
     "many": many,
     "streaming": streaming,
+    "cluster": cluster,
 }

@@ -44,6 +44,22 @@ impl Square {
         self.data.iter_mut().zip(&other.data).for_each(|(a, b)| *a += b);
     }
 
+    /// Least diagonal entry of a lower triangle whose columns are scaled to unit length: 0 where a
+    /// column vanishes, and then nothing can be divided by the triangle.
+    pub fn unit_pivot(&self) -> f64 {
+        let pivot = |j: usize| {
+            let length = (j..self.n).map(|i| self[(i, j)].powi(2)).sum::<f64>().sqrt();
+            if length > 0.0 { self[(j, j)].abs() / length } else { 0.0 }
+        };
+        (0..self.n).map(pivot).fold(1.0, f64::min)
+    }
+
+    /// The rows and columns `at`.
+    pub fn block(&self, at: &[usize]) -> Self {
+        let data = at.iter().flat_map(|&j| at.iter().map(move |&i| self[(i, j)])).collect();
+        Self { n: at.len(), data }
+    }
+
     /// Transpose.
     pub fn transpose(&self) -> Self {
         let mut out = Self::zeros(self.n);

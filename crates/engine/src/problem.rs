@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::basis::Basis;
 use crate::covariance::Templates;
 use crate::cross_products::CrossProducts;
-use crate::curvature::{FirstOrder, curvature};
+use crate::curvature::{FirstOrder, Moves, assemble, curvature};
 use crate::data::Data;
 use crate::dense::Square;
 use crate::error::{EngineError, Result};
@@ -17,7 +17,8 @@ use crate::links::Links;
 use crate::memory::{self, Available, unlimited};
 use crate::objective::{Criterion, Profile};
 use crate::pairs::Pairs;
-use crate::probes::probed;
+use crate::probes::Probes;
+use crate::projection::quadratic_forms;
 use crate::rows::RowsByLevel;
 use crate::sensitivity::{InverseMemory, Sensitivity};
 use crate::solve::Effects;
@@ -289,9 +290,17 @@ impl Problem {
     pub fn rough_derivatives(&self, work: &Workspace, profile: &Profile) -> Result<Derivatives> {
         let (factor, cross) = (&work.factor, &self.cross);
         let effects = Effects::new(factor, cross, profile);
-        let inverse = probed(factor, cross);
+        let probes = Probes::new(factor);
+        let moves = Moves::new(&self.layout, &self.templates, &factor.templates, &effects);
+        // One pass carries both.
+        let (all, [of_probes, of_moves]) = probes.directions.beside(&moves.directions);
+        let (quadratic, mixed) = quadratic_forms(factor, cross, &all);
+        let inverse = probes.sums(factor, &quadratic.block(&of_probes));
         let (gradient, first) = self.first_order(&factor.templates, profile, &effects, inverse);
-        let hessian = curvature(factor, cross, &self.templates, &effects, profile, &first);
+        let p = self.p();
+        let mixed = of_moves.iter().flat_map(|&c| &mixed[p * c..p * (c + 1)]).copied().collect();
+        let quadratic = quadratic.block(&of_moves);
+        let hessian = assemble(&self.templates, profile, &first, &moves, &quadratic, mixed);
         watch::check()?;
         Ok(Derivatives { gradient, hessian })
     }

@@ -92,12 +92,18 @@ pub fn transpose_times(t: &Square, x: &mut [f64], m: usize) {
 
 /// X ← TX for row-major X.
 pub fn template_times(t: &Square, x: &mut [f64], m: usize) {
-    for i in (0..t.n).rev() {
+    times_in_place(t.n, &t.data, x, m);
+}
+
+/// [`template_times`] with its width written out.
+#[inline(always)]
+pub fn times_in_place(n: usize, t: &[f64], x: &mut [f64], m: usize) {
+    for i in (0..n).rev() {
         let (head, tail) = x.split_at_mut(i * m);
         let row = &mut tail[..m];
-        row.iter_mut().for_each(|v| *v *= t[(i, i)]);
+        row.iter_mut().for_each(|v| *v *= t[i + n * i]);
         for s in 0..i {
-            axpy(t[(i, s)], &head[s * m..(s + 1) * m], row);
+            axpy(t[i + n * s], &head[s * m..(s + 1) * m], row);
         }
     }
 }
@@ -125,6 +131,18 @@ pub fn solve_rows(l: &[f64], x: &mut [f64], m: usize) {
 /// X ← L⁻ᵀX for row-major X.
 pub fn solve_rows_transpose(l: &[f64], x: &mut [f64], m: usize) {
     let n = x.len() / m;
+    if n > SMALL {
+        let l = MatRef::from_column_major_slice(l, n, n);
+        let x = MatMut::from_row_major_slice_mut(x, n, m);
+        triangular_solve::solve_upper_triangular_in_place(l.transpose(), x, Par::Seq);
+        return;
+    }
+    solve_transpose_in_place(n, l, x, m);
+}
+
+/// [`solve_rows_transpose`] of few rows, with their number written out.
+#[inline(always)]
+pub fn solve_transpose_in_place(n: usize, l: &[f64], x: &mut [f64], m: usize) {
     for i in (0..n).rev() {
         let (head, tail) = x.split_at_mut((i + 1) * m);
         let row = &mut head[i * m..];

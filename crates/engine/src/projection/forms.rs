@@ -30,6 +30,29 @@ impl Directions {
     fn row(&self, scalar: usize) -> &[f64] {
         &self.values[scalar * self.m..(scalar + 1) * self.m]
     }
+
+    /// The columns of both (there are some), grouped by factor again, and where those of each have
+    /// gone.
+    pub fn beside(&self, other: &Self) -> (Self, [Vec<usize>; 2]) {
+        let m = self.m + other.m;
+        let (mut span, mut moved, mut at) = (Vec::new(), [vec![], vec![]], 0);
+        for (left, right) in self.span.iter().zip(&other.span) {
+            let start = at;
+            for (moved, own) in moved.iter_mut().zip([left, right]) {
+                moved.extend(at..at + own.len());
+                at += own.len();
+            }
+            span.push(start..at);
+        }
+        let rows = self.values.len() / self.m;
+        let mut values = vec![0.0; rows * m];
+        for (part, moved) in [self, other].into_iter().zip(&moved) {
+            for (row, out) in part.values.chunks_exact(part.m).zip(values.chunks_exact_mut(m)) {
+                row.iter().zip(moved).for_each(|(v, &at)| out[at] = *v);
+            }
+        }
+        (Self { m, span, values }, moved)
+    }
 }
 
 /// (h'Z'V⁻¹Zh, X'V⁻¹Zh): m × m in the columns of `h`, and p × m.

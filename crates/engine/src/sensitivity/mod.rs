@@ -95,7 +95,8 @@ impl Sensitivity {
         let mut out = Self::zeros(&widths);
         // Σ Z_s'V⁻¹Z_sT over the large fronts, kept apart until it is divided by T.
         let mut divided = Self::zeros(&widths);
-        let exact: Vec<bool> = factor.templates.iter().map(|t| !invertible(t)).collect();
+        let exact: Vec<bool> =
+            factor.templates.iter().map(|t| t.unit_pivot() <= INVERTIBLE).collect();
         for level in layout.levels.iter().rev() {
             let shares = fronts(factor, level.clone(), &mut memory.inverse, &exact);
             for (share, direct) in shares {
@@ -127,19 +128,6 @@ pub fn inverse_blocks<'a>(factor: &'a Factor, memory: &'a mut InverseMemory) -> 
         fronts(factor, level.clone(), &mut memory.inverse, &exact);
     }
     Above { layout, values: &memory.inverse, from: 0 }
-}
-
-/// Whether G T⁻¹ is accurate: no zero column, and unit-length columns far from dependent.
-fn invertible(t: &Square) -> bool {
-    let mut unit = t.clone();
-    for j in 0..t.n {
-        let length = (j..t.n).map(|i| t[(i, j)].powi(2)).sum::<f64>().sqrt();
-        if length == 0.0 {
-            return false;
-        }
-        (j..t.n).for_each(|i| unit[(i, j)] /= length);
-    }
-    (0..t.n).all(|j| unit[(j, j)].abs() > INVERTIBLE)
 }
 
 /// Symmetric part of G T⁻¹.

@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::basis::{Basis, chunked};
+use crate::basis::{Basis, chunked, pairwise};
 use crate::covariance::Templates;
 use crate::data::Data;
 use crate::error::Result;
 use crate::memory::zeros;
-use crate::packed::Packed;
+use crate::packed::{Packed, RowReader};
 use crate::rows::RowsByLevel;
 use crate::sums::Condensed;
 use crate::symbolic::{Lists, Symbolic};
@@ -245,8 +245,15 @@ impl CrossProducts {
         basis: &Basis,
         columns: &[Vec<&[f64]>],
     ) -> Result<()> {
-        let packed = Packed::new(data, basis, columns)?;
         let k = self.k;
+        if let [rows] = rows
+            && data.n() >= SMALL
+            && k <= WIDE
+        {
+            self.fill_by_level(&RowReader::new(data, basis, &columns[0]), rows);
+            return Ok(());
+        }
+        let packed = Packed::new(data, basis, columns)?;
         self.total = total(data, &packed, k);
         self.fill_response(data, rows, &packed);
         let symbolic = Arc::clone(&self.symbolic);
@@ -288,6 +295,33 @@ impl CrossProducts {
             tasks.into_par_iter().for_each_init(scratch, run);
         }
         Ok(())
+    }
+
+    /// [`Self::fill`] for one factor: each row is wanted once, at its level, and is not stored.
+    fn fill_by_level(&mut self, reader: &RowReader<'_>, rows: &RowsByLevel) {
+        let (symbolic, k) = (Arc::clone(&self.symbolic), self.k);
+        let (n, q) = (symbolic.factor.len(), symbolic.width(0));
+        let size = q * (q + k - 1);
+        let values = Arc::make_mut(&mut self.values).par_chunks_mut(NODES_PER_TASK * size);
+        let response = self.response.par_chunks_mut(NODES_PER_TASK * q);
+        let run = |(task, (values, response)): (usize, (&mut [f64], &mut [f64]))| {
+            let levels = values.chunks_exact_mut(size).zip(response.chunks_exact_mut(q));
+            let nodes = task * NODES_PER_TASK..n;
+            let (mut row, mut sums) = (vec![0.0; k + q], vec![0.0; k * k]);
+            for (v, (values, response)) in nodes.zip(levels) {
+                let rows = rows.of(symbolic.level[v] as usize);
+                match (q, k) {
+                    (1, 2) => reader.level(1, 2, rows, &mut row, values, response, &mut sums),
+                    (1, 3) => reader.level(1, 3, rows, &mut row, values, response, &mut sums),
+                    (2, 3) => reader.level(2, 3, rows, &mut row, values, response, &mut sums),
+                    _ => reader.level(q, k, rows, &mut row, values, response, &mut sums),
+                }
+            }
+            sums
+        };
+        let shares = values.zip(response).enumerate().map(run).collect();
+        self.total = pairwise(shares, k * k);
+        mirror(k, &mut self.total);
     }
 
     fn fill_response(&mut self, data: &Data<'_>, rows: &[RowsByLevel], packed: &Packed) {
@@ -370,6 +404,43 @@ fn later_width(later: &Lists<u32>, offsets: &[u32], symbolic: &Symbolic, v: usiz
     match later.of(v).last() {
         None => 0,
         Some(&l) => offsets[later.range(v).end - 1] as usize + symbolic.width(l as usize),
+    }
+}
+
+/// Copies the lower triangle of a k × k matrix to the upper.
+fn mirror(k: usize, a: &mut [f64]) {
+    for j in 0..k {
+        (0..j).for_each(|i| a[i + k * j] = a[j + k * i]);
+    }
+}
+
+impl RowReader<'_> {
+    /// Adds the rows of a level to its block [A_vv | A_vX], to A_vy and to the lower triangle of the
+    /// sums over all rows. `row` holds one of them, (x̃, ỹ, z̃).
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "one call site, inlined per block width")]
+    fn level(
+        &self,
+        q: usize,
+        k: usize,
+        rows: impl Iterator<Item = usize>,
+        row: &mut [f64],
+        values: &mut [f64],
+        response: &mut [f64],
+        sums: &mut [f64],
+    ) {
+        let (right, z) = row[..k + q].split_at_mut(k);
+        let (own, fixed) = values.split_at_mut(q * q);
+        for at in rows {
+            let w = self.read(at, q, k, right, z);
+            add_outer(own, z, z, w);
+            add_outer(fixed, z, &right[..k - 1], w);
+            add_outer(response, z, &right[k - 1..], w);
+            for j in 0..k {
+                let wx = w * right[j];
+                (j..k).for_each(|i| sums[i + k * j] += right[i] * wx);
+            }
+        }
     }
 }
 

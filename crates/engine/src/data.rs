@@ -1,6 +1,11 @@
 //! What the caller hands over: borrowed rows, never copied and never expanded.
 
+use rayon::prelude::*;
+
 use crate::error::{EngineError, Result};
+
+/// Rows that are checked by one task.
+const CHUNK: usize = 1 << 16;
 
 /// Covariance structure of a random term.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +78,7 @@ impl Data<'_> {
             if column.len() != n {
                 return Err(EngineError::Shape { what, expected: n, found: column.len() });
             }
-            if !column.iter().all(|v| v.is_finite()) {
+            if !in_chunks(column, |values| values.iter().fold(true, |ok, v| ok & v.is_finite())) {
                 return Err(EngineError::NotFinite { what });
             }
         }
@@ -82,8 +87,9 @@ impl Data<'_> {
                 let (expected, found) = (n, group.codes.len());
                 return Err(EngineError::Shape { what: "the codes of a group", expected, found });
             }
-            let bad = |c: &i32| *c < 0 || *c as usize >= group.n_levels;
-            if let Some(row) = group.codes.iter().position(bad) {
+            let good = |c: &i32| *c >= 0 && (*c as usize) < group.n_levels;
+            if !in_chunks(group.codes, |codes| codes.iter().fold(true, |ok, c| ok & good(c))) {
+                let row = group.codes.iter().position(|c| !good(c)).unwrap_or(0);
                 return Err(EngineError::Code { group: k, row });
             }
         }
@@ -95,4 +101,9 @@ impl Data<'_> {
             None => Ok(()),
         }
     }
+}
+
+/// Whether all chunks of a column are `good`, asked on all threads where it is long.
+fn in_chunks<T: Sync>(column: &[T], good: impl Fn(&[T]) -> bool + Sync) -> bool {
+    if column.len() <= CHUNK { good(column) } else { column.par_chunks(CHUNK).all(&good) }
 }

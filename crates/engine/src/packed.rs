@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use crate::basis::Basis;
 use crate::cross_products::SMALL;
 use crate::data::Data;
+use crate::dense::{solve_lower, solve_lower_transpose};
 use crate::error::Result;
 use crate::memory::zeros;
 use crate::wide::{WIDE, solve_lower_strided, transpose_product};
@@ -32,6 +33,62 @@ enum Place {
     Stored(usize),
     /// z̃ is the same for every row.
     Constant(Vec<f64>),
+}
+
+/// Brings rows into the engine's coordinates one at a time, where they need not be stored.
+pub struct RowReader<'a> {
+    data: &'a Data<'a>,
+    basis: &'a Basis,
+    x: Vec<Source<'a>>,
+    z: Vec<Source<'a>>,
+}
+
+/// A column, which costs nothing to read where it is constant.
+enum Source<'a> {
+    Constant(f64),
+    Varying(&'a [f64]),
+}
+
+impl<'a> Source<'a> {
+    fn new(column: &'a [f64]) -> Self {
+        match column.first() {
+            Some(first) if column.iter().all(|v| v == first) => Self::Constant(*first),
+            _ => Self::Varying(column),
+        }
+    }
+
+    #[inline(always)]
+    fn at(&self, row: usize) -> f64 {
+        match self {
+            Self::Constant(value) => *value,
+            Self::Varying(column) => column[row],
+        }
+    }
+}
+
+impl<'a> RowReader<'a> {
+    /// Of rows with one factor, whose columns are `z`.
+    pub fn new(data: &'a Data<'a>, basis: &'a Basis, z: &[&'a [f64]]) -> Self {
+        let sources = |columns: &[&'a [f64]]| columns.iter().map(|c| Source::new(c)).collect();
+        Self { data, basis, x: sources(&data.x), z: sources(z) }
+    }
+
+    /// Writes (x̃, ỹ), k numbers, and z̃, q numbers, of a row and returns its weight.
+    #[inline(always)]
+    pub fn read(&self, row: usize, q: usize, k: usize, right: &mut [f64], z: &mut [f64]) -> f64 {
+        let (p, basis) = (k - 1, self.basis);
+        let mut residual = self.data.y[row];
+        for (j, source) in self.x[..p].iter().enumerate() {
+            right[j] = source.at(row);
+            residual -= right[j] * basis.beta0[j];
+        }
+        right[p] = residual / basis.y_scale;
+        solve_lower(p, &basis.x_factor.data, &mut right[..p], 1);
+        z.iter_mut().zip(&self.z[..q]).for_each(|(z, source)| *z = source.at(row));
+        // One factor: its R is the first.
+        solve_lower_transpose(q, &basis.z_factors[0].data, z, 1);
+        self.data.weight(row)
+    }
 }
 
 impl Packed {

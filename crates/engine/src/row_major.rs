@@ -80,12 +80,18 @@ pub fn add_scaled(f: &[f64], sign: f64, x: &[f64], y: &mut [f64]) {
 
 /// X ← T'X for row-major X.
 pub fn transpose_times(t: &Square, x: &mut [f64], m: usize) {
-    for i in 0..t.n {
+    transpose_times_in_place(t.n, &t.data, x, m);
+}
+
+/// [`transpose_times`] with its width written out.
+#[inline(always)]
+pub fn transpose_times_in_place(n: usize, t: &[f64], x: &mut [f64], m: usize) {
+    for i in 0..n {
         let (head, tail) = x.split_at_mut((i + 1) * m);
         let row = &mut head[i * m..];
-        row.iter_mut().for_each(|v| *v *= t[(i, i)]);
-        for s in i + 1..t.n {
-            axpy(t[(s, i)], &tail[(s - i - 1) * m..(s - i) * m], row);
+        row.iter_mut().for_each(|v| *v *= t[i + n * i]);
+        for s in i + 1..n {
+            axpy(t[s + n * i], &tail[(s - i - 1) * m..(s - i) * m], row);
         }
     }
 }
@@ -117,6 +123,12 @@ pub fn solve_rows(l: &[f64], x: &mut [f64], m: usize) {
         triangular_solve::solve_lower_triangular_in_place(l, x, Par::Seq);
         return;
     }
+    solve_in_place(n, l, x, m);
+}
+
+/// [`solve_rows`] of few rows, with their number written out.
+#[inline(always)]
+pub fn solve_in_place(n: usize, l: &[f64], x: &mut [f64], m: usize) {
     for i in 0..n {
         let (head, tail) = x.split_at_mut(i * m);
         let row = &mut tail[..m];

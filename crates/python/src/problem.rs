@@ -180,7 +180,10 @@ impl Problem {
     ) -> PyResult<Solution> {
         let criterion = Criterion { reml, sigma };
         let rivals = start.is_none();
-        let start = self.start(start.as_ref())?;
+        let start = match start {
+            Some(theta) => self.start(Some(&theta))?,
+            None => self.inner.start(),
+        };
         let options = Options { max_evaluations, tolerance, last_gradient: true, rivals };
         let found = attended(py, SEARCH * self.inner.cost(), || {
             let mut work = self.inner.workspace()?;

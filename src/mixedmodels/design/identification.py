@@ -51,6 +51,9 @@ ABSORBED = 1e-10
 RUNS, RUN = 32, 32
 """The rows looked at first: as many runs of neighbouring rows, spread over the data."""
 
+FIRST = 64
+"""The share of the rows, one in so many, that is looked at first where levels are counted."""
+
 SPARE = 4
 """Random vectors beyond the number of parameters for the last word."""
 
@@ -150,13 +153,22 @@ def _is_plainly_identified(matrices: ModelMatrices) -> bool:
     first = term.Z[:, 0]
     if len(term.names) > 2 or first[0] == 0 or first.min() != first.max():
         return False
-    return len(term.names) == 1 or _n_levels_that_vary(term.Z[:, 1], grouping) > 2 * p
+    return len(term.names) == 1 or _vary_more_levels_than(2 * p, term.Z[:, 1], grouping.codes)
 
 
-def _n_levels_that_vary(z: Vector, grouping: Grouping) -> int:
+def _vary_more_levels_than(few: int, z: Vector, codes: IntVector) -> bool:
+    """Whether a column is not constant in more than `few` levels: mostly the first rows tell."""
+    some = slice(0, len(z) // FIRST)
+    return (
+        _n_levels_that_vary(z[some], codes[some]) > few or _n_levels_that_vary(z, codes) > few
+    )
+
+
+def _n_levels_that_vary(z: Vector, codes: IntVector) -> int:
     """In how many levels a column is not constant."""
-    codes = grouping.codes
-    first = np.empty(len(grouping.levels))
+    if not len(z):
+        return 0
+    first = np.empty(codes.max() + 1)
     first[codes[::-1]] = z[::-1]
     varies = np.abs(z - first[codes]) > TOLERANCE * np.abs(z).max()
     return int(np.count_nonzero(np.bincount(codes[varies], minlength=len(first))))

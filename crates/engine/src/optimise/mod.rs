@@ -6,6 +6,7 @@ mod composite;
 mod exact;
 mod scoring;
 mod search;
+mod start;
 mod subproblem;
 mod trust_region;
 

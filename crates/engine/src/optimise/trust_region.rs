@@ -20,6 +20,9 @@ const UNTESTED: f64 = 0.05;
 /// Expected decrease of the criterion from which probed traces are good enough for a step.
 const ROUGH: f64 = 1.0;
 
+/// Share of the promised decrease that a step by probed traces leaves, roughly.
+const ROUGH_SHARE: f64 = 0.1;
+
 /// Multiples of its rounding error below which a decrease cannot be measured.
 const HIDDEN: f64 = 50.0;
 
@@ -44,12 +47,15 @@ impl Search<'_> {
                 at.status = Status::Stalled;
                 return Ok(());
             };
-            if rough && model.step(radius).decrease < ROUGH {
+            let promised = model.step(radius);
+            if rough && promised.decrease < ROUGH {
                 rough = false;
                 continue;
             }
+            // The next step is for what this one leaves.
+            let little = promised.decrease * ROUGH_SHARE < ROUGH && promised.length < 0.99 * radius;
             match self.step(at, &model, &mut radius)? {
-                None => {}
+                None => rough = rough && !little,
                 // Rough derivatives are not believed when they see nothing left to gain.
                 Some(Status::Converged | Status::Stalled) if rough => rough = false,
                 Some(status) => {

@@ -9,7 +9,9 @@ use crate::cross_products::CrossProducts;
 use crate::dense::Square;
 use crate::factor::Factor;
 use crate::layout::{Layout, piece};
-use crate::row_major::{axpy, solve_rows, transpose_times};
+use crate::row_major::{
+    axpy, solve_in_place, solve_rows, transpose_times, transpose_times_in_place,
+};
 use crate::solve::symmetric;
 
 /// Pairs of neighbours times columns from which other threads are woken.
@@ -91,6 +93,7 @@ pub fn quadratic_forms(
 }
 
 /// Adds h'x − Y_h'Y_h (lower triangle) and A_X'h − Y_X'Y_h for the rows of one node or front.
+#[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "plain slices, two call sites")]
 fn add_forms(
     h: &[f64],
@@ -142,7 +145,14 @@ fn eliminate_leaves(
             let (mine, after) = out.split_at_mut(size);
             x.clear();
             x.resize(size, 0.0);
-            leaf(factor, cross, h, slot, &mut x, mine, &mut sums);
+            // The usual widths written out let the compiler unroll the loops over a block.
+            match (layout.shapes[slot].n, m) {
+                (1, 1) => leaf(1, 1, factor, cross, h, slot, &mut x, mine, &mut sums),
+                (1, 2) => leaf(1, 2, factor, cross, h, slot, &mut x, mine, &mut sums),
+                (1, 3) => leaf(1, 3, factor, cross, h, slot, &mut x, mine, &mut sums),
+                (2, 3) => leaf(2, 3, factor, cross, h, slot, &mut x, mine, &mut sums),
+                (n, m) => leaf(n, m, factor, cross, h, slot, &mut x, mine, &mut sums),
+            }
             out = after;
         }
         sums
@@ -159,7 +169,11 @@ fn eliminate_leaves(
     sums
 }
 
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "one call site, inlined per block width")]
 fn leaf(
+    n: usize,
+    m: usize,
     factor: &Factor,
     cross: &CrossProducts,
     h: &Directions,
@@ -169,13 +183,13 @@ fn leaf(
     sums: &mut [f64],
 ) {
     let layout = &*factor.layout;
-    let (m, p, n) = (h.m, layout.k - 1, layout.shapes[slot].n);
+    let p = layout.k - 1;
     let v = layout.symbolic.first[layout.shapes[slot].front] as usize;
-    add_node_product(layout, cross, h, v, x);
+    add_node_product(n, m, layout, cross, h, v, x);
     y.copy_from_slice(x);
     let f = layout.symbolic.factor[v] as usize;
-    transpose_times(&factor.templates[f], y, m);
-    solve_rows(piece(&factor.factors, &layout.factor, slot), y, m);
+    transpose_times_in_place(n, &factor.templates[f].data, y, m);
+    solve_in_place(n, piece(&factor.factors, &layout.factor, slot), y, m);
     let own = &h.values[layout.start[v] * m..][..n * m];
     let y_right = &piece(&factor.rows, &layout.rows, slot)[n * layout.shapes[slot].r..];
     add_forms(own, x, y, m, y_right, n, p, sums);
@@ -183,6 +197,7 @@ fn leaf(
 }
 
 /// mixed += A_vX' h_v.
+#[inline(always)]
 fn add_fixed(cross: &CrossProducts, v: usize, h: &[f64], m: usize, p: usize, sums: &mut [f64]) {
     let right = cross.block(v).fixed();
     let q = h.len() / m;
@@ -197,7 +212,10 @@ fn add_fixed(cross: &CrossProducts, v: usize, h: &[f64], m: usize, p: usize, sum
 }
 
 /// x += A_vv h_v + Σ A_vl h_l over the later neighbours l.
+#[inline(always)]
 fn add_node_product(
+    q: usize,
+    m: usize,
     layout: &Layout,
     cross: &CrossProducts,
     h: &Directions,
@@ -205,8 +223,7 @@ fn add_node_product(
     x: &mut [f64],
 ) {
     let symbolic = &layout.symbolic;
-    let (block, m) = (cross.block(v), h.m);
-    let q = block.q;
+    let block = cross.block(v);
     let span = h.span[symbolic.factor[v] as usize].clone();
     for s in 0..q {
         let row = &h.row(layout.start[v] + s)[span.clone()];
@@ -286,7 +303,7 @@ impl FrontRow<'_> {
         let layout = &*self.factor.layout;
         let symbolic = &layout.symbolic;
         let width = symbolic.width(v);
-        add_node_product(layout, self.cross, self.h, v, x);
+        add_node_product(width, self.h.m, layout, self.cross, self.h, v, x);
         y.fill(0.0);
         if let Some(links) = self.factor.links.as_deref() {
             for (&(p, _), link) in symbolic.earlier.of(v).iter().zip(links.of(layout, v)) {

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import linalg
 
-from mixedmodels.design.matrices import Grouping, Mask, Matrix, ModelMatrices, Vector
+from mixedmodels.design.matrices import Int32, Mask, Matrix, ModelMatrices, Vector
 from mixedmodels.design.rank import smallest_pivot
 from mixedmodels.design.sketch import (
     DEPENDENT,
@@ -156,21 +156,19 @@ def _is_plainly_identified(matrices: ModelMatrices) -> bool:
     return len(term.names) == 1 or _vary_more_levels_than(2 * p, term.Z[:, 1], grouping.codes)
 
 
-def _vary_more_levels_than(few: int, z: Vector, codes: IntVector) -> bool:
+def _vary_more_levels_than(few: int, z: Vector, codes: Int32) -> bool:
     """Whether a column is not constant in more than `few` levels: mostly the first rows tell."""
-    some = slice(0, len(z) // FIRST)
-    return (
-        _n_levels_that_vary(z[some], codes[some]) > few or _n_levels_that_vary(z, codes) > few
-    )
+    least = TOLERANCE * max(z.max(), -z.min())
+    some = slice(0, max(1, len(z) // FIRST))
+    first_rows = _n_levels_that_vary(z[some], codes[some], least)
+    return first_rows > few or _n_levels_that_vary(z, codes, least) > few
 
 
-def _n_levels_that_vary(z: Vector, codes: IntVector) -> int:
-    """In how many levels a column is not constant."""
-    if not len(z):
-        return 0
+def _n_levels_that_vary(z: Vector, codes: Int32, least: float) -> int:
+    """In how many levels a column has differences above `least`."""
     first = np.empty(codes.max() + 1)
     first[codes[::-1]] = z[::-1]
-    varies = np.abs(z - first[codes]) > TOLERANCE * np.abs(z).max()
+    varies = np.abs(z - first[codes]) > least
     return int(np.count_nonzero(np.bincount(codes[varies], minlength=len(first))))
 
 

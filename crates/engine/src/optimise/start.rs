@@ -144,3 +144,45 @@ fn factorised(templates: &Templates, lower: &[Square]) -> Option<Vec<f64>> {
     let factors: Vec<Square> = factors.collect::<Option<_>>()?;
     Some(templates.theta(&factors))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Data, Group, Structure, Term};
+
+    /// θ̃ by moments of `levels` groups of `size` rows with an intercept each.
+    fn one_way(y: &[f64], levels: usize, size: usize) -> (f64, f64) {
+        let codes: Vec<i32> = (0..levels * size).map(|i| (i % levels) as i32).collect();
+        let ones = vec![1.0; y.len()];
+        let data = Data {
+            y,
+            x: vec![&ones],
+            groups: vec![Group { codes: &codes, n_levels: levels }],
+            terms: vec![Term { group: 0, z: vec![&ones], structure: Structure::Unstructured }],
+            weights: None,
+        };
+        let found = by_moments(&Problem::new(&data).unwrap()).unwrap()[0];
+        let mean = y.iter().sum::<f64>() / y.len() as f64;
+        let group = |j: usize| (0..size).map(|i| y[i * levels + j] - mean).sum::<f64>();
+        let between: f64 = (0..levels).map(|j| group(j).powi(2)).sum::<f64>() / size as f64;
+        let total: f64 = y.iter().map(|v| (v - mean).powi(2)).sum();
+        let within = (total - between) / (levels * size - levels) as f64;
+        (found, (between / levels as f64 - within) / size as f64 / within)
+    }
+
+    /// One balanced factor: the analysis of variance.
+    #[test]
+    fn a_balanced_layout_has_its_analysis_of_variance() {
+        let y = [1.0, 4.0, 2.5, 7.0, 1.5, 3.0, 2.0, 6.0, 0.0, 5.0, 3.5, 8.0];
+        let (found, ratio) = one_way(&y, 4, 3);
+        assert!((found * found - ratio).abs() < 1e-10 * ratio, "{found} {ratio}");
+    }
+
+    /// Groups more alike than rows: a small variance, not a negative one.
+    #[test]
+    fn a_negative_variance_becomes_the_least() {
+        let y = [1.0, -1.0, 1.0, -1.0, -1.0, 1.0, -1.0, 1.0];
+        let (found, ratio) = one_way(&y, 4, 2);
+        assert!(ratio < 0.0 && found == LEAST, "{found} {ratio}");
+    }
+}

@@ -10,7 +10,7 @@
 //! two entries (r, c), (r', c) of one column of T_f. The forms h'Z'V⁻¹Zh are those of
 //! [`crate::projection`].
 
-use crate::covariance::Templates;
+use crate::covariance::{Pivoted, Templates};
 use crate::cross_products::CrossProducts;
 use crate::dense::{Square, solve_lower};
 use crate::factor::Factor;
@@ -55,9 +55,9 @@ impl Moves {
             for c in span[f].clone() {
                 let at = templates.parameters[order[c]];
                 // (E_rc T' + T E_cr) a = e_r (T'a)_c + T_c a_r
-                let ta: f64 = (at.column..q).map(|s| t[f][(s, at.column)] * a[s]).sum();
+                let ta: f64 = (0..q).map(|s| t[f][(s, at.column)] * a[s]).sum();
                 rows[at.row * m + c] += ta;
-                for s in at.column..q {
+                for s in 0..q {
                     rows[s * m + c] += t[f][(s, at.column)] * a[at.row];
                 }
             }
@@ -66,16 +66,18 @@ impl Moves {
     }
 }
 
-/// The curvature model at the current factorisation, m × m in the order of θ.
+/// The curvature model at the current factorisation, m × m in the order of θ, for the root `t` of Σ,
+/// which need not be the one that was factorised with.
 pub fn curvature(
     factor: &Factor,
     cross: &CrossProducts,
     templates: &Templates,
+    t: &[Square],
     effects: &Effects,
     profile: &Profile,
     first: &FirstOrder,
 ) -> Square {
-    let h = Moves::new(&factor.layout, templates, &factor.templates, effects);
+    let h = Moves::new(&factor.layout, templates, t, effects);
     let (quadratic, mixed) = quadratic_forms(factor, cross, &h.directions);
     assemble(templates, profile, first, &h, &quadratic, mixed)
 }
@@ -87,6 +89,29 @@ pub struct FirstOrder {
     pub s: Vec<Square>,
     /// a'h_i, in the order of θ.
     pub of_r2: Vec<f64>,
+    /// S_f T_f, and Σ_j a_j a_j' T_f, of which the gradient and `of_r2` are entries.
+    products: (Vec<Square>, Vec<Square>),
+}
+
+impl FirstOrder {
+    /// The gradient and the rest from S_f, S_f T_f and Σ_j a_j a_j' T_f.
+    pub fn new(
+        templates: &Templates,
+        s: Vec<Square>,
+        gradient: Vec<Square>,
+        of_r2: Vec<Square>,
+    ) -> (Vec<f64>, Self) {
+        let slopes = |g: &[Square]| templates.theta(g).iter().map(|v| 2.0 * v).collect();
+        let (first, second) = (slopes(&gradient), slopes(&of_r2));
+        (first, Self { s, of_r2: second, products: (gradient, of_r2) })
+    }
+
+    /// The same for the root TQ.
+    pub fn turned(&self, root: &Pivoted) -> (Vec<f64>, Self) {
+        let times = |m: &[Square]| m.iter().zip(&root.turn).map(|(m, q)| m.times(q)).collect();
+        let (gradient, of_r2) = (times(&self.products.0), times(&self.products.1));
+        Self::new(&root.templates, self.s.clone(), gradient, of_r2)
+    }
 }
 
 /// Puts the model together from h'Z'V⁻¹Zh (m × m) and X'V⁻¹Zh (p × m).

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::basis::Basis;
-use crate::covariance::Templates;
+use crate::covariance::{Pivoted, Templates};
 use crate::cross_products::CrossProducts;
 use crate::curvature::{FirstOrder, Moves, assemble, curvature};
 use crate::data::Data;
@@ -278,7 +278,8 @@ impl Problem {
         let (gradient, first) =
             self.first_order(&work.factor.templates, profile, &effects, inverse);
         let hessian = if curved {
-            curvature(&work.factor, &self.cross, &self.templates, &effects, profile, &first)
+            let t = &work.factor.templates;
+            curvature(&work.factor, &self.cross, &self.templates, t, &effects, profile, &first)
         } else {
             Square::zeros(0)
         };
@@ -303,6 +304,31 @@ impl Problem {
         let hessian = assemble(&self.templates, profile, &first, &moves, &quadratic, mixed);
         watch::check()?;
         Ok(Derivatives { gradient, hessian })
+    }
+
+    /// The gradient at the θ̃ of the last evaluation, then gradient and curvature model in the entries
+    /// of another root of the same Σ; with probed traces if `rough`.
+    pub fn derivatives_of_root(
+        &self,
+        work: &mut Workspace,
+        profile: &Profile,
+        root: &Pivoted,
+        rough: bool,
+    ) -> Result<(Vec<f64>, Derivatives)> {
+        let (factor, cross) = (&work.factor, &self.cross);
+        let effects = Effects::new(factor, cross, profile);
+        let inverse = if rough {
+            let probes = Probes::new(factor);
+            probes.sums(factor, &quadratic_forms(factor, cross, &probes.directions).0)
+        } else {
+            Sensitivity::new(factor, cross, &self.pairs, &mut work.inverse, false)
+        };
+        let (own, first) = self.first_order(&factor.templates, profile, &effects, inverse);
+        let (gradient, first) = first.turned(root);
+        let t = root.templates.fill(&root.theta);
+        let hessian = curvature(factor, cross, &root.templates, &t, &effects, profile, &first);
+        watch::check()?;
+        Ok((own, Derivatives { gradient, hessian }))
     }
 
     /// Whether an exact gradient costs much more than the criterion, so that it is worth avoiding
@@ -356,10 +382,7 @@ impl Problem {
             total.g[f].add(&minus.times(&t[f]));
             of_r2.push(modes[f].times(&t[f]));
         }
-        let gradient = |g: &[Square]| -> Vec<f64> {
-            self.templates.theta(g).iter().map(|v| 2.0 * v).collect()
-        };
-        (gradient(&total.g), FirstOrder { s: total.s, of_r2: gradient(&of_r2) })
+        FirstOrder::new(&self.templates, total.s, total.g, of_r2)
     }
 
     /// Gradient and curvature at θ̃ by conjugate gradients and fixed probes, without a

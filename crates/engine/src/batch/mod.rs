@@ -112,6 +112,7 @@ impl Problem {
             };
             let mut y = vec![0.0; data.n()];
             let one = |replicate| {
+                watch.check()?;
                 responses.write(data, replicate, &mut y);
                 let yy = problem.basis.replace_response(data, &packed, &mut y);
                 problem.cross.set_response(&packed, &self.rows, &y, yy);

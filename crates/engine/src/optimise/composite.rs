@@ -9,9 +9,12 @@
 //!
 //! over the free entries of T: Σ stays positive semidefinite without any bound, and a column of
 //! zeros is left again where the model descends on the other side. No criterion is evaluated for it.
+//! T is triangular in the order of pivoting, whatever the order of the formula (see `covariance/pivoting`).
+
+use std::borrow::Cow;
 
 use super::subproblem::{Model, norm};
-use crate::covariance::Templates;
+use crate::covariance::{Parameter, Templates, pivoted, restored};
 use crate::dense::Square;
 
 /// Steps of the inner search at most.
@@ -48,16 +51,20 @@ pub struct Found {
 impl Composite<'_> {
     /// The minimum that is reached from θ̃ = `start`.
     pub fn minimise(&self, start: &[f64]) -> Found {
-        let mut at = self.at(start.to_vec());
+        let mut root = Cow::Borrowed(self.templates);
+        let mut at = self.at(start.to_vec(), &root);
         let first = at.value;
         let mut radius = norm(start).max(1.0);
         for _ in 0..STEPS {
-            let (gradient, hessian) = self.derivatives(&at);
+            if let Some(better) = pivoted(&root, &at.theta) {
+                (root, at.theta) = (Cow::Owned(better.templates), better.theta);
+            }
+            let (gradient, hessian) = self.derivatives(&at, &root);
             let Some(model) = Model::new(&gradient, &hessian) else { break };
             let step = model.step(radius);
             let small = step.decrease <= NOTHING.max(SHARE * (first - at.value));
             let theta = at.theta.iter().zip(&step.step).map(|(t, s)| t + s).collect();
-            let trial = self.at(theta);
+            let trial = self.at(theta, &root);
             if small {
                 at = trial;
                 break;
@@ -74,11 +81,14 @@ impl Composite<'_> {
                 break;
             }
         }
+        if let Cow::Owned(root) = &root {
+            at.theta = restored(self.templates, root, &at.theta);
+        }
         Found { value: at.value - first, ..at }
     }
 
-    fn at(&self, theta: Vec<f64>) -> Found {
-        let gamma = gamma(self.templates, &theta);
+    fn at(&self, theta: Vec<f64>, root: &Templates) -> Found {
+        let gamma = products(&self.templates.parameters, &root.fill(&theta));
         let change: Vec<f64> = gamma.iter().zip(self.origin).map(|(a, b)| a - b).collect();
         let m = change.len();
         let mut value = 0.0;
@@ -91,7 +101,7 @@ impl Composite<'_> {
     }
 
     /// ∂q/∂θ̃ = J'λ with λ = g + HΔ, and its Hessian J'HJ plus λ on the entries that share a column.
-    fn derivatives(&self, at: &Found) -> (Vec<f64>, Square) {
+    fn derivatives(&self, at: &Found, root: &Templates) -> (Vec<f64>, Square) {
         let m = at.change.len();
         let h = &self.hessian;
         let slope: Vec<f64> = (0..m)
@@ -101,33 +111,38 @@ impl Composite<'_> {
                 self.gradient[r] + form
             })
             .collect();
-        let j = jacobian(self.templates, &at.theta);
+        let entries = &self.templates.parameters;
+        let j = jacobian(entries, root, &at.theta);
         let gradient: Vec<f64> = (0..m)
             .map(|i| j.data[m * i..m * (i + 1)].iter().zip(&slope).map(|(j, s)| j * s).sum())
             .collect();
         let mut hessian = j.transpose().times(&h.times(&j));
-        add_bend(&mut hessian, self.templates, &slope);
+        add_bend(&mut hessian, entries, root, &slope);
         (gradient, hessian)
     }
 }
 
 /// γ: the entries of TT' that θ̃ reaches.
 pub fn gamma(templates: &Templates, theta: &[f64]) -> Vec<f64> {
-    let t = templates.fill(theta);
-    let entry = |at: &crate::covariance::Parameter| {
-        let t = &t[at.factor];
-        (0..=at.row.min(at.column)).map(|c| t[(at.row, c)] * t[(at.column, c)]).sum()
-    };
-    templates.parameters.iter().map(entry).collect()
+    products(&templates.parameters, &templates.fill(theta))
 }
 
-/// ∂γ_r/∂θ̃_i in row r and column i.
-fn jacobian(templates: &Templates, theta: &[f64]) -> Square {
-    let (t, parameters) = (templates.fill(theta), &templates.parameters);
+/// Entries of TT'.
+fn products(entries: &[Parameter], t: &[Square]) -> Vec<f64> {
+    let entry = |at: &Parameter| {
+        let t = &t[at.factor];
+        (0..t.n).map(|c| t[(at.row, c)] * t[(at.column, c)]).sum()
+    };
+    entries.iter().map(entry).collect()
+}
+
+/// ∂γ_r/∂θ̃_i in row r and column i, for the entries γ of TT' and θ̃ of a root.
+fn jacobian(entries: &[Parameter], root: &Templates, theta: &[f64]) -> Square {
+    let (t, parameters) = (root.fill(theta), &root.parameters);
     let mut out = Square::zeros(parameters.len());
     for (i, x) in parameters.iter().enumerate() {
         let t = &t[x.factor];
-        for (r, y) in parameters.iter().enumerate().filter(|(_, y)| y.term == x.term) {
+        for (r, y) in entries.iter().enumerate().filter(|(_, y)| y.term == x.term) {
             if y.row == x.row {
                 out[(r, i)] += t[(y.column, x.column)];
             }
@@ -140,14 +155,12 @@ fn jacobian(templates: &Templates, theta: &[f64]) -> Square {
 }
 
 /// Adds λ_ab (twice for a = b) to two entries (a, c), (b, c) of one column.
-fn add_bend(hessian: &mut Square, templates: &Templates, slope: &[f64]) {
-    let parameters = &templates.parameters;
-    for (r, y) in parameters.iter().enumerate() {
+fn add_bend(hessian: &mut Square, entries: &[Parameter], root: &Templates, slope: &[f64]) {
+    let parameters = &root.parameters;
+    for (r, y) in entries.iter().enumerate() {
         let twice = if y.row == y.column { 2.0 } else { 1.0 };
         let in_row = |row: usize| {
-            let own = move |(_, x): &(usize, &crate::covariance::Parameter)| {
-                x.term == y.term && x.row == row
-            };
+            let own = move |(_, x): &(usize, &Parameter)| x.term == y.term && x.row == row;
             parameters.iter().enumerate().filter(own)
         };
         for (i, a) in in_row(y.row) {

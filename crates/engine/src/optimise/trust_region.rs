@@ -1,10 +1,13 @@
 //! Trust-region Newton search on the free parameters θ̃. There are no bounds: the criterion is even in
-//! every column of T, and bounds trap the search.
+//! every column of T, and bounds trap the search. Where a pivot of T is small beside what is below it,
+//! steps are taken in another root of the same Σ (see `covariance/pivoting`).
 
 use super::search::{Minimum, Search, Status};
 use super::subproblem::Model;
+use crate::covariance::{Pivoted, pivoted, restored};
 use crate::error::Result;
 use crate::objective::Profile;
+use crate::problem::Derivatives;
 
 /// Radius of the first step; T̃ = I means random effects as variable as the residual.
 const FIRST_RADIUS: f64 = 1.5;
@@ -37,13 +40,9 @@ impl Search<'_> {
         let mut radius = FIRST_RADIUS;
         let mut rough = self.problem.prefers_rough_start();
         loop {
-            let derivatives = if rough {
-                self.problem.rough_derivatives(self.work, &at.profile)?
-            } else {
-                self.problem.derivatives(self.work, &at.profile, true)?
-            };
-            at.gradient = derivatives.gradient;
-            let Some(model) = Model::new(&at.gradient, &derivatives.hessian) else {
+            let root = pivoted(&self.problem.templates, &at.theta);
+            let derivatives = self.derived(at, root.as_ref(), rough)?;
+            let Some(model) = Model::new(&derivatives.gradient, &derivatives.hessian) else {
                 at.status = Status::Stalled;
                 return Ok(());
             };
@@ -54,7 +53,7 @@ impl Search<'_> {
             }
             // The next step is for what this one leaves.
             let little = promised.decrease * ROUGH_SHARE < ROUGH && promised.length < 0.99 * radius;
-            match self.step(at, &model, &mut radius)? {
+            match self.step(at, &model, root.as_ref(), &mut radius)? {
                 None => rough = rough && !little,
                 // Rough derivatives are not believed when they see nothing left to gain.
                 Some(Status::Converged | Status::Stalled) if rough => rough = false,
@@ -66,11 +65,44 @@ impl Search<'_> {
         }
     }
 
+    /// Gradient and curvature for the root in which a step is taken; the gradient is that of θ̃.
+    fn derived(
+        &mut self,
+        at: &mut Minimum,
+        root: Option<&Pivoted>,
+        rough: bool,
+    ) -> Result<Derivatives> {
+        let (problem, profile) = (self.problem, &at.profile);
+        let Some(root) = root else {
+            let found = if rough {
+                problem.rough_derivatives(self.work, profile)?
+            } else {
+                problem.derivatives(self.work, profile, true)?
+            };
+            at.gradient.clone_from(&found.gradient);
+            return Ok(found);
+        };
+        let (gradient, found) = problem.derivatives_of_root(self.work, profile, root, rough)?;
+        at.gradient = gradient;
+        Ok(found)
+    }
+
+    /// θ̃ a step away, in the root in which it is taken.
+    fn moved(&self, theta: &[f64], root: Option<&Pivoted>, step: &[f64]) -> Vec<f64> {
+        let sum =
+            |from: &[f64]| -> Vec<f64> { from.iter().zip(step).map(|(t, s)| t + s).collect() };
+        match root {
+            None => sum(theta),
+            Some(root) => restored(&self.problem.templates, &root.templates, &sum(&root.theta)),
+        }
+    }
+
     /// Tries shorter and shorter steps until one is accepted; says how the search ended if it did.
     fn step(
         &mut self,
         at: &mut Minimum,
         model: &Model,
+        root: Option<&Pivoted>,
         radius: &mut f64,
     ) -> Result<Option<Status>> {
         let mut rejected = false;
@@ -91,7 +123,7 @@ impl Search<'_> {
             if status.is_some() {
                 return self.restored(at, rejected).map(|()| status);
             }
-            let trial: Vec<f64> = at.theta.iter().zip(&step.step).map(|(t, s)| t + s).collect();
+            let trial = self.moved(&at.theta, root, &step.step);
             let profile = self.tried(&trial)?;
             let decrease =
                 profile.as_ref().map_or(f64::NEG_INFINITY, |p| at.profile.deviance - p.deviance);

@@ -204,9 +204,8 @@ impl Basis {
             let r = &self.z_factors[f];
             (0..r.n).map(|i| r[(i, j)].powi(2)).sum::<f64>().sqrt()
         };
-        let scales = |at: &Place| {
-            (at.start..at.start + at.width).map(|j| length(at.factor, j)).collect()
-        };
+        let scales =
+            |at: &Place| (at.start..at.start + at.width).map(|j| length(at.factor, j)).collect();
         templates.places.iter().map(scales).collect()
     }
 

@@ -83,7 +83,7 @@ pub fn curvature(
 }
 
 /// What the curvature takes over from the gradient.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct FirstOrder {
     /// S_f: Σ_j (Z_j'PZ_j − a_j a_j'/σ̂²).
     pub s: Vec<Square>,

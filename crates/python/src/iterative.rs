@@ -14,12 +14,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::arrays::{Arrays, Columns, Levels};
+use crate::attention::attended;
 use crate::convert::{to_vector, vector};
 use crate::equations::{Equations, Inner as AnyEquations};
 use crate::inference::Information;
 use crate::problem::{Solution, status};
 use crate::sums::Sums;
-use crate::attention::attended;
 
 /// Crossed data whose equations are never factorised.
 #[pyclass(frozen, module = "mixedmodels._native")]
@@ -125,8 +125,7 @@ impl IterativeProblem {
             Ok((estimates, gradient, end.trace, status(end.status), end.monte_carlo))
         })?;
         let (estimates, gradient, trace, status, spread) = found;
-        let solution =
-            Solution::new(py, estimates, &self.widths(), gradient, trace, status, reml)?;
+        let solution = Solution::new(py, estimates, &self.widths(), gradient, trace, status, reml)?;
         Ok(solution.with_monte_carlo(Py::new(py, MonteCarlo::new(py, spread))?))
     }
 
@@ -199,9 +198,8 @@ impl IterativeProblem {
         let Some(place) = self.inner.templates().places.get(term) else {
             return Err(PyValueError::new_err(format!("there is no term {term}")));
         };
-        let (values, error) = attended(py, self.inner.cost(), || {
-            self.inner.equations(&theta)?.conditional(term)
-        })?;
+        let (values, error) =
+            attended(py, self.inner.cost(), || self.inner.equations(&theta)?.conditional(term))?;
         let q = place.width;
         let levels = values.len() / (q * q);
         let found = PyArray1::from_vec(py, values).reshape([levels, q, q])?.unbind();

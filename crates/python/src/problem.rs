@@ -18,8 +18,8 @@ use crate::attention::attended;
 use crate::batch::{DrawsLike, PlanLike, Refits};
 use crate::convert::{columns, to_matrix, to_square, to_vector, vector};
 use crate::equations::{Equations, Inner as AnyEquations};
-use crate::iterative::MonteCarlo;
 use crate::inference::{Information, KenwardRoger, Slopes};
+use crate::iterative::MonteCarlo;
 use crate::sums::Sums;
 
 /// Evaluations that a search takes, about, with its derivatives.

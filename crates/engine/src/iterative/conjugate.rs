@@ -35,11 +35,7 @@ pub struct Solved {
 }
 
 /// Solves until the residual of every column, in the norm of P⁻¹, is below its `goal`.
-pub fn solve(
-    operator: &Operator<'_>,
-    d: Panel,
-    goal: impl Fn(&Lanes) -> Lanes,
-) -> Result<Solved> {
+pub fn solve(operator: &Operator<'_>, d: Panel, goal: impl Fn(&Lanes) -> Lanes) -> Result<Solved> {
     let mut r = d;
     let mut z = operator.precondition(&r);
     let mut rz = dots(&r, &z);

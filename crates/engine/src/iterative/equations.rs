@@ -238,7 +238,13 @@ impl Equations {
     }
 
     /// x₀ −= B x_s.
-    fn subtract_from_small(&self, op: &Operator<'_>, s: &[Lanes], e: &mut [Lanes], l: &mut [Lanes]) {
+    fn subtract_from_small(
+        &self,
+        op: &Operator<'_>,
+        s: &[Lanes],
+        e: &mut [Lanes],
+        l: &mut [Lanes],
+    ) {
         let (roles, right) = (&self.problem.roles, &self.problem.right);
         let mut s = s.to_vec();
         self.times_lambda(&mut s, false);

@@ -9,7 +9,6 @@
 //! P, the diagonal blocks of S, is exact; it preconditions conjugate gradients and takes the greater
 //! part of log|S| and of the traces. Nothing is divided by T, which may be singular.
 
-use crate::sums::Condensed;
 use super::panel::{
     self, Lanes, Panel, add_block, solve_lower, solve_lower_transpose, template_times,
     transpose_times, zeros,
@@ -17,6 +16,7 @@ use super::panel::{
 use super::sides::{Roles, Side, Span, pull, visit};
 use crate::dense::{Square, cholesky};
 use crate::error::{EngineError, Result};
+use crate::sums::Condensed;
 
 /// S at one θ.
 pub struct Operator<'a> {
@@ -59,7 +59,9 @@ impl<'a> Operator<'a> {
         let mut factors = vec![0.0; e.blocks];
         e.each_block(&mut factors, |span, level, f| out.factor(span, out.raw(span, level), f));
         let first = out.log_det_of(e, &factors)?;
-        e.each_block(&mut held, |span, level, h| out.spread_of(span, &factors[span.block(level)], h));
+        e.each_block(&mut held, |span, level, h| {
+            out.spread_of(span, &factors[span.block(level)], h)
+        });
         (out.held, out.roots) = (held, factors);
         let mut own = std::mem::take(&mut out.own);
         l.each_block(&mut own, |span, level, c| out.schur_block(span, level, c));
@@ -192,7 +194,12 @@ impl<'a> Operator<'a> {
     }
 
     /// A_LL x − A_LE t, with only the blocks off the diagonal of A_LL unless `whole`.
-    fn into_large(&self, x: &[Lanes], t: &[Lanes], own: impl Fn(&Span, usize, &mut [Lanes]) + Sync) -> Panel {
+    fn into_large(
+        &self,
+        x: &[Lanes],
+        t: &[Lanes],
+        own: impl Fn(&Span, usize, &mut [Lanes]) + Sync,
+    ) -> Panel {
         let large = &self.roles.large;
         let mut out = zeros(large.rows);
         large.each(&mut out, |span, level, out| {
@@ -347,8 +354,7 @@ impl<'a> Operator<'a> {
                 }
                 for j in 0..q {
                     for i in 0..q {
-                        sum[(i, j)] +=
-                            (0..r).map(|s| half[i + q * s] * a[j + q * s]).sum::<f64>();
+                        sum[(i, j)] += (0..r).map(|s| half[i + q * s] * a[j + q * s]).sum::<f64>();
                     }
                 }
             });

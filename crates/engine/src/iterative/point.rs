@@ -82,7 +82,7 @@ impl<'a> Point<'a> {
             solutions,
             profile,
             a,
-            first: FirstOrder { s: vec![], of_r2: vec![] },
+            first: FirstOrder::default(),
             gradient: vec![],
             log_dets: probed.log_det.clone(),
             slopes: vec![],
@@ -117,17 +117,15 @@ impl<'a> Point<'a> {
             }
             of_r2.push(modes.times(&t[f]));
         }
-        let along = |s: &[Square]| -> Vec<f64> {
-            let g: Vec<Square> = s.iter().zip(t).map(|(s, t)| s.times(t)).collect();
-            templates.theta(&g).iter().map(|v| 2.0 * v).collect()
+        let times =
+            |s: &[Square]| -> Vec<Square> { s.iter().zip(t).map(|(s, t)| s.times(t)).collect() };
+        let along = |s: &Vec<Square>| -> Vec<f64> {
+            templates.theta(&times(s)).iter().map(|v| 2.0 * v).collect()
         };
-        self.gradient = along(&s);
-        self.slopes = probed.traces.iter().map(|one| along(one)).collect();
+        self.slopes = probed.traces.iter().map(along).collect();
         self.traces = probed.traces;
-        self.first = FirstOrder {
-            s,
-            of_r2: templates.theta(&of_r2).iter().map(|v| 2.0 * v).collect(),
-        };
+        let products = times(&s);
+        (self.gradient, self.first) = FirstOrder::new(templates, s, products, of_r2);
     }
 
     /// Σ_j Z_j'V⁻¹Z_j per factor, without what the probes add.
@@ -165,11 +163,7 @@ impl<'a> Point<'a> {
     }
 
     /// The average information with the curvature of ΛΛ' in T.
-    pub fn hessian(
-        &self,
-        problem: &IterativeProblem,
-        effort: Effort,
-    ) -> Result<Square> {
+    pub fn hessian(&self, problem: &IterativeProblem, effort: Effort) -> Result<Square> {
         let templates = problem.templates();
         let (m, p) = (templates.parameters.len(), self.profile.x_factor.n);
         let mut quadratic = Square::zeros(m);
@@ -238,16 +232,13 @@ impl<'a> Point<'a> {
         let of = |side: &Side, f: usize| side.spans.iter().find(|s| s.factor == f).map(|s| s.row);
         let h_e = column(roles.eliminated.rows, &|f| of(&roles.eliminated, f));
         let h_l = column(roles.large.rows, &|f| of(&roles.large, f));
-        let h_s = column(roles.n_small, &|f| {
-            roles.small.iter().find(|s| s.0 == f).map(|s| s.2)
-        });
+        let h_s = column(roles.n_small, &|f| roles.small.iter().find(|s| s.0 == f).map(|s| s.2));
         let right = self.multiplied(problem, &h_e, &h_l, &h_s);
         let solved = solve_columns(&self.operator, &right, tolerance)?;
         // Z_s'V₀⁻¹Z h, by symmetry from what was solved before.
         let s = roles.n_small;
         let mut f = Columns::zeros(s, m);
-        for (columns, h) in
-            [(&self.solutions.a.eliminated, &h_e), (&self.solutions.a.large, &h_l)]
+        for (columns, h) in [(&self.solutions.a.eliminated, &h_e), (&self.solutions.a.large, &h_l)]
         {
             for (a, h) in columns.values.chunks_exact(columns.m).zip(h.values.chunks_exact(m)) {
                 for (i, a) in a[..s].iter().enumerate() {
@@ -437,9 +428,8 @@ fn explained_by_small(side: &Side, a: &Columns, n: &Square) -> Vec<(usize, Squar
         |sum, span, level| {
             for j in 0..span.q {
                 let right = &a.rows(span.row + level * span.q + j, 1)[..n.n];
-                let product: Vec<f64> = (0..n.n)
-                    .map(|r| (0..n.n).map(|c| n[(r, c)] * right[c]).sum())
-                    .collect();
+                let product: Vec<f64> =
+                    (0..n.n).map(|r| (0..n.n).map(|c| n[(r, c)] * right[c]).sum()).collect();
                 for i in 0..span.q {
                     let left = &a.rows(span.row + level * span.q + i, 1)[..n.n];
                     sum[(i, j)] += left.iter().zip(&product).map(|(a, b)| a * b).sum::<f64>();
@@ -450,7 +440,11 @@ fn explained_by_small(side: &Side, a: &Columns, n: &Square) -> Vec<(usize, Squar
 }
 
 /// c'V₀⁻¹c for all right-hand columns c.
-pub(super) fn crossed(problem: &IterativeProblem, operator: &Operator<'_>, solved: &Solutions) -> Square {
+pub(super) fn crossed(
+    problem: &IterativeProblem,
+    operator: &Operator<'_>,
+    solved: &Solutions,
+) -> Square {
     let mut out = problem.total.clone();
     let (roles, k) = (&problem.roles, out.n);
     let right = &problem.right.eliminated;

@@ -88,11 +88,7 @@ impl Probes {
     }
 
     /// Runs all probes to a relative residual of `tolerance`.
-    pub fn run(
-        self,
-        operator: &Operator<'_>,
-        tolerance: f64,
-    ) -> Result<Probed> {
+    pub fn run(self, operator: &Operator<'_>, tolerance: f64) -> Result<Probed> {
         let rows = operator.roles.large.rows;
         let mut out = Probed { log_det: vec![], traces: vec![], least: 1.0 };
         for index in 0..self.count().div_ceil(LANES) {

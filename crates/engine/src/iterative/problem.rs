@@ -1,12 +1,12 @@
 //! One data set, ready for evaluation by conjugate gradients and probes.
 
-use crate::sums::Condensed;
 use super::right::RightSides;
 use super::sides::{Roles, Side, visit};
 use crate::covariance::Templates;
 use crate::dense::Square;
 use crate::error::Result;
 use crate::row_major::Columns;
+use crate::sums::Condensed;
 
 /// Multiplications of an evaluation for every pair of levels: some ten steps for some thirty columns.
 const COST: f64 = 300.0;

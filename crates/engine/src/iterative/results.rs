@@ -69,11 +69,7 @@ impl IterativeProblem {
 
     /// Hessian in (θ, σ), by differences of the gradient at fixed probes, and the exact derivatives
     /// of (X'V⁻¹X)⁻¹, in the user's units.
-    pub fn information(
-        &self,
-        point: &Point<'_>,
-        theta: &[f64],
-    ) -> Result<Information> {
+    pub fn information(&self, point: &Point<'_>, theta: &[f64]) -> Result<Information> {
         let (m, profile) = (self.n_theta(), &point.profile);
         let criterion = profile.criterion;
         let curved = hessian_by_differences(self, theta, criterion, point.probes)?;

@@ -94,7 +94,12 @@ struct Search<'a> {
 impl IterativeProblem {
     /// Finds the zero of the estimated gradient from θ̃ = `start`. Where the time allowed by this
     /// thread's watch runs out, the end is the last point that was accepted.
-    pub fn minimise(&self, start: &[f64], criterion: Criterion, options: Options) -> Result<End<'_>> {
+    pub fn minimise(
+        &self,
+        start: &[f64],
+        criterion: Criterion,
+        options: Options,
+    ) -> Result<End<'_>> {
         let watch = Watch::current();
         watch.begin(Stage::Searching, 0);
         let probes = self.probes(PROBES);

@@ -8,8 +8,8 @@
 
 use rayon::prelude::*;
 
-use crate::sums::{BlockValues, Condensed, SparseBlocks};
 use super::panel::Lanes;
+use crate::sums::{BlockValues, Condensed, SparseBlocks};
 
 /// Scalar rows of all small factors together.
 const SMALL: usize = 64;
@@ -125,9 +125,10 @@ impl Side {
         let cost = |lists: &[&SparseBlocks], j: usize| {
             4 + lists.iter().map(|l| l.pointers[j + 1] - l.pointers[j]).sum::<usize>()
         };
-        let all = self.spans.iter().map(|s| {
-            4 * s.levels + lists(s).iter().map(|l| l.indices.len()).sum::<usize>()
-        });
+        let all = self
+            .spans
+            .iter()
+            .map(|s| 4 * s.levels + lists(s).iter().map(|l| l.indices.len()).sum::<usize>());
         let enough = (all.sum::<usize>() / TASKS).max(LEAST);
         let mut tasks = vec![];
         for (at, span) in self.spans.iter().enumerate() {

@@ -50,9 +50,8 @@ impl Spread {
     pub fn new(problem: &IterativeProblem, point: &Point<'_>, hessian: Square) -> Self {
         let inverse = pseudo_inverse(&hessian, 1.0);
         let (m, n) = (hessian.n, point.slopes.len());
-        let mean: Vec<f64> = (0..m)
-            .map(|i| point.slopes.iter().map(|s| s[i]).sum::<f64>() / n as f64)
-            .collect();
+        let mean: Vec<f64> =
+            (0..m).map(|i| point.slopes.iter().map(|s| s[i]).sum::<f64>() / n as f64).collect();
         let times = |a: &Square, x: &[f64]| -> Vec<f64> {
             (0..m).map(|i| (0..m).map(|j| a[(i, j)] * x[j]).sum()).collect()
         };
@@ -166,18 +165,25 @@ fn changes(problem: &IterativeProblem, point: &Point<'_>, inverse: &Square) -> V
         let shares = a.factor == b.factor && a.column == b.column;
         if shares { 2.0 * s[a.factor][(a.row, b.row)] } else { 0.0 }
     };
-    let of = |s: &Vec<Square>| -> Vec<f64> {
-        let mut d = Square::zeros(m);
-        for j in 0..m {
-            for i in 0..m {
-                let mean = point.traces.iter().map(|s| bend(s, i, j)).sum::<f64>() / n;
-                d[(i, j)] = bend(s, i, j) - mean;
+    let of =
+        |s: &Vec<Square>| -> Vec<f64> {
+            let mut d = Square::zeros(m);
+            for j in 0..m {
+                for i in 0..m {
+                    let mean = point.traces.iter().map(|s| bend(s, i, j)).sum::<f64>() / n;
+                    d[(i, j)] = bend(s, i, j) - mean;
+                }
             }
-        }
-        let change = inverse.times(&d).times(inverse);
-        (0..m)
-            .map(|i| if inverse[(i, i)] > 0.0 { -0.5 * change[(i, i)] / inverse[(i, i)] } else { 0.0 })
-            .collect()
-    };
+            let change = inverse.times(&d).times(inverse);
+            (0..m)
+                .map(|i| {
+                    if inverse[(i, i)] > 0.0 {
+                        -0.5 * change[(i, i)] / inverse[(i, i)]
+                    } else {
+                        0.0
+                    }
+                })
+                .collect()
+        };
     point.traces.iter().map(of).collect()
 }

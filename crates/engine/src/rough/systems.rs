@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{Rough, PER_TASK};
+use super::{PER_TASK, Rough};
 use crate::layout::piece;
 use crate::row_major::{
     Columns, add_block, add_block_transpose, add_scaled, axpy, dots, solve_rows,

@@ -266,6 +266,26 @@ def test_columns_of_the_data_by_name_and_the_library_of_the_tables() -> None:
     expected = mm.many("~ age + (1 | subject)", data, Y[:, :2]).coefficients
     np.testing.assert_array_equal(found.coefficients["estimate"], expected["estimate"])
     assert len(mm.many("~ age + (1 | subject)", wide, "a")) == 1
+    for names in (np.array(["a", "b"]), pd.Series(["a", "b"]), pd.Index(["a", "b"])):
+        assert mm.many("~ age + (1 | subject)", wide, names).responses == ("a", "b")
+
+
+@pytest.mark.parametrize("size", [1e-310, 1e-160, 1e150, 1e300])
+def test_sizes_that_a_single_fit_refuses_are_marked(size: float) -> None:
+    data = design()
+    Y = drawn(data, 3)
+    expected = mm.many("~ age + (1 | subject)", data, Y).coefficients
+    with pytest.raises(DataError, match="of the order"):
+        mm.lmm("y ~ age + (1 | subject)", data.assign(y=size * Y[:, 1]))
+    Y[:, 1] *= size
+    found = mm.many("~ age + (1 | subject)", data, Y)
+    assert found.fits["status"].tolist() == ["converged", "failed", "converged"]
+    assert "of the order" in found.failures["reason"][0]
+    others = expected["response"] != 1
+    pd.testing.assert_frame_equal(
+        found.coefficients[others].drop(columns="p_adjusted"),
+        expected[others].drop(columns="p_adjusted"),
+    )
 
 
 def test_blocks_do_not_change_the_numbers() -> None:

@@ -11,7 +11,7 @@ from mixedmodels.design.coordinates import (
     without_origin,
 )
 from mixedmodels.design.identification import Identification, identify
-from mixedmodels.design.magnitude import require_magnitude
+from mixedmodels.design.magnitude import is_workable, require_magnitude
 from mixedmodels.design.matrices import (
     Grouping,
     Members,
@@ -68,6 +68,7 @@ __all__ = [
     "incidence",
     "is_categorical",
     "is_intercept",
+    "is_workable",
     "rebuild",
     "reduced_fixed_part",
     "require_magnitude",

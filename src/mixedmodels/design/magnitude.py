@@ -53,6 +53,11 @@ def _exact_range(column: Column) -> tuple[Any, Any]:
     return (low, high) if max(-low, high) > WHOLE else (0, 0)
 
 
+def is_workable(size: Any) -> Any:
+    """Whether a fit can work with numbers of this size, or of each of an array of sizes."""
+    return (size > SMALLEST) & (size < LARGEST)
+
+
 def require_magnitude(what: str, *sizes: float) -> None:
     """Refuse numbers of these sizes if a double cannot hold what a fit makes of them.
 
@@ -62,7 +67,7 @@ def require_magnitude(what: str, *sizes: float) -> None:
         If one is too small or too large.
     """
     for size in sizes:
-        if not SMALLEST < size < LARGEST:
+        if not is_workable(size):
             raise DataError(
                 f"{what} has numbers of the order {size:.0e}.\n"
                 f"Do:   choose a unit that brings them between {SMALLEST:.0e} and {LARGEST:.0e}.\n"

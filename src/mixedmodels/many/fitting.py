@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from mixedmodels.design import is_workable
 from mixedmodels.engine.problem import Problem
 from mixedmodels.errors import DataError, StoppedEarlyWarning
 from mixedmodels.inference.replication import progress
@@ -102,11 +103,7 @@ def _require_allowed(design: Design, block: Block, missing: NDArray[np.bool_]) -
 def _put(out: Estimates, design: Design, Y: Vector, places: NDArray[np.intp]) -> None:
     """Fit complete columns of `Y` (n, r), and write what was found to their places."""
     out.nobs[places] = len(Y)
-    infinite = ~np.isfinite(Y).all(axis=0)
-    constant = ~infinite & (np.ptp(np.where(infinite, 0.0, Y), axis=0) == 0)
-    out.lose(places[infinite], "infinite", "a value is infinite")
-    out.lose(places[constant], "constant", "the response has the same value in every row")
-    usable = ~(infinite | constant)
+    usable = _usable(out, Y, places)
     if not usable.any():
         return
     chosen = Y if usable.all() else Y[:, usable]
@@ -115,3 +112,19 @@ def _put(out: Estimates, design: Design, Y: Vector, places: NDArray[np.intp]) ->
     else:
         found = fits_singly(design, chosen)
     out.put(places[usable], found)
+
+
+def _usable(out: Estimates, Y: Vector, places: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which columns of `Y` (n, r) can be a response; the others are marked with the reason."""
+    infinite = ~np.isfinite(Y).all(axis=0)
+    finite = np.where(infinite, 0.0, Y)
+    constant = ~infinite & (finite.max(axis=0) == finite.min(axis=0))
+    out.lose(places[infinite], "infinite", "a value is infinite")
+    out.lose(places[constant], "constant", "the response has the same value in every row")
+    sizes = np.abs(finite).max(axis=0)
+    extreme = ~infinite & ~constant & ~is_workable(sizes)
+    for j in np.flatnonzero(extreme).tolist():
+        reason = f"it has numbers of the order {sizes[j]:.0e}: choose another unit"
+        out.lose(places[j], "failed", reason)
+    usable: NDArray[np.bool_] = ~(infinite | constant | extreme)
+    return usable

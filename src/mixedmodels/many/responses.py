@@ -93,7 +93,7 @@ def _table(responses: Any, frame: Frame, *, first: int) -> Table:
     """One source of responses; unnamed ones are numbered from `first` on."""
     if isinstance(responses, str):
         responses = [responses]
-    if isinstance(responses, (Sequence, pd.Index)) and all(isinstance(n, str) for n in responses):
+    if _are_names(responses):
         return _of_columns(list(responses), frame)
     if isinstance(responses, pd.DataFrame):
         return _of_pandas(by_row("responses", responses, frame.index))
@@ -114,6 +114,14 @@ def _table(responses: Any, frame: Frame, *, first: int) -> Table:
             raise _no_responses(responses)
         responses = made
     return _of_array(responses[:, None] if len(responses.shape) == 1 else responses, first)
+
+
+def _are_names(values: Any) -> bool:
+    """Whether these are names of columns: a list, an index, an array or a series of strings."""
+    kinds = (Sequence, pd.Index, pd.Series, np.ndarray)
+    if not isinstance(values, kinds) or getattr(values, "ndim", 1) != 1:
+        return False
+    return all(isinstance(name, str) for name in values)
 
 
 def _is_series(values: object) -> bool:

@@ -14,15 +14,18 @@ if TYPE_CHECKING:
     from mixedmodels import datasets, errors, planning
     from mixedmodels.api.models import bootstrap_compare, compare, lmm
     from mixedmodels.api.pedigrees import pedigree
+    from mixedmodels.api.plans import plan
     from mixedmodels.api.responses import many
     from mixedmodels.api.studies import power, power_curve, sample_size
     from mixedmodels.api.trials import mmrm
     from mixedmodels.compat import MixedLM, mixedlm
     from mixedmodels.engine.settings import Control
     from mixedmodels.model import LinearMixedModel
+    from mixedmodels.report.fit_plan import FitPlan
 
 __all__ = [
     "Control",
+    "FitPlan",
     "LinearMixedModel",
     "MixedLM",
     "bootstrap_compare",
@@ -34,6 +37,7 @@ __all__ = [
     "mixedlm",
     "mmrm",
     "pedigree",
+    "plan",
     "planning",
     "power",
     "power_curve",
@@ -45,6 +49,7 @@ __version__ = "0.1.0"
 _MODULES = ("datasets", "errors", "planning")
 _HOMES = {
     "Control": "mixedmodels.engine.settings",
+    "FitPlan": "mixedmodels.report.fit_plan",
     "LinearMixedModel": "mixedmodels.model",
     "MixedLM": "mixedmodels.compat",
     "bootstrap_compare": "mixedmodels.api.models",
@@ -54,6 +59,7 @@ _HOMES = {
     "mixedlm": "mixedmodels.compat",
     "mmrm": "mixedmodels.api.trials",
     "pedigree": "mixedmodels.api.pedigrees",
+    "plan": "mixedmodels.api.plans",
     "power": "mixedmodels.api.studies",
     "power_curve": "mixedmodels.api.studies",
     "sample_size": "mixedmodels.api.studies",

@@ -170,6 +170,38 @@ class Refits:
     @property
     def pieces(self) -> list[NDArray[np.float64]]: ...
 
+class Foresight:
+    """What a fit would cost: counts of nonzeros, multiplications of an evaluation, bytes."""
+
+    @property
+    def nonzeros(self) -> float: ...
+    @property
+    def factor(self) -> float: ...
+    @property
+    def remainder(self) -> int: ...
+    @property
+    def flops(self) -> float: ...
+    @property
+    def building(self) -> float: ...
+    @property
+    def exact(self) -> float: ...
+    @property
+    def iterative_flops(self) -> float: ...
+    @property
+    def iterative(self) -> float: ...
+    @property
+    def is_bound(self) -> bool: ...
+
+def foresee(
+    n: int,
+    k: int,
+    z: int,
+    n_theta: int,
+    groups: Sequence[tuple[NDArray[np.int32], int]],
+    widths: Sequence[int],
+) -> Foresight:
+    """Foresee the cost of a fit of `n` rows, `k` right-hand columns, `z` random columns."""
+
 class Equations:
     """M = Lambda'Z'WZ Lambda + I at one theta, factorised.
 
@@ -344,6 +376,7 @@ class StructuredProblem:
         weights: NDArray[np.float64] | None,
         values: list[tuple[float, int | None]] | None,
         sigma: float | None,
+        available: Callable[[], int | None],
     ) -> StructuredProblem: ...
     @property
     def n_theta(self) -> int: ...

@@ -61,6 +61,10 @@ class ConvergenceError(MixedModelsError):
     """The search ended away from an optimum; raised only when this was asked for."""
 
 
+class TimeLimitError(ConvergenceError):
+    """The time allowed was over before there was anything to return."""
+
+
 class WorkerError(MixedModelsError):
     """Workers of a parallel backend died again and again."""
 

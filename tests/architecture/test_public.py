@@ -14,6 +14,7 @@ from tests.architecture.source import PACKAGE, PROJECT, tree
 
 PUBLIC = [
     "Control",
+    "FitPlan",
     "LinearMixedModel",
     "MixedLM",
     "bootstrap_compare",
@@ -25,6 +26,7 @@ PUBLIC = [
     "mixedlm",
     "mmrm",
     "pedigree",
+    "plan",
     "planning",
     "power",
     "power_curve",

@@ -8,7 +8,7 @@ import pytest
 
 import mixedmodels as mm
 from mixedmodels.data import memory
-from mixedmodels.engine import problem
+from mixedmodels.engine import watching
 from mixedmodels.errors import DataError
 
 LEVELS = 4_000
@@ -27,7 +27,7 @@ def crossed() -> dict[str, np.ndarray]:
 
 
 def test_a_fit_that_needs_more_than_is_left_is_refused_with_the_figures(crossed, monkeypatch):
-    monkeypatch.setattr(problem, "available_memory", lambda: 200_000_000)
+    monkeypatch.setattr(watching, "available_memory", lambda: 200_000_000)
     with pytest.raises(DataError, match=r"0\.\d GB are needed, and 0\.2 GB are free") as caught:
         mm.lmm("y ~ 1 + (1 | u) + (1 | i)", crossed)
     assert "levels), i (" in str(caught.value)
@@ -38,7 +38,7 @@ def test_small_fits_never_ask(monkeypatch, sleepstudy):
     def asked() -> int:
         raise AssertionError
 
-    monkeypatch.setattr(problem, "available_memory", asked)
+    monkeypatch.setattr(watching, "available_memory", asked)
     assert mm.lmm("Reaction ~ Days + (Days | Subject)", sleepstudy).convergence.converged
 
 
@@ -68,3 +68,9 @@ def test_the_least_of_the_limits_counts(tmp_path, monkeypatch):
     assert memory.available_memory() > 1500
     (tmp_path / "memory.max").write_text("2000\n")
     assert memory.available_memory() == 1500
+
+
+def test_structured_fits_are_refused_too(crossed, monkeypatch):
+    monkeypatch.setattr(watching, "available_memory", lambda: 200_000_000)
+    with pytest.raises(DataError, match=r"0\.\d GB are needed, and 0\.2 GB are free"):
+        mm.lmm("y ~ 1 + (1 | u) + (1 | i)", crossed, sigma=1.0)

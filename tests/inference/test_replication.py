@@ -13,10 +13,11 @@ from joblib._parallel_backends import ThreadingBackend
 from scipy import special
 
 import mixedmodels as mm
+from mixedmodels.engine import progress as bars
 from mixedmodels.engine.batch import RefitPlan, draw
 from mixedmodels.errors import StoppedEarlyWarning, WorkerError
 from mixedmodels.inference.contrast import f_test
-from mixedmodels.inference.replication import replicated, run
+from mixedmodels.inference.replication import replicated
 from mixedmodels.inference.replication.p_values import p_values
 from mixedmodels.prediction.simulate import draws_of
 from mixedmodels.prediction.streams import key_of
@@ -141,7 +142,7 @@ def test_an_interrupt_before_anything_is_done_goes_on():
 def test_the_bar_is_for_terminals(monkeypatch, capsys):
     replicated(Numbers(0.02), 100, label="count")
     assert capsys.readouterr().err == ""
-    monkeypatch.setattr(run, "_is_silent", lambda: False)
+    monkeypatch.setattr(bars, "is_watched", lambda: True)
     replicated(Numbers(0.02), 100, label="count of something")
     assert "count of something" in capsys.readouterr().err
 

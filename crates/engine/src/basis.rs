@@ -14,6 +14,7 @@ use crate::data::{Data, Structure};
 use crate::dense::{Square, cholesky, solve_lower, solve_lower_transpose};
 use crate::error::{EngineError, Result};
 use crate::packed::Packed;
+use crate::watch::Watch;
 use crate::wide::{self, WIDE, transpose_product};
 
 /// Rows that are summed together before their sums are added: keeps rounding error near that of
@@ -236,8 +237,12 @@ pub fn chunked(
     width: usize,
     add: impl Fn(std::ops::Range<usize>, &mut [f64]) + Sync,
 ) -> Vec<f64> {
+    let watch = Watch::current();
     let one = |c: usize| {
         let mut sums = vec![0.0; width];
+        if watch.check().is_err() {
+            return sums;
+        }
         add(c * CHUNK..n.min((c + 1) * CHUNK), &mut sums);
         sums
     };

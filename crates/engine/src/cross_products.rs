@@ -19,6 +19,7 @@ use crate::packed::{Packed, RowReader};
 use crate::rows::RowsByLevel;
 use crate::sums::Condensed;
 use crate::symbolic::{Lists, Symbolic};
+use crate::watch::Watch;
 use crate::wide::WIDE;
 
 /// Positions whose blocks one task fills.
@@ -275,9 +276,13 @@ impl CrossProducts {
             later_offset: &self.later_offset,
             k,
         };
+        let watch = Watch::current();
         let run = |column: &mut Vec<u32>, (nodes, values): (std::ops::Range<usize>, &mut [f64])| {
             let mut rest = values;
             for v in nodes {
+                if watch.check().is_err() {
+                    return;
+                }
                 let (mine, after) = rest.split_at_mut(self.pointers[v + 1] - self.pointers[v]);
                 match symbolic.width(v) {
                     1 => filler.node(1, v, mine, column),
@@ -294,7 +299,7 @@ impl CrossProducts {
         } else {
             tasks.into_par_iter().for_each_init(scratch, run);
         }
-        Ok(())
+        watch.check()
     }
 
     /// [`Self::fill`] for one factor: each row is wanted once, at its level, and is not stored.

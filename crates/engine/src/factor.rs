@@ -27,7 +27,7 @@ use crate::front::Front;
 use crate::layout::{Layout, pieces, tasks};
 use crate::links::Links;
 use crate::memory::zeros;
-use crate::watch;
+use crate::watch::{self, Watch};
 
 /// Multiplications below which a pass is not worth waking other threads.
 pub const PARALLEL: f64 = 2e5;
@@ -106,7 +106,9 @@ impl Factor {
         let cuts =
             tasks(n, layout.leaves_per_task, (factors, &layout.factor), (rows, &layout.rows));
         let templates = &self.templates;
+        let watch = Watch::current();
         let run = |(slots, mut l, mut y): (std::ops::Range<usize>, &mut [f64], &mut [f64])| {
+            watch.check()?;
             let mut share = Share { log_det: 0.0, right: vec![0.0; layout.k * layout.k] };
             let mut scratch = Vec::new();
             for i in slots {
@@ -159,16 +161,18 @@ impl Factor {
             let shape = layout.shapes[slot];
             let front = Front { layout: &layout, shape, templates, par };
             front.assemble(cross, links, done, c, columns);
-            let log_det = front.eliminate(c, l, y)?;
+            let eliminated = front.eliminate(c, l, y);
+            watch::check()?;
+            let log_det = eliminated?;
             let mut share = Share { log_det, right: vec![0.0; layout.k * layout.k] };
             add_gram(shape.n, &y[shape.n * shape.r..], layout.k, &mut share.right);
             Ok(share)
         };
         let nodes = layout.symbolic.factor.len();
         let shares: Vec<Result<Share>> = if work.len() > 1 && cost(&layout, &slots) > PARALLEL {
-            work.into_par_iter()
-                .map_init(|| vec![0; nodes], |columns, job| run(columns, Par::Seq, job))
-                .collect()
+            let watch = Watch::current();
+            let one = |columns: &mut _, job| watch.during(|| run(columns, Par::Seq, job));
+            work.into_par_iter().map_init(|| vec![0; nodes], one).collect()
         } else {
             let mut columns = vec![0; nodes];
             work.into_iter().map(|job| run(&mut columns, Par::rayon(0), job)).collect()

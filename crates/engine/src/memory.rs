@@ -6,6 +6,7 @@ use crate::data::Data;
 use crate::error::{EngineError, Result};
 use crate::layout::Layout;
 use crate::pairs::Pairs;
+use crate::symbolic::Symbolic;
 
 /// Bytes that are taken without asking what the machine has left: asking costs more than a small fit.
 pub const UNQUESTIONED: usize = 256 << 20;
@@ -79,23 +80,88 @@ pub fn of_evaluations(layout: &Layout, pairs: &Pairs) -> usize {
     (factor + last(&layout.inverse) + pairs.size()) * size_of::<f64>()
 }
 
-/// Bytes that the search for the optimum of a data set holds at its peak, beyond the data.
-pub fn of_fit(data: &Data<'_>, layout: &Layout, pairs: &Pairs, n_theta: usize) -> usize {
-    let widths: usize = data.terms.iter().map(|t| t.z.len()).sum();
-    // The packed rows are gone when the evaluations begin.
-    let rows = data.n() * (layout.k + widths) * size_of::<f64>();
-    of_search(rows, layout, pairs, n_theta)
+/// The sizes of a data set.
+#[derive(Debug, Clone, Copy)]
+pub struct Sizes {
+    /// Rows.
+    pub n: usize,
+    /// Columns of X, and y.
+    pub k: usize,
+    /// Columns of all Z_k that differ between rows.
+    pub z: usize,
+    /// Grouping factors.
+    pub groups: usize,
+    /// Their levels together.
+    pub levels: usize,
+    /// Length of θ.
+    pub n_theta: usize,
 }
 
-/// The same where `rows` bytes are needed before the evaluations, but no longer.
-pub fn of_search(rows: usize, layout: &Layout, pairs: &Pairs, n_theta: usize) -> usize {
+impl Sizes {
+    /// Of a data set.
+    pub fn of(data: &Data<'_>, n_theta: usize) -> Self {
+        Self {
+            n: data.n(),
+            k: data.p() + 1,
+            z: data.terms.iter().map(|t| t.z.len()).sum(),
+            groups: data.groups.len(),
+            levels: data.groups.iter().map(|g| g.n_levels).sum(),
+            n_theta,
+        }
+    }
+}
+
+/// Bytes that forming the cross-products of a data set takes at least, beyond the data: the rows by
+/// level, and packed. It is asked before anything else is reserved.
+pub fn of_rows(sizes: Sizes) -> usize {
+    let packed = sizes.n * (sizes.k + sizes.z) * size_of::<f64>();
+    packed + sizes.n * sizes.groups * size_of::<u32>() + sizes.levels * 2 * size_of::<usize>()
+}
+
+/// Bytes per ordered pair of neighbours that planning a factorisation takes at least: the graph, its
+/// upper triangle for the elimination tree, and the lists of later and earlier neighbours.
+const PER_PAIR: usize = 22;
+
+/// Bytes that planning a factorisation takes at least, `pairs` being the ordered pairs of neighbours.
+pub fn of_plan(pairs: usize) -> usize {
+    pairs * PER_PAIR
+}
+
+/// Bytes of the lists of a plan.
+fn of_lists(symbolic: &Symbolic) -> usize {
+    let (pairs, rows) = (symbolic.later.n_items(), symbolic.rows.n_items());
+    pairs * (2 * size_of::<u32>() + size_of::<(u32, u32)>()) + rows * 2 * size_of::<u32>()
+}
+
+/// Bytes that the search for the optimum holds at its peak, beyond the data.
+pub fn of_sizes(sizes: Sizes, layout: &Layout, pairs: &Pairs) -> usize {
+    let packed = sizes.n * (sizes.k + sizes.z) * size_of::<f64>();
+    of_search(packed, of_rows(sizes) - packed, layout, pairs, sizes.n_theta)
+}
+
+/// The same where `passing` bytes are needed before the evaluations, but no longer, and others are
+/// `held` beside them.
+pub fn of_search(
+    passing: usize,
+    held: usize,
+    layout: &Layout,
+    pairs: &Pairs,
+    n_theta: usize,
+) -> usize {
     let symbolic = &layout.symbolic;
     let cross = CrossProducts::size(symbolic, layout.k);
     let links = if pairs.any() { cross + 4 * symbolic.earlier.n_items() } else { 0 };
     let vectors = symbolic.dim() * 2 * (layout.k + n_theta);
     let evaluations = of_evaluations(layout, pairs) + vectors * size_of::<f64>();
-    let sum = (cross + links) * size_of::<f64>() + rows.max(evaluations);
+    let lists = of_lists(symbolic);
+    // The packed rows are gone when the evaluations begin.
+    let sum = (cross + links) * size_of::<f64>() + held + lists + passing.max(evaluations);
     sum + (PASSING * sum as f64) as usize
+}
+
+/// [`of_sizes`] of a data set.
+pub fn of_fit(data: &Data<'_>, layout: &Layout, pairs: &Pairs, n_theta: usize) -> usize {
+    of_sizes(Sizes::of(data, n_theta), layout, pairs)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::cross_products::{CrossProducts, RowBlock};
 use crate::layout::{Layout, piece};
 use crate::links::Links;
 use crate::symbolic::{Symbolic, consecutive};
+use crate::watch::Watch;
 
 /// A remainder with fewer rows fits in cache: gathering is as good.
 const LARGE: usize = 96;
@@ -101,10 +102,14 @@ impl Pairs {
             tasks.push((v, mine));
             rest = after;
         }
+        let watch = Watch::current();
         let scalar = symbolic.dim() == symbolic.factor.len();
         if let Some(links) = links.filter(|_| scalar) {
             let (later, first) = (symbolic.later.items(), base_position(symbolic, base));
             tasks.into_par_iter().with_min_len(4).for_each(|(v, out)| {
+                if watch.check().is_err() {
+                    return;
+                }
                 let column = &q[n * (v - first)..][..n];
                 let of_v = symbolic.earlier.of(v).iter().zip(links.of(layout, v));
                 let held = of_v.filter(|((p, _), _)| self.held[*p as usize]);
@@ -118,6 +123,9 @@ impl Pairs {
             return;
         }
         tasks.into_par_iter().with_min_len(4).for_each(|(v, mut out)| {
+            if watch.check().is_err() {
+                return;
+            }
             let width = symbolic.width(v);
             let column = &q[n * (symbolic.offset[v] - base)..][..n * width];
             for &(p, _) in symbolic.earlier.of(v) {

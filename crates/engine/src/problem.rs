@@ -13,7 +13,7 @@ use crate::factor::Factor;
 use crate::inference::second_order_cost;
 use crate::layout::Layout;
 use crate::links::Links;
-use crate::memory::{self, Available, unlimited};
+use crate::memory::{self, Available, Sizes, unlimited};
 use crate::objective::{Criterion, Profile};
 use crate::pairs::Pairs;
 use crate::probes::Probes;
@@ -73,8 +73,7 @@ impl Plan {
         watch.check()?;
         let plan = order(&graph, &templates.widths);
         watch.check()?;
-        let symbolic = Arc::new(Symbolic::new(&graph, &plan, &templates.widths));
-        watch.check()?;
+        let symbolic = Arc::new(Symbolic::new(&graph, &plan, &templates.widths)?);
         drop(graph);
         let layout = Layout::new(symbolic, k);
         let pairs = Pairs::new(&layout);
@@ -131,6 +130,7 @@ impl Problem {
         let watch = Watch::current();
         watch.begin(Stage::Building, 0);
         data.check()?;
+        memory::require(memory::of_rows(Sizes::of(data, 0)), available)?;
         let templates = Templates::new(&data.terms, data.groups.len());
         if templates.widths.contains(&0) {
             let what = "the list of terms of a group";
@@ -141,7 +141,8 @@ impl Problem {
         let rows: Vec<RowsByLevel> =
             data.groups.iter().map(|g| RowsByLevel::new(g.codes, g.n_levels)).collect();
         watch.check()?;
-        let graph = Graph::new(&data.groups, &rows);
+        let graph = Graph::new(&data.groups, &rows)?;
+        memory::require(memory::of_plan(graph.n_pairs()), available)?;
         let plan = Plan::new(graph, &templates, data.p() + 1, &watch)?;
         let n_theta = templates.parameters.len();
         memory::require(memory::of_fit(data, &plan.layout, &plan.pairs, n_theta), available)?;
@@ -162,9 +163,10 @@ impl Problem {
         let watch = Watch::current();
         watch.begin(Stage::Building, 0);
         let graph = Graph::of_condensed(condensed);
+        memory::require(memory::of_plan(graph.n_pairs()), available)?;
         let plan = Plan::new(graph, &templates, condensed.k, &watch)?;
         let n_theta = templates.parameters.len();
-        memory::require(memory::of_search(0, &plan.layout, &plan.pairs, n_theta), available)?;
+        memory::require(memory::of_search(0, 0, &plan.layout, &plan.pairs, n_theta), available)?;
         let cross = CrossProducts::of_condensed(condensed, Arc::clone(&plan.layout.symbolic))?;
         let (basis, n_levels) = (condensed.basis.clone(), condensed.n_levels.clone());
         Ok(Self::ready(condensed.n, templates, basis, cross, plan, vec![], n_levels))
@@ -467,6 +469,7 @@ impl Problem {
         let at = self.templates.places[term];
         let total =
             Sensitivity::new(&work.factor, &self.cross, &self.pairs, &mut work.inverse, true);
+        watch::check()?;
         let symbolic = &self.layout.symbolic;
         let mut out = vec![0.0; self.n_levels[at.factor] * at.width * at.width];
         let mut start = 0;
@@ -486,7 +489,6 @@ impl Problem {
             }
             start += q * q;
         }
-        watch::check()?;
         Ok(out)
     }
 }

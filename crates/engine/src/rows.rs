@@ -27,6 +27,11 @@ impl RowsByLevel {
         Self { pointers, rows: Some(rows) }
     }
 
+    /// How many rows a level has.
+    pub fn count(&self, level: usize) -> usize {
+        self.pointers[level + 1] - self.pointers[level]
+    }
+
     /// Rows of a level.
     #[inline]
     pub fn of(&self, level: usize) -> impl Iterator<Item = usize> + '_ {

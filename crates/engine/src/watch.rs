@@ -184,6 +184,15 @@ impl Watch {
         self.check()
     }
 
+    /// What came of the job: the failure of one that is to stop is that it was stopped, since kernels
+    /// that gave up early may have made others fail.
+    pub fn judged<T>(&self, found: Result<T>) -> Result<T> {
+        match found {
+            Err(failure) => self.check().and(Err(failure)),
+            found => found,
+        }
+    }
+
     /// Ends the job at its next question.
     pub fn stop(&self) {
         if let Some(state) = &self.state {
@@ -290,6 +299,16 @@ mod tests {
         assert_eq!(watch.overtime().left(), None);
         watch.stop();
         assert_eq!(watch.overtime().check(), Err(EngineError::Interrupted));
+    }
+
+    #[test]
+    fn a_stopped_job_fails_for_that_reason() {
+        let watch = Watch::new(None, None);
+        let failed = || Err::<(), _>(EngineError::PerfectFit);
+        assert_eq!(watch.judged(failed()), failed());
+        watch.stop();
+        assert_eq!(watch.judged(failed()), Err(EngineError::Interrupted));
+        assert_eq!(watch.judged(Ok(1)), Ok(1));
     }
 
     #[test]

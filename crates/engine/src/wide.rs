@@ -5,6 +5,7 @@ use faer::{Accum, MatMut, MatRef, Par};
 
 use crate::dense;
 use crate::front::large_cholesky;
+use crate::panels;
 
 /// Orders up to this are left to the loops of [`crate::dense`].
 pub const WIDE: usize = 48;
@@ -18,6 +19,9 @@ pub fn cholesky(n: usize, a: &mut [f64]) -> Result<f64, usize> {
 pub fn solve_lower(n: usize, l: &[f64], b: &mut [f64], columns: usize) {
     if n <= WIDE || columns == 1 {
         return dense::solve_lower(n, l, b, columns);
+    }
+    if n > panels::ONE_CALL {
+        return panels::solve_lower(n, l, b, Par::rayon(0));
     }
     solve_lower_strided(n, l, b, n, Par::rayon(0));
 }

@@ -5,7 +5,7 @@ use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::attention::attended;
+use crate::attention::limited;
 use crate::convert::{columns, vector};
 
 /// Level codes of the rows, and the number of levels.
@@ -68,7 +68,7 @@ impl Arrays {
                 .collect::<PyResult<_>>()?,
             weights: weights.as_ref().map(|w| vector(w, "weights")).transpose()?,
         };
-        attended(py, cost + of_a_pass(&data), || run(&data))
+        limited(py, cost + of_a_pass(&data), || run(&data))
     }
 
     pub fn clone_ref(&self, py: Python<'_>) -> Self {

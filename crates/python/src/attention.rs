@@ -77,8 +77,27 @@ pub fn attended<T: Send>(
     cost: f64,
     job: impl FnOnce() -> Result<T> + Send,
 ) -> PyResult<T> {
+    run(py, cost, false, job)
+}
+
+/// [`attended`], for what a limit of time is about: forming a problem, and searching its optimum. What
+/// belongs to the best point found must be had after it, too.
+pub fn limited<T: Send>(
+    py: Python<'_>,
+    cost: f64,
+    job: impl FnOnce() -> Result<T> + Send,
+) -> PyResult<T> {
+    run(py, cost, true, job)
+}
+
+fn run<T: Send>(
+    py: Python<'_>,
+    cost: f64,
+    is_limited: bool,
+    job: impl FnOnce() -> Result<T> + Send,
+) -> PyResult<T> {
     let current = ENTERED.with_borrow(|all| all.last().map(|a| a.clone_ref(py)));
-    let deadline = current.as_ref().and_then(|a| a.get().deadline);
+    let deadline = current.as_ref().filter(|_| is_limited).and_then(|a| a.get().deadline);
     let raised = Raised::default();
     let found = if cost < LONG {
         here(py, deadline, &raised, job)
@@ -108,7 +127,7 @@ fn here<T: Send>(
         }
     };
     let watch = Watch::new(deadline, Some(Box::new(ask)));
-    py.detach(|| at_home(|| watch.during(job)))
+    py.detach(|| at_home(|| watch.judged(watch.during(job))))
 }
 
 /// On a thread of its own, while this one looks after signals.
@@ -126,7 +145,7 @@ fn elsewhere<T: Send>(
             let (mine, signal) = (watch.clone(), &done);
             let run = move || {
                 let _told = Told(signal);
-                at_home(|| mine.during(job))
+                at_home(|| mine.judged(mine.during(job)))
             };
             let Ok(thread) = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run)
             else {

@@ -6,6 +6,7 @@ mod attention;
 mod batch;
 mod convert;
 mod equations;
+mod foresight;
 mod inference;
 mod iterative;
 mod pedigree;
@@ -27,6 +28,8 @@ mod _native {
     use super::convert::EngineError;
     #[pymodule_export]
     use super::equations::Equations;
+    #[pymodule_export]
+    use super::foresight::{Foresight, foresee};
     #[pymodule_export]
     use super::inference::{Information, KenwardRoger, Slopes};
     #[pymodule_export]

@@ -14,7 +14,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::arrays::{Arrays, Columns, Levels};
-use crate::attention::attended;
+use crate::attention::{attended, limited};
 use crate::batch::{DrawsLike, PlanLike, Refits};
 use crate::convert::{columns, to_matrix, to_square, to_vector, vector};
 use crate::equations::{Equations, Inner as AnyEquations};
@@ -68,7 +68,7 @@ pub fn status(status: Status) -> &'static str {
 }
 
 /// What a Python function says of the bytes that are left: None where it does not know.
-fn bytes(available: &Py<PyAny>) -> Option<usize> {
+pub fn bytes(available: &Py<PyAny>) -> Option<usize> {
     Python::attach(|py| available.call0(py).and_then(|v| v.extract(py)).ok().flatten())
 }
 
@@ -185,7 +185,7 @@ impl Problem {
             None => self.inner.start(),
         };
         let options = Options { max_evaluations, tolerance, last_gradient: true, rivals };
-        let found = attended(py, SEARCH * self.inner.cost(), || {
+        let found = limited(py, SEARCH * self.inner.cost(), || {
             let mut work = self.inner.workspace()?;
             let end = minimise(&self.inner, &mut work, &start, criterion, options)?;
             Ok(Found {

@@ -14,11 +14,11 @@ use numpy::{
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::attention::attended;
+use crate::attention::{attended, limited};
 use crate::batch::{Refits, shape};
 use crate::convert::{columns, exception, to_matrix, to_vector, vector};
 use crate::inference::{Information, KenwardRoger};
-use crate::problem::{INFORMATION, SEARCH, Solution, status};
+use crate::problem::{INFORMATION, SEARCH, Solution, bytes, status};
 
 /// A covariance structure, read by its attributes.
 #[derive(FromPyObject)]
@@ -158,7 +158,7 @@ impl StructuredProblem {
     #[new]
     #[expect(non_snake_case, reason = "the name of the fixed-effects matrix")]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
-    #[pyo3(signature = (y, X, terms, residual, spreads, weights, values, sigma))]
+    #[pyo3(signature = (y, X, terms, residual, spreads, weights, values, sigma, available))]
     fn new(
         py: Python<'_>,
         y: PyReadonlyArray1<'_, f64>,
@@ -169,6 +169,7 @@ impl StructuredProblem {
         weights: Option<PyReadonlyArray1<'_, f64>>,
         values: Option<Vec<(f64, Option<usize>)>>,
         sigma: Option<f64>,
+        available: Py<PyAny>,
     ) -> PyResult<Self> {
         let design = Design {
             n: y.len(),
@@ -188,8 +189,8 @@ impl StructuredProblem {
         let y = vector(&y, "y")?.to_vec();
         let width = design.x.len() + design.terms.iter().map(|t| t.q).sum::<usize>() + 1;
         let cost = (design.n * (width * width + 10 * design.terms.len())) as f64;
-        let build = || Inner::new(design, &y, values, sigma);
-        let inner = attended(py, cost, build)?;
+        let build = || Inner::within(design, &y, values, sigma, &|| bytes(&available));
+        let inner = limited(py, cost, build)?;
         Ok(Self { inner })
     }
 
@@ -285,7 +286,7 @@ impl StructuredProblem {
         };
         let options = Options { max_evaluations, tolerance, ..Options::default() };
         let criterion = Criterion { reml, sigma };
-        let found = attended(py, SEARCH * self.inner.cost(), || {
+        let found = limited(py, SEARCH * self.inner.cost(), || {
             let end = self.inner.minimise(&start, criterion, options)?;
             let estimates = self.inner.estimates(&end.theta, &end.point);
             Ok((estimates, end.gradient, end.trace, status(end.status)))

@@ -125,11 +125,49 @@ def lmm(
     >>> model.params.round(3).to_dict()
     {'Intercept': 251.405, 'Days': 10.467}
     """
-    control = checked_control(control)
+    request = request_of(
+        formula,
+        data,
+        reml=reml,
+        weights=weights,
+        offset=offset,
+        contrasts=contrasts,
+        context=context,
+        missing=missing,
+        control=control,
+        residual=residual,
+        sigma=sigma,
+        known=known,
+        fixed=fixed,
+        tied=tied,
+        method=method,
+    )
+    return LinearMixedModel(fit_request(request))
+
+
+def request_of(
+    formula: str,
+    data: object,
+    *,
+    reml: bool,
+    weights: str | ArrayLike | None,
+    offset: str | ArrayLike | None,
+    contrasts: Contrasts | None,
+    context: Context | None,
+    missing: Missing,
+    control: Control | None,
+    residual: str | None,
+    sigma: str | float | None,
+    known: KnownMatrices | None,
+    fixed: Mapping[str, float] | None,
+    tied: Sequence[Sequence[str]] | None,
+    method: FitMethod,
+) -> Request:
+    """The arguments of `lmm`, checked as far as they can be without reading the data."""
     require_flag("reml", reml)
     source = Partitions.of(data) or Source.of(data)
     require_option("method", method, get_args(FitMethod))
-    request = Request(
+    return Request(
         formula=parse(formula),
         frame=Frame.of(data) if source is None else UNREAD,
         reml=bool(reml),
@@ -138,7 +176,7 @@ def lmm(
         contrasts=contrasts,
         context=checked_context(context),
         missing=missing,
-        control=control,
+        control=checked_control(control),
         residual=residual,
         sigma=sigma,
         known=known,
@@ -147,7 +185,6 @@ def lmm(
         source=source,
         method=method,
     )
-    return LinearMixedModel(fit_request(request))
 
 
 def checked_control(control: object) -> Control:

@@ -9,14 +9,17 @@ _CGROUP = Path("/sys/fs/cgroup")
 """Where Linux tells a process in a container of its limits (version 2 of control groups)."""
 
 
-def available_memory() -> int:
+def available_memory(limit: int | None = None) -> int:
     """Bytes that the process may still take.
 
     The least of what the machine has left, what is left of the limit on the process's address
-    space (`ulimit -v`), and what is left to its container.
+    space (`ulimit -v`), what is left to its container, and what is left of `limit` bytes for all
+    that the process holds.
     """
     psutil: Any = import_module("psutil")
     limits = [psutil.virtual_memory().available, _left_of_address_space(psutil), _left_of_group()]
+    if limit is not None:
+        limits.append(limit - int(psutil.Process().memory_info().rss))
     return max(0, min(int(limit) for limit in limits if limit is not None))
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from mixedmodels._native import EngineError
 from mixedmodels.design import ModelMatrices
-from mixedmodels.errors import ConvergenceError, DataError
+from mixedmodels.errors import DataError, TimeLimitError
 
 Place = tuple[int, int] | None
 """Where it happened: (column, 0), or (group, level)."""
@@ -14,14 +14,14 @@ Place = tuple[int, int] | None
 @contextmanager
 def engine_errors(matrices: ModelMatrices) -> Iterator[None]:
     """Raise a DataError for a failure of the engine on the data of `matrices`, or a
-    ConvergenceError where the time allowed was over before there was anything to return.
+    TimeLimitError where the time allowed was over before there was anything to return.
     """
     try:
         yield
     except EngineError as error:
         kind, message, place = error.args
         if kind == "time":
-            raise ConvergenceError(_TIME) from error
+            raise TimeLimitError(_TIME) from error
         raise DataError(describe(matrices, kind, message, place)) from error
 
 
@@ -65,7 +65,8 @@ def _memory(matrices: ModelMatrices, message: str) -> str:
         f"The model needs more memory than there is: {message}.\n"
         f"      Grouping factors: {sizes}.\n"
         "Do:   leave out the grouping factor with the most levels or merge its rarest ones,\n"
-        "      use fewer columns in the random part, or a machine with more memory.\n"
+        "      use fewer columns in the random part, or a machine with more memory;\n"
+        "      mixedmodels.plan says what each method needs.\n"
         "Why:  for crossed factors memory grows with the square of the levels of the second\n"
         "      largest, times the square of its columns."
     )

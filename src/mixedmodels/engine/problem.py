@@ -15,13 +15,13 @@ from mixedmodels import _native
 from mixedmodels._native import Information as Information
 from mixedmodels._native import KenwardRoger as KenwardRoger
 from mixedmodels._native import Slopes as Slopes
-from mixedmodels.data.memory import available_memory
 from mixedmodels.engine.arrays import arrays_of, in_rows
 from mixedmodels.engine.batch import INSIDE, Draws, RefitPlan, Refits, refit, refit_drawn
 from mixedmodels.engine.equations import Equations
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.plain import PlainProblem
 from mixedmodels.engine.settings import Control
+from mixedmodels.engine.watching import memory_left
 from mixedmodels.shortening import brief
 
 Vector = NDArray[np.float64]
@@ -43,11 +43,11 @@ class Problem(PlainProblem):
         m = self.matrices
         if self.sums is not None:
             with engine_errors(m):
-                return _native.Problem.of_sums(self.sums, available_memory)
+                return _native.Problem.of_sums(self.sums, memory_left())
         a = arrays_of(m)
         with engine_errors(m):
             y = self.working_response
-            return _native.Problem(y, a.X, a.groups, a.terms, a.weights, available_memory)
+            return _native.Problem(y, a.X, a.groups, a.terms, a.weights, memory_left())
 
     def deviance(self, theta: Sequence[float] | Vector, *, reml: bool) -> float:
         """The criterion at `theta`."""

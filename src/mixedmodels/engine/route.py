@@ -3,6 +3,7 @@
 from mixedmodels import _native
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.iterative import IterativeProblem, refuse
+from mixedmodels.engine.plan import is_small, planned
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.structured import StructuredProblem
 from mixedmodels.errors import DataError
@@ -19,7 +20,8 @@ def problem_of(matrices: ModelMatrices, method: FitMethod = "auto") -> AnyProble
     """The problem of some matrices.
 
     A model of unstructured and independent terms with residuals that are independent, of a variance
-    that is estimated, is plain.
+    that is estimated, is plain. By ``"auto"`` it is fitted exactly, unless the sizes tell that this
+    would not fit in memory or take very much longer (`engine.plan`).
 
     Raises
     ------
@@ -29,7 +31,9 @@ def problem_of(matrices: ModelMatrices, method: FitMethod = "auto") -> AnyProble
     if not matrices.is_plain:
         require_no_structure(method)
         return StructuredProblem(matrices)
-    is_iterative = method == "iterative" and matrices.terms
+    if not matrices.terms or method == "exact" or (method == "auto" and is_small(matrices)):
+        return Problem(matrices)
+    is_iterative = method == "iterative" or planned(matrices).route == "iterative"
     return IterativeProblem(matrices) if is_iterative else Problem(matrices)
 
 

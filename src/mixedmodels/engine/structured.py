@@ -28,6 +28,7 @@ from mixedmodels.engine.structured_arrays import (
     term_arrays,
 )
 from mixedmodels.engine.structured_draws import draw_structured
+from mixedmodels.engine.watching import memory_left
 from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import QuantityKind
 
@@ -69,6 +70,7 @@ class StructuredProblem:
                 None if m.weights is None else in_rows(m.weights),
                 self.values,
                 self.sigma,
+                memory_left(),
             )
 
     def __getstate__(self) -> dict[str, object]:

@@ -17,6 +17,7 @@ from mixedmodels.engine.route import AnyProblem, problem_of, require_no_structur
 from mixedmodels.engine.search import optimum
 from mixedmodels.engine.singularity import TermFacts
 from mixedmodels.engine.templates import covariance
+from mixedmodels.engine.watching import watched
 from mixedmodels.errors import DataError
 from mixedmodels.fit.holding import held_problem
 from mixedmodels.fit.iterated import depends_on_fitted, fixed_point
@@ -121,6 +122,13 @@ def fit_model(request: Request) -> Fit:
     ConvergenceError
         If the search fails and ``request.control.on_failure`` is ``"raise"``.
     """
+    with watched(request.control):
+        spec, matrices = matrices_of(request)
+        return fit_problem(request, spec, _problem(request, matrices))
+
+
+def matrices_of(request: Request) -> tuple[ModelSpec, ModelMatrices]:
+    """The recipe and the matrices of a request."""
     spec, matrices = build(
         request.formula,
         request.frame,
@@ -135,7 +143,7 @@ def fit_model(request: Request) -> Fit:
     )
     if request.response is not None:
         matrices = replace(matrices, y=checked_response(request.response, matrices))
-    return fit_problem(request, spec, _problem(request, matrices))
+    return spec, matrices
 
 
 def _problem(request: Request, matrices: ModelMatrices) -> AnyProblem:
@@ -147,6 +155,11 @@ def _problem(request: Request, matrices: ModelMatrices) -> AnyProblem:
 
 def fit_problem(request: Request, spec: ModelSpec, problem: AnyProblem) -> Fit:
     """Search for the optimum of a problem that is already built, and announce what is unusual."""
+    with watched(request.control):
+        return _fitted_problem(request, spec, problem)
+
+
+def _fitted_problem(request: Request, spec: ModelSpec, problem: AnyProblem) -> Fit:
     problem, solution, convergence = _searched(request, spec, problem)
     _require_residual(solution, problem)
     if spec.identification.n_lost:

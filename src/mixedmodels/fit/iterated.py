@@ -16,7 +16,7 @@ from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import without_offset
 from mixedmodels.engine.convergence import Convergence
 from mixedmodels.engine.route import AnyProblem
-from mixedmodels.errors import DataError
+from mixedmodels.errors import DataError, TimeLimitError
 from mixedmodels.fit.linear_predictor import linear_predictor, marginal_mean
 
 Vector = NDArray[np.float64]
@@ -68,9 +68,18 @@ def fixed_point(
     matrices = start.matrices
     fitted = _least_squares(matrices)
     theta: Vector | None = None
+    found: Found | None = None
     for _ in range(ROUNDS):
         problem = replace(start, matrices=with_fitted(matrices, fitted))
-        solution, convergence = search(problem, theta)
+        try:
+            solution, convergence = search(problem, theta)
+        except TimeLimitError:
+            if found is None:
+                raise
+            return _stopped(found)
+        found = problem, solution, convergence
+        if convergence.status == "time_limit":
+            return found
         theta, before = solution.theta, fitted
         fitted = linear_predictor(matrices, solution.beta, solution.b)
         if np.max(np.abs(fitted - before)) <= STAYS * np.max(np.abs(fitted)):
@@ -81,6 +90,18 @@ def fixed_point(
         "Do:   use a power of a covariate instead."
     )
     return problem, solution, replace(convergence, converged=False, search=message)
+
+
+def _stopped(found: Found) -> Found:
+    """The last fit, after which the time allowed was over."""
+    problem, solution, convergence = found
+    message = (
+        "Not converged: the time allowed was over while the fitted values, on which the residual "
+        "sd depends, still changed.\n"
+        "Do:   raise Control(time_limit=...)."
+    )
+    changed = replace(convergence, converged=False, status="time_limit", search=message)
+    return problem, solution, changed
 
 
 def _least_squares(m: ModelMatrices) -> Vector:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from mixedmodels.data.cluster import Partitions
+from mixedmodels.engine.watching import watched
 from mixedmodels.fit.clustered import fit_partitions
 from mixedmodels.fit.fit import Fit, fit_model
 from mixedmodels.fit.request import Request, owned
-from mixedmodels.fit.streamed import fit_source
+from mixedmodels.fit.streamed import fit_source, in_memory
 
 
 def fit_request(request: Request) -> Fit:
@@ -21,9 +22,18 @@ def fit_request(request: Request) -> Fit:
     WorkerError
         If the workers that have the rows cannot do their part.
     """
+    with watched(request.control):
+        source = request.source
+        if source is None:
+            return fit_model(owned(request))
+        if isinstance(source, Partitions):
+            return fit_partitions(request, source)
+        return fit_source(request, source)
+
+
+def held_in_memory(request: Request) -> Request | None:
+    """The request with its data as a table; None where they are on workers or too large."""
     source = request.source
-    if source is None:
-        return fit_model(owned(request))
-    if isinstance(source, Partitions):
-        return fit_partitions(request, source)
-    return fit_source(request, source)
+    if source is None or isinstance(source, Partitions):
+        return request if source is None else None
+    return in_memory(request, source)

@@ -51,14 +51,29 @@ def fit_source(request: Request, source: Source) -> Fit:
     """
     read, rest, is_all = _begun(request, source)
     if not read:
-        raise DataError(
-            f"The data ({source.kind}) have no rows: nothing to fit.\n"
-            "Do:   check the filter or the query that they come from."
-        )
+        raise _no_rows(source)
     if not is_all:
         return _fit_batches(request, source, read, rest)
     whole = joined(list(source.batches(None)) if source.projects else read)
     return fit_model(owned(replace(request, frame=whole, source=None)))
+
+
+def in_memory(request: Request, source: Source) -> Request | None:
+    """The request with its data as a table; None where they are too large for that."""
+    read, _, is_all = _begun(request, source)
+    if not is_all:
+        return None
+    if not read:
+        raise _no_rows(source)
+    whole = joined(list(source.batches(None)) if source.projects else read)
+    return replace(request, frame=whole, source=None)
+
+
+def _no_rows(source: Source) -> DataError:
+    return DataError(
+        f"The data ({source.kind}) have no rows: nothing to fit.\n"
+        "Do:   check the filter or the query that they come from."
+    )
 
 
 def _begun(request: Request, source: Source) -> tuple[list[Frame], Iterator[Frame], bool]:

@@ -13,7 +13,9 @@ use crate::error::Result;
 use crate::factor::failure;
 use crate::layout::{Layout, Shape};
 use crate::links::Links;
+use crate::panels;
 use crate::symbolic::Descendant;
+use crate::watch;
 use pull::Update;
 
 /// Rows up to which the plain loops beat a call into faer.
@@ -71,6 +73,9 @@ impl Front<'_> {
         let same_rows = |a: &Descendant, b: &Descendant| self.same_rows(a, b);
         let pulled: Vec<Descendant> = descendants.iter().filter(wanted).copied().collect();
         for group in pulled.chunk_by(same_rows) {
+            if watch::check().is_err() {
+                return;
+            }
             self.pull(group, rows, c, columns, &mut scratch);
         }
         self.mirror_diagonal(c);
@@ -215,6 +220,8 @@ impl Front<'_> {
         let columns = b.len() / n;
         if n <= SMALL {
             solve_lower(n, l, b, columns);
+        } else if n > panels::ONE_CALL {
+            panels::solve_lower(n, l, b, self.par);
         } else {
             let l = MatRef::from_column_major_slice(l, n, n);
             let b = MatMut::from_column_major_slice_mut(b, n, columns);
@@ -225,6 +232,10 @@ impl Front<'_> {
 
 /// Cholesky factor of a large block; returns log|A| or the pivot that failed.
 pub fn large_cholesky(n: usize, a: &mut [f64], par: Par) -> std::result::Result<f64, usize> {
+    if n > panels::ONE_CALL {
+        panels::cholesky(n, a, par)?;
+        return log_det(n, a);
+    }
     let scratch = llt::factor::cholesky_in_place_scratch::<f64>(n, par, Default::default());
     let mut memory = MemBuffer::new(scratch);
     let view = MatMut::from_column_major_slice_mut(a, n, n);
@@ -235,19 +246,22 @@ pub fn large_cholesky(n: usize, a: &mut [f64], par: Par) -> std::result::Result<
         MemStack::new(&mut memory),
         Default::default(),
     ) {
-        Ok(_) => {
-            let mut log_det = 0.0;
-            for j in 0..n {
-                let d = a[j + n * j];
-                if !(d > 0.0 && d.is_finite()) {
-                    return Err(j);
-                }
-                log_det += 2.0 * d.ln();
-            }
-            Ok(log_det)
-        }
+        Ok(_) => log_det(n, a),
         Err(llt::factor::LltError::NonPositivePivot { index }) => Err(index),
     }
+}
+
+/// log|LL'|, or the pivot that is no number.
+fn log_det(n: usize, l: &[f64]) -> std::result::Result<f64, usize> {
+    let mut log_det = 0.0;
+    for j in 0..n {
+        let d = l[j + n * j];
+        if !(d > 0.0 && d.is_finite()) {
+            return Err(j);
+        }
+        log_det += 2.0 * d.ln();
+    }
+    Ok(log_det)
 }
 
 /// Lower triangle of (LL')⁻¹.
@@ -258,6 +272,9 @@ pub fn inverse_from_factor(n: usize, l: &[f64], out: &mut [f64], par: Par) {
         solve_lower(n, l, out, n);
         solve_lower_transpose(n, l, out, n);
         return;
+    }
+    if n > panels::ONE_CALL {
+        return panels::inverse(n, l, out, par);
     }
     let mut memory = MemBuffer::new(llt::inverse::inverse_scratch::<f64>(n, par));
     llt::inverse::inverse(

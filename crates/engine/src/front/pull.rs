@@ -9,6 +9,7 @@ use super::Front;
 use crate::layout::{Shape, piece};
 use crate::links::Links;
 use crate::symbolic::{Descendant, consecutive};
+use crate::watch::Watch;
 
 /// Multiplications up to which an update is written out element by element.
 const SMALL_UPDATE: usize = 4000;
@@ -55,7 +56,11 @@ impl Front<'_> {
                 ))
             })
         };
+        let watch = Watch::current();
         tasks.into_par_iter().with_min_len(4).for_each(|(v, column)| {
+            if watch.check().is_err() {
+                return;
+            }
             for (p, slot, shape, index) in leaves_of(v) {
                 let y = piece(rows, &layout.rows, slot);
                 let list = &symbolic.later.of(p)[index..];
@@ -92,12 +97,16 @@ impl Front<'_> {
         let later = symbolic.later.items();
         let (square, right) = c.split_at_mut(n * n);
         let mut products = vec![0.0; n * k];
+        let watch = Watch::current();
         square
             .par_chunks_mut(n)
             .zip(products.par_chunks_mut(k))
             .enumerate()
             .with_min_len(4)
             .for_each(|(v, (column, products))| {
+                if watch.check().is_err() {
+                    return;
+                }
                 for link in links.of(layout, first + v).iter().filter(|l| l.is_leaf()) {
                     let reach = (link.length - link.index) as usize;
                     let list = &later[(link.list + link.index) as usize..][..reach];

@@ -11,6 +11,7 @@ use crate::factor::{Factor, failure};
 use crate::front::{inverse_from_factor, large_cholesky};
 use crate::inference::traces::{Leaf, Parameters, Traces, add_first, add_second, ones};
 use crate::solve::symmetric;
+use crate::watch;
 
 /// Order up to which plain loops are faster than blocked kernels.
 const SMALL: usize = 16;
@@ -37,13 +38,15 @@ impl Remainder<'_> {
         let c = self.schur_complement(&starts, &columns);
         let q = self.covariance(&c, &starts)?;
         // K = I − QC, B_RR = CK.
+        watch::check()?;
         let mut k = self.product(&q, &c, -1.0);
         (0..self.n).for_each(|i| k[(i, i)] += 1.0);
         self.add_remainder(&self.product(&c, &k, 1.0), &starts, out);
         drop(c);
+        watch::check()?;
         self.add_leaves(&q, &columns, out);
         self.add_pairs(&q, &k, &starts, &columns, out);
-        Ok(())
+        watch::check()
     }
 
     /// First scalar row of each position.
@@ -115,6 +118,7 @@ impl Remainder<'_> {
         } else {
             large_cholesky(n, &mut m.data, self.par)
         };
+        watch::check()?;
         factorised.map_err(|row| {
             let at = starts.partition_point(|&s| s <= row) - 1;
             failure(&self.factor.layout, self.positions[at] as usize)
@@ -227,6 +231,9 @@ impl Remainder<'_> {
         factors.dedup();
         for f in factors {
             for (r, at) in self.by_factor.of(f) {
+                if watch::check().is_err() {
+                    return;
+                }
                 let h = self.gram(f, at.row, at.column, columns);
                 self.add_across(*r, &self.product(&h, k, 1.0), k, starts, out);
                 let qh = self.product(q, &h, 1.0);

@@ -25,6 +25,7 @@ use crate::factor::Factor;
 use crate::inference::remainder::Remainder;
 use crate::layout::{Layout, piece};
 use crate::solve::symmetric;
+use crate::watch::{self, Watch};
 
 /// Bytes that the dense matrices of one component may take.
 pub const MEMORY: usize = 2 << 30;
@@ -79,12 +80,14 @@ impl Traces {
         let job = Job { factor, cross, by_factor: &by_factor, m };
         let mut total = Self::zeros(m);
         let size = layout.leaves_per_task.max(1);
+        let watch = Watch::current();
         let shares: Vec<Self> = alone.par_chunks(size).map(|part| job.alone(part)).collect();
         shares.iter().for_each(|share| total.add(share));
         // Many components share the cores among them, a few have them one after the other.
         let shares: Vec<Result<Self>> = if components.len() > rayon::current_num_threads() {
             let chunk = components.len().div_ceil(256);
-            components.par_chunks(chunk).map(|part| job.several(part, faer::Par::Seq)).collect()
+            let several = |part| watch.during(|| job.several(part, faer::Par::Seq));
+            components.par_chunks(chunk).map(several).collect()
         } else {
             vec![job.several(&components, faer::Par::rayon(0))]
         };
@@ -173,7 +176,10 @@ impl Job<'_> {
 
     fn several(&self, components: &[Component], par: faer::Par) -> Result<Traces> {
         let mut out = Traces::zeros(self.m);
-        components.iter().try_for_each(|c| self.component(c, par, &mut out))?;
+        components.iter().try_for_each(|c| {
+            watch::check()?;
+            self.component(c, par, &mut out)
+        })?;
         Ok(out)
     }
 

@@ -167,7 +167,8 @@ impl Search<'_> {
         if !self.trace.is_empty() {
             self.pace.allows(&self.watch)?;
         }
-        let profile = self.problem.evaluate(self.work, theta, self.criterion);
+        let evaluated = self.problem.evaluate(self.work, theta, self.criterion);
+        let profile = self.watch.judged(evaluated);
         self.trace.push(profile.as_ref().map_or(f64::NAN, |p| p.deviance));
         self.watch.advance(1);
         profile

@@ -6,6 +6,7 @@ use super::Equations;
 use crate::error::{EngineError, Result};
 use crate::layout::piece;
 use crate::row_major::{axpy, solve_rows, solve_rows_transpose, template_times, transpose_times};
+use crate::watch::Watch;
 
 /// Columns that one task carries.
 const PER_TASK: usize = 16;
@@ -25,8 +26,12 @@ impl Equations {
                 Err(EngineError::Shape { what, expected: q, found: b.len() })
             };
         }
-        b.par_chunks_mut(q * PER_TASK).for_each(|columns| self.solve_some(columns));
-        Ok(())
+        let watch = Watch::current();
+        b.par_chunks_mut(q * PER_TASK).try_for_each(|columns| {
+            watch.check()?;
+            self.solve_some(columns);
+            Ok(())
+        })
     }
 
     fn solve_some(&self, columns: &mut [f64]) {

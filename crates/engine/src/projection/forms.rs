@@ -13,6 +13,7 @@ use crate::row_major::{
     axpy, solve_in_place, solve_rows, transpose_times, transpose_times_in_place,
 };
 use crate::solve::symmetric;
+use crate::watch::Watch;
 
 /// Pairs of neighbours times columns from which other threads are woken.
 const MANY: usize = 20_000;
@@ -137,10 +138,14 @@ fn eliminate_leaves(
         tasks.push((start..stop, mine));
         rest = after;
     }
+    let watch = Watch::current();
     let run = |(slots, mut out): (std::ops::Range<usize>, &mut [f64])| {
         let mut sums = vec![0.0; m * m + p * m];
         let mut x = Vec::new();
         for slot in slots {
+            if watch.check().is_err() {
+                break;
+            }
             let size = layout.shapes[slot].n * m;
             let (mine, after) = out.split_at_mut(size);
             x.clear();
@@ -272,7 +277,12 @@ impl FrontRow<'_> {
             }
             tasks
         };
-        let run = |(v, x, y): (usize, &mut [f64], &mut [f64])| self.node(v, x, y);
+        let watch = Watch::current();
+        let run = |(v, x, y): (usize, &mut [f64], &mut [f64])| {
+            if watch.check().is_ok() {
+                self.node(v, x, y);
+            }
+        };
         let neighbours: usize = nodes.iter().map(|&v| symbolic.earlier.of(v).len()).sum();
         if neighbours * m > MANY {
             tasks.into_par_iter().for_each(run);

@@ -24,6 +24,7 @@ use rayon::prelude::*;
 use crate::error::{EngineError, Result};
 use crate::factor::Factor;
 use crate::problem::{Problem, Workspace};
+use crate::watch::Watch;
 use ancestors::Ancestors;
 pub use forms::{Directions, quadratic_forms};
 use sparse::Block;
@@ -141,8 +142,12 @@ impl Equations {
             }
         }
         self.prepare(left.len() * if right.is_some() { 2 } else { 1 });
+        let watch = Watch::current();
         let mut out = vec![0.0; left.len()];
         out.par_chunks_mut(PER_TASK).enumerate().for_each(|(task, out)| {
+            if watch.check().is_err() {
+                return;
+            }
             let first = task * PER_TASK;
             let count = out.len();
             let mut columns: Vec<(Sparse<'_>, usize)> =
@@ -150,6 +155,7 @@ impl Equations {
             columns.extend(right.iter().flat_map(|r| (first..first + count).map(|c| (*r, c))));
             self.forward(&columns, &mut |block| self.add_inner(block, count, right.is_some(), out));
         });
+        watch.check()?;
         Ok(out)
     }
 

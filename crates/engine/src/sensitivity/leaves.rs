@@ -12,6 +12,7 @@ use crate::factor::Factor;
 use crate::layout::piece;
 use crate::pairs::Pairs;
 use crate::symbolic::consecutive;
+use crate::watch::Watch;
 
 /// All leaves on the way down.
 pub struct Leaves<'a> {
@@ -43,8 +44,12 @@ impl Leaves<'_> {
         let n = layout.n_leaves();
         let widths: Vec<usize> = self.factor.templates.iter().map(|t| t.n).collect();
         let starts: Vec<usize> = (0..n).step_by(layout.leaves_per_task).collect();
+        let watch = Watch::current();
         let run = |&start: &usize| {
             let mut share = Sensitivity::zeros(&widths);
+            if watch.check().is_err() {
+                return share;
+            }
             let mut scratch = Scratch::default();
             for slot in start..n.min(start + layout.leaves_per_task) {
                 self.one(slot, &mut share, &mut scratch, conditional);

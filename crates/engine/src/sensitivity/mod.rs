@@ -34,6 +34,7 @@ use crate::front::Front;
 use crate::layout::{Layout, Shape, piece, pieces};
 use crate::memory::zeros;
 use crate::pairs::Pairs;
+use crate::watch::{self, Watch};
 pub use above::Above;
 use inner::Inner;
 use leaves::Leaves;
@@ -98,6 +99,9 @@ impl Sensitivity {
         let exact: Vec<bool> =
             factor.templates.iter().map(|t| t.unit_pivot() <= INVERTIBLE).collect();
         for level in layout.levels.iter().rev() {
+            if watch::check().is_err() {
+                return out;
+            }
             let shares = fronts(factor, level.clone(), &mut memory.inverse, &exact);
             for (share, direct) in shares {
                 if direct { &mut out } else { &mut divided }.add(&share);
@@ -184,7 +188,8 @@ fn fronts(
         (Inner { front, c, l, y, above: &above }.run(q, &want), direct)
     };
     if work.len() > 1 && cost(layout, &slots) > PARALLEL {
-        work.into_par_iter().map(|job| run(Par::Seq, job)).collect()
+        let watch = Watch::current();
+        work.into_par_iter().map(|job| watch.during(|| run(Par::Seq, job))).collect()
     } else {
         work.into_iter().map(|job| run(Par::rayon(0), job)).collect()
     }

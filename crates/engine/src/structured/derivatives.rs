@@ -19,6 +19,7 @@ use crate::covariance::{Expansion, Matrix, Order, covariance};
 use crate::dense::{Square, cholesky, solve_lower, solve_lower_transpose};
 use crate::error::Result;
 use crate::objective::Criterion;
+use crate::watch;
 
 /// Share of its diagonal that is added to TT' where it is divided by.
 const RIDGE: f64 = 1e-12;
@@ -63,6 +64,7 @@ impl Problem {
         let (gradient, bends) = sums.first_and_bends();
         let mut hessian = sums.average_information(criterion);
         hessian.add(&bends);
+        watch::check()?;
         Ok(Derivatives {
             gradient: self.freedom.pull_back(&gradient),
             hessian: self.pulled_back(&hessian),

@@ -9,6 +9,7 @@ use crate::cross_products::CrossProducts;
 use crate::dense::Square;
 use crate::error::Result;
 use crate::factor::Factor;
+use crate::watch::Watch;
 
 /// A, Z'R⁻¹[X y] and [X y]'R⁻¹[X y].
 #[derive(Debug, Clone)]
@@ -29,7 +30,8 @@ impl Raw {
         z_start: &[usize],
         white: &Whitened,
         k: usize,
-    ) -> Self {
+    ) -> Result<Self> {
+        let watch = Watch::current();
         let grid = &plan.grid;
         let last = |p: &[usize]| p[p.len() - 1];
         let mut out = Self {
@@ -38,12 +40,13 @@ impl Raw {
             total: total(starts, white, k),
         };
         for block in 0..starts.len() - 1 {
+            watch.check()?;
             let n = starts[block + 1] - starts[block];
             let right = &white.right[starts[block] * k..starts[block + 1] * k];
             let z = &white.z[z_start[block]..z_start[block + 1]];
             out.add_block(plan, block, n, right, z, k);
         }
-        out
+        Ok(out)
     }
 
     fn add_block(

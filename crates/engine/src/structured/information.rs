@@ -10,6 +10,7 @@ use crate::dense::Square;
 use crate::error::{EngineError, Result};
 use crate::inference::Information;
 use crate::objective::Criterion;
+use crate::watch::{Stage, Watch};
 
 /// Step in the unit of a parameter: its square is the error, and rounding error its inverse times
 /// that of a gradient.
@@ -26,6 +27,7 @@ impl Problem {
     /// Hessian of the criterion in (θ, σ), and derivatives of (X'V⁻¹X)⁻¹, at the minimum θ. Where σ is
     /// known its row is zero: it has no variance.
     pub fn information(&self, theta: &[f64], criterion: Criterion) -> Result<Information> {
+        Watch::current().begin(Stage::Information, 0);
         let point = self.evaluate(theta, criterion)?;
         match self.exact_information(&point, criterion) {
             Err(EngineError::Traces { .. }) => {
@@ -47,11 +49,13 @@ impl Problem {
         let (m, df) = (theta.len(), point.profile.df);
         let fixed = Criterion { sigma: Some(sigma), ..criterion };
         let units = self.units();
+        let watch = Watch::current();
         let pairs: Vec<(Side, Side, f64)> = (0..m)
             .into_par_iter()
             .map(|i| {
                 let step = STEP * units[i];
-                Ok((self.side(theta, i, step, fixed)?, self.side(theta, i, -step, fixed)?, step))
+                let side = |step| watch.during(|| self.side(theta, i, step, fixed));
+                Ok((side(step)?, side(-step)?, step))
             })
             .collect::<Result<_>>()?;
         let mut hessian = Square::zeros(m + 1);

@@ -9,6 +9,7 @@ use crate::factor::Factor;
 use crate::layout::{Layout, piece};
 use crate::pairs::Pairs;
 use crate::sensitivity::{Above, InverseMemory, inverse_blocks};
+use crate::watch::Watch;
 
 /// Positions that one task visits.
 const PER_TASK: usize = 512;
@@ -36,7 +37,11 @@ impl Inverse {
             tasks.push((first..stop, mine));
             rest = after;
         }
+        let watch = Watch::current();
         let run = |(range, out): (std::ops::Range<usize>, &mut [f64])| {
+            if watch.check().is_err() {
+                return;
+            }
             let base = cross.start(range.start);
             for v in range {
                 let (at, size) = (cross.start(v) - base, cross.block(v).values.len());
@@ -48,6 +53,7 @@ impl Inverse {
         } else {
             tasks.into_iter().for_each(run);
         }
+        watch.check()?;
         Ok(Self { values })
     }
 

@@ -87,7 +87,12 @@ pub struct Known {
 
 impl Plan {
     /// Plans for the columns of u of each term (`u_widths`) and `k` right-hand columns.
-    pub fn new(design: &Design, blocks: &Blocks, u_widths: &[usize], k: usize) -> Self {
+    pub fn new(
+        design: &Design,
+        blocks: &Blocks,
+        u_widths: &[usize],
+        k: usize,
+    ) -> crate::error::Result<Self> {
         let mut first = vec![0usize];
         let mut factor: Vec<u16> = Vec::new();
         for (t, term) in design.terms.iter().enumerate() {
@@ -100,7 +105,7 @@ impl Plan {
         let known = known_pairs(design, &first);
         cliques.extend(known.iter().map(|pair| &pair[..]));
         let graph = Graph::of_cliques(first.clone(), factor, &cliques);
-        let symbolic = Arc::new(Symbolic::new(&graph, &order(&graph, u_widths), u_widths));
+        let symbolic = Arc::new(Symbolic::new(&graph, &order(&graph, u_widths), u_widths)?);
         let widths: Vec<usize> = design.terms.iter().map(|t| t.q).collect();
         let grid = Grid::new(&symbolic, &widths);
         let (node_start, mut nodes) = touched;
@@ -122,7 +127,7 @@ impl Plan {
         };
         plan.find_pairs();
         plan.find_entries(design, blocks, &first);
-        plan
+        Ok(plan)
     }
 
     /// Positions that a block touches.

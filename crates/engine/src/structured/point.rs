@@ -49,7 +49,7 @@ impl Problem {
     pub fn evaluate(&self, theta: &[f64], criterion: Criterion) -> Result<Point> {
         let full = self.freedom.full(theta);
         let white = self.rows().whitened(&self.places, &full)?;
-        let raw = Raw::new(&self.plan, &self.blocks.start, &self.z_start, &white, self.k());
+        let raw = Raw::new(&self.plan, &self.blocks.start, &self.z_start, &white, self.k())?;
         let templates = self.templates(&full, Order::Value)?;
         let mut cross = self.empty.clone();
         let factor = factorise(&self.design, &self.plan, &raw, &templates, &mut cross)?;

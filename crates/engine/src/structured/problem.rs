@@ -12,6 +12,7 @@ use crate::covariance::{Order, Quantity, Templates, root};
 use crate::cross_products::CrossProducts;
 use crate::data::Data;
 use crate::error::{EngineError, Result};
+use crate::memory::{self, Available, unlimited};
 
 /// A design with everything that depends on it alone.
 #[derive(Debug, Clone)]
@@ -49,6 +50,17 @@ impl Problem {
         values: Option<Vec<Value>>,
         sigma: Option<f64>,
     ) -> Result<Self> {
+        Self::within(design, y, values, sigma, &unlimited)
+    }
+
+    /// [`Self::new`], unless its fit needs more memory than is `available`.
+    pub fn within(
+        design: Design,
+        y: &[f64],
+        values: Option<Vec<Value>>,
+        sigma: Option<f64>,
+        available: Available<'_>,
+    ) -> Result<Self> {
         design.check()?;
         check_response(&design, y)?;
         let places = Places::new(&design);
@@ -61,9 +73,7 @@ impl Problem {
         let blocks = Blocks::new(&design);
         let widths: Vec<usize> = design.terms.iter().map(u_width).collect::<Result<_>>()?;
         let k = design.x.len() + 1;
-        let plan = Plan::new(&design, &blocks, &widths, k);
-        let empty = CrossProducts::empty(plan.layout.symbolic.clone(), k)?;
-        let right = right(&design, y, &basis, &blocks);
+        let plan = Plan::new(&design, &blocks, &widths, k)?;
         let mut z_start = vec![0];
         for block in 0..blocks.len() {
             let n = blocks.start[block + 1] - blocks.start[block];
@@ -71,6 +81,9 @@ impl Problem {
             let q: usize = plan.nodes_of(block).iter().map(width).sum();
             z_start.push(z_start[block] + n * q);
         }
+        memory::require(of_search(&plan, &z_start, design.n()), available)?;
+        let empty = CrossProducts::empty(plan.layout.symbolic.clone(), k)?;
+        let right = right(&design, y, &basis, &blocks);
         let known = design.terms.iter().zip(&widths);
         let log_precision =
             known.map(|(t, r)| t.precision.as_ref().map_or(0.0, |q| *r as f64 * q.log_det)).sum();
@@ -203,6 +216,21 @@ fn right(design: &Design, y: &[f64], basis: &Basis, blocks: &Blocks) -> Vec<f64>
         basis.row(&data, *row as usize, out);
     }
     out
+}
+
+/// Bytes that a search holds at its peak, beyond the design and its plan: the rows, two points with
+/// their whitened rows, equations and factors, and the inverse at one of them.
+fn of_search(plan: &Plan, z_start: &[usize], n: usize) -> usize {
+    let last = |p: &[usize]| p[p.len() - 1];
+    let (layout, grid) = (&plan.layout, &plan.grid);
+    let k = layout.k;
+    let cross = CrossProducts::size(&layout.symbolic, k);
+    let white = n * (k + 1) + last(z_start);
+    let raw = last(&grid.start) + last(&grid.offset) * k;
+    let factor = last(&layout.front) + last(&layout.factor) + last(&layout.rows);
+    let point = white + raw + cross + factor;
+    let inverse = last(&layout.inverse) + cross + 3 * layout.symbolic.dim() * k;
+    (n * k + cross + 2 * point + inverse) * size_of::<f64>()
 }
 
 /// Number of spherical effects of a level.

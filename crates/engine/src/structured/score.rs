@@ -10,6 +10,7 @@
 //! R = S C S: a correlation parameter has R^{-1/2} ∂R R^{-1/2}' = L⁻¹ ∂C L⁻ᵀ; one of log s, with
 //! slopes c by row, L⁻¹ diag(c) L + its transpose. Second derivatives ⟨D, ∂²R⟩ go the same way.
 
+use crate::watch::Watch;
 use std::collections::BTreeMap;
 
 use faer::linalg::matmul;
@@ -107,9 +108,13 @@ impl Pass<'_> {
     pub fn run(&self) -> Score {
         let (blocks, plan, m) = (&self.problem.blocks, &self.problem.plan, self.m());
         let grid = &plan.grid;
+        let watch = Watch::current();
         let task = |first: usize| {
             let mut share = self.zero();
             for block in first..blocks.len().min(first + PER_TASK) {
+                if watch.check().is_err() {
+                    break;
+                }
                 self.block(block, &mut share);
             }
             (first, share)
@@ -123,6 +128,10 @@ impl Pass<'_> {
             } else {
                 wave.iter().map(|&first| task(first)).collect()
             };
+            // A share that was given up is no share.
+            if watch.check().is_err() {
+                break;
+            }
             for (first, share) in shares {
                 self.add(first, share, &mut sum, &mut cross);
             }

@@ -10,6 +10,7 @@ use super::pattern::Plan;
 use crate::covariance::{Order, covariance};
 use crate::dense::Square;
 use crate::error::{EngineError, Result};
+use crate::watch::{self, Watch};
 use crate::wide;
 
 /// Patterns, or blocks, that one task visits.
@@ -201,6 +202,7 @@ impl Rows<'_> {
             z: vec![0.0; self.z_start[self.blocks.len()]],
         };
         self.fill(&mut out);
+        watch::check()?;
         Ok(out)
     }
 
@@ -216,8 +218,12 @@ impl Rows<'_> {
             tasks.push((first..stop, mine_right, mine_z));
             (right, z) = (rest_right, rest_z);
         }
+        let watch = Watch::current();
         let run = |(range, mut right, mut z): (std::ops::Range<usize>, &mut [f64], &mut [f64])| {
             for block in range {
+                if watch.check().is_err() {
+                    return;
+                }
                 let n = self.blocks.start[block + 1] - self.blocks.start[block];
                 let (mine, rest) = right.split_at_mut(n * self.k);
                 let (mine_z, rest_z) =

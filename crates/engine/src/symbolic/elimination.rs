@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use super::Graph;
 use super::ordering::{Order, inverse};
+use crate::error::Result;
+use crate::watch::{self, Watch};
 
 /// Merging a front into the next may store this share of explicit zeros, by its number of rows:
 /// few dense operations on zeros beat many scattered ones (Chen, Davis, Hager & Rajamanickam 2008).
@@ -116,7 +118,7 @@ impl<T: Copy> Lists<T> {
 
 impl Symbolic {
     /// Plans the factorisation for an order; `widths` is the number of columns per factor.
-    pub fn new(graph: &Graph, order: &Order, widths: &[usize]) -> Self {
+    pub fn new(graph: &Graph, order: &Order, widths: &[usize]) -> Result<Self> {
         let n = graph.n();
         let position = inverse(&order.nodes);
         let factor: Vec<u16> = order.nodes.iter().map(|&v| graph.factor[v as usize]).collect();
@@ -125,9 +127,11 @@ impl Symbolic {
             .collect();
         let mut offset = vec![0usize; n + 1];
         (0..n).for_each(|p| offset[p + 1] = offset[p] + widths[factor[p] as usize]);
-        let later = later_neighbours(graph, order, &position);
+        let later = later_neighbours(graph, order, &position)?;
         let earlier = earlier_neighbours(&later);
-        let (first, rows) = relax(fronts(&later), &later, &offset);
+        watch::check()?;
+        let (first, rows) = relax(fronts(&later)?, &later, &offset);
+        watch::check()?;
         let mut front = vec![0u32; n];
         for s in 0..rows.n_lists() {
             front[first[s] as usize..first[s + 1] as usize].fill(s as u32);
@@ -135,7 +139,7 @@ impl Symbolic {
         let row_offset = row_offsets(&rows, &offset);
         let descendants = descendants(&rows, &front);
         let (leaves, levels) = schedule(&first, &rows, &front, &earlier);
-        Self {
+        Ok(Self {
             factor,
             level,
             position,
@@ -149,7 +153,7 @@ impl Symbolic {
             descendants,
             leaves,
             levels,
-        }
+        })
     }
 
     /// Total number of random effects q.
@@ -210,10 +214,12 @@ impl Symbolic {
     }
 }
 
-fn later_neighbours(graph: &Graph, order: &Order, position: &[u32]) -> Lists<u32> {
+fn later_neighbours(graph: &Graph, order: &Order, position: &[u32]) -> Result<Lists<u32>> {
+    let watch = Watch::current();
     let mut later = Lists::with_capacity(graph.n());
     let mut list = Vec::new();
     for (p, &node) in order.nodes.iter().enumerate() {
+        watch.check()?;
         list.clear();
         let positions = graph.of(node as usize).iter().map(|&v| position[v as usize]);
         list.extend(positions.filter(|&v| v > p as u32));
@@ -225,7 +231,7 @@ fn later_neighbours(graph: &Graph, order: &Order, position: &[u32]) -> Lists<u32
         list.sort_unstable();
         later.push_list(list.iter().copied());
     }
-    later
+    Ok(later)
 }
 
 fn earlier_neighbours(later: &Lists<u32>) -> Lists<(u32, u32)> {
@@ -242,7 +248,8 @@ fn earlier_neighbours(later: &Lists<u32>) -> Lists<(u32, u32)> {
 
 /// Fronts without explicit zeros: first position and rows of each. A childless node is always a
 /// front of its own.
-fn fronts(later: &Lists<u32>) -> Vec<(u32, Vec<u32>)> {
+fn fronts(later: &Lists<u32>) -> Result<Vec<(u32, Vec<u32>)>> {
+    let watch = Watch::current();
     let n = later.n_lists();
     let mut out: Vec<(u32, Vec<u32>)> = Vec::new();
     let mut children: Vec<Vec<u32>> = vec![Vec::new(); n];
@@ -250,6 +257,7 @@ fn fronts(later: &Lists<u32>) -> Vec<(u32, Vec<u32>)> {
     // The front under construction: its index in `out`, and the nodes still to be joined.
     let mut open: Option<(usize, usize)> = None;
     for v in 0..n {
+        watch.check()?;
         let joined = open.filter(|&(s, start)| out[s].1.get(start) == Some(&(v as u32)));
         if let (Some((s, start)), None) = (open, joined) {
             close(&mut out, &mut children, s, start);
@@ -300,7 +308,7 @@ fn fronts(later: &Lists<u32>) -> Vec<(u32, Vec<u32>)> {
     if let Some((s, start)) = open {
         close(&mut out, &mut children, s, start);
     }
-    out
+    Ok(out)
 }
 
 /// Ends a front: its rows are those beyond the nodes that joined it.

@@ -1,8 +1,10 @@
 //! The graph of levels: two levels are neighbours if some row carries both.
 
 use crate::data::Group;
+use crate::error::Result;
 use crate::rows::RowsByLevel;
 use crate::sums::Condensed;
+use crate::watch::Watch;
 
 /// Levels of all factors, numbered factor by factor, with their neighbours.
 #[derive(Debug, Clone)]
@@ -17,7 +19,7 @@ pub struct Graph {
 
 impl Graph {
     /// Reads the co-occurrences off the rows.
-    pub fn new(groups: &[Group<'_>], rows: &[RowsByLevel]) -> Self {
+    pub fn new(groups: &[Group<'_>], rows: &[RowsByLevel]) -> Result<Self> {
         let mut first = vec![0usize];
         let mut factor = Vec::new();
         for (f, group) in groups.iter().enumerate() {
@@ -25,11 +27,13 @@ impl Graph {
             factor.resize(first[f + 1], f as u16);
         }
         let n = first[groups.len()];
+        let watch = Watch::current();
         let mut pointers = vec![0usize; n + 1];
         let mut neighbours = Vec::new();
         let mut seen = vec![u32::MAX; n];
         for node in 0..n {
             if groups.len() > 1 {
+                watch.check()?;
                 let f = factor[node] as usize;
                 for row in rows[f].of(node - first[f]) {
                     for (g, group) in groups.iter().enumerate() {
@@ -43,7 +47,7 @@ impl Graph {
             }
             pointers[node + 1] = neighbours.len();
         }
-        Self { first, factor, pointers, neighbours }
+        Ok(Self { first, factor, pointers, neighbours })
     }
 
     /// Reads the co-occurrences off sparse blocks.

@@ -10,9 +10,9 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
-from importlib import import_module
 from typing import Any, Protocol, TypeVar
 
+from mixedmodels.engine.progress import progress
 from mixedmodels.errors import StoppedEarlyWarning, WorkerError
 
 Result = TypeVar("Result")
@@ -83,26 +83,6 @@ def replicated(job: Job[Result], n: int, *, label: str) -> list[Result]:
                 stacklevel=3,
             )
     return done
-
-
-def progress(total: int | None, label: str, unit: str) -> Any:
-    """A bar that appears after a second, on a terminal only."""
-    if _is_silent():
-        return Silent()
-    return import_module("tqdm").tqdm(total=total, desc=label, unit=unit, delay=1)
-
-
-class Silent:
-    """A bar that nobody sees."""
-
-    def __enter__(self) -> "Silent":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing to close."""
-
-    def update(self, _: int) -> None:
-        """Nothing to show."""
 
 
 def in_blocks(first: int, count: int, size: int) -> Iterator[tuple[int, int]]:
@@ -198,7 +178,3 @@ def _no_worker_lives(error: Exception, done: int, n: int) -> WorkerError:
         "engine then uses the cores of this process, with the same numbers.\n"
         "Why:  every worker holds the data; the system ends processes when memory runs out."
     )
-
-
-def _is_silent() -> bool:
-    return not sys.stderr.isatty()

@@ -37,6 +37,7 @@ use crate::error::{EngineError, Result};
 use crate::inference::{Information, KenwardRoger, MEMORY, from_orthonormal, inner_product};
 use crate::objective::Criterion;
 use crate::structured::design::Term;
+use crate::watch::{self, Watch};
 use crate::wide;
 
 /// Numbers in the sums of all tasks together.
@@ -152,14 +153,16 @@ impl Problem {
         let size = zero.forms.len() + zero.grams.len() + 1;
         let tasks = (SUMS / size).clamp(1, TASKS);
         let share = groups.len().div_ceil(tasks).max(1);
+        let watch = Watch::current();
         let parts: Vec<Moments> = groups
             .par_chunks(share)
             .map(|groups| {
                 let mut out = zero.clone();
-                groups.iter().try_for_each(|group| view.add(group, &mut out))?;
+                watch.during(|| groups.iter().try_for_each(|group| view.add(group, &mut out)))?;
                 Ok(out)
             })
             .collect::<Result<_>>()?;
+        watch.check()?;
         let mut out = zero;
         parts.iter().for_each(|part| out.add(part));
         Ok(out)
@@ -181,6 +184,7 @@ impl Problem {
 impl View<'_> {
     /// Adds the sums over a group, by the cheaper of two ways that fits into memory.
     fn add(&self, group: &Group, out: &mut Moments) -> Result<()> {
+        watch::check()?;
         let first = &group.members[0];
         let n = rows_of(self.problem, first).count();
         if n <= LARGE {

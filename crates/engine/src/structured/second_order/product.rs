@@ -3,6 +3,8 @@
 use faer::linalg::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
+use crate::watch;
+
 /// Multiplications up to which loops are faster.
 const FEW: usize = 2_000;
 
@@ -20,7 +22,7 @@ pub fn product(
 ) -> Vec<f64> {
     let mut out = vec![0.0; rows * columns];
     let work = rows * inner * columns;
-    if work == 0 {
+    if work == 0 || (work > MANY && watch::check().is_err()) {
         return out;
     }
     if work <= FEW {

@@ -8,9 +8,9 @@ from mixedmodels.design.environment import checked_context
 from mixedmodels.engine.settings import Control
 from mixedmodels.fit.request import Request
 from mixedmodels.formula import parse
-from mixedmodels.many import Many, ManyRequest, fit_many
-from mixedmodels.many.request import Hypotheses, with_place
 from mixedmodels.options import require_flag
+from mixedmodels.responses import Many, ManyRequest, fit_many
+from mixedmodels.responses.request import Hypotheses, with_place
 from mixedmodels.vocabulary import (
     Adjustment,
     Context,

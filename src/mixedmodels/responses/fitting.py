@@ -10,14 +10,14 @@ from mixedmodels.design import is_workable
 from mixedmodels.engine.problem import Problem
 from mixedmodels.errors import DataError, StoppedEarlyWarning
 from mixedmodels.inference.replication import progress
-from mixedmodels.many.design import Design, by_missingness, design_of
-from mixedmodels.many.entries import entries_of
-from mixedmodels.many.estimates import Estimates, empty, joined
-from mixedmodels.many.request import ManyRequest
-from mixedmodels.many.responses import Block, Label, blocks_of, count_of
-from mixedmodels.many.results import Results
-from mixedmodels.many.singly import fits_singly
-from mixedmodels.many.together import fits_together, is_together
+from mixedmodels.responses.blocks import Block, Label, blocks_of, count_of
+from mixedmodels.responses.design import Design, by_missingness, design_of
+from mixedmodels.responses.entries import entries_of
+from mixedmodels.responses.estimates import Estimates, empty, joined
+from mixedmodels.responses.request import ManyRequest
+from mixedmodels.responses.results import Results
+from mixedmodels.responses.singly import fits_singly
+from mixedmodels.responses.together import fits_together, is_together
 
 Vector = NDArray[np.float64]
 

@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 
 from mixedmodels.data import table
 from mixedmodels.inference.contrast import student_tail
-from mixedmodels.many.entries import standard
-from mixedmodels.many.results import Results
 from mixedmodels.posthoc.adjustment import Family, adjusted
+from mixedmodels.responses.entries import standard
+from mixedmodels.responses.results import Results
 
 Vector = NDArray[np.float64]
 

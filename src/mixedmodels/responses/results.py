@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixedmodels.data import Backend
-from mixedmodels.many.entries import Entry
-from mixedmodels.many.estimates import Estimates
-from mixedmodels.many.responses import Label
+from mixedmodels.responses.blocks import Label
+from mixedmodels.responses.entries import Entry
+from mixedmodels.responses.estimates import Estimates
 from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import Adjustment, DegreesOfFreedom
 

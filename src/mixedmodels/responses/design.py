@@ -14,7 +14,7 @@ from mixedmodels.fit.labels import theta_names
 from mixedmodels.fit.notices import announce_dropped
 from mixedmodels.fit.start import ordered_control
 from mixedmodels.inference.hypothesis import read_hypothesis
-from mixedmodels.many.request import ManyRequest
+from mixedmodels.responses.request import ManyRequest
 from mixedmodels.shortening import brief
 
 Vector = NDArray[np.float64]

@@ -10,9 +10,9 @@ from mixedmodels.errors import DataError, MixedModelsWarning
 from mixedmodels.fit.fit import Fit, fit_problem
 from mixedmodels.fit.variance_components import known_covariances, theta
 from mixedmodels.inference.contrast import t_tests
-from mixedmodels.many.design import Design
-from mixedmodels.many.entries import entries_of, values_of
-from mixedmodels.many.estimates import Estimates, empty
+from mixedmodels.responses.design import Design
+from mixedmodels.responses.entries import entries_of, values_of
+from mixedmodels.responses.estimates import Estimates, empty
 
 Vector = NDArray[np.float64]
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.many.design import Design
-from mixedmodels.many.entries import entries_of
+from mixedmodels.responses.design import Design
+from mixedmodels.responses.entries import entries_of
 from mixedmodels.shortening import brief
 
 Vector = NDArray[np.float64]

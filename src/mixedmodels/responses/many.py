@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from mixedmodels.many import document, tables
-from mixedmodels.many.fitting import results_of
-from mixedmodels.many.request import ManyRequest
-from mixedmodels.many.responses import Label
-from mixedmodels.many.results import Results
+from mixedmodels.responses import document, tables
+from mixedmodels.responses.blocks import Label
+from mixedmodels.responses.fitting import results_of
+from mixedmodels.responses.request import ManyRequest
+from mixedmodels.responses.results import Results
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,5 +72,5 @@ class Many:
 
 
 def fit_many(asked: ManyRequest, responses: object) -> Many:
-    """Fit the model to every response; see `mixedmodels.many.fitting`."""
+    """Fit the model to every response; see `mixedmodels.responses.fitting`."""
     return Many(results_of(asked, responses))

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from mixedmodels.many.results import Results
-from mixedmodels.many.tables import tests
 from mixedmodels.posthoc.wording import ADJUSTMENTS
 from mixedmodels.report import html, numbers, text
 from mixedmodels.report.document import Document, Section, as_rows
 from mixedmodels.report.words import TESTS
+from mixedmodels.responses.results import Results
+from mixedmodels.responses.tables import tests
 
 LEVEL = 0.05
 """Adjusted p-values up to this are counted."""

@@ -11,9 +11,9 @@ from mixedmodels.engine.singularity import NEGLIGIBLE
 from mixedmodels.engine.templates import reported_template
 from mixedmodels.fit.fit import EXACT, spread
 from mixedmodels.inference.replication.t_statistics import rows_in
-from mixedmodels.many.design import Design
-from mixedmodels.many.entries import entries_of, values_of
-from mixedmodels.many.estimates import Estimates, empty
+from mixedmodels.responses.design import Design
+from mixedmodels.responses.entries import entries_of, values_of
+from mixedmodels.responses.estimates import Estimates, empty
 from mixedmodels.vocabulary import DegreesOfFreedom
 
 Vector = NDArray[np.float64]

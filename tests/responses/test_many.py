@@ -9,7 +9,13 @@ import pytest
 from scipy import sparse, stats
 
 import mixedmodels as mm
-from mixedmodels.errors import DataError, DroppedColumnsWarning, FormulaError
+from mixedmodels.errors import (
+    DataError,
+    DroppedColumnsWarning,
+    FormulaError,
+    StoppedEarlyWarning,
+    TimeLimitError,
+)
 
 SAME = 1e-8
 """Relative: both are searches from one start to one minimum."""
@@ -371,3 +377,48 @@ def test_variances_that_the_data_cannot_tell_are_null_as_in_a_single_fit() -> No
     variances = found.variances[found.variances["response"] == 1].reset_index(drop=True)
     np.testing.assert_allclose(variances["vcov"], model.variance_components["vcov"], rtol=THETA)
     assert variances["vcov"].isna().any()
+
+
+def endless(data: pd.DataFrame, r: int = 50):
+    """Blocks of responses without end."""
+    rng = np.random.default_rng(4)
+    while True:
+        yield rng.normal(size=(len(data), r))
+
+
+def test_after_the_time_allowed_the_responses_that_are_done_come_back() -> None:
+    data = design()
+    control = mm.Control(time_limit=0.5)
+    with pytest.warns(
+        StoppedEarlyWarning, match="time allowed is over: the result is of the first"
+    ):
+        found = mm.many("~ age + (age | subject)", data, endless(data), control=control)
+    assert len(found) % 50 == 0
+    assert found.n_failed == 0
+    alone = mm.many("~ age + (age | subject)", data, next(endless(data)))
+    pd.testing.assert_frame_equal(found.fits.head(50), alone.fits)
+    with pytest.raises(TimeLimitError):
+        mm.many("~ age + (age | subject)", data, endless(data), control=mm.Control(time_limit=1e-9))
+
+
+def test_an_interrupt_leaves_the_responses_that_are_done() -> None:
+    data = design()
+
+    def interrupted(blocks: int):
+        for _, block in zip(range(blocks), endless(data), strict=False):
+            yield block
+        raise KeyboardInterrupt
+
+    with pytest.warns(StoppedEarlyWarning, match="Interrupted: the result is of the first 100"):
+        found = mm.many("~ age + (1 | subject)", data, interrupted(2))
+    assert len(found) == len(found.fits) == 100
+    with pytest.raises(KeyboardInterrupt):
+        mm.many("~ age + (1 | subject)", data, interrupted(0))
+
+
+def test_a_bar_shows_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    data = design()
+    mm.many("~ age + (1 | subject)", data, drawn(data), control=mm.Control(progress=True))
+    assert "6/6" in capsys.readouterr().err
+    mm.many("~ age + (1 | subject)", data, drawn(data))
+    assert capsys.readouterr().err == ""

@@ -62,7 +62,8 @@ def many(
         Columns of an array without names are numbered from 0.
     reml, weights, offset, contrasts, context, control, residual, sigma, known
         As in `lmm`, the same for every response. A search that fails is marked, whatever
-        ``control.on_failure``.
+        ``control.on_failure``; ``control.time_limit`` is for the whole call, and after it, as after
+        an interrupt, the responses that are done come back with a ``StoppedEarlyWarning``.
     missing : {"drop", "error"}
         Rows in which a column of the formula is missing are dropped for all responses; a row in
         which a response is missing is dropped for that response alone. Codings, levels and the

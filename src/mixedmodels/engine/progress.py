@@ -22,11 +22,13 @@ class Silent:
         """Nothing to show."""
 
 
-def progress(total: int | None, label: str, unit: str) -> Any:
-    """A bar that appears after a second, on a terminal or in a notebook only."""
-    if not is_watched():
+def progress(total: int | None, label: str, unit: str, *, shows: bool | None = None) -> Any:
+    """A bar that appears after a second, on a terminal or in a notebook; at once and anywhere, or
+    never, where `shows` says so.
+    """
+    if not (is_watched() if shows is None else shows):
         return Silent()
-    return _tqdm()(total=total, desc=label, unit=unit, delay=1)
+    return _tqdm()(total=total, desc=label, unit=unit, delay=0 if shows else 1)
 
 
 def is_watched() -> bool:

@@ -2,13 +2,15 @@
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.design import is_workable
 from mixedmodels.engine.problem import Problem
-from mixedmodels.errors import DataError, StoppedEarlyWarning
+from mixedmodels.engine.watching import watched
+from mixedmodels.errors import DataError, StoppedEarlyWarning, TimeLimitError
 from mixedmodels.inference.replication import progress
 from mixedmodels.responses.blocks import Block, Label, blocks_of, count_of
 from mixedmodels.responses.design import Design, by_missingness, design_of
@@ -25,26 +27,32 @@ Vector = NDArray[np.float64]
 def results_of(asked: ManyRequest, responses: object) -> Results:
     """Fit the model to every response, block by block.
 
-    On an interrupt from the keyboard the responses that are done come back with a
-    `StoppedEarlyWarning`; if there are none the interrupt goes on.
+    On an interrupt from the keyboard, and when the time allowed is over, the responses that are
+    done come back with a `StoppedEarlyWarning`; if there are none the interrupt goes on.
 
     Raises
     ------
     FormulaError, DataError
         If the formula, the data or the responses cannot be used.
+    TimeLimitError
+        If no block of responses is done in the time allowed.
     """
-    design = design_of(asked)
     parts: list[Estimates] = []
     labels: list[Label] = []
-    try:
-        for block, found in _fitted(design, responses):
-            parts.append(found)
-            labels += block.labels
-    except KeyboardInterrupt:
-        if not parts:
-            raise
-        message = f"Interrupted: the result is of the first {len(labels):,} responses."
-        warnings.warn(message, StoppedEarlyWarning, stacklevel=4)
+    # The limits are those of the whole call, and there is one bar for it.
+    with watched(replace(asked.request.control, progress=False)):
+        design = design_of(asked)
+        try:
+            for block, found in _fitted(design, responses):
+                parts.append(found)
+                labels += block.labels
+        except (KeyboardInterrupt, TimeLimitError) as stop:
+            if not parts:
+                raise
+            is_late = isinstance(stop, TimeLimitError)
+            why = "The time allowed is over" if is_late else "Interrupted"
+            message = f"{why}: the result is of the first {len(labels):,} responses."
+            warnings.warn(message, StoppedEarlyWarning, stacklevel=4)
     request = design.asked.request
     return Results(
         formula=request.formula.text,
@@ -61,7 +69,8 @@ def results_of(asked: ManyRequest, responses: object) -> Results:
 
 
 def _fitted(design: Design, responses: object) -> Iterator[tuple[Block, Estimates]]:
-    with progress(count_of(responses), "many", " responses") as bar:
+    shows = design.asked.request.control.progress
+    with progress(count_of(responses), "many", " responses", shows=shows) as bar:
         for block in blocks_of(responses, design.asked.request.frame):
             yield block, block_estimates(design, block)
             bar.update(len(block.labels))

@@ -246,3 +246,35 @@ def test_refits_updates_and_copies_stay_iterative():
     copy = pickle.loads(pickle.dumps(found))
     np.testing.assert_array_equal(copy.fit.theta, found.fit.theta)
     assert copy.coef_table().equals(found.coef_table())
+
+
+def test_tests_of_terms_fit_smaller_models_with_the_same_probes_and_tell_their_error():
+    formula, data = "y ~ 1 + x + zero + (1 + x | a) + (1 | b) + (1 | c)", crossed(7)
+    data["zero"] = np.random.default_rng(1).standard_normal(len(data))
+    exact = mm.lmm(formula, data, method="exact", reml=False)
+    found = mm.lmm(formula, data, method="iterative", reml=False)
+    for name in ("drop1", "ranova"):
+        table, by_exact = getattr(found, name)(), getattr(exact, name)()
+        assert table["note"].str.contains("iterative: Monte Carlo error of the criterion").all()
+        told = table["note"][1:].str.extract(r"error of the statistic: up to ([^;]+)")[0]
+        gap = (table["statistic"] - by_exact["statistic"])[1:].abs()
+        assert (gap < 3 * told.astype(float)).all()
+    # without a fixed term the random part stays, and the error of its probes cancels
+    without = found.drop1().set_index("term")
+    gap = abs(without["statistic"] - exact.drop1().set_index("term")["statistic"])["zero"]
+    assert gap < 0.02 * found.convergence.monte_carlo.criterion_error
+
+
+def test_comparisons_tell_the_error_of_their_criteria():
+    data = crossed(8)
+    models = [
+        mm.lmm(formula, data, method=method)
+        for formula, method in (
+            ("y ~ 1 + x + (1 | a) + (1 | b)", "iterative"),
+            ("y ~ 1 + x + (1 | a) + (1 | b) + (1 | d)", "exact"),
+        )
+    ]
+    notes = mm.compare(*models)["note"]
+    assert "iterative: Monte Carlo error of the criterion" in notes[0]
+    assert "iterative" not in notes[1]
+    assert "Monte Carlo error of the statistic: up to" in notes[1]

@@ -409,3 +409,16 @@ def test_what_is_no_table() -> None:
         mm.lmm("y ~ x + (1 | g)", iter(["text"]))
     with pytest.raises(DataError, match="returned an object of type DataFrame"):
         mm.lmm("y ~ x + (1 | g)", lambda: mixed(50))
+
+
+def test_a_group_of_one_level_is_told_by_its_name() -> None:
+    data = mixed(300).assign(only="north")
+    with pytest.raises(DataError, match="has one level, 'north'"):
+        mm.lmm("y ~ x + (1 | only)", batches(data, 100))
+
+
+def test_tables_of_different_libraries_are_refused() -> None:
+    data = mixed(300)
+    parts = [pl.from_pandas(data[:150]), data[150:]]
+    with pytest.raises(DataError, match="different libraries: polars, pandas"):
+        mm.lmm("y ~ x + (1 | g)", iter(parts))

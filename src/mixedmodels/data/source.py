@@ -333,6 +333,13 @@ def joined(frames: Sequence[Frame]) -> Frame:
     DataError
         If they do not go together.
     """
+    libraries = list(dict.fromkeys(frame.backend.value for frame in frames))
+    if len(libraries) > 1:
+        raise DataError(
+            f"The batches of the data are tables of different libraries: {', '.join(libraries)}.\n"
+            "Do:   let all batches be tables of one library.\n"
+            "Why:  rows of several batches are put into one table."
+        )
     try:
         whole = nw.concat([nw.from_native(f.native, eager_only=True) for f in frames])
     except Exception as error:  # each library has errors of its own

@@ -37,6 +37,11 @@ def problem_of(matrices: ModelMatrices, method: FitMethod = "auto") -> AnyProble
     return IterativeProblem(matrices) if is_iterative else Problem(matrices)
 
 
+def method_of(problem: AnyProblem) -> FitMethod:
+    """The method by which models that are compared with this one are to be fitted."""
+    return "iterative" if isinstance(problem, IterativeProblem) else "exact"
+
+
 def require_no_structure(method: FitMethod) -> None:
     """Refuse structured covariances in an iterative fit."""
     if method == "iterative":

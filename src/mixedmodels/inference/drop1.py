@@ -15,11 +15,11 @@ from mixedmodels.design import (
     reduced_fixed_part,
     term_label,
 )
-from mixedmodels.engine.route import problem_of
+from mixedmodels.engine.route import method_of, problem_of
 from mixedmodels.fit.criteria import aic, n_parameters
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.contrast import NOTHING_TO_TEST, FTest, f_test
-from mixedmodels.inference.likelihood_ratio import LARGER_IS_WORSE, NAN, WORSE
+from mixedmodels.inference.likelihood_ratio import NAN, differences
 from mixedmodels.inference.maximum import (
     FREES_VARIANCES,
     Maximum,
@@ -139,10 +139,10 @@ def _ratios(fit: Fit) -> object:
         [
             *drop.notes,
             *([FREES_VARIANCES] if without else []),
-            *([LARGER_IS_WORSE] if change < -WORSE else []),
+            *differences(row, full),
             *caveats(row),
         ]
-        for drop, change, row, without in zip(drops, changes[1:], maxima, no_test[1:], strict=True)
+        for drop, row, without in zip(drops, maxima, no_test[1:], strict=True)
     ]
     return fit.frame.table(
         {
@@ -167,7 +167,8 @@ def _without(fit: Fit, drop: Drop, full: Maximum) -> Maximum:
         return full
     names = tuple(f"column {j}" for j in range(drop.X.shape[1]))
     matrices = replace(fit.matrices, X=drop.X, x_names=names, coordinates=ORIGINAL)
-    return search(problem_of(matrices), reml=False, control=fit.request.control)
+    problem = problem_of(matrices, method_of(fit.problem))
+    return search(problem, reml=False, control=fit.request.control)
 
 
 def _f_tests(fit: Fit, ddf: DegreesOfFreedom) -> object:

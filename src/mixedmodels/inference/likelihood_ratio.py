@@ -38,6 +38,9 @@ SAME_SPREAD = 1e-10
 WORSE = 1e-5
 """A larger model whose criterion is worse by more than this has not been searched to the end."""
 
+CHANCE = 3.0
+"""Monte Carlo errors beyond which a difference is none of chance."""
+
 LARGER_IS_WORSE = "the larger model fits worse: its search ended early"
 
 
@@ -90,8 +93,7 @@ def likelihood_ratio(small: Maximum, large: Maximum) -> LikelihoodRatio:
     statistic = change if change > NOTHING else 0.0
     weights = mixture(df, lost)
     notes = [] if weights is None else [weights.note]
-    if change < -WORSE:
-        notes.append(LARGER_IS_WORSE)
+    notes += differences(small, large)
     return LikelihoodRatio(
         statistic=statistic,
         df=float(df),
@@ -99,6 +101,18 @@ def likelihood_ratio(small: Maximum, large: Maximum) -> LikelihoodRatio:
         p_value_boundary=NAN if weights is None else weights.tail(statistic),
         notes=tuple(notes),
     )
+
+
+def differences(small: Maximum, large: Maximum) -> list[str]:
+    """What is to be said of the difference of the criteria of two models.
+
+    Of iterative fits its standard error: at most the sum of both, as the probes are the same.
+    """
+    error = small.criterion_error + large.criterion_error
+    notes = [LARGER_IS_WORSE] if small.objective - large.objective < -WORSE - CHANCE * error else []
+    if error > WORSE:
+        notes.append(f"Monte Carlo error of the statistic: up to {error:.2g}")
+    return notes
 
 
 def compare(fits: Sequence[Fit], names: Sequence[str] | None = None) -> object:

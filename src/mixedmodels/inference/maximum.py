@@ -63,6 +63,12 @@ class Maximum:
         """Matrices that tell of which other models this one is a special case."""
         return self.matrices if self.shape is None else self.shape
 
+    @property
+    def criterion_error(self) -> float:
+        """Monte Carlo standard error of `objective`: zero but for iterative fits."""
+        spread = self.convergence.monte_carlo
+        return 0.0 if spread is None else spread.criterion_error
+
 
 def maximum_of(fit: Fit, *, reml: bool | None = None) -> Maximum:
     """The optimum of a fit; under the other criterion it is searched for."""
@@ -138,6 +144,8 @@ def caveats(maximum: Maximum) -> list[str]:
     notes = []
     if not maximum.convergence.converged:
         notes.append("its search did not converge")
+    if maximum.criterion_error:
+        notes.append(f"iterative: Monte Carlo error of the criterion {maximum.criterion_error:.2g}")
     if maximum.convergence.singular:
         labels = (term.label for term in maximum.convergence.singular)
         notes.append(f"singular fit: {', '.join(labels)}")

@@ -18,7 +18,7 @@ from mixedmodels.design import (
     is_intercept,
     term_label,
 )
-from mixedmodels.engine.route import problem_of
+from mixedmodels.engine.route import method_of, problem_of
 from mixedmodels.errors import DataError
 from mixedmodels.fit.criteria import aic, log_likelihood, n_parameters
 from mixedmodels.fit.fit import Fit
@@ -90,11 +90,9 @@ def ranova(fit: Fit) -> object:
             "Do:   use drop1() for the fixed terms."
         )
     full = maximum_of(fit)
-    chosen = list(_reductions(fit))
-    maxima = [
-        search(problem_of(_reduced(fit.matrices, r)), reml=fit.reml, control=fit.request.control)
-        for r in chosen
-    ]
+    chosen, method = list(_reductions(fit)), method_of(fit.problem)
+    problems = [problem_of(_reduced(fit.matrices, reduction), method) for reduction in chosen]
+    maxima = [search(p, reml=fit.reml, control=fit.request.control) for p in problems]
     tests = [likelihood_ratio(maximum, full) for maximum in maxima]
     rows = [full, *maxima]
     notes = [caveats(full)] + [

@@ -347,7 +347,11 @@ def rows_of_sample(
         own = next(term.codes for term in made.terms if term.group == g)
         levels, codes = np.unique(own, return_inverse=True)
         groupings.append(
-            replace(grouping, codes=codes.astype(np.int32), levels=tuple(levels.tolist()))
+            replace(
+                grouping,
+                codes=codes.astype(np.int32),
+                levels=tuple(grouping.levels[code] for code in levels),
+            )
         )
     return replace(
         matrices,

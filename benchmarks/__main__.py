@@ -35,7 +35,7 @@ from benchmarks.scale.registry import TASKS
 SLOW_SECONDS = 30.0
 """A program that needs longer than this for one call is measured once, not once per round."""
 
-LIMIT, LARGE_LIMIT = 300.0, 3600.0
+LIMIT, LARGE_LIMIT = 200.0, 3600.0
 """Seconds for one process."""
 
 
@@ -51,7 +51,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--sizes", nargs="+", type=int, help="of tasks (default: their own)")
     parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
     parser.add_argument("--rounds", type=int, default=3, help="alternating rounds (default 3)")
-    parser.add_argument("--limit", type=float, help="seconds for one process (default 300)")
+    parser.add_argument("--limit", type=float, help="seconds for one process (default 200)")
     parser.add_argument(
         "--memory", type=float, default=16.0, help="gigabytes for one process (default 16)"
     )

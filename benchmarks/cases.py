@@ -183,7 +183,6 @@ CASES: tuple[Case, ...] = (
         make=maximal,
         reml=False,
         lmer_derivatives=False,
-        dear=frozenset({"mixedlm"}),
         goals=(Goal("lme4", 100), Goal("MixedModels.jl", 20)),
         quoted={"MixedModels.jl": Quoted(13.0, "2,928 evaluations, ML criterion 28492.28104")},
         quick=True,

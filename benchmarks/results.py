@@ -38,10 +38,7 @@ def machine() -> dict[str, Any]:
 
 def stored() -> dict[str, Any]:
     """What is on disk, whatever machine it is from."""
-    found: dict[str, Any] = json.loads(RESULTS.read_text(encoding="utf-8"))
-    if "machine" not in found:
-        raise SystemExit("results.json does not say which machine it is of: measure again")
-    return found
+    return json.loads(RESULTS.read_text(encoding="utf-8"))
 
 
 def begun(*, afresh: bool) -> dict[str, Any]:
@@ -52,7 +49,7 @@ def begun(*, afresh: bool) -> dict[str, Any]:
     """
     here = machine()
     if not afresh and RESULTS.exists():
-        found = json.loads(RESULTS.read_text(encoding="utf-8"))
+        found = stored()
         if found.get("machine") == here:
             return found
     return {"machine": here, "dates": [], "cases": {}, "tasks": {}}

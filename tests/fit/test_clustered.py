@@ -161,14 +161,6 @@ def test_a_part_without_a_column_is_told():
         mm.lmm(FORMULAS[0], delayed([one, two.drop(columns="x")]))
 
 
-def test_parts_are_tables_or_dicts():
-    frame = rows()
-    dicts = [{name: part[name].to_numpy() for name in part} for part in divided(frame, 3, 1)]
-    assert_same_bits(mm.lmm(FORMULAS[0], delayed([frame])), mm.lmm(FORMULAS[0], delayed(dicts)))
-    with pytest.raises(DataError, match="of type int, which is not a table"):
-        mm.lmm(FORMULAS[0], delayed([5]))
-
-
 def test_a_part_that_cannot_be_read_is_told():
     def broken():
         raise FileNotFoundError("part7.parquet")

@@ -12,7 +12,7 @@
 use super::conjugate::solve;
 use super::corner::Corner;
 use super::operator::Operator;
-use super::panel::{Lanes, add_block, zeros};
+use super::panel::{Lanes, Row, add_block, zeros};
 use super::probes::Probes;
 use super::problem::IterativeProblem;
 use super::right::solve_columns;
@@ -92,14 +92,14 @@ fn run_panel(
     let mut d = c.clone();
     operator.gather_by_template(&mut d);
     d.iter_mut().for_each(|row| row.scale(-1.0));
-    let goal = |squares: &Lanes| Lanes(squares.0.map(|s| RESIDUAL * s.sqrt()));
+    let goal = |squares: &Lanes| squares.map(|s| RESIDUAL * s.sqrt());
     let delta = solve(operator, d, goal)?.x;
     let (mut c_x, t_x) = operator.coupled(&delta);
     c_x.iter_mut().zip(&c).for_each(|(x, z)| x.add(z));
     let (x, z) = if is_eliminated { (t_x, t) } else { (c_x, c) };
     let damping = if is_eliminated { &operator.held } else { &operator.spread };
     let damped = |x: &[Lanes]| {
-        let mut out = zeros(x.len());
+        let mut out: Vec<Lanes> = zeros(x.len());
         side.each(&mut out, |span, level, out| {
             add_block(&damping[span.block(level)], 1.0, &x[span.rows(level)], out);
         });

@@ -2,7 +2,7 @@
 //! with the coefficients from which Lanczos quadrature reads functions of S.
 
 use super::operator::Operator;
-use super::panel::{LANES, Lanes, Panel, add_scaled, dots, scale_add, subtract, zeros};
+use super::panel::{Row, add_scaled, dots, scale_add, subtract, zeros};
 use crate::error::{EngineError, Result};
 use crate::watch::Watch;
 
@@ -25,36 +25,42 @@ pub struct Steps {
 }
 
 /// The solution.
-pub struct Solved {
+pub struct Solved<R> {
     /// x.
-    pub x: Panel,
+    pub x: Vec<R>,
     /// ‖d‖² in the norm of P⁻¹.
-    pub squares: Lanes,
+    pub squares: R,
     /// Per column.
     pub steps: Vec<Steps>,
 }
 
 /// Solves until the residual of every column, in the norm of P⁻¹, is below its `goal`.
-pub fn solve(operator: &Operator<'_>, d: Panel, goal: impl Fn(&Lanes) -> Lanes) -> Result<Solved> {
+pub fn solve<R: Row>(
+    operator: &Operator<'_>,
+    d: Vec<R>,
+    goal: impl Fn(&R) -> R,
+) -> Result<Solved<R>> {
     let mut r = d;
     let mut z = operator.precondition(&r);
     let mut rz = dots(&r, &z);
     let squares = rz;
     let goal = goal(&squares);
-    let mut out = Solved { x: zeros(r.len()), squares, steps: vec![Steps::default(); LANES] };
+    let mut out = Solved { x: zeros(r.len()), squares, steps: vec![Steps::default(); R::LANES] };
     let mut p = std::mem::take(&mut z);
     for _ in 0..STEPS {
-        let open: [bool; LANES] = std::array::from_fn(|l| !(rz.0[l] <= goal.0[l].powi(2)));
-        if !open.contains(&true) {
+        let is_open = |l: &usize| !(rz.lanes()[*l] <= goal.lanes()[*l].powi(2));
+        let open: Vec<usize> = (0..R::LANES).filter(is_open).collect();
+        if open.is_empty() {
             return Ok(out);
         }
         Watch::current().pause()?;
         let sp = operator.times(&p);
         let curvature = dots(&p, &sp);
-        let mut alpha = Lanes::ZERO;
-        for l in (0..LANES).filter(|&l| open[l]) {
-            alpha.0[l] = rz.0[l] / curvature.0[l];
-            if !(alpha.0[l] > 0.0 && alpha.0[l].is_finite()) {
+        let mut alpha = R::ZERO;
+        for &l in &open {
+            let length = rz.lanes()[l] / curvature.lanes()[l];
+            alpha.lanes_mut()[l] = length;
+            if !(length > 0.0 && length.is_finite()) {
                 return Err(unsolved(&rz, &squares));
             }
         }
@@ -64,11 +70,11 @@ pub fn solve(operator: &Operator<'_>, d: Panel, goal: impl Fn(&Lanes) -> Lanes) 
         drop(sp);
         z = operator.precondition(&r);
         let next = dots(&r, &z);
-        let mut beta = Lanes::ZERO;
-        for l in (0..LANES).filter(|&l| open[l]) {
-            beta.0[l] = next.0[l] / rz.0[l];
-            out.steps[l].alpha.push(-alpha.0[l]);
-            out.steps[l].beta.push(beta.0[l]);
+        let mut beta = R::ZERO;
+        for &l in &open {
+            beta.lanes_mut()[l] = next.lanes()[l] / rz.lanes()[l];
+            out.steps[l].alpha.push(-alpha.lanes()[l]);
+            out.steps[l].beta.push(beta.lanes()[l]);
         }
         scale_add(&beta, &z, &mut p);
         rz = next;
@@ -77,10 +83,10 @@ pub fn solve(operator: &Operator<'_>, d: Panel, goal: impl Fn(&Lanes) -> Lanes) 
 }
 
 /// S⁻¹d, with the true residual brought below ten times `tolerance` of d.
-pub fn solve_checked(operator: &Operator<'_>, d: Panel, tolerance: f64) -> Result<Panel> {
+pub fn solve_checked<R: Row>(operator: &Operator<'_>, d: Vec<R>, tolerance: f64) -> Result<Vec<R>> {
     let squares = operator.squares(&d);
-    let goal = Lanes(squares.0.map(|s| tolerance * s.sqrt()));
-    let (mut x, mut residual) = (zeros(d.len()), d.clone());
+    let goal = squares.map(|s| tolerance * s.sqrt());
+    let (mut x, mut residual) = (zeros::<R>(d.len()), d.clone());
     for _ in 0..=REFINEMENTS {
         let step = solve(operator, residual, |_| goal)?.x;
         x.iter_mut().zip(&step).for_each(|(x, s)| x.add(s));
@@ -94,14 +100,15 @@ pub fn solve_checked(operator: &Operator<'_>, d: Panel, tolerance: f64) -> Resul
 }
 
 /// The largest ratio of a residual to its goal.
-pub fn excess(squares: &Lanes, goal: &Lanes) -> f64 {
-    let ratio = |l: usize| if goal.0[l] == 0.0 { 0.0 } else { squares.0[l].sqrt() / goal.0[l] };
+pub fn excess<R: Row>(squares: &R, goal: &R) -> f64 {
+    let ratio = |(s, g): (&f64, &f64)| if *g == 0.0 { 0.0 } else { s.sqrt() / g };
     let above = |r: f64| if r.is_nan() { f64::INFINITY } else { r };
-    (0..LANES).map(|l| above(ratio(l))).fold(0.0, f64::max)
+    squares.lanes().iter().zip(goal.lanes()).map(|pair| above(ratio(pair))).fold(0.0, f64::max)
 }
 
-fn unsolved(rz: &Lanes, squares: &Lanes) -> EngineError {
-    let ratio = rz.0.iter().zip(&squares.0).map(|(a, b)| if *b > 0.0 { a / b } else { 0.0 });
+fn unsolved<R: Row>(rz: &R, squares: &R) -> EngineError {
+    let ratio =
+        rz.lanes().iter().zip(squares.lanes()).map(|(a, b)| if *b > 0.0 { a / b } else { 0.0 });
     let residual = ratio.fold(0.0, |worst: f64, r| if r.is_nan() { r } else { worst.max(r) });
     EngineError::Unsolved { residual: residual.sqrt() }
 }

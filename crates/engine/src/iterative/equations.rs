@@ -11,7 +11,8 @@ use super::conjugate::solve_checked;
 use super::corner::Corner;
 use super::operator::Operator;
 use super::panel::{
-    LANES, Lanes, Panel, solve_lower, solve_lower_transpose, template_times, transpose_times, zeros,
+    LANES, Lanes, Panel, Row, solve_lower, solve_lower_transpose, template_times, transpose_times,
+    zeros,
 };
 use super::point::crossed;
 use super::problem::IterativeProblem;
@@ -224,7 +225,7 @@ impl Equations {
     /// B'x₀.
     fn small_from(&self, operator: &Operator<'_>, mut e: Panel, mut l: Panel) -> Panel {
         let (roles, right) = (&self.problem.roles, &self.problem.right);
-        let mut out = zeros(roles.n_small);
+        let mut out: Panel = zeros(roles.n_small);
         for (side, x, c) in
             [(&roles.eliminated, &mut e, &right.eliminated), (&roles.large, &mut l, &right.large)]
         {
@@ -252,7 +253,7 @@ impl Equations {
             [(&roles.eliminated, e, &right.eliminated), (&roles.large, l, &right.large)]
         {
             side.each(x, |span, level, x| {
-                let mut sum = zeros(span.q);
+                let mut sum: Panel = zeros(span.q);
                 for (i, sum) in sum.iter_mut().enumerate() {
                     let row = c.rows(span.row + level * span.q + i, 1);
                     s.iter().zip(row).for_each(|(s, c)| sum.add_scaled(*c, s));
@@ -331,7 +332,7 @@ fn without_small(op: &Operator<'_>, c_e: &[Lanes], c_l: &[Lanes]) -> Result<(Pan
     solve_eliminated(op, &mut y);
     let mut t = y.clone();
     roles.eliminated.each(&mut t, |span, _, t| template_times(&op.templates[span.factor], t));
-    let mut d = op.reduced(&zeros(c_l.len()), &t);
+    let mut d = op.reduced(&zeros::<Lanes>(c_l.len()), &t);
     op.gather_by_template(&mut d);
     d.iter_mut().zip(c_l).for_each(|(d, c)| d.add(c));
     let x_l = solve_checked(op, d, AT_THE_END)?;

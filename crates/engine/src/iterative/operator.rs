@@ -10,8 +10,8 @@
 //! part of log|S| and of the traces. Nothing is divided by T, which may be singular.
 
 use super::panel::{
-    self, Lanes, Panel, add_block, solve_lower, solve_lower_transpose, template_times,
-    transpose_times, zeros,
+    self, Row, add_block, solve_lower, solve_lower_transpose, template_times, transpose_times,
+    zeros,
 };
 use super::sides::{Roles, Side, Span, pull, visit};
 use crate::dense::{Square, cholesky};
@@ -173,7 +173,7 @@ impl<'a> Operator<'a> {
     }
 
     /// A_EL x, raw.
-    pub fn from_large(&self, x: &[Lanes]) -> Panel {
+    pub fn from_large<R: Row>(&self, x: &[R]) -> Vec<R> {
         let mut out = zeros(self.roles.eliminated.rows);
         self.roles.eliminated.each(&mut out, |span, level, out| {
             for l in &self.roles.large.spans {
@@ -185,7 +185,7 @@ impl<'a> Operator<'a> {
     }
 
     /// H t.
-    pub fn hold(&self, t: &[Lanes]) -> Panel {
+    pub fn hold<R: Row>(&self, t: &[R]) -> Vec<R> {
         let mut out = zeros(t.len());
         self.roles.eliminated.each(&mut out, |span, level, out| {
             add_block(&self.held[span.block(level)], 1.0, &t[span.rows(level)], out);
@@ -194,12 +194,12 @@ impl<'a> Operator<'a> {
     }
 
     /// A_LL x − A_LE t, with only the blocks off the diagonal of A_LL unless `whole`.
-    fn into_large(
+    fn into_large<R: Row>(
         &self,
-        x: &[Lanes],
-        t: &[Lanes],
-        own: impl Fn(&Span, usize, &mut [Lanes]) + Sync,
-    ) -> Panel {
+        x: &[R],
+        t: &[R],
+        own: impl Fn(&Span, usize, &mut [R]) + Sync,
+    ) -> Vec<R> {
         let large = &self.roles.large;
         let mut out = zeros(large.rows);
         large.each(&mut out, |span, level, out| {
@@ -217,7 +217,7 @@ impl<'a> Operator<'a> {
     }
 
     /// C x, and A_EL x.
-    pub fn schur_times(&self, x: &[Lanes]) -> (Panel, Panel) {
+    pub fn schur_times<R: Row>(&self, x: &[R]) -> (Vec<R>, Vec<R>) {
         let t = self.from_large(x);
         let c = self.into_large(x, &self.hold(&t), |span, level, out| {
             add_block(self.raw(span, level), 1.0, &x[span.rows(level)], out);
@@ -226,15 +226,15 @@ impl<'a> Operator<'a> {
     }
 
     /// c_L − A_LE t.
-    pub fn reduced(&self, c: &[Lanes], t: &[Lanes]) -> Panel {
-        let nothing: Panel = zeros(self.roles.large.rows);
+    pub fn reduced<R: Row>(&self, c: &[R], t: &[R]) -> Vec<R> {
+        let nothing: Vec<R> = zeros(self.roles.large.rows);
         self.into_large(&nothing, t, |span, level, out| {
             out.copy_from_slice(&c[span.rows(level)]);
         })
     }
 
     /// S x.
-    pub fn times(&self, x: &[Lanes]) -> Panel {
+    pub fn times<R: Row>(&self, x: &[R]) -> Vec<R> {
         let (mut out, _) = self.schur_times(&self.spread_by_template(x));
         self.roles.large.each(&mut out, |span, level, out| {
             transpose_times(self.template(span), out);
@@ -244,19 +244,19 @@ impl<'a> Operator<'a> {
     }
 
     /// Λ x.
-    pub fn spread_by_template(&self, x: &[Lanes]) -> Panel {
+    pub fn spread_by_template<R: Row>(&self, x: &[R]) -> Vec<R> {
         let mut out = x.to_vec();
         self.roles.large.each(&mut out, |span, _, x| template_times(self.template(span), x));
         out
     }
 
     /// Λ'x, in place.
-    pub fn gather_by_template(&self, x: &mut [Lanes]) {
+    pub fn gather_by_template<R: Row>(&self, x: &mut [R]) {
         self.roles.large.each(x, |span, _, x| transpose_times(self.template(span), x));
     }
 
     /// P⁻¹ x.
-    pub fn precondition(&self, x: &[Lanes]) -> Panel {
+    pub fn precondition<R: Row>(&self, x: &[R]) -> Vec<R> {
         let mut out = x.to_vec();
         self.roles.large.each(&mut out, |span, level, x| {
             let l = &self.factors[span.block(level)];
@@ -267,35 +267,35 @@ impl<'a> Operator<'a> {
     }
 
     /// L⁻ᵀ x with P = LL', in place.
-    pub fn half_precondition(&self, x: &mut [Lanes]) {
+    pub fn half_precondition<R: Row>(&self, x: &mut [R]) {
         self.roles.large.each(x, |span, level, x| {
             solve_lower_transpose(&self.factors[span.block(level)], x);
         });
     }
 
     /// Q_e x = (I + A_eeΣ)⁻¹x = x − A_ee H x for the eliminated factor, in place.
-    pub fn damp_eliminated(&self, x: &mut [Lanes]) {
+    pub fn damp_eliminated<R: Row>(&self, x: &mut [R]) {
         self.roles.eliminated.each(x, |span, level, x| {
             damp(self.raw(span, level), &self.held[span.block(level)], x);
         });
     }
 
     /// Q_r x = (I + C_rrΣ)⁻¹x for the large factors, in place.
-    pub fn damp_large(&self, x: &mut [Lanes]) {
+    pub fn damp_large<R: Row>(&self, x: &mut [R]) {
         self.roles.large.each(x, |span, level, x| {
             damp(&self.own[span.block(level)], &self.spread[span.block(level)], x);
         });
     }
 
     /// x −= C_rr y: leaves what lies off the diagonal of C y = x.
-    pub fn without_own(&self, y: &[Lanes], x: &mut [Lanes]) {
+    pub fn without_own<R: Row>(&self, y: &[R], x: &mut [R]) {
         self.roles.large.each(x, |span, level, x| {
             add_block(&self.own[span.block(level)], -1.0, &y[span.rows(level)], x);
         });
     }
 
     /// C Λx off the diagonal blocks of C, and A_EL Λx.
-    pub fn coupled(&self, x: &[Lanes]) -> (Panel, Panel) {
+    pub fn coupled<R: Row>(&self, x: &[R]) -> (Vec<R>, Vec<R>) {
         let spread = self.spread_by_template(x);
         let (mut c, t) = self.schur_times(&spread);
         self.without_own(&spread, &mut c);
@@ -310,7 +310,7 @@ impl<'a> Operator<'a> {
     }
 
     /// ‖x‖² in the norm of P⁻¹.
-    pub fn squares(&self, x: &[Lanes]) -> Lanes {
+    pub fn squares<R: Row>(&self, x: &[R]) -> R {
         panel::dots(x, &self.precondition(x))
     }
 
@@ -396,12 +396,12 @@ impl<'a> Operator<'a> {
 
 /// x ← x − A H x.
 #[inline(always)]
-fn damp(a: &[f64], h: &[f64], x: &mut [Lanes]) {
+fn damp<R: Row>(a: &[f64], h: &[f64], x: &mut [R]) {
     if let [x] = x {
         x.scale(1.0 - a[0] * h[0]);
         return;
     }
-    let mut inner = zeros(x.len());
+    let mut inner = zeros::<R>(x.len());
     add_block(h, 1.0, x, &mut inner);
     add_block(a, -1.0, &inner, x);
 }

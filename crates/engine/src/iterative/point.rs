@@ -2,7 +2,7 @@
 
 use super::corner::Corner;
 use super::operator::Operator;
-use super::panel::{LANES, Lanes, load};
+use super::panel::{LANES, Lanes, Pair, Row, load};
 use super::probes::{Probed, Probes};
 use super::problem::IterativeProblem;
 use super::right::{RightSides, Solutions, add_own, solve_columns};
@@ -62,13 +62,27 @@ impl<'a> Point<'a> {
         criterion: Criterion,
         effort: Effort,
     ) -> Result<Self> {
+        Self::with(problem, theta, criterion, effort, None)
+    }
+
+    /// The same where the probes have been run at this θ before.
+    pub fn with(
+        problem: &'a IterativeProblem,
+        theta: &[f64],
+        criterion: Criterion,
+        effort: Effort,
+        probed: Option<Probed>,
+    ) -> Result<Self> {
         let t = problem.templates().fill(theta);
         let operator = Operator::new(&problem.condensed, &problem.roles, t)?;
         let right = &problem.right;
         let solutions = solve_columns(&operator, right, effort.of_columns)?;
         let f = crossed(problem, &operator, &solutions);
         let corner = Corner::new(f, &problem.roles, &operator.templates)?;
-        let probed = effort.probes.run(&operator, effort.of_probes)?;
+        let probed = match probed {
+            Some(probed) => probed,
+            None => effort.probes.run(&operator, effort.of_probes)?,
+        };
         let weight = effort.probes.weight();
         let probes: f64 = probed.log_det.iter().map(|v| v * weight).sum();
         let log_m = operator.log_det + probes + corner.log_det;
@@ -92,6 +106,12 @@ impl<'a> Point<'a> {
         };
         point.differentiate(problem, probed);
         Ok(point)
+    }
+
+    /// What the probes found.
+    pub fn probed(&self) -> Probed {
+        let (log_det, traces) = (self.log_dets.clone(), self.traces.clone());
+        Probed { log_det, traces, least: self.least }
     }
 
     /// S_f = Σ_j (Z_j'PZ_j − a_j a_j'/σ²) and ∂d/∂T_f = 2 S_f T_f.
@@ -233,7 +253,11 @@ impl<'a> Point<'a> {
         let h_e = column(roles.eliminated.rows, &|f| of(&roles.eliminated, f));
         let h_l = column(roles.large.rows, &|f| of(&roles.large, f));
         let h_s = column(roles.n_small, &|f| roles.small.iter().find(|s| s.0 == f).map(|s| s.2));
-        let right = self.multiplied(problem, &h_e, &h_l, &h_s);
+        let right = if m <= Pair::LANES {
+            self.multiplied::<Pair>(problem, &h_e, &h_l, &h_s)
+        } else {
+            self.multiplied::<Lanes>(problem, &h_e, &h_l, &h_s)
+        };
         let solved = solve_columns(&self.operator, &right, tolerance)?;
         // Z_s'V₀⁻¹Z h, by symmetry from what was solved before.
         let s = roles.n_small;
@@ -268,7 +292,7 @@ impl<'a> Point<'a> {
     }
 
     /// Z'WZ h on the sides of the eliminated and the large factors.
-    fn multiplied(
+    fn multiplied<R: Row>(
         &self,
         problem: &IterativeProblem,
         h_e: &Columns,
@@ -276,12 +300,12 @@ impl<'a> Point<'a> {
         h_s: &Columns,
     ) -> RightSides {
         let (roles, m, condensed) = (&problem.roles, h_e.m, &problem.condensed);
-        let (e, l) = (load(h_e, 0..m), load(h_l, 0..m));
+        let (e, l) = (load::<R>(h_e, 0..m), load::<R>(h_l, 0..m));
         let mut out_e = self.operator.from_large(&l);
-        let mut own = vec![Lanes::ZERO; e.len()];
+        let mut own = vec![R::ZERO; e.len()];
         add_own(&self.operator, &roles.eliminated, &e, &mut own);
         out_e.iter_mut().zip(&own).for_each(|(o, x)| o.add(x));
-        let mut out_l = vec![Lanes::ZERO; l.len()];
+        let mut out_l = vec![R::ZERO; l.len()];
         roles.large.each(&mut out_l, |span, level, out| {
             for (side, x) in [(&roles.eliminated, &e), (&roles.large, &l)] {
                 for other in side.spans.iter().filter(|o| o.factor != span.factor) {

@@ -14,7 +14,7 @@
 
 use super::conjugate::solve;
 use super::operator::Operator;
-use super::panel::{LANES, Lanes, Panel, zeros};
+use super::panel::{LANES, Lanes, Panel, Row, zeros};
 use super::quadrature::{form, least};
 use super::sides::{Side, Span};
 use crate::dense::Square;
@@ -68,7 +68,7 @@ impl Probes {
 
     /// Eight probes, and how many of them there are.
     pub fn panel(self, index: usize, rows: usize) -> (Panel, usize) {
-        let mut out = zeros(rows);
+        let mut out: Panel = zeros(rows);
         match self {
             Self::Signs(_) => {
                 for (row, lanes) in out.iter_mut().enumerate() {
@@ -121,7 +121,7 @@ fn run_panel(
     d.iter_mut().for_each(|row| row.scale(-1.0));
     operator.damp_large(&mut phi);
     operator.damp_eliminated(&mut psi);
-    let goal = |squares: &Lanes| Lanes(squares.0.map(|s| tolerance * s.sqrt()));
+    let goal = |squares: &Lanes| squares.map(|s| tolerance * s.sqrt());
     let solved = solve(operator, d, goal)?;
     let (mut phi_x, mut psi_delta) = operator.coupled(&solved.x);
     drop(z);

@@ -1,8 +1,10 @@
 //! Z'V₀⁻¹c for any right-hand columns c, V₀ being V without the small factors.
 
+use std::ops::Range;
+
 use super::conjugate::{EXCESS, REFINEMENTS, excess, solve};
 use super::operator::Operator;
-use super::panel::{LANES, Lanes, add_block, load, store, subtract, zeros};
+use super::panel::{LANES, Lanes, Pair, Row, add_block, load, store, subtract, zeros};
 use super::sides::Side;
 use crate::error::{EngineError, Result};
 use crate::row_major::Columns;
@@ -45,32 +47,51 @@ pub fn solve_columns(
     };
     for first in (0..m).step_by(LANES) {
         let range = first..m.min(first + LANES);
-        let c = (load(&right.eliminated, range.clone()), load(&right.large, range.clone()));
-        let d = operator.reduced(&c.1, &operator.hold(&c.0));
-        store(&d, range.clone(), &mut out.reduced);
-        let (b, mut a, t) = one_panel(operator, &d, tolerance, &mut out.residual)?;
-        store(&b, range.clone(), &mut out.b);
-        store(&a, range.clone(), &mut out.a.large);
-        a = c.0;
-        subtract(&t, &mut a);
-        operator.damp_eliminated(&mut a);
-        store(&a, range, &mut out.a.eliminated);
+        if range.len() <= Pair::LANES {
+            some_columns::<Pair>(operator, right, range, tolerance, &mut out)?;
+        } else {
+            some_columns::<Lanes>(operator, right, range, tolerance, &mut out)?;
+        }
     }
     Ok(out)
 }
 
-/// (b, d − C b, A_EL b) with b = ΛS⁻¹Λ'd.
-fn one_panel(
+fn some_columns<R: Row>(
     operator: &Operator<'_>,
-    d: &[Lanes],
+    right: &RightSides,
+    range: Range<usize>,
+    tolerance: f64,
+    out: &mut Solutions,
+) -> Result<()> {
+    let mut a = load::<R>(&right.eliminated, range.clone());
+    let c = load::<R>(&right.large, range.clone());
+    let d = operator.reduced(&c, &operator.hold(&a));
+    drop(c);
+    store(&d, range.clone(), &mut out.reduced);
+    let (b, a_large, t) = one_panel(operator, &d, tolerance, &mut out.residual)?;
+    store(&b, range.clone(), &mut out.b);
+    store(&a_large, range.clone(), &mut out.a.large);
+    subtract(&t, &mut a);
+    operator.damp_eliminated(&mut a);
+    store(&a, range, &mut out.a.eliminated);
+    Ok(())
+}
+
+/// What is left of d, with its solution: b, d − C b and A_EL b.
+type Panels<R> = (Vec<R>, Vec<R>, Vec<R>);
+
+/// (b, d − C b, A_EL b) with b = ΛS⁻¹Λ'd.
+fn one_panel<R: Row>(
+    operator: &Operator<'_>,
+    d: &[R],
     tolerance: f64,
     worst: &mut f64,
-) -> Result<(Vec<Lanes>, Vec<Lanes>, Vec<Lanes>)> {
+) -> Result<Panels<R>> {
     let mut residual = d.to_vec();
     operator.gather_by_template(&mut residual);
     let squares = operator.squares(&residual);
-    let goal = Lanes(squares.0.map(|s| tolerance * s.sqrt()));
-    let mut u = zeros(d.len());
+    let goal = squares.map(|s| tolerance * s.sqrt());
+    let mut u: Vec<R> = zeros(d.len());
     for _ in 0..=REFINEMENTS {
         let solved = solve(operator, residual, |_| goal)?;
         u.iter_mut().zip(&solved.x).for_each(|(u, x)| u.add(x));
@@ -91,7 +112,7 @@ fn one_panel(
 }
 
 /// out += A x for the blocks of single levels.
-pub fn add_own(operator: &Operator<'_>, side: &Side, x: &[Lanes], out: &mut [Lanes]) {
+pub fn add_own<R: Row>(operator: &Operator<'_>, side: &Side, x: &[R], out: &mut [R]) {
     side.each(out, |span, level, out| {
         add_block(operator.raw(span, level), 1.0, &x[span.rows(level)], out);
     });

@@ -183,6 +183,15 @@ impl<'a> Search<'a> {
     }
 
     fn reach(&mut self, theta: &[f64], effort: Effort) -> Result<()> {
+        if let Some(reached) = &mut self.reached
+            && reached.theta == theta
+            && reached.point.probes == effort.probes
+        {
+            let known = Some(reached.point.probed());
+            let (problem, criterion) = (self.problem, self.criterion);
+            reached.point = Point::with(problem, theta, criterion, effort, known)?;
+            return Ok(());
+        }
         let point = self.evaluate(theta, effort)?;
         self.accept(theta.to_vec(), point);
         Ok(())

@@ -8,7 +8,7 @@
 
 use rayon::prelude::*;
 
-use super::panel::Lanes;
+use super::panel::{Row, add_block};
 use crate::sums::{BlockValues, Condensed, SparseBlocks};
 
 /// Scalar rows of all small factors together.
@@ -169,7 +169,7 @@ impl Side {
     }
 
     /// Calls `run` for every level with its scalar rows of `out`.
-    pub fn each(&self, out: &mut [Lanes], run: impl Fn(&Span, usize, &mut [Lanes]) + Sync) {
+    pub fn each<R: Row>(&self, out: &mut [R], run: impl Fn(&Span, usize, &mut [R]) + Sync) {
         self.each_part(out, |span| span.q, run);
     }
 
@@ -212,24 +212,24 @@ impl Span {
 
 /// out += f A x, A being the blocks of one level, and x the scalar rows of the other factor.
 #[inline(always)]
-pub fn pull(
+pub fn pull<R: Row>(
     blocks: &SparseBlocks,
     level: usize,
     width: usize,
     f: f64,
-    x: &[Lanes],
-    out: &mut [Lanes],
+    x: &[R],
+    out: &mut [R],
 ) {
     let range = blocks.pointers[level]..blocks.pointers[level + 1];
     let indices = &blocks.indices[range.clone()];
     match &blocks.values {
         BlockValues::Ones => {
-            let mut sum = Lanes::ZERO;
+            let mut sum = R::ZERO;
             indices.iter().for_each(|&i| sum.add(&x[i as usize]));
             out[0].add_scaled(f, &sum);
         }
         BlockValues::Counts(counts) => {
-            let mut sum = Lanes::ZERO;
+            let mut sum = R::ZERO;
             for (&i, &c) in indices.iter().zip(&counts[range]) {
                 sum.add_scaled(f64::from(c), &x[i as usize]);
             }
@@ -238,7 +238,7 @@ pub fn pull(
         BlockValues::Blocks { size, data } => {
             let data = &data[range.start * size..range.end * size];
             for (&i, a) in indices.iter().zip(data.chunks_exact(*size)) {
-                super::panel::add_block(a, f, &x[i as usize * width..][..width], out);
+                add_block(a, f, &x[i as usize * width..][..width], out);
             }
         }
     }

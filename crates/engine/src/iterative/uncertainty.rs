@@ -4,6 +4,7 @@
 //! θ̂ solves ḡ(θ) = 0 for the mean gradient ḡ of independent probes, so that its Monte Carlo covariance
 //! is H⁻¹ cov(ḡ) H⁻¹, to be held against its sampling covariance 2H⁻¹.
 
+use super::panel::Pair;
 use super::point::Point;
 use super::probes::Probes;
 use super::problem::IterativeProblem;
@@ -149,7 +150,7 @@ impl Spread {
 fn size_of_right(problem: &IterativeProblem, point: &Point<'_>) -> f64 {
     let reduced = &point.solutions.reduced;
     let last = reduced.m - 1;
-    let mut d = super::panel::load(reduced, last..reduced.m);
+    let mut d: Vec<Pair> = super::panel::load(reduced, last..reduced.m);
     point.operator.gather_by_template(&mut d);
     let _ = problem;
     point.operator.squares(&d).0[0].sqrt()

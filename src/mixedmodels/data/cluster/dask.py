@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import Any
 
 from mixedmodels.data.cluster.task import Task
-from mixedmodels.data.frame import Frame
 
 FAN = 8
 """Answers that become one on a worker, so that not all of them come to this session."""
@@ -46,9 +45,9 @@ def head(data: Any) -> Any:
     if not isinstance(data, (list, tuple)):
         return data.head(HEAD, npartitions=-1, compute=True)
     for part in data:
-        table = Frame.of(part.compute(), may_be_empty=True)
-        if table.nrows:
-            return table.native
+        table = part.compute()
+        if len(table):
+            return table[:HEAD]
     return None
 
 

@@ -64,8 +64,6 @@ class Partitions:
         """
         try:
             found = self._head(self._data)
-        except MixedModelsError:
-            raise
         except Exception as error:
             raise failed(self.kind, error) from error
         return None if found is None or not len(found) else Frame.of(found)

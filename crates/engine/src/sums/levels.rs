@@ -10,9 +10,15 @@ use super::double::Double;
 use super::lower;
 use crate::data::Data;
 
-/// Levels up to which blocks of rows are summed apart and then added: with more, each task takes some
-/// of the levels.
+/// Levels up to which blocks of rows are summed apart and then added: with more, rows are first put
+/// into the order of their levels, so far as memory cares.
 const FEW_LEVELS: usize = 4096;
+
+/// Numbers in the records of neighbouring levels that are summed together, a quarter of a megabyte.
+const REGION: usize = 1 << 15;
+
+/// Rows that are put into order together by all threads.
+const ORDERED: usize = 1 << 22;
 
 /// Rows that are summed together where there are few levels: fixed, though nothing depends on it.
 const ROWS: usize = 1 << 16;
@@ -71,20 +77,32 @@ impl LevelSums {
         let (n, width) = (codes.len(), self.width());
         let rows = Rows { data, codes, z, origin, q: self.q, k: self.k };
         if n < SMALL {
-            return rows.sum(0..n, 0, &mut self.records);
+            return rows.sum(0..n, &mut self.records);
         }
         if self.n_levels <= FEW_LEVELS {
             let block = |b: usize| {
                 let mut part = vec![0.0; self.n_levels * 2 * width];
-                rows.sum(b * ROWS..n.min((b + 1) * ROWS), 0, &mut part);
+                rows.sum(b * ROWS..n.min((b + 1) * ROWS), &mut part);
                 part
             };
             let blocks: Vec<Vec<f64>> = (0..n.div_ceil(ROWS)).into_par_iter().map(block).collect();
             return blocks.iter().for_each(|part| self.add(part));
         }
-        let share = self.n_levels.div_ceil(rayon::current_num_threads());
-        let parts = self.records.par_chunks_mut(share * 2 * width).enumerate();
-        parts.for_each(|(t, records)| rows.sum(0..n, t * share, records));
+        let shift = (REGION / (2 * width)).max(1).ilog2();
+        let n_parts = self.n_levels.div_ceil(1 << shift);
+        for start in (0..n).step_by(ORDERED) {
+            let end = n.min(start + ORDERED);
+            let share = (end - start).div_ceil(rayon::current_num_threads());
+            let pieces: Vec<Ordered> = (start..end)
+                .into_par_iter()
+                .step_by(share)
+                .map(|first| Ordered::of(&rows, first..end.min(first + share), shift, n_parts))
+                .collect();
+            let parts = self.records.par_chunks_mut((2 * width) << shift).enumerate();
+            parts.for_each(|(part, records)| {
+                pieces.iter().for_each(|piece| piece.sum(part, part << shift, records));
+            });
+        }
     }
 
     /// Adds other sums.
@@ -151,38 +169,91 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    /// Adds the rows of `range` whose level is among those of `records`, from `first` on.
-    fn sum(&self, range: Range<usize>, first: usize, records: &mut [f64]) {
+    /// Adds the rows of `range`.
+    fn sum(&self, range: Range<usize>, records: &mut [f64]) {
         match (self.q, self.k) {
-            (1, 2) => self.sum_of(1, 2, range, first, records),
-            (2, 3) => self.sum_of(2, 3, range, first, records),
-            (q, k) => self.sum_of(q, k, range, first, records),
+            (1, 2) => self.sum_of(1, 2, range, records),
+            (2, 3) => self.sum_of(2, 3, range, records),
+            (q, k) => self.sum_of(q, k, range, records),
         }
     }
 
     #[inline(always)]
-    fn sum_of(&self, q: usize, k: usize, range: Range<usize>, first: usize, records: &mut [f64]) {
+    fn sum_of(&self, q: usize, k: usize, range: Range<usize>, records: &mut [f64]) {
         let size = 2 * (q * (q + 1) / 2 + q * k);
-        let levels = records.len() / size;
-        let (mut z, mut right) = (vec![0.0; q], vec![0.0; k]);
-        for start in range.clone().step_by(GROUP) {
-            let group = start..range.end.min(start + GROUP);
-            let of = |row: usize| (self.codes[row] as usize).wrapping_sub(first);
-            let mine = |row: &usize| of(*row) < levels;
-            let touched: f64 = (group.clone().filter(mine))
-                .map(|row| records[of(row) * size] + records[of(row) * size + size - 1])
-                .sum();
-            black_box(touched);
-            for row in group.filter(mine) {
-                for i in 0..q {
-                    z[i] = self.z[i][row];
-                }
-                for c in 0..k - 1 {
-                    right[c] = self.data.x[c][row];
-                }
-                right[k - 1] = self.data.y[row] - self.origin;
-                let record = &mut records[of(row) * size..][..size];
-                add_row(record, &z, &right, self.data.weight(row));
+        let mut values = vec![0.0; q + k];
+        for row in range {
+            self.copy(row, &mut values);
+            let (z, right) = values.split_at(q);
+            let record = &mut records[self.codes[row] as usize * size..][..size];
+            add_row(record, z, right, self.data.weight(row));
+        }
+    }
+
+    /// The columns of the factor and [X y] of a row.
+    #[inline(always)]
+    fn copy(&self, row: usize, out: &mut [f64]) {
+        let (z, right) = out.split_at_mut(self.q);
+        z.iter_mut().zip(self.z).for_each(|(out, column)| *out = column[row]);
+        right.iter_mut().zip(&self.data.x).for_each(|(out, column)| *out = column[row]);
+        right[self.k - 1] = self.data.y[row] - self.origin;
+    }
+}
+
+/// Copies of rows by parts of the levels, each of `1 << shift` of them: a row then finds the record of
+/// its level near that of the row before, and its own numbers behind those of that row.
+struct Ordered {
+    q: usize,
+    k: usize,
+    starts: Vec<usize>,
+    codes: Vec<i32>,
+    values: Vec<f64>,
+    weights: Option<Vec<f64>>,
+}
+
+impl Ordered {
+    fn of(rows: &Rows<'_>, range: Range<usize>, shift: u32, n_parts: usize) -> Self {
+        let (n, width) = (range.len(), rows.q + rows.k);
+        let part = |code: i32| (code as usize) >> shift;
+        let mut starts = vec![0; n_parts + 1];
+        rows.codes[range.clone()].iter().for_each(|&code| starts[part(code) + 1] += 1);
+        (1..=n_parts).for_each(|p| starts[p] += starts[p - 1]);
+        let (mut at, mut codes, mut values) = (starts.clone(), vec![0; n], vec![0.0; n * width]);
+        let mut weights = rows.data.weights.map(|_| vec![0.0; n]);
+        for row in range {
+            let place = &mut at[part(rows.codes[row])];
+            codes[*place] = rows.codes[row];
+            rows.copy(row, &mut values[*place * width..][..width]);
+            if let Some(weights) = &mut weights {
+                weights[*place] = rows.data.weight(row);
+            }
+            *place += 1;
+        }
+        Self { q: rows.q, k: rows.k, starts, codes, values, weights }
+    }
+
+    /// Adds the rows of a part, whose levels are those of `records`, from `first` on.
+    fn sum(&self, part: usize, first: usize, records: &mut [f64]) {
+        let rows = self.starts[part]..self.starts[part + 1];
+        match (self.q, self.k) {
+            (1, 2) => self.sum_of(1, 2, rows, first, records),
+            (2, 3) => self.sum_of(2, 3, rows, first, records),
+            (q, k) => self.sum_of(q, k, rows, first, records),
+        }
+    }
+
+    #[inline(always)]
+    fn sum_of(&self, q: usize, k: usize, rows: Range<usize>, first: usize, records: &mut [f64]) {
+        let size = 2 * (q * (q + 1) / 2 + q * k);
+        let of = |row: usize| (self.codes[row] as usize - first) * size;
+        for start in rows.clone().step_by(GROUP) {
+            let group = start..rows.end.min(start + GROUP);
+            let ends = |row: usize| records[of(row)] + records[of(row) + size - 1];
+            black_box(group.clone().map(ends).sum::<f64>());
+            for row in group {
+                let (z, right) = self.values[row * (q + k)..][..q + k].split_at(q);
+                let weight = self.weights.as_ref().map_or(1.0, |weights| weights[row]);
+                add_row(&mut records[of(row)..][..size], z, right, weight);
             }
         }
     }

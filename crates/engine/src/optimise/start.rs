@@ -1,4 +1,4 @@
-//! Where a search begins if an evaluation is dear: variances by moments.
+//! Where a search begins if evaluations are dear or large: variances by moments.
 //!
 //! For the least-squares residuals e the sums s_j = Z_j'We of a level have, but for what X took away,
 //!
@@ -24,6 +24,9 @@ use crate::problem::Problem;
 const LEAST: f64 = 0.05;
 const MOST: f64 = 10.0;
 
+/// Random effects from which an evaluation passes over more numbers than the moments do.
+const LARGE: usize = 10_000;
+
 /// Least share of the residuals' variance that is left to σ².
 const LEAST_RESIDUAL: f64 = 0.05;
 
@@ -32,10 +35,10 @@ const SHARES: [f64; 3] = [1.0, 0.7, 0.0];
 
 impl Problem {
     /// θ̃ from which to search where nobody says: T̃ = I, random effects as variable as the residual, or
-    /// what the moments say where that saves an evaluation that costs more.
+    /// what the moments say where that saves evaluations that cost more.
     pub fn start(&self) -> Vec<f64> {
         let identity = self.templates.identity();
-        if !self.gradient_is_dear() {
+        if !self.gradient_is_dear() && self.layout.symbolic.dim() < LARGE {
             return identity;
         }
         by_moments(self).unwrap_or(identity)

@@ -29,6 +29,13 @@ const ROUGH_SHARE: f64 = 0.1;
 /// Multiples of its rounding error below which a decrease cannot be measured.
 const HIDDEN: f64 = 50.0;
 
+/// Share of its rounding error below which a decrease is that of a last step: what such a step leaves
+/// is of the order of its square, and no evaluation could tell.
+const FAR_BELOW: f64 = 0.1;
+
+/// Rounding errors above this count for no more.
+const MOST_NOISE: f64 = 1e-7;
+
 /// Where a step is not dear the last one promises at most this share of the tolerance, so that
 /// θ is within a part in 10⁷ of the optimum, and no step is taken for less than `FINE` of it.
 const LAST: f64 = 1e-2;
@@ -110,7 +117,8 @@ impl Search<'_> {
             let step = model.step(*radius);
             let (noise, enough) = (self.noise(&at.profile), self.enough(&at.profile));
             let dear = self.problem.step_is_dear();
-            let last = !dear && step.decrease <= LAST * self.options.tolerance;
+            let small = (LAST * self.options.tolerance).max(FAR_BELOW * noise.min(MOST_NOISE));
+            let last = !dear && step.decrease <= small;
             let status = if step.decrease <= enough {
                 Some(Status::Converged)
             } else if self.spent() {

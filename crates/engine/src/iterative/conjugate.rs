@@ -48,7 +48,10 @@ pub fn solve<R: Row>(
     let mut out = Solved { x: zeros(r.len()), squares, steps: vec![Steps::default(); R::LANES] };
     let mut p = std::mem::take(&mut z);
     for _ in 0..STEPS {
-        let is_open = |l: &usize| !(rz.lanes()[*l] <= goal.lanes()[*l].powi(2));
+        let is_open = |l: &usize| {
+            let left = rz.lanes()[*l];
+            left > goal.lanes()[*l].powi(2) || left.is_nan()
+        };
         let open: Vec<usize> = (0..R::LANES).filter(is_open).collect();
         if open.is_empty() {
             return Ok(out);

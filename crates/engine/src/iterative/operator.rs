@@ -194,7 +194,7 @@ impl<'a> Operator<'a> {
     }
 
     /// A_LL x − A_LE t, with only the blocks off the diagonal of A_LL unless `whole`.
-    fn into_large<R: Row>(
+    fn on_large<R: Row>(
         &self,
         x: &[R],
         t: &[R],
@@ -219,7 +219,7 @@ impl<'a> Operator<'a> {
     /// C x, and A_EL x.
     pub fn schur_times<R: Row>(&self, x: &[R]) -> (Vec<R>, Vec<R>) {
         let t = self.from_large(x);
-        let c = self.into_large(x, &self.hold(&t), |span, level, out| {
+        let c = self.on_large(x, &self.hold(&t), |span, level, out| {
             add_block(self.raw(span, level), 1.0, &x[span.rows(level)], out);
         });
         (c, t)
@@ -228,7 +228,7 @@ impl<'a> Operator<'a> {
     /// c_L − A_LE t.
     pub fn reduced<R: Row>(&self, c: &[R], t: &[R]) -> Vec<R> {
         let nothing: Vec<R> = zeros(self.roles.large.rows);
-        self.into_large(&nothing, t, |span, level, out| {
+        self.on_large(&nothing, t, |span, level, out| {
             out.copy_from_slice(&c[span.rows(level)]);
         })
     }

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use mixedmodels_engine::EngineError;
-use mixedmodels_engine::iterative::{IterativeProblem as Inner, MonteCarlo as Spread};
+use mixedmodels_engine::iterative::{
+    IterativeProblem as Inner, MonteCarlo as Spread, bytes_of_rows,
+};
+use mixedmodels_engine::memory;
 use mixedmodels_engine::objective::Criterion;
 use mixedmodels_engine::optimise::Options;
 use mixedmodels_engine::sums::Condensed;
@@ -18,7 +21,7 @@ use crate::attention::attended;
 use crate::convert::{to_vector, vector};
 use crate::equations::{Equations, Inner as AnyEquations};
 use crate::inference::Information;
-use crate::problem::{Solution, status};
+use crate::problem::{Solution, bytes, status};
 use crate::sums::Sums;
 
 /// Crossed data whose equations are never factorised.
@@ -68,16 +71,22 @@ impl IterativeProblem {
         groups: Vec<Levels>,
         terms: Vec<Columns>,
         weights: Option<Py<PyArray1<f64>>>,
+        available: Py<PyAny>,
     ) -> PyResult<Self> {
         let arrays = Arrays::new(X, groups, terms, weights)?;
-        let inner = arrays.with(py, &y, 0.0, |data| Inner::new(Condensed::of_rows(data)?))?;
+        let inner = arrays.with(py, &y, 0.0, |data| {
+            let left = || bytes(&available);
+            memory::require(bytes_of_rows(data), &left)?;
+            Inner::new(Condensed::of_rows(data)?, &left)
+        })?;
         Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Of sums, whose rows are gone.
     #[staticmethod]
-    fn of_sums(py: Python<'_>, sums: &Sums) -> PyResult<Self> {
-        let job = || Inner::new(Condensed::of_sums(&sums.lock())?);
+    fn of_sums(py: Python<'_>, sums: &Sums, available: Py<PyAny>) -> PyResult<Self> {
+        let left = || bytes(&available);
+        let job = || Inner::new(Condensed::of_sums(&sums.lock())?, &left);
         Ok(Self { inner: Arc::new(attended(py, f64::INFINITY, job)?) })
     }
 

@@ -22,6 +22,7 @@ from mixedmodels.engine.equations import Equations
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.plain import PlainProblem
 from mixedmodels.engine.settings import Control
+from mixedmodels.engine.watching import memory_left
 from mixedmodels.errors import DataError
 from mixedmodels.shortening import brief
 
@@ -43,11 +44,13 @@ class IterativeProblem(PlainProblem):
         m = self.matrices
         if self.sums is not None:
             with engine_errors(m):
-                return _native.IterativeProblem.of_sums(self.sums)
+                return _native.IterativeProblem.of_sums(self.sums, memory_left())
         a = arrays_of(m)
         with engine_errors(m):
             y = self.working_response
-            return _native.IterativeProblem.of_rows(y, a.X, a.groups, a.terms, a.weights)
+            return _native.IterativeProblem.of_rows(
+                y, a.X, a.groups, a.terms, a.weights, memory_left()
+            )
 
     def deviance(self, theta: Sequence[float] | Vector, *, reml: bool) -> float:
         """The criterion at `theta`, estimated."""

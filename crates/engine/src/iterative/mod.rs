@@ -30,5 +30,5 @@ pub mod sides;
 pub mod uncertainty;
 
 pub use equations::Equations;
-pub use problem::IterativeProblem;
+pub use problem::{IterativeProblem, bytes_of_rows};
 pub use uncertainty::MonteCarlo;

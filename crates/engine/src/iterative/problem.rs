@@ -1,15 +1,45 @@
 //! One data set, ready for evaluation by conjugate gradients and probes.
 
+use super::panel::Lanes;
 use super::right::RightSides;
 use super::sides::{Roles, Side, visit};
 use crate::covariance::Templates;
+use crate::data::Data;
 use crate::dense::Square;
 use crate::error::Result;
+use crate::memory::{self, Available};
 use crate::row_major::Columns;
 use crate::sums::Condensed;
 
 /// Multiplications of an evaluation for every pair of levels: some ten steps for some thirty columns.
 const COST: f64 = 300.0;
+
+/// Panels, copies of the right-hand columns, and numbers per number of a block of one level, that an
+/// evaluation holds at its peak.
+const PANELS: usize = 10;
+const COPIES: usize = 6;
+const BLOCKS: usize = 6;
+
+/// Bytes that the rows of a pair take while they are sorted by level, for each of them.
+const SORTED: usize = 12;
+
+/// Bytes that condensing rows takes at its peak, at most.
+pub fn bytes_of_rows(data: &Data<'_>) -> usize {
+    let mut widths = vec![0; data.groups.len()];
+    data.terms.iter().for_each(|t| {
+        if let Some(width) = widths.get_mut(t.group) {
+            *width += t.z.len();
+        }
+    });
+    let plain = data.weights.is_none();
+    let pair = |q: usize, r: usize| {
+        if plain && q * r == 1 { SORTED } else { SORTED + 4 * q * r * size_of::<f64>() }
+    };
+    let each: usize =
+        (0..widths.len()).map(|f| (0..f).map(|g| pair(widths[f], widths[g])).sum::<usize>()).sum();
+    let levels = data.groups.iter().zip(&widths).map(|(g, q)| g.n_levels * q * (q + data.p() + 1));
+    data.n() * each + 3 * levels.sum::<usize>() * size_of::<f64>()
+}
 
 /// Crossed data whose equations are never factorised.
 #[derive(Debug, Clone)]
@@ -26,8 +56,16 @@ pub struct IterativeProblem {
 
 impl IterativeProblem {
     /// Decides what becomes of which factor.
-    pub fn new(condensed: Condensed) -> Result<Self> {
+    ///
+    /// # Errors
+    /// Where a search needs more memory than is `available`, before it is taken.
+    pub fn new(condensed: Condensed, available: Available<'_>) -> Result<Self> {
         let roles = Roles::new(&condensed);
+        let columns = roles.n_small + condensed.k;
+        let rows = roles.eliminated.rows + roles.large.rows;
+        let panels = PANELS * size_of::<Lanes>() + COPIES * columns * size_of::<f64>();
+        let blocks = BLOCKS * (roles.eliminated.blocks + roles.large.blocks) * size_of::<f64>();
+        memory::require(rows * panels + blocks, available)?;
         let right = RightSides {
             eliminated: columns_of(&condensed, &roles, &roles.eliminated),
             large: columns_of(&condensed, &roles, &roles.large),

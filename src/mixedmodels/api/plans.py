@@ -113,7 +113,7 @@ known, fixed, tied, method
         nonzeros=found.nonzeros,
         nonzeros_factor=found.factor,
         remainder=found.remainder,
-        flops=found.flops,
+        flops=found.flops + 0.0,  # a sum of nothing is -0.0
         is_bound=found.is_bound,
         costs=foreseen.costs,
         data_bytes=_bytes(matrices),

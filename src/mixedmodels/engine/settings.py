@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -114,7 +115,7 @@ def bytes_of(limit: int | str | None) -> int | None:
         base = 1024 if binary else 1000
         size = float(number) * base ** UNITS.get((unit or "").lower(), 0)
     elif isinstance(limit, (int, float, np.number)) and not isinstance(limit, bool):
-        size = float(limit)
+        size = float(limit) if limit < sys.float_info.max else math.nan
     else:
         size = math.nan
     if not (math.isfinite(size) and size > 0):
@@ -125,9 +126,13 @@ def bytes_of(limit: int | str | None) -> int | None:
     return int(size)
 
 
+LONGEST = 1e12
+"""Seconds that a clock can count; beyond, only infinity has a meaning."""
+
+
 def _check_time(limit: float | None) -> None:
     is_number = isinstance(limit, (int, float, np.number)) and not isinstance(limit, bool)
-    if limit is not None and not (is_number and limit > 0):
+    if limit is not None and not (is_number and (0 < limit < LONGEST or limit == math.inf)):
         raise DataError(
             f"Control(time_limit={limit!r}): seconds must be a positive number.\n"
             "Do:   leave it out for no limit, or give seconds, as Control(time_limit=600)."

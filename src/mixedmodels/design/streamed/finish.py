@@ -152,7 +152,7 @@ def _require_values(recipe: BatchRecipe, tally: Tally) -> None:
 def _fixed_columns(recipe: BatchRecipe, tally: Tally, found: Spanned) -> FixedColumns:
     names, coordinates = recipe.fixed.names, recipe.fixed.coordinates
     kept = found.kept
-    dropped = [j for j in range(len(names)) if j not in set(kept)]
+    dropped = np.setdiff1d(np.arange(len(names)), kept).tolist()
     return FixedColumns(
         kept=tuple(kept),
         names=tuple(names[j] for j in kept),

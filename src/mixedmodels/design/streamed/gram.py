@@ -98,7 +98,7 @@ def spanned(gram: Double, has_constant: bool) -> Spanned:
             rest = rest - Double(row.high[:, None], row.low[:, None]) * (row / pivot)
         if j == 0 and has_constant:
             before = np.maximum(rest.high.diagonal(), 0.0)
-    dropped = [j for j in range(len(own)) if j not in set(kept)]
+    dropped = np.setdiff1d(np.arange(len(own)), kept).tolist()
     coefficients = np.zeros((len(own), len(dropped)))
     unit = gram.high / area
     if kept and dropped:

@@ -292,6 +292,8 @@ class Sums:
         """The same rows with some of the columns of X."""
     def gram(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """[X y]'W[X y] (p + 1, p + 1), y less the origin, and what rounding left out of it."""
+    def remainder(self) -> int:
+        """Random effects beyond the factor with the most levels; 0 of nested factors."""
     @property
     def n(self) -> int: ...
     @property

@@ -6,11 +6,11 @@ use dense::{Dense, Random, Sample};
 use std::sync::Arc;
 
 use mixedmodels_engine::factor::Factor;
-use mixedmodels_engine::iterative::Iterative;
 use mixedmodels_engine::links::Links;
 use mixedmodels_engine::objective::Criterion;
 use mixedmodels_engine::optimise::{Options, Status, minimise};
 use mixedmodels_engine::problem::Workspace;
+use mixedmodels_engine::rough::Rough;
 use mixedmodels_engine::wide::WIDE;
 use mixedmodels_engine::{EngineError, Problem, Structure};
 
@@ -191,7 +191,7 @@ fn gradient_equals_finite_differences() {
             for criterion in CRITERIA {
                 let mut work = problem.workspace().unwrap();
                 let profile = problem.evaluate(&mut work, &inner, criterion).unwrap();
-                let derivatives = problem.derivatives(&mut work, &profile, false);
+                let derivatives = problem.derivatives(&mut work, &profile, false).unwrap();
                 for i in 0..inner.len() {
                     let mut at = |step: f64| {
                         let mut moved = inner.clone();
@@ -228,13 +228,13 @@ fn curvature_is_exact_where_a_template_vanishes() {
             let inner = problem.inner(&theta);
             let mut work = problem.workspace().unwrap();
             let profile = problem.evaluate(&mut work, &inner, Criterion::REML).unwrap();
-            let derivatives = problem.derivatives(&mut work, &profile, true);
+            let derivatives = problem.derivatives(&mut work, &profile, true).unwrap();
             for &i in &own {
                 let mut at = |step: f64| {
                     let mut moved = inner.clone();
                     moved[i] += step;
                     let profile = problem.evaluate(&mut work, &moved, Criterion::REML).unwrap();
-                    problem.derivatives(&mut work, &profile, false).gradient
+                    problem.derivatives(&mut work, &profile, false).unwrap().gradient
                 };
                 let (plus, minus) = (at(1e-5), at(-1e-5));
                 for &j in &own {
@@ -261,7 +261,7 @@ fn the_minimum_is_a_stationary_point() {
             let options = Options::default();
             let minimum = minimise(&problem, &mut work, &start, criterion, options).unwrap();
             assert_eq!(minimum.status, Status::Converged, "design {d} {criterion:?}");
-            let derivatives = problem.derivatives(&mut work, &minimum.profile, true);
+            let derivatives = problem.derivatives(&mut work, &minimum.profile, true).unwrap();
             let size = derivatives.gradient.iter().fold(0.0f64, |a, g| a.max(g.abs()));
             assert!(size < 1e-3, "design {d}: gradient {:?}", derivatives.gradient);
             println!("design {d}: {} evaluations, gradient {size:e}", minimum.trace.len());
@@ -281,7 +281,7 @@ fn numbers_do_not_depend_on_the_number_of_threads() {
             pool.install(|| {
                 let mut work = problem.workspace().unwrap();
                 let profile = problem.evaluate(&mut work, &theta, Criterion::REML).unwrap();
-                let derivatives = problem.derivatives(&mut work, &profile, true);
+                let derivatives = problem.derivatives(&mut work, &profile, true).unwrap();
                 (profile.deviance, derivatives.gradient, derivatives.hessian.data)
             })
         };
@@ -311,11 +311,11 @@ fn the_iterative_gradient_approaches_the_exact_one() {
     for criterion in CRITERIA {
         let mut work = problem.workspace().unwrap();
         let profile = problem.evaluate(&mut work, &theta, criterion).unwrap();
-        let exact = problem.derivatives(&mut work, &profile, true);
+        let exact = problem.derivatives(&mut work, &profile, true).unwrap();
         let mut factor = Factor::new(Arc::clone(&problem.layout), None).unwrap();
         factor.update_leaves(&problem.cross, problem.templates.fill(&theta)).unwrap();
-        let iterative = Iterative::new(&problem, &links, &factor).unwrap();
-        let approximate = iterative.derivatives(criterion).unwrap();
+        let rough = Rough::new(&problem, &links, &factor).unwrap();
+        let approximate = rough.derivatives(criterion).unwrap();
         for i in 0..theta.len() {
             let curvature = exact.hessian[(i, i)];
             // In units of a standard error of θ, which is what four probes of a few hundred levels
@@ -352,8 +352,8 @@ fn probed_traces_approach_the_exact_ones() {
     for criterion in [Criterion::REML, Criterion::ML] {
         let mut work = problem.workspace().unwrap();
         let profile = problem.evaluate(&mut work, &theta, criterion).unwrap();
-        let exact = problem.derivatives(&mut work, &profile, true);
-        let rough = problem.rough_derivatives(&work, &profile);
+        let exact = problem.derivatives(&mut work, &profile, true).unwrap();
+        let rough = problem.rough_derivatives(&work, &profile).unwrap();
         for i in 0..theta.len() {
             let unit = (2.0 * exact.hessian[(i, i)]).sqrt();
             let error = (exact.gradient[i] - rough.gradient[i]) / unit;
@@ -409,7 +409,7 @@ fn second_order_equals_finite_differences() {
             let mut at = |step: f64| {
                 let moved: Vec<f64> = inner.iter().zip(&along).map(|(t, a)| t + step * a).collect();
                 let profile = problem.evaluate(&mut work, &moved, criterion).unwrap();
-                let derivatives = problem.derivatives(&mut work, &profile, false);
+                let derivatives = problem.derivatives(&mut work, &profile, false).unwrap();
                 dot(&derivatives.gradient, &along)
             };
             let (exact, difference) = (at(0.0), (at(1e-5) - at(-1e-5)) / 2e-5);
@@ -488,7 +488,8 @@ fn the_information_with_known_sigma_equals_finite_differences() {
                     moved[i] += step;
                     let moved = problem.inner(&moved);
                     let profile = problem.evaluate(&mut work, &moved, *criterion).unwrap();
-                    let gradient = problem.derivatives(&mut work, &profile, false).gradient;
+                    let gradient =
+                        problem.derivatives(&mut work, &profile, false).unwrap().gradient;
                     problem.outer_gradient(&gradient)
                 };
                 let (plus, minus) = (at(1e-5), at(-1e-5));

@@ -203,3 +203,15 @@ fn what_does_not_fit_is_an_error() {
     assert!(far.select(&[1]).is_err());
     assert!(far.select(&[0, 9]).is_err());
 }
+
+#[test]
+fn a_chain_of_factors_leaves_nothing() {
+    let mut nested = sample(60, 2, false, false, 0.0, 5);
+    let crossed = pieces(&nested, 0.0, 10, 1).remainder();
+    assert_eq!(crossed, 5);
+    nested.codes[1].0 = nested.codes[0].0.iter().map(|c| c / 2).collect();
+    assert_eq!(pieces(&nested, 0.0, 10, 1).remainder(), 0);
+    nested.codes.swap(0, 1);
+    assert_eq!(pieces(&nested, 0.0, 10, 1).remainder(), 0);
+    assert_eq!(pieces(&sample(30, 1, false, true, 0.0, 5), 0.0, 10, 1).remainder(), 0);
+}

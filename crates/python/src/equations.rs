@@ -12,7 +12,7 @@ use crate::convert::{columns, to_matrix, to_vector, vector};
 /// How the equations are solved.
 pub enum Inner {
     /// By a factorisation.
-    Factorised(Factorised),
+    Factorised(Box<Factorised>),
     /// By conjugate gradients.
     Iterative(Iterative),
 }

@@ -282,7 +282,7 @@ impl Problem {
             Ok(self.inner.equations(work))
         };
         let found = attended(py, self.inner.cost(), run)?;
-        Ok(Equations::new(AnyEquations::Factorised(found)))
+        Ok(Equations::new(AnyEquations::Factorised(Box::new(found))))
     }
 
     #[expect(non_snake_case, reason = "the name of a block of responses")]

@@ -18,6 +18,9 @@ pub struct Sums {
     inner: Mutex<Inner>,
 }
 
+/// Rounded numbers, and what rounding left out of them.
+type Parts = (Py<PyArray2<f64>>, Py<PyArray2<f64>>);
+
 #[pymethods]
 impl Sums {
     #[new]
@@ -82,10 +85,14 @@ impl Sums {
         detached(py, || self.lock().select(&columns)).map(Self::of).map_err(|e| exception(&e))
     }
 
-    fn gram(&self, py: Python<'_>) -> PyResult<(Py<PyArray2<f64>>, Py<PyArray2<f64>>)> {
+    fn gram(&self, py: Python<'_>) -> PyResult<Parts> {
         let (high, low) = self.lock().gram();
         let k = high.len().isqrt();
         Ok((to_matrix(py, high, k, k)?, to_matrix(py, low, k, k)?))
+    }
+
+    fn remainder(&self, py: Python<'_>) -> usize {
+        py.detach(|| self.lock().remainder())
     }
 
     #[getter]

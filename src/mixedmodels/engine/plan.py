@@ -21,6 +21,9 @@ Route = Literal["exact", "iterative"]
 SMALL_REMAINDER = 4_000
 """Levels times columns of all factors but the largest up to which nothing has to be foreseen."""
 
+DENSE_BYTES = 24.0
+"""Bytes per entry of a dense remainder: itself, its factor and its inverse."""
+
 PATIENCE = 600.0
 """Seconds up to which an exact fit is preferred whatever an iterative one takes."""
 
@@ -129,6 +132,14 @@ def is_small(matrices: ModelMatrices) -> bool:
     for term in matrices.terms:
         by_group[term.group] += len(matrices.groupings[term.group].levels) * len(term.names)
     return sum(by_group) - max(by_group, default=0) <= SMALL_REMAINDER
+
+
+def is_remainder_dear(m: int) -> bool:
+    """Whether a dense remainder of order `m` needs more memory than there is, or very long."""
+    if m <= SMALL_REMAINDER:
+        return False
+    seconds = 2.5 * float(m) ** 3 / (DENSE_RATE * (os.cpu_count() or 1))
+    return DENSE_BYTES * float(m) ** 2 > memory_left()() or seconds > PATIENCE
 
 
 def _exact_seconds(found: _native.Foresight, cores: int) -> float:

@@ -3,7 +3,7 @@
 from mixedmodels import _native
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.iterative import IterativeProblem, refuse
-from mixedmodels.engine.plan import is_small, planned
+from mixedmodels.engine.plan import is_remainder_dear, is_small, planned
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.structured import StructuredProblem
 from mixedmodels.errors import DataError
@@ -55,8 +55,13 @@ def require_no_structure(method: FitMethod) -> None:
 def streamed_problem(
     matrices: ModelMatrices, sums: _native.Sums, method: FitMethod = "auto"
 ) -> AnyPlain:
-    """The problem of a plain model whose rows are not kept but summed."""
-    is_iterative = method == "iterative" and matrices.terms
+    """The problem of a plain model whose rows are not kept but summed.
+
+    By ``"auto"`` crossed factors are factorised if the remainder that the largest leaves, taken as
+    dense, fits in memory and takes minutes.
+    """
+    is_dear = method == "auto" and bool(matrices.terms) and is_remainder_dear(sums.remainder())
+    is_iterative = bool(matrices.terms) and (method == "iterative" or is_dear)
     return IterativeProblem(matrices, sums) if is_iterative else Problem(matrices, sums)
 
 

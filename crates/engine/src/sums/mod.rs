@@ -265,6 +265,21 @@ impl Sums {
         })
     }
 
+    /// Random effects that are left when the factor with the most levels is eliminated, at most: none
+    /// where every factor is nested in the next smaller one.
+    pub fn remainder(&self) -> usize {
+        let mut by_size: Vec<usize> = (0..self.levels.len()).collect();
+        by_size.sort_by_key(|&f| std::cmp::Reverse(self.levels[f].n_levels));
+        let nested = |f: usize, g: usize| {
+            let pair = self.pairs.iter().find(|p| (p.first, p.second) == (f.min(g), f.max(g)));
+            pair.is_none_or(|pair| pair.is_nested(f, self.levels[f].n_levels))
+        };
+        if by_size.windows(2).all(|w| nested(w[0], w[1])) {
+            return 0;
+        }
+        by_size.iter().skip(1).map(|&f| self.levels[f].n_levels * self.levels[f].q).sum()
+    }
+
     /// [X y]'W[X y] by columns, rounded, and what rounding left out; the origin is subtracted from y.
     pub fn gram(&self) -> (Vec<f64>, Vec<f64>) {
         let k = self.design.p + 1;

@@ -140,6 +140,24 @@ impl PairSums {
         run
     }
 
+    /// Whether every level of one of the groups, which has `n_levels`, meets one of the other alone.
+    pub fn is_nested(&self, group: usize, n_levels: usize) -> bool {
+        let mut met = vec![u32::MAX; n_levels];
+        let mut meets = |level: usize, other: u32| {
+            let known = std::mem::replace(&mut met[level], other);
+            known == u32::MAX || known == other
+        };
+        self.runs.iter().all(|run| {
+            run.pointers.windows(2).enumerate().all(|(a, ends)| {
+                let mut list = run.indices[ends[0]..ends[1]].iter();
+                list.all(|&b| match group == self.first {
+                    true => meets(a, b),
+                    false => meets(b as usize, a as u32),
+                })
+            })
+        })
+    }
+
     /// The runs, for what keeps them.
     pub fn runs(&self) -> &[Run] {
         &self.runs

@@ -65,8 +65,8 @@ def _memory(matrices: ModelMatrices, message: str) -> str:
         f"The model needs more memory than there is: {message}.\n"
         f"      Grouping factors: {sizes}.\n"
         "Do:   leave out the grouping factor with the most levels or merge its rarest ones,\n"
-        "      use fewer columns in the random part, or a machine with more memory; for large crossed\n"
-        '      factors, method="iterative"; mixedmodels.plan says what each method needs.\n'
+        "      use fewer columns in the random part, or a machine with more memory; for large\n"
+        '      crossed factors, method="iterative"; mixedmodels.plan says what each method needs.\n'
         "Why:  for crossed factors memory grows with the square of the levels of the second\n"
         "      largest, times the square of its columns."
     )

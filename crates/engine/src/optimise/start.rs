@@ -8,30 +8,28 @@
 //!
 //! with Ψ_f the covariance of the effects of factor f. Summed over the levels of every factor, each at
 //! the weight of its size (the sums of squares of Henderson 1953, Biometrics 9), these are as many linear
-//! equations as there are parameters, from one pass over the blocks of A. Their solution is consistent
-//! but may leave the parameter space: it is cut back, since only the way to the optimum depends on it.
+//! equations as there are parameters, from one pass over the blocks of A. Their solution is consistent.
+//! Where it lies outside the parameter space, or at its edge, the moments are too noisy to begin with,
+//! as where many small factors overlap.
 
 use faer::linalg::solvers::Solve;
 use faer::{Mat, MatRef};
 
 use crate::covariance::{Parameter, Templates};
-use crate::cross_products::CrossProducts;
-use crate::dense::{Square, cholesky};
+use crate::cross_products::{CrossProducts, RowBlock};
+use crate::dense::cholesky;
 use crate::problem::Problem;
 
-/// Standard deviations, relative to the residual and for a column of unit mean square, between which a
-/// search begins: at zero the slope vanishes.
-const LEAST: f64 = 0.05;
+/// Standard deviations, relative to the residual and for a column of unit mean square, between which
+/// moments are believed; and the same of a column given those before it.
+const LEAST: f64 = 0.03;
 const MOST: f64 = 10.0;
 
 /// Random effects from which an evaluation passes over more numbers than the moments do.
 const LARGE: usize = 10_000;
 
-/// Least share of the residuals' variance that is left to σ².
+/// Least share of the residuals' variance that σ² has where moments are believed.
 const LEAST_RESIDUAL: f64 = 0.05;
-
-/// Shares of the covariances that are tried until they are those of some random vector.
-const SHARES: [f64; 3] = [1.0, 0.7, 0.0];
 
 impl Problem {
     /// θ̃ from which to search where nobody says: T̃ = I, random effects as variable as the residual, or
@@ -45,73 +43,95 @@ impl Problem {
     }
 }
 
-/// θ̃ of the solution; None where the equations have none.
+/// θ̃ of the solution; None where the equations have none inside the parameter space.
 fn by_moments(problem: &Problem) -> Option<Vec<f64>> {
     let templates = &problem.templates;
     let m = templates.parameters.len();
-    let (matrix, mut right) = equations(templates, &problem.cross, problem.n as f64);
+    let Equations { matrix, mut right, .. } =
+        Equations::new(templates, &problem.cross, problem.n as f64);
     let matrix = MatRef::from_column_major_slice(&matrix, m + 1, m + 1);
     let solution = matrix.partial_piv_lu().solve(Mat::from_fn(m + 1, 1, |i, _| right[i]));
     (0..=m).for_each(|i| right[i] = solution[(i, 0)]);
-    if !right.iter().all(|v| v.is_finite()) {
+    // ỹ has unit mean square.
+    let variance = right[m];
+    if !right.iter().all(|v| v.is_finite()) || variance < LEAST_RESIDUAL {
         return None;
     }
-    // ỹ has unit mean square.
-    let variance = right[m].max(LEAST_RESIDUAL);
     let ratios: Vec<f64> = right[..m].iter().map(|v| v / variance).collect();
-    factorised(templates, &templates.fill(&ratios))
+    let mut factors = templates.fill(&ratios);
+    for t in &mut factors {
+        let believed = (0..t.n).all(|j| t[(j, j)] <= MOST * MOST);
+        let positive = cholesky(t.n, &mut t.data).is_ok();
+        if !(believed && positive && (0..t.n).all(|j| t[(j, j)] >= LEAST)) {
+            return None;
+        }
+    }
+    Some(templates.theta(&factors))
 }
 
 /// The equations, (m + 1) × (m + 1) by columns, and their right-hand sides; σ² is the last unknown.
-fn equations(templates: &Templates, cross: &CrossProducts, n: f64) -> (Vec<f64>, Vec<f64>) {
-    let symbolic = &*cross.symbolic;
-    let of_factor: Vec<Vec<usize>> = (0..templates.widths.len())
-        .map(|f| {
-            (0..templates.parameters.len())
-                .filter(|&i| templates.parameters[i].factor == f)
-                .collect()
-        })
-        .collect();
-    let of = |v: usize| &of_factor[symbolic.factor[v] as usize];
-    let m = templates.parameters.len();
-    let (mut matrix, mut right) = (vec![0.0; (m + 1) * (m + 1)], vec![0.0; m + 1]);
-    let weights: Vec<f64> = (0..symbolic.factor.len()).map(|v| weight(cross, v)).collect();
-    for (v, &weight) in weights.iter().enumerate() {
-        let block = cross.block(v);
-        let (q, own) = (block.q, block.own());
-        for &i in of(v) {
-            let at = &templates.parameters[i];
-            right[i] += weight * block.response[at.row] * block.response[at.column];
-            matrix[i + (m + 1) * m] += weight * own[at.row + q * at.column];
-            matrix[m + (m + 1) * i] +=
-                if at.row == at.column { 1.0 } else { 2.0 } * own[at.row + q * at.column];
-            for &k in of(v) {
-                matrix[i + (m + 1) * k] +=
-                    weight * product(at, &templates.parameters[k], |a, b| own[a + q * b]);
+struct Equations<'a> {
+    parameters: &'a [Parameter],
+    /// Those of each factor.
+    of_factor: Vec<Vec<usize>>,
+    matrix: Vec<f64>,
+    right: Vec<f64>,
+}
+
+impl<'a> Equations<'a> {
+    fn new(templates: &'a Templates, cross: &CrossProducts, n: f64) -> Self {
+        let (parameters, symbolic) = (&templates.parameters[..], &*cross.symbolic);
+        let m = parameters.len();
+        let of = |f: usize| (0..m).filter(|&i| parameters[i].factor == f).collect();
+        let of_factor = (0..templates.widths.len()).map(of).collect();
+        let (matrix, right) = (vec![0.0; (m + 1) * (m + 1)], vec![0.0; m + 1]);
+        let mut out = Self { parameters, of_factor, matrix, right };
+        let weights: Vec<f64> = (0..symbolic.factor.len()).map(|v| weight(cross, v)).collect();
+        for (v, &weight) in weights.iter().enumerate() {
+            let (f, block) = (symbolic.factor[v] as usize, cross.block(v));
+            out.add_level(f, &block, weight);
+            for (&l, &at) in symbolic.later.of(v).iter().zip(cross.later_offsets(v)) {
+                let (l, pair) = (l as usize, &block.later()[block.q * at as usize..]);
+                let g = symbolic.factor[l] as usize;
+                out.add_pair(f, g, |a, b| pair[a + block.q * b], weight);
+                out.add_pair(g, f, |b, a| pair[a + block.q * b], weights[l]);
             }
         }
-        for (&l, &offset) in symbolic.later.of(v).iter().zip(cross.later_offsets(v)) {
-            let l = l as usize;
-            let pair = &block.later()[q * offset as usize..];
-            for &i in of(v) {
-                for &k in of(l) {
-                    let both =
-                        product(&templates.parameters[i], &templates.parameters[k], |a, b| {
-                            pair[a + q * b]
-                        });
-                    let back =
-                        product(&templates.parameters[k], &templates.parameters[i], |b, a| {
-                            pair[a + q * b]
-                        });
-                    matrix[i + (m + 1) * k] += weight * both;
-                    matrix[k + (m + 1) * i] += weights[l] * back;
-                }
+        *out.at(m, m) = n;
+        out.right[m] = cross.total[cross.total.len() - 1];
+        out
+    }
+
+    fn at(&mut self, i: usize, j: usize) -> &mut f64 {
+        let rows = self.right.len();
+        &mut self.matrix[i + rows * j]
+    }
+
+    /// What a level of factor f has to do with itself and with σ².
+    fn add_level(&mut self, f: usize, block: &RowBlock<'_>, weight: f64) {
+        let (m, own) = (self.parameters.len(), |a, b| block.own()[a + block.q * b]);
+        for i in 0..self.of_factor[f].len() {
+            let i = self.of_factor[f][i];
+            let at = self.parameters[i];
+            let twice = if at.row == at.column { 1.0 } else { 2.0 };
+            self.right[i] += weight * block.response[at.row] * block.response[at.column];
+            *self.at(i, m) += weight * own(at.row, at.column);
+            *self.at(m, i) += twice * own(at.row, at.column);
+        }
+        self.add_pair(f, f, own, weight);
+    }
+
+    /// What a level of factor f has of one of factor g.
+    fn add_pair(&mut self, f: usize, g: usize, a: impl Fn(usize, usize) -> f64, weight: f64) {
+        for i in 0..self.of_factor[f].len() {
+            let i = self.of_factor[f][i];
+            for k in 0..self.of_factor[g].len() {
+                let k = self.of_factor[g][k];
+                let value = product(&self.parameters[i], &self.parameters[k], &a);
+                *self.at(i, k) += weight * value;
             }
         }
     }
-    matrix[(m + 1) * (m + 1) - 1] = n;
-    right[m] = cross.total[cross.total.len() - 1];
-    (matrix, right)
 }
 
 /// One over the mean diagonal of A_vv, the square of the size of s_v under σ² alone.
@@ -131,31 +151,14 @@ fn product(outer: &Parameter, inner: &Parameter, a: impl Fn(usize, usize) -> f64
     }
 }
 
-/// θ̃ with TT' = Ψ/σ², its diagonal within limits and its covariances shrunk as far as need be.
-fn factorised(templates: &Templates, lower: &[Square]) -> Option<Vec<f64>> {
-    let factors = lower.iter().map(|psi| {
-        SHARES.iter().find_map(|share| {
-            let mut t = psi.clone();
-            for j in 0..t.n {
-                t[(j, j)] = t[(j, j)].clamp(LEAST * LEAST, MOST * MOST);
-                (j + 1..t.n).for_each(|i| t[(i, j)] *= share);
-            }
-            cholesky(t.n, &mut t.data).ok()?;
-            (0..t.n).all(|j| t[(j, j)] >= LEAST * 0.1).then_some(t)
-        })
-    });
-    let factors: Vec<Square> = factors.collect::<Option<_>>()?;
-    Some(templates.theta(&factors))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::{Data, Group, Structure, Term};
 
-    /// θ̃ by moments of `levels` groups of `size` rows with an intercept each.
-    fn one_way(y: &[f64], levels: usize, size: usize) -> (f64, f64) {
-        let codes: Vec<i32> = (0..levels * size).map(|i| (i % levels) as i32).collect();
+    /// θ̃ by moments of `levels` groups with an intercept each, and the ratio of the variances.
+    fn one_way(y: &[f64], levels: usize) -> (Option<Vec<f64>>, f64) {
+        let codes: Vec<i32> = (0..y.len()).map(|i| (i % levels) as i32).collect();
         let ones = vec![1.0; y.len()];
         let data = Data {
             y,
@@ -164,28 +167,30 @@ mod tests {
             terms: vec![Term { group: 0, z: vec![&ones], structure: Structure::Unstructured }],
             weights: None,
         };
-        let found = by_moments(&Problem::new(&data).unwrap()).unwrap()[0];
-        let mean = y.iter().sum::<f64>() / y.len() as f64;
-        let group = |j: usize| (0..size).map(|i| y[i * levels + j] - mean).sum::<f64>();
-        let between: f64 = (0..levels).map(|j| group(j).powi(2)).sum::<f64>() / size as f64;
+        let found = by_moments(&Problem::new(&data).unwrap());
+        let (n, size) = (y.len() as f64, (y.len() / levels) as f64);
+        let mean = y.iter().sum::<f64>() / n;
+        let group = |j: usize| y.iter().skip(j).step_by(levels).map(|v| v - mean).sum::<f64>();
+        let between: f64 = (0..levels).map(|j| group(j).powi(2)).sum::<f64>() / size;
         let total: f64 = y.iter().map(|v| (v - mean).powi(2)).sum();
-        let within = (total - between) / (levels * size - levels) as f64;
-        (found, (between / levels as f64 - within) / size as f64 / within)
+        let within = (total - between) / (n - levels as f64);
+        (found, (between / levels as f64 - within) / size / within)
     }
 
     /// One balanced factor: the analysis of variance.
     #[test]
     fn a_balanced_layout_has_its_analysis_of_variance() {
         let y = [1.0, 4.0, 2.5, 7.0, 1.5, 3.0, 2.0, 6.0, 0.0, 5.0, 3.5, 8.0];
-        let (found, ratio) = one_way(&y, 4, 3);
-        assert!((found * found - ratio).abs() < 1e-10 * ratio, "{found} {ratio}");
+        let (found, ratio) = one_way(&y, 4);
+        let theta = found.unwrap()[0];
+        assert!((theta * theta - ratio).abs() < 1e-10 * ratio, "{theta} {ratio}");
     }
 
-    /// Groups more alike than rows: a small variance, not a negative one.
+    /// Groups more alike than rows.
     #[test]
-    fn a_negative_variance_becomes_the_least() {
+    fn a_negative_variance_is_not_begun_with() {
         let y = [1.0, -1.0, 1.0, -1.0, -1.0, 1.0, -1.0, 1.0];
-        let (found, ratio) = one_way(&y, 4, 2);
-        assert!(ratio < 0.0 && found == LEAST, "{found} {ratio}");
+        let (found, ratio) = one_way(&y, 4);
+        assert!(ratio < 0.0 && found.is_none(), "{ratio}");
     }
 }

@@ -146,3 +146,20 @@ def test_the_peak_of_memory_is_foreseen(n, a, b, formula):
     code = PEAK.format(n=n, a=a, b=b, formula=formula)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 0.75 < float(done.stdout) < 1.25
+
+
+def test_the_route_of_a_fit_is_that_of_its_plan(monkeypatch):
+    data = crossed(30_000, 5_000, 4_500)
+    formula, control = "y ~ x + (1 | a) + (1 | b)", Control(memory_limit="100 GB")
+    exact = mm.lmm(formula, data, control=control)
+    assert mm.plan(formula, data).method == "exact"
+    assert exact.convergence.monte_carlo is None
+    monkeypatch.setattr("mixedmodels.engine.watching.available_memory", lambda: 300_000_000)
+    assert mm.plan(formula, data).method == "iterative"
+    iterative = mm.lmm(formula, data)
+    assert iterative.convergence.monte_carlo is not None
+    with pytest.raises(DataError, match='Do:   method="iterative"'):
+        mm.lmm(formula, data, method="exact")
+    monkeypatch.setattr("mixedmodels.engine.watching.available_memory", lambda: 1_000_000)
+    with pytest.raises(DataError, match="more memory than there is"):
+        mm.lmm(formula, data, method="iterative")

@@ -135,3 +135,17 @@ def test_a_limit_of_memory_refuses_before_it_takes(crossed):
     data = {"y": rng.normal(size=n), "u": rng.integers(0, 4000, n), "i": rng.integers(0, 4000, n)}
     with pytest.raises(DataError, match=r"are needed, and .* are free"):
         mm.lmm("y ~ 1 + (1 | u) + (1 | i)", data, control=Control(memory_limit="500 MB"))
+
+
+def test_iterative_searches_stop_too():
+    rng = np.random.default_rng(6)
+    n = 150_000
+    data = pd.DataFrame({"a": rng.integers(0, 9_000, n), "b": rng.integers(0, 6_000, n)})
+    effects = rng.normal(size=9_000)[data["a"]] + rng.normal(size=6_000)[data["b"]]
+    data["y"] = effects + rng.normal(size=n)
+    model = limited(data, "y ~ 1 + (1 | a) + (1 | b)", method="iterative")
+    assert model.convergence.status == "time_limit"
+    assert model.convergence.monte_carlo is not None
+    with pytest.raises(TimeLimitError, match="before one evaluation"):
+        control = Control(time_limit=1e-6)
+        mm.lmm("y ~ 1 + (1 | a) + (1 | b)", data, method="iterative", control=control)

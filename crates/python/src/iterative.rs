@@ -17,11 +17,11 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::arrays::{Arrays, Columns, Levels};
-use crate::attention::attended;
+use crate::attention::{attended, limited};
 use crate::convert::{to_vector, vector};
 use crate::equations::{Equations, Inner as AnyEquations};
 use crate::inference::Information;
-use crate::problem::{Solution, bytes, status};
+use crate::problem::{SEARCH, Solution, bytes, status};
 use crate::sums::Sums;
 
 /// Crossed data whose equations are never factorised.
@@ -127,7 +127,7 @@ impl IterativeProblem {
             None => self.inner.templates().identity(),
         };
         let options = Options { max_evaluations, tolerance, ..Options::default() };
-        let found = attended(py, self.inner.cost(), || {
+        let found = limited(py, SEARCH * self.inner.cost(), || {
             let end = self.inner.minimise(&start, criterion, options)?;
             let gradient = self.inner.outer_gradient(&end.point.gradient);
             let estimates = self.inner.estimates(&end.point);

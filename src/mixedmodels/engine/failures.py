@@ -64,9 +64,9 @@ def _memory(matrices: ModelMatrices, message: str) -> str:
     return (
         f"The model needs more memory than there is: {message}.\n"
         f"      Grouping factors: {sizes}.\n"
-        "Do:   leave out the grouping factor with the most levels or merge its rarest ones,\n"
-        "      use fewer columns in the random part, or a machine with more memory; for large\n"
-        '      crossed factors, method="iterative"; mixedmodels.plan says what each method needs.\n'
+        'Do:   method="iterative", which factorises nothing (mixedmodels.plan says what each\n'
+        "      method needs); or leave out the grouping factor with the most levels, merge its\n"
+        "      rarest ones, use fewer columns in the random part, or a machine with more memory.\n"
         "Why:  for crossed factors memory grows with the square of the levels of the second\n"
         "      largest, times the square of its columns."
     )

@@ -93,7 +93,8 @@ struct Search<'a> {
 
 impl IterativeProblem {
     /// Finds the zero of the estimated gradient from θ̃ = `start`. Where the time allowed by this
-    /// thread's watch runs out, the end is the last point that was accepted.
+    /// thread's watch runs out, the end is the last point that was accepted; that there is none yet is
+    /// an error.
     pub fn minimise(
         &self,
         start: &[f64],
@@ -106,10 +107,7 @@ impl IterativeProblem {
         let mut search =
             Search { problem: self, criterion, options, probes, reached: None, trace: Vec::new() };
         let status = match search.run(start) {
-            Err(EngineError::TimeLimit) => {
-                watch.overtime().during(|| search.give_up(start))?;
-                Status::TimeLimit
-            }
+            Err(EngineError::TimeLimit) if search.reached.is_some() => Status::TimeLimit,
             ended => ended?,
         };
         watch.overtime().during(|| search.end(status))
@@ -143,14 +141,6 @@ impl<'a> Search<'a> {
                 return Ok(status);
             }
             self.probes = more;
-        }
-    }
-
-    /// Comes back to the best point so far, beyond the time allowed if need be.
-    fn give_up(&mut self, start: &[f64]) -> Result<()> {
-        match self.reached {
-            Some(_) => Ok(()),
-            None => self.reach(start, Effort::on_the_way(self.probes)),
         }
     }
 

@@ -160,6 +160,10 @@ def test_the_route_of_a_fit_is_that_of_its_plan(monkeypatch):
     assert iterative.convergence.monte_carlo is not None
     with pytest.raises(DataError, match='Do:   method="iterative"'):
         mm.lmm(formula, data, method="exact")
-    monkeypatch.setattr("mixedmodels.engine.watching.available_memory", lambda: 1_000_000)
+
+
+def test_an_iterative_fit_beyond_the_limit_is_refused():
+    data = crossed(600_000, 300_000, 250_000)
+    control = Control(memory_limit="300 MB")
     with pytest.raises(DataError, match="more memory than there is"):
-        mm.lmm(formula, data, method="iterative")
+        mm.lmm("y ~ x + (1 | a) + (1 | b)", data, method="iterative", control=control)

@@ -71,6 +71,10 @@ const BETTER: f64 = 0.1;
 /// Share of the promised decrease that a step must bring.
 const SUFFICIENT: f64 = 1e-4;
 
+/// Multiples of its rounding error below which a decrease that leads far away is not believed: along a
+/// flat direction it is nothing else.
+const HIDDEN: f64 = 10.0;
+
 /// Rounding error of a model's decrease.
 const ROUNDING: f64 = 1e-12;
 
@@ -127,7 +131,9 @@ impl Search<'_> {
             let Some(profile) = self.tried(&theta)? else { continue };
             let mut other = Minimum::new(theta, profile);
             self.score(&mut other, Some((at, &home)))?;
-            if other.profile.deviance < at.profile.deviance - self.worthwhile(&at.profile) {
+            let noise = if is_far(&other.theta) { HIDDEN * self.noise(&other.profile) } else { 0.0 };
+            let least = self.worthwhile(&at.profile).max(noise);
+            if other.profile.deviance < at.profile.deviance - least {
                 self.snap(&mut other)?;
                 home = self.around(&other)?;
                 *at = other;
@@ -216,7 +222,8 @@ impl Search<'_> {
             }
             let enough = decrease > SUFFICIENT * around.measurable(step.decrease);
             let believed = enough || (last && decrease >= -noise);
-            if let Some(profile) = profile.filter(|_| believed) {
+            let told = |p: &Profile| !is_far(&step.theta) || decrease > HIDDEN * self.noise(p);
+            if let Some(profile) = profile.filter(|p| believed && told(p)) {
                 (at.theta, at.profile) = (step.theta, profile);
                 return Ok((last && !step.damped).then_some(Status::Converged));
             }

@@ -33,6 +33,9 @@ const HIDDEN: f64 = 50.0;
 /// is of the order of its square, and no evaluation could tell.
 const FAR_BELOW: f64 = 0.1;
 
+/// Length of a step, in θ̃, up to which it may be the last for that reason.
+const SHORT: f64 = 0.05;
+
 /// Rounding errors above this count for no more.
 const MOST_NOISE: f64 = 1e-7;
 
@@ -117,8 +120,9 @@ impl Search<'_> {
             let step = model.step(*radius);
             let (noise, enough) = (self.noise(&at.profile), self.enough(&at.profile));
             let dear = self.problem.step_is_dear();
-            let small = (LAST * self.options.tolerance).max(FAR_BELOW * noise.min(MOST_NOISE));
-            let last = !dear && step.decrease <= small;
+            // A long step for a decrease that cannot be told leads along a flat direction.
+            let hidden = step.decrease <= FAR_BELOW * noise.min(MOST_NOISE) && step.length <= SHORT;
+            let last = !dear && (step.decrease <= LAST * self.options.tolerance || hidden);
             let status = if step.decrease <= enough {
                 Some(Status::Converged)
             } else if self.spent() {

@@ -112,7 +112,7 @@ def kenward_roger(fit: Fit) -> KenwardRogerMethod:
     method = kenward_roger_of(
         fit.cov_beta_unscaled,
         fit.sigma,
-        pieces.information,
+        _information(fit, pieces),
         pieces.slopes,
         pieces.bends,
         pieces.curves,
@@ -153,8 +153,24 @@ def kenward_roger_linear(fit: Fit) -> KenwardRogerMethod:
     """
     pieces = _pieces(fit)
     return kenward_roger_of(
-        fit.cov_beta_unscaled, fit.sigma, pieces.information, pieces.slopes, pieces.bends
+        fit.cov_beta_unscaled, fit.sigma, _information(fit, pieces), pieces.slopes, pieces.bends
     )
+
+
+def _information(fit: Fit, pieces: KenwardRoger) -> Vector:
+    """The information, zero where the fixed part takes the effects up: all there is is rounding."""
+    known = fit.identification
+    absorbed = [
+        r
+        for r, (k, row, column) in enumerate(known.parameters)
+        if row in known.absorbed[k] or column in known.absorbed[k]
+    ]
+    if not absorbed:
+        return pieces.information
+    information = pieces.information.copy()
+    information[absorbed, :] = 0.0
+    information[:, absorbed] = 0.0
+    return information
 
 
 def _pieces(fit: Fit) -> KenwardRoger:

@@ -38,7 +38,7 @@ DEAR = 1e9
 """Multiplications of an evaluation from which it is dear."""
 
 SPARSE_RATE = 4e8
-DENSE_RATE = 6e9
+DENSE_RATE = 3e10
 """Multiplications per second and core: of blocks of a few rows, and of a large dense remainder."""
 
 ROW_RATE = 3e7

@@ -131,7 +131,8 @@ impl Search<'_> {
             let Some(profile) = self.tried(&theta)? else { continue };
             let mut other = Minimum::new(theta, profile);
             self.score(&mut other, Some((at, &home)))?;
-            let noise = if is_far(&other.theta) { HIDDEN * self.noise(&other.profile) } else { 0.0 };
+            let noise =
+                if is_far(&other.theta) { HIDDEN * self.noise(&other.profile) } else { 0.0 };
             let least = self.worthwhile(&at.profile).max(noise);
             if other.profile.deviance < at.profile.deviance - least {
                 self.snap(&mut other)?;
@@ -222,8 +223,11 @@ impl Search<'_> {
             }
             let enough = decrease > SUFFICIENT * around.measurable(step.decrease);
             let believed = enough || (last && decrease >= -noise);
-            let told = |p: &Profile| !is_far(&step.theta) || decrease > HIDDEN * self.noise(p);
-            if let Some(profile) = profile.filter(|p| believed && told(p)) {
+            if let Some(profile) = profile.filter(|_| believed) {
+                let leaves = is_far(&step.theta) && !is_far(&at.theta);
+                if leaves && decrease <= HIDDEN * self.noise(&profile) {
+                    return self.restored(at, true).map(|()| Some(Status::Converged));
+                }
                 (at.theta, at.profile) = (step.theta, profile);
                 return Ok((last && !step.damped).then_some(Status::Converged));
             }

@@ -221,8 +221,12 @@ mod tests {
 
     /// Codes of two factors of `a` and `b` levels over `n` rows.
     fn crossed(n: usize, a: usize, b: usize) -> [Vec<i32>; 2] {
-        let code = |i: usize, f: usize, l: usize| ((i * f + i / 7) % l) as i32;
-        [(0..n).map(|i| code(i, 17, a)).collect(), (0..n).map(|i| code(i, 31, b)).collect()]
+        let code = |i: usize, f: u64, l: usize| {
+            let mixed = (i as u64 + f).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            ((mixed ^ (mixed >> 32)) % l as u64) as i32
+        };
+        [(0..n).map(|i| code(i, 17, a)).collect(), (0..n).map(|i| code(i, 1_000_003, b)).collect()]
     }
 
     fn groups(codes: &[Vec<i32>; 2], levels: [usize; 2]) -> Vec<Group<'_>> {

@@ -97,12 +97,7 @@ impl IterativeProblem {
 
     #[getter]
     fn theta_index(&self) -> Vec<(usize, usize, usize)> {
-        let templates = self.inner.templates();
-        let place = |p: &mixedmodels_engine::covariance::Parameter| {
-            let start = templates.places[p.term].start;
-            (p.term, p.row - start, p.column - start)
-        };
-        templates.parameters.iter().map(place).collect()
+        self.inner.templates().entries()
     }
 
     #[getter]

@@ -15,13 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels import _native
-from mixedmodels._native import Information, KenwardRoger, Slopes
+from mixedmodels._native import KenwardRoger, Slopes
 from mixedmodels.engine.arrays import arrays_of
 from mixedmodels.engine.batch import Draws, RefitPlan, Refits
-from mixedmodels.engine.equations import Equations
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.plain import PlainProblem
-from mixedmodels.engine.settings import Control
 from mixedmodels.engine.watching import memory_left
 from mixedmodels.errors import DataError
 from mixedmodels.shortening import brief
@@ -56,24 +54,6 @@ class IterativeProblem(PlainProblem):
         """The criterion at `theta`, estimated."""
         return self.gradient(theta, reml=reml)[0]
 
-    def gradient(self, theta: Sequence[float] | Vector, *, reml: bool) -> tuple[float, Vector]:
-        """The criterion at `theta` and its gradient (m,), estimated."""
-        with engine_errors(self.matrices):
-            return self.native.gradient(self.checked(theta), reml, self.known_sigma)
-
-    def minimise(self, *, reml: bool, control: Control) -> _native.Solution:
-        """Search for the optimum as `control` says; its start is for the formula's columns."""
-        start = None if control.start is None else self.working(self.checked(control.start))
-        with engine_errors(self.matrices):
-            return self.native.minimise(
-                reml, start, control.max_evaluations, control.tolerance, self.known_sigma
-            )
-
-    def estimates(self, theta: Sequence[float] | Vector, *, reml: bool) -> _native.Solution:
-        """Everything that follows from a given `theta`, without a search."""
-        with engine_errors(self.matrices):
-            return self.native.estimates(self.checked(theta), reml, self.known_sigma)
-
     def conditional_covariance(self, theta: Vector, *, term: int) -> Vector:
         """cov(b_k | y) / sigma^2 at known beta, (levels, q_k, q_k).
 
@@ -82,19 +62,6 @@ class IterativeProblem(PlainProblem):
         """
         with engine_errors(self.matrices):
             return self.native.conditional_covariance(self.checked(theta), term)[0]
-
-    def information(self, theta: Vector, *, reml: bool) -> Information:
-        """Hessian in (theta, sigma), by differences of the estimated gradient, and the exact
-        derivatives of (X'V^-1 X)^-1, at the optimum `theta`.
-        """
-        with engine_errors(self.matrices):
-            return self.native.information(self.checked(theta), reml, self.known_sigma)
-
-    def equations(self, theta: Vector) -> Equations:
-        """The mixed-model equations at `theta`, which are solved by conjugate gradients."""
-        with engine_errors(self.matrices):
-            native = self.native.equations(self.checked(theta))
-        return Equations.of(self.matrices, self.templates(theta), native)
 
     def with_response(self, y: Vector) -> "IterativeProblem":
         """The same problem with another response (kept rows, offset not yet subtracted)."""

@@ -13,8 +13,11 @@ from mixedmodels.data.unkept import rows_needed
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import checked_theta, in_rows, without_offset
 from mixedmodels.engine.batch import Draws, draw
+from mixedmodels.engine.equations import Equations
+from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.marginal import MarginalInverse, marginal_inverse
 from mixedmodels.engine.report import Report, joined, report_of_entries
+from mixedmodels.engine.settings import Control
 from mixedmodels.engine.templates import templates, working_template
 
 Vector = NDArray[np.float64]
@@ -29,6 +32,24 @@ class Native(Protocol):
     def theta_index(self) -> list[tuple[int, int, int]]: ...
     @property
     def column_scales(self) -> list[Vector]: ...
+    def gradient(
+        self, theta: Vector, reml: bool, sigma: float | None = None
+    ) -> tuple[float, Vector]: ...
+    def minimise(
+        self,
+        reml: bool,
+        start: Vector | None,
+        max_evaluations: int,
+        tolerance: float,
+        sigma: float | None = None,
+    ) -> _native.Solution: ...
+    def estimates(
+        self, theta: Vector, reml: bool, sigma: float | None = None
+    ) -> _native.Solution: ...
+    def information(
+        self, theta: Vector, reml: bool, sigma: float | None = None
+    ) -> _native.Information: ...
+    def equations(self, theta: Vector) -> _native.Equations: ...
 
 
 @dataclass(frozen=True)
@@ -67,6 +88,38 @@ class PlainProblem(ABC):
         """Refuse where the rows are not kept."""
         if not self.matrices.has_rows:
             raise rows_needed()
+
+    def gradient(self, theta: Sequence[float] | Vector, *, reml: bool) -> tuple[float, Vector]:
+        """The criterion at `theta` and its gradient (m,), estimated by an iterative problem."""
+        with engine_errors(self.matrices):
+            return self.native.gradient(self.checked(theta), reml, self.known_sigma)
+
+    def minimise(self, *, reml: bool, control: Control) -> _native.Solution:
+        """Search for the optimum as `control` says; its start is for the formula's columns."""
+        start = None if control.start is None else self.working(self.checked(control.start))
+        with engine_errors(self.matrices):
+            return self.native.minimise(
+                reml, start, control.max_evaluations, control.tolerance, self.known_sigma
+            )
+
+    def estimates(self, theta: Sequence[float] | Vector, *, reml: bool) -> _native.Solution:
+        """Everything that follows from a given `theta`, without a search."""
+        with engine_errors(self.matrices):
+            return self.native.estimates(self.checked(theta), reml, self.known_sigma)
+
+    def information(self, theta: Vector, *, reml: bool) -> _native.Information:
+        """Hessian in (theta, sigma), and derivatives of (X'V^-1 X)^-1, at the optimum `theta`.
+
+        An iterative problem has the Hessian by differences of the estimated gradient.
+        """
+        with engine_errors(self.matrices):
+            return self.native.information(self.checked(theta), reml, self.known_sigma)
+
+    def equations(self, theta: Vector) -> Equations:
+        """The mixed-model equations at `theta`, factorised or solved by conjugate gradients."""
+        with engine_errors(self.matrices):
+            native = self.native.equations(self.checked(theta))
+        return Equations.of(self.matrices, self.templates(theta), native)
 
     @property
     def n_theta(self) -> int:

@@ -17,10 +17,8 @@ from mixedmodels._native import KenwardRoger as KenwardRoger
 from mixedmodels._native import Slopes as Slopes
 from mixedmodels.engine.arrays import arrays_of, in_rows
 from mixedmodels.engine.batch import INSIDE, Draws, RefitPlan, Refits, refit, refit_drawn
-from mixedmodels.engine.equations import Equations
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.plain import PlainProblem
-from mixedmodels.engine.settings import Control
 from mixedmodels.engine.watching import memory_left
 from mixedmodels.shortening import brief
 
@@ -54,33 +52,10 @@ class Problem(PlainProblem):
         with engine_errors(self.matrices):
             return self.native.deviance(self.checked(theta), reml, self.known_sigma)
 
-    def gradient(self, theta: Sequence[float] | Vector, *, reml: bool) -> tuple[float, Vector]:
-        """The criterion at `theta` and its exact gradient (m,)."""
-        with engine_errors(self.matrices):
-            return self.native.gradient(self.checked(theta), reml, self.known_sigma)
-
-    def minimise(self, *, reml: bool, control: Control) -> _native.Solution:
-        """Search for the optimum as `control` says; its start is for the formula's columns."""
-        start = None if control.start is None else self.working(self.checked(control.start))
-        with engine_errors(self.matrices):
-            return self.native.minimise(
-                reml, start, control.max_evaluations, control.tolerance, self.known_sigma
-            )
-
-    def estimates(self, theta: Sequence[float] | Vector, *, reml: bool) -> _native.Solution:
-        """Everything that follows from a given `theta`, without a search."""
-        with engine_errors(self.matrices):
-            return self.native.estimates(self.checked(theta), reml, self.known_sigma)
-
     def conditional_covariance(self, theta: Vector, *, term: int) -> Vector:
         """cov(b_k | y) / sigma^2 at known beta, (levels, q_k, q_k)."""
         with engine_errors(self.matrices):
             return self.native.conditional_covariance(self.checked(theta), term)
-
-    def information(self, theta: Vector, *, reml: bool) -> _native.Information:
-        """Hessian in (theta, sigma), and derivatives of (X'V^-1 X)^-1, at the optimum `theta`."""
-        with engine_errors(self.matrices):
-            return self.native.information(self.checked(theta), reml, self.known_sigma)
 
     def kenward_roger(self, theta: Vector) -> _native.KenwardRoger:
         """The pieces of Kenward and Roger's method at `theta`."""
@@ -91,12 +66,6 @@ class Problem(PlainProblem):
         """The parts of the ML criterion at `theta` with their derivatives in T_k T_k'."""
         with engine_errors(self.matrices):
             return self.native.slopes(self.checked(theta))
-
-    def equations(self, theta: Vector) -> Equations:
-        """The mixed-model equations at `theta`, factorised."""
-        with engine_errors(self.matrices):
-            native = self.native.equations(self.checked(theta))
-        return Equations.of(self.matrices, self.templates(theta), native)
 
     def refit(self, Y: Vector, plan: RefitPlan) -> Refits:
         """Fit every column of `Y` (n, r): kept rows, offset not yet subtracted."""

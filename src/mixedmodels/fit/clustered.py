@@ -24,10 +24,9 @@ from mixedmodels.design.streamed.recipe import BatchRecipe, recipe_of_batches
 from mixedmodels.design.streamed.survey import NOTHING, Learned, Needs, Survey, needs_of
 from mixedmodels.engine.accumulation import Partial
 from mixedmodels.engine.accumulation import partial as summed
-from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.request import Request
-from mixedmodels.fit.streamed import asked_of_source, fit_sums, survey_of
+from mixedmodels.fit.streamed import asked_of_source, fit_sums, no_rows, survey_of
 
 
 def fit_partitions(request: Request, parts: Partitions) -> Fit:
@@ -42,10 +41,7 @@ def fit_partitions(request: Request, parts: Partitions) -> Fit:
     """
     some = parts.head()
     if some is None:
-        raise DataError(
-            f"The data ({parts.kind}) have no rows: nothing to fit.\n"
-            "Do:   check the filter or the query that they come from."
-        )
+        raise no_rows(parts.kind)
     names = parts.columns or some.columns
     question = asked_of_source(request, names)
     learned = _learned(parts, question, needs_of(question, some.selected(question.columns)))

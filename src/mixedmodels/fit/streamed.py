@@ -51,7 +51,7 @@ def fit_source(request: Request, source: Source) -> Fit:
     """
     read, rest, is_all = _begun(request, source)
     if not read:
-        raise _no_rows(source)
+        raise no_rows(source.kind)
     if not is_all:
         return _fit_batches(request, source, read, rest)
     whole = joined(list(source.batches(None)) if source.projects else read)
@@ -64,14 +64,15 @@ def in_memory(request: Request, source: Source) -> Request | None:
     if not is_all:
         return None
     if not read:
-        raise _no_rows(source)
+        raise no_rows(source.kind)
     whole = joined(list(source.batches(None)) if source.projects else read)
     return replace(request, frame=whole, source=None)
 
 
-def _no_rows(source: Source) -> DataError:
+def no_rows(kind: str) -> DataError:
+    """The error of data, of some `kind`, without a row."""
     return DataError(
-        f"The data ({source.kind}) have no rows: nothing to fit.\n"
+        f"The data ({kind}) have no rows: nothing to fit.\n"
         "Do:   check the filter or the query that they come from."
     )
 

@@ -71,6 +71,15 @@ impl Templates {
         Self { parameters, places, widths }
     }
 
+    /// Term, row and column of T_k of every element of θ.
+    pub fn entries(&self) -> Vec<(usize, usize, usize)> {
+        let place = |p: &Parameter| {
+            let start = self.places[p.term].start;
+            (p.term, p.row - start, p.column - start)
+        };
+        self.parameters.iter().map(place).collect()
+    }
+
     /// T_f for every factor.
     pub fn fill(&self, theta: &[f64]) -> Vec<Square> {
         let mut templates: Vec<Square> = self.widths.iter().map(|&q| Square::zeros(q)).collect();

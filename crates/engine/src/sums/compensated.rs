@@ -22,14 +22,6 @@ pub fn add(high: &mut f64, low: &mut f64, x: f64) {
     *low = lost - (*high - sum);
 }
 
-/// a + b, exactly.
-#[inline]
-pub fn two_sum(a: f64, b: f64) -> (f64, f64) {
-    let (mut high, mut low) = (a, 0.0);
-    add(&mut high, &mut low, b);
-    (high, low)
-}
-
 /// a·b, exactly (Dekker 1971: factors in halves of 26 bits).
 #[inline]
 pub fn two_product(a: f64, b: f64) -> (f64, f64) {

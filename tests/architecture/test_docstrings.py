@@ -8,6 +8,7 @@ from importlib import import_module
 import pytest
 
 import mixedmodels as mm
+from mixedmodels.model import MixedModel
 from tests.architecture.source import PROJECT
 
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
@@ -62,9 +63,9 @@ def test_public_entry_has_an_example(entry: object) -> None:
     assert ">>>" in (inspect.getdoc(entry) or "")
 
 
-def test_public_methods_are_documented() -> None:
-    members = vars(mm.LinearMixedModel).items()
-    public = [m for name, m in members if not name.startswith("_")]
+@pytest.mark.parametrize("kind", [MixedModel, mm.LinearMixedModel])
+def test_public_methods_are_documented(kind: type[MixedModel]) -> None:
+    public = [m for name, m in vars(kind).items() if not name.startswith("_")]
     methods = [m.fget if isinstance(m, property) else m for m in public]
     bare = [m.__name__ for m in methods if inspect.isfunction(m) and not inspect.getdoc(m)]
     assert bare == []

@@ -5,13 +5,13 @@ from typing import Any, cast
 
 from mixedmodels.errors import DataError
 from mixedmodels.means import Means
-from mixedmodels.model import LinearMixedModel
+from mixedmodels.model import LinearMixedModel, MixedModel
 from mixedmodels.planning.assumed import assumed
 from mixedmodels.planning.plan import plan_of
 from mixedmodels.planning.questions import Test, Tests, are_several
 from mixedmodels.posthoc.linear_functions import LinearFunctions
 
-OfMeans = Means | Callable[[LinearMixedModel], Means]
+OfMeans = Means | Callable[[Any], Means]
 """Means of the model that is asked, or a function that makes them of it."""
 
 Words = Test | OfMeans
@@ -59,8 +59,8 @@ def _functions(model: object, test: OfMeans) -> LinearFunctions:
     return found.functions
 
 
-def _asked(model: object) -> LinearMixedModel:
+def _asked(model: object) -> MixedModel:
     """The fitted model itself, or one that stands for a plan."""
-    if isinstance(model, LinearMixedModel):
+    if isinstance(model, MixedModel):
         return model
     return LinearMixedModel(assumed(plan_of(model)))

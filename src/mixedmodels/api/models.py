@@ -18,7 +18,7 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.request import Request
 from mixedmodels.fit.requested import fit_request
 from mixedmodels.formula import parse
-from mixedmodels.model import LinearMixedModel
+from mixedmodels.model import LinearMixedModel, MixedModel
 from mixedmodels.options import require_flag, require_option
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import Context, Contrasts, FitMethod, KnownMatrices, Missing
@@ -199,7 +199,7 @@ def checked_control(control: object) -> Control:
     return control
 
 
-def compare(*models: LinearMixedModel, names: Sequence[str] | None = None) -> object:
+def compare(*models: MixedModel, names: Sequence[str] | None = None) -> object:
     """Compare models of the same data by likelihood ratios and information criteria.
 
     The rows go from the fewest parameters to the most, and each model is tested against the one in
@@ -208,7 +208,7 @@ def compare(*models: LinearMixedModel, names: Sequence[str] | None = None) -> ob
 
     Parameters
     ----------
-    *models : LinearMixedModel
+    *models : MixedModel
         Two or more, fitted to the same rows and the same response.
     names : sequence of str, optional
         What to call them in the table; by default their formulas.
@@ -243,7 +243,7 @@ def compare(*models: LinearMixedModel, names: Sequence[str] | None = None) -> ob
 
 
 def bootstrap_compare(
-    first: LinearMixedModel, second: LinearMixedModel, n: int = 1000, *, seed: Seed = None
+    first: MixedModel, second: MixedModel, n: int = 1000, *, seed: Seed = None
 ) -> BootstrapTest:
     """Test the smaller of two nested models by a parametric bootstrap.
 
@@ -254,7 +254,7 @@ def bootstrap_compare(
 
     Parameters
     ----------
-    first, second : LinearMixedModel
+    first, second : MixedModel
         In any order, of the same data.
     n : int
         Samples.
@@ -286,7 +286,7 @@ def bootstrap_compare(
 def _fits(function: str, models: Sequence[object]) -> list[Fit]:
     fits = []
     for model in models:
-        if not isinstance(model, LinearMixedModel):
+        if not isinstance(model, MixedModel):
             raise DataError(
                 f"{function}() was given an object of type {type(model).__name__}.\n"
                 f"Do:   pass fitted models, one by one: {function}(first, second)."

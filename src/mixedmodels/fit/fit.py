@@ -19,6 +19,7 @@ from mixedmodels.engine.singularity import TermFacts
 from mixedmodels.engine.templates import covariance
 from mixedmodels.engine.watching import watched
 from mixedmodels.errors import DataError
+from mixedmodels.fit.generalised import Generalised
 from mixedmodels.fit.holding import held_problem
 from mixedmodels.fit.iterated import depends_on_fitted, fixed_point
 from mixedmodels.fit.notices import announce
@@ -70,6 +71,9 @@ class Fit:
     convergence : Convergence
         How the search ended, which terms are singular, and which variance parameters the data
         cannot tell apart.
+    generalised : Generalised, optional
+        What a generalised model has beside this; None for a linear one. In a generalised model
+        `sigma` is 1, `reml` False, and `cov_beta_unscaled` the part of beta of its covariance.
     """
 
     request: Request
@@ -83,6 +87,7 @@ class Fit:
     b: tuple[Vector, ...]
     cov_beta_unscaled: Vector
     convergence: Convergence
+    generalised: Generalised | None = None
 
     __repr__ = brief
 
@@ -90,6 +95,15 @@ class Fit:
     def matrices(self) -> ModelMatrices:
         """The model matrices of the kept rows."""
         return self.problem.matrices
+
+    @property
+    def psi(self) -> Vector:
+        """All that the criterion is a function of: theta, then beta and delta of a generalised
+        model, in which they are not profiled out.
+        """
+        if self.generalised is None:
+            return self.theta
+        return np.concatenate([self.theta, self.beta, self.generalised.auxiliary])
 
     @property
     def T(self) -> tuple[Vector, ...]:

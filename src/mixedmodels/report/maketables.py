@@ -9,6 +9,7 @@ from functools import partial
 import pandas as pd
 
 from mixedmodels.fit.criteria import aic, bic, log_likelihood
+from mixedmodels.fit.degrees_of_freedom import ddf_of
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.variance_components import residual_sd
 from mixedmodels.inference.coefficients import coefficient_tests
@@ -16,8 +17,8 @@ from mixedmodels.inference.r2 import r2
 
 
 def coef_table(fit: Fit) -> pd.DataFrame:
-    """Columns `b, se, t, p, ci95l, ci95u` by coefficient, by Satterthwaite's degrees of freedom."""
-    tests = coefficient_tests(fit, "satterthwaite")
+    """Columns `b, se, t, p, ci95l, ci95u` by coefficient, as `coef_table` has them by default."""
+    tests = coefficient_tests(fit, ddf_of(fit))
     columns = {
         "b": tests.estimate, "se": tests.std_error, "t": tests.statistic, "p": tests.p_value,
         "ci95l": tests.conf_low, "ci95u": tests.conf_high,

@@ -1,15 +1,15 @@
-"""`LinearMixedModel`: the user's object, a façade of one-line methods over one `Fit`."""
+"""`MixedModel`: what all fitted models answer, a façade of one-line methods over one `Fit`."""
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from mixedmodels import rooms
 from mixedmodels.diagnostics.extent import BINS, LAGS
@@ -23,6 +23,7 @@ from mixedmodels.fit import (
     random_effects,
     variance_components,
 )
+from mixedmodels.fit.degrees_of_freedom import ddf_of
 from mixedmodels.fit.fit import Fit
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.report import introduction
@@ -30,15 +31,10 @@ from mixedmodels.vocabulary import (
     BootstrapKind,
     DegreesOfFreedom,
     DropTest,
-    HeterogeneityInterval,
-    Interval,
     IntervalMethod,
-    NewLevels,
     ResidualKind,
     RowContrast,
     SeriesResidual,
-    Shape,
-    SimulatedEffects,
     SumOfSquares,
     ThetaStep,
     VarianceScale,
@@ -48,7 +44,6 @@ from mixedmodels.vocabulary import (
 if TYPE_CHECKING:
     from mixedmodels.diagnostics.checks import Checks
     from mixedmodels.diagnostics.influence import Influence
-    from mixedmodels.inference.heterogeneity import Heterogeneity
     from mixedmodels.means import Means
     from mixedmodels.plots import Plots
     from mixedmodels.plots.bootstrapped import BootstrappedModel
@@ -58,13 +53,12 @@ if TYPE_CHECKING:
     from mixedmodels.posthoc.reference_grid import CovReduce
     from mixedmodels.posthoc.row_averages import At
     from mixedmodels.posthoc.specs import By
-    from mixedmodels.prediction.parameters import Correlations, Deviations
     from mixedmodels.report.summary import Summary
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
-class LinearMixedModel:
-    """A fitted linear mixed model, as `mixedmodels.lmm` returns it. It never changes.
+class MixedModel(ABC):
+    """A fitted mixed model: a `LinearMixedModel` or a `GeneralisedMixedModel`. It never changes.
 
     Labelled vectors and matrices are pandas; tables come in the frame library of the data.
 
@@ -72,13 +66,6 @@ class LinearMixedModel:
     ----------
     fit : Fit
         The estimates, the matrices and the criterion.
-
-    Examples
-    --------
-    >>> import mixedmodels as mm
-    >>> model = mm.lmm("Yield ~ 1 + (1 | Batch)", mm.datasets.load("dyestuff"))
-    >>> round(model.sigma, 3), model.nobs, model.ngroups
-    (49.51, 30, {'Batch': 6})
     """
 
     fit: Fit
@@ -95,7 +82,10 @@ class LinearMixedModel:
 
     @property
     def bse(self) -> pd.Series:
-        """Standard errors of the fixed effects, from sigma^2 (X'V^-1 X)^-1."""
+        """Standard errors of the fixed effects, from sigma^2 (X'V^-1 X)^-1.
+
+        In a generalised model from the Hessian of the criterion in all parameters.
+        """
         return fixed_effects.bse(self.fit)
 
     @property
@@ -109,21 +99,21 @@ class LinearMixedModel:
 
     @property
     def pvalues(self) -> pd.Series:
-        """Two-sided p-values of the fixed effects, with Satterthwaite's degrees of freedom."""
-        return rooms.coefficients.pvalues(self.fit)
+        """Two-sided p-values of the fixed effects, with the default `ddf` of `coef_table`."""
+        return rooms.coefficients.pvalues(self.fit, ddf_of(self.fit))
 
-    def coef_table(self, ddf: DegreesOfFreedom = "satterthwaite", *, level: float = 0.95) -> object:
+    def coef_table(self, ddf: DegreesOfFreedom | None = None, *, level: float = 0.95) -> object:
         """Table `term, estimate, std_error, df, statistic, p_value, conf_low, conf_high`.
 
         Parameters
         ----------
-        ddf : str
-            Degrees of freedom. ``"satterthwaite"``; ``"kenward-roger"``, which adjusts the standard
-            errors too, and ``"kenward-roger-linear"``, its variant without second derivatives of
-            the covariance; ``"between-within"``, by the level of grouping at which a column varies,
-            and ``"containment"``, by the random effects that contain it; ``"knapp-hartung"``,
-            where residual variances are known; ``"residual"``, rows less fixed effects;
-            ``"normal"``, z tests.
+        ddf : str, optional
+            Degrees of freedom, by default ``"satterthwaite"`` in a linear model; a generalised one
+            has ``"normal"`` alone, z tests. ``"kenward-roger"`` adjusts the standard errors too,
+            and ``"kenward-roger-linear"`` is its variant without second derivatives of the
+            covariance; ``"between-within"`` goes by the level of grouping at which a column varies,
+            ``"containment"`` by the random effects that contain it; ``"knapp-hartung"`` is for
+            known residual variances; ``"residual"`` is rows less fixed effects.
         level : float
             Coverage of the limits.
 
@@ -136,7 +126,7 @@ class LinearMixedModel:
         0  Intercept   251.405      6.825  17.0      0.0
         1       Days    10.467      1.546  17.0      0.0
         """
-        return rooms.coefficients.coef_table(self.fit, ddf, level=level)
+        return rooms.coefficients.coef_table(self.fit, ddf_of(self.fit, ddf), level=level)
 
     def conf_int(
         self,
@@ -144,7 +134,7 @@ class LinearMixedModel:
         *,
         method: IntervalMethod = "wald",
         which: Which = "fixed",
-        ddf: DegreesOfFreedom = "satterthwaite",
+        ddf: DegreesOfFreedom | None = None,
         n: int = 1000,
         seed: Seed = None,
     ) -> object:
@@ -162,7 +152,7 @@ class LinearMixedModel:
             of `n` parametric samples.
         which : {"fixed", "variance", "all"}
             The parameters; standard deviations and correlations for the variance part.
-        ddf : mixedmodels.vocabulary.DegreesOfFreedom
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Degrees of freedom of t intervals.
         n : int
             Samples of the bootstrap.
@@ -180,7 +170,9 @@ class LinearMixedModel:
         2   Subject  cor(Intercept, Days)      0.07     -0.52       0.61
         3  Residual                    sd     25.59     22.80      28.72
         """
-        return rooms.conf_int(self.fit, level, method=method, which=which, ddf=ddf, n=n, seed=seed)
+        return rooms.conf_int(
+            self.fit, level, method=method, which=which, ddf=ddf_of(self.fit, ddf), n=n, seed=seed
+        )
 
     def cov_variance(self, scale: VarianceScale = "sd") -> pd.DataFrame:
         """Covariance of the estimated variance parameters, labelled by `group` and `term`.
@@ -200,20 +192,6 @@ class LinearMixedModel:
         [17.06, 7.15]
         """
         return rooms.cov_variance(self.fit, scale)
-
-    @property
-    def sigma(self) -> float:
-        """Residual standard deviation of a row of weight 1.
-
-        Where it differs between rows, that of the first occasion and of the first part of ``by=``,
-        before what ``sigma=`` adds.
-        """
-        return variance_components.residual_sd(self.fit)
-
-    @property
-    def scale(self) -> float:
-        """Residual variance, `sigma` squared."""
-        return variance_components.residual_sd(self.fit) ** 2
 
     @property
     def theta(self) -> pd.Series:
@@ -528,174 +506,17 @@ class LinearMixedModel:
         """How the search ended; its `message` names the zero-variance directions."""
         return self.fit.convergence
 
-    def summary(self, ddf: DegreesOfFreedom = "satterthwaite") -> Summary:
+    def summary(self, ddf: DegreesOfFreedom | None = None) -> Summary:
         """What was fitted, to what, how well, and what to beware of; prints, and shows as HTML.
 
         Parameters
         ----------
-        ddf : mixedmodels.vocabulary.DegreesOfFreedom
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Degrees of freedom of the tests of the fixed effects.
         """
-        return rooms.summarise(self.fit, ddf=ddf)
+        return rooms.summarise(self.fit, ddf=ddf_of(self.fit, ddf))
 
-    def predict(
-        self,
-        newdata: object = None,
-        *,
-        re: str | Sequence[str] = "all",
-        new_levels: NewLevels = "population",
-        se: bool = False,
-        interval: Interval | None = None,
-        level: float = 0.95,
-        ddf: DegreesOfFreedom = "satterthwaite",
-        seed: Seed = None,
-    ) -> Any:
-        """Predicted means, with standard errors and limits if asked for.
-
-        Parameters
-        ----------
-        newdata : frame, optional
-            Rows to predict; by default the rows used.
-        re : {"all", "none"} or sequence of str
-            Random effects to include: every group's, none (the population mean), those of the
-            groups named, or single ones by a term as in a formula, ``"(1 | Subject)"``. Where
-            `residual=` correlates residuals, ``"all"`` also includes what those of a block tell of
-            its new occasions; an occasion that the fit has used has its fitted value.
-        new_levels : {"population", "error", "sampled"}
-            A level that the fit has not seen, or a missing one, has random effects of zero, is
-            an error, or gets random effects drawn from their estimated distribution.
-        se : bool
-            Standard errors from the joint covariance of the fixed and the random effects; an
-            unseen level adds the variance of its random effects.
-        interval : {"confidence", "prediction"}, optional
-            Limits of the mean, or of one new observation: these add the row's residual variance
-            and that of the random effects left out. nan at an occasion that the fit has not seen,
-            where `residual=` has a variance for each.
-        level : float
-            Coverage of the limits.
-        ddf : mixedmodels.vocabulary.DegreesOfFreedom
-            Degrees of freedom of the limits: Satterthwaite's, of each row's own variance (the
-            default: those of the tests where `re` is ``"none"``); Kenward and Roger's, for means
-            with ``re="none"``; n - p; or infinitely many.
-        seed : int or Generator, optional
-            For sampled levels.
-
-        Returns
-        -------
-        Series or table
-            A Series on the index of `newdata`; with `se` or `interval` a table `estimate,
-            std_error, df, conf_low, conf_high`. nan where a value of a covariate is missing.
-
-        Examples
-        --------
-        >>> import mixedmodels as mm
-        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
-        >>> model.predict({"Days": [0, 10], "Subject": [308, 308]}).round(1).tolist()
-        [253.7, 450.3]
-        >>> model.predict({"Days": [0, 10]}, re="none").round(1).tolist()
-        [251.4, 356.1]
-        >>> new = {"Days": [10, 10], "Subject": ["308", "somebody new"]}
-        >>> model.predict(new, interval="prediction").round(1)
-           estimate  std_error     df  conf_low  conf_high
-        0     450.3       15.9  157.5     390.9      509.8
-        1     356.1       67.6   19.5     205.1      507.1
-        """
-        return rooms.predict(
-            self.fit,
-            newdata,
-            re=re,
-            new_levels=new_levels,
-            se=se,
-            interval=interval,
-            level=level,
-            ddf=ddf,
-            seed=seed,
-        )
-
-    def simulate(
-        self,
-        n: int = 1,
-        *,
-        seed: Seed = None,
-        re: SimulatedEffects = "new",
-        effects: Shape = "normal",
-        residuals: Shape = "normal",
-        newdata: object = None,
-        fixed: Mapping[str, float] | None = None,
-        sd: Deviations | None = None,
-        corr: Correlations | None = None,
-        sigma: float | None = None,
-        theta: ArrayLike | None = None,
-    ) -> NDArray[np.float64]:
-        """Responses drawn from the model, at its estimates or other parameters.
-
-        Without a fit, `mixedmodels.planning.plan` makes a model of parameters alone.
-
-        Parameters
-        ----------
-        n : int
-            Number of replicates, the columns of the array (rows, n).
-        seed : int or Generator, optional
-            Replicate i is the same for one seed whatever `n` is.
-        re : {"new", "fitted"}
-            Draw new random effects for every replicate, or keep the conditional modes.
-        effects, residuals : {"normal", "t", "skewed"}
-            Shapes, all of mean 0 and the fit's variance: normal, Student's t with 5 degrees of
-            freedom, or a gamma of skewness 1.
-        newdata : frame, optional
-            Rows to draw for, with the columns that the formula uses but the response, and those of
-            weights and offset; by default the rows used. Its levels of the groups are its own; with
-            ``re="fitted"`` they must be the fit's. A row with a missing value gets nan.
-        fixed : mapping, optional
-            Fixed effects by the names of the coefficients; those not named are as estimated.
-        sd : mapping, optional
-            Standard deviations of random effects, in the units of the response, by group and
-            column: ``{"Subject": {"Days": 3}}``. Those not named are as estimated.
-        corr : mapping, optional
-            Correlations by group: one number for all pairs, numbers by pairs, or the matrix.
-        sigma : float, optional
-            Residual standard deviation of a row of weight 1; `sd` does not change with it.
-        theta : array, optional
-            In place of `sd` and `corr`, the relative covariance parameters, in the order of
-            `model.theta`; they are multiples of sigma.
-
-        Returns
-        -------
-        array (rows, n)
-            Of the rows used, in their order, or of those of `newdata`.
-
-        Raises
-        ------
-        DataError
-            If an option, name or parameter is not possible, or new data lack what the model needs.
-
-        Examples
-        --------
-        >>> import mixedmodels as mm
-        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
-        >>> model.simulate(1000, seed=1).shape
-        (180, 1000)
-        >>> new = {"Days": [0, 1, 0, 1], "Subject": ["a", "a", "b", "b"]}
-        >>> y = model.simulate(500, seed=1, newdata=new, fixed={"Days": 50}, sigma=1)
-        >>> y.shape, bool(45 < (y[1] - y[0]).mean() < 55)
-        ((4, 500), True)
-        """
-        return rooms.simulate(
-            self.fit,
-            n,
-            seed=seed,
-            re=re,
-            effects=effects,
-            residuals=residuals,
-            newdata=newdata,
-            fixed=fixed,
-            sd=sd,
-            corr=corr,
-            sigma=sigma,
-            theta=theta,
-        )
-
-    def anova(self, type: SumOfSquares = 3, *, ddf: DegreesOfFreedom = "satterthwaite") -> object:
+    def anova(self, type: SumOfSquares = 3, *, ddf: DegreesOfFreedom | None = None) -> object:
         """Joint F tests of the terms of the fixed part.
 
         Parameters
@@ -704,7 +525,7 @@ class LinearMixedModel:
             1, sequential: each term after those before it. 2: each term after all that do not
             contain it. 3, the default: marginal, over equally weighted levels. No type depends on
             the coding of the data.
-        ddf : mixedmodels.vocabulary.DegreesOfFreedom
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Denominator degrees of freedom.
 
         Returns
@@ -722,23 +543,25 @@ class LinearMixedModel:
         0  recipe       2    42.0        0.2
         1    temp       1   224.0       95.0
         """
-        return rooms.anova(self.fit, type, ddf=ddf)
+        return rooms.anova(self.fit, type, ddf=ddf_of(self.fit, ddf))
 
     def contrast(
         self,
         L: str | Sequence[str] | ArrayLike,
         *,
-        ddf: DegreesOfFreedom = "satterthwaite",
+        ddf: DegreesOfFreedom | None = None,
         level: float = 0.95,
     ) -> object:
         """One row of `L`: its estimate and t test, as `t_test`; several: as `wald_test`."""
-        return rooms.tests_of_coefficients.contrast(self.fit, L, ddf=ddf, level=level)
+        return rooms.tests_of_coefficients.contrast(
+            self.fit, L, ddf=ddf_of(self.fit, ddf), level=level
+        )
 
     def t_test(
         self,
         h: str | Sequence[str] | ArrayLike,
         *,
-        ddf: DegreesOfFreedom = "satterthwaite",
+        ddf: DegreesOfFreedom | None = None,
         level: float = 0.95,
     ) -> object:
         """Test every row of a linear hypothesis on its own.
@@ -747,7 +570,7 @@ class LinearMixedModel:
         ----------
         h : str, list of str, or matrix (k, p)
             ``"Days = 0"``, ``"recipe[T.B] = recipe[T.C], temp = 1"``; a matrix is compared with 0.
-        ddf : mixedmodels.vocabulary.DegreesOfFreedom
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Degrees of freedom.
         level : float
             Coverage of the limits.
@@ -765,13 +588,15 @@ class LinearMixedModel:
             contrast  estimate    df  p_value
         0  Days = 10     0.467  17.0    0.766
         """
-        return rooms.tests_of_coefficients.t_test(self.fit, h, ddf=ddf, level=level)
+        return rooms.tests_of_coefficients.t_test(
+            self.fit, h, ddf=ddf_of(self.fit, ddf), level=level
+        )
 
     def wald_test(
         self,
         h: str | Sequence[str] | ArrayLike,
         *,
-        ddf: DegreesOfFreedom = "satterthwaite",
+        ddf: DegreesOfFreedom | None = None,
     ) -> object:
         """Test all rows of a linear hypothesis jointly, by F.
 
@@ -779,7 +604,7 @@ class LinearMixedModel:
         ----------
         h : str, list of str, or matrix (k, p)
             As in `t_test`.
-        ddf : mixedmodels.vocabulary.DegreesOfFreedom
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Denominator degrees of freedom; ``"normal"`` is the chi-square test.
 
         Returns
@@ -787,7 +612,7 @@ class LinearMixedModel:
         table
             One row `contrast, num_df, den_df, statistic, p_value`.
         """
-        return rooms.tests_of_coefficients.wald_test(self.fit, h, ddf=ddf)
+        return rooms.tests_of_coefficients.wald_test(self.fit, h, ddf=ddf_of(self.fit, ddf))
 
     def report(
         self,
@@ -795,7 +620,7 @@ class LinearMixedModel:
         *,
         means: str | Sequence[str | Sequence[str]] = (),
         letters: bool = False,
-        ddf: DegreesOfFreedom = "satterthwaite",
+        ddf: DegreesOfFreedom | None = None,
         seed: int = 0,
     ) -> Path:
         """Write everything about the fit as one HTML file that needs no network.
@@ -814,7 +639,7 @@ class LinearMixedModel:
             picture in which arrows of means that differ do not overlap.
         letters : bool
             Give the means letters (see `Means.letters`).
-        ddf : mixedmodels.vocabulary.DegreesOfFreedom
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Degrees of freedom of the tests.
         seed : int
             For the checks that simulate.
@@ -838,7 +663,13 @@ class LinearMixedModel:
         'yield.html'
         """
         return rooms.report(
-            self.fit, path, self.plot, means=means, letters=letters, ddf=ddf, seed=seed
+            self.fit,
+            path,
+            self.plot,
+            means=means,
+            letters=letters,
+            ddf=ddf_of(self.fit, ddf),
+            seed=seed,
         )
 
     @property
@@ -894,7 +725,7 @@ class LinearMixedModel:
         n: int = 1000,
         *,
         kind: BootstrapKind = "parametric",
-        statistic: Callable[[LinearMixedModel], object] | None = None,
+        statistic: Callable[[Self], object] | None = None,
         seed: Seed = None,
     ) -> BootstrappedModel:
         """Estimates in other samples.
@@ -910,7 +741,7 @@ class LinearMixedModel:
             Goldstein & Rasbash 2003); or whole levels of the outermost grouping factor, which
             believes in nothing but the independence of the groups.
         statistic : callable, optional
-            A function of a `LinearMixedModel` that gives a number, a dict, a Series or an array. By
+            A function of a model that gives a number, a dict, a Series or an array. By
             default all parameters, R² and intraclass correlations, without a return to Python.
         seed : int or Generator, optional
             The randomness.
@@ -940,9 +771,7 @@ class LinearMixedModel:
         (200, 1)
         """
         return rooms.BootstrappedModel(
-            rooms.bootstrap(
-                self.fit, n, kind=kind, statistic=statistic, seed=seed, wrap=LinearMixedModel
-            )
+            rooms.bootstrap(self.fit, n, kind=kind, statistic=statistic, seed=seed, wrap=type(self))
         )
 
     def ranova(self) -> object:
@@ -965,14 +794,14 @@ class LinearMixedModel:
         """
         return rooms.ranova(self.fit)
 
-    def drop1(self, test: DropTest = "lrt", *, ddf: DegreesOfFreedom = "satterthwaite") -> object:
+    def drop1(self, test: DropTest = "lrt", *, ddf: DegreesOfFreedom | None = None) -> object:
         """Tests of the fixed terms that are in no interaction, each left out in turn.
 
         Parameters
         ----------
         test : {"lrt", "f"}
             Likelihood ratios of ML fits, or F tests at this fit.
-        ddf : mixedmodels.vocabulary.DegreesOfFreedom
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Denominator degrees of freedom of the F tests.
 
         Returns
@@ -991,7 +820,7 @@ class LinearMixedModel:
         1    nitro     5     55.575  1.0
         2  Variety     4      7.527  2.0
         """
-        return rooms.drop1(self.fit, test, ddf=ddf)
+        return rooms.drop1(self.fit, test, ddf=ddf_of(self.fit, ddf))
 
     def r2(self) -> dict[str, float]:
         """Nakagawa's R^2: ``marginal`` of the fixed effects, ``conditional`` of all effects.
@@ -1036,7 +865,7 @@ class LinearMixedModel:
         weights: Weights = "equal",
         nuisance: str | Sequence[str] = (),
         nesting: StatedNesting = None,
-        ddf: DegreesOfFreedom = "satterthwaite",
+        ddf: DegreesOfFreedom | None = None,
         level: float = 0.95,
         transform: str | None = None,
     ) -> Means:
@@ -1071,7 +900,7 @@ class LinearMixedModel:
         nesting : mapping, optional
             Factors that are nested, ``{"county": "region"}``; found in the data unless given. An
             empty one is none.
-        ddf : mixedmodels.vocabulary.DegreesOfFreedom
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Degrees of freedom; Kenward and Roger's method at any number of rows.
         level : float
             Coverage of the limits.
@@ -1116,7 +945,7 @@ class LinearMixedModel:
                 weights=weights,
                 nuisance=nuisance,
                 nesting=nesting,
-                ddf=ddf,
+                ddf=ddf_of(self.fit, ddf),
                 level=level,
                 transform=transform,
             )
@@ -1134,7 +963,7 @@ class LinearMixedModel:
         nuisance: str | Sequence[str] = (),
         nesting: StatedNesting = None,
         max_degree: int = 1,
-        ddf: DegreesOfFreedom = "satterthwaite",
+        ddf: DegreesOfFreedom | None = None,
         level: float = 0.95,
     ) -> Means:
         """Slopes of the population mean along a covariate, at values of other columns.
@@ -1180,7 +1009,7 @@ class LinearMixedModel:
                 nuisance=nuisance,
                 nesting=nesting,
                 max_degree=max_degree,
-                ddf=ddf,
+                ddf=ddf_of(self.fit, ddf),
                 level=level,
             )
         )
@@ -1191,7 +1020,7 @@ class LinearMixedModel:
         *,
         at: Mapping[str, ArrayLike] | None = None,
         cov_reduce: CovReduce = "mean",
-        ddf: DegreesOfFreedom = "satterthwaite",
+        ddf: DegreesOfFreedom | None = None,
     ) -> Any:
         """F tests of every term, overall or within values of some columns (simple effects).
 
@@ -1205,7 +1034,7 @@ class LinearMixedModel:
             Columns within whose values terms are tested.
         at, cov_reduce
             Values of columns, as of `emmeans`.
-        ddf : mixedmodels.vocabulary.DegreesOfFreedom
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Denominator degrees of freedom.
 
         Examples
@@ -1219,7 +1048,9 @@ class LinearMixedModel:
         1         temperature       5   210.0     20.520    0.000
         2  recipe:temperature      10   210.0      1.006    0.439
         """
-        return rooms.joint_tests(self.fit, by, at=at, cov_reduce=cov_reduce, ddf=ddf)
+        return rooms.joint_tests(
+            self.fit, by, at=at, cov_reduce=cov_reduce, ddf=ddf_of(self.fit, ddf)
+        )
 
     def predictions(
         self,
@@ -1228,7 +1059,7 @@ class LinearMixedModel:
         newdata: object = None,
         at: At = None,
         wts: str | ArrayLike | None = None,
-        ddf: DegreesOfFreedom = "satterthwaite",
+        ddf: DegreesOfFreedom | None = None,
         level: float = 0.95,
         transform: str | None = None,
     ) -> Means:
@@ -1250,7 +1081,7 @@ class LinearMixedModel:
             combination, of rows that are alike in everything else (standardisation).
         wts : str or array, optional
             Weights of rows in averages: a column, or one number per row.
-        ddf : mixedmodels.vocabulary.DegreesOfFreedom
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Degrees of freedom.
         level : float
             Coverage of the limits.
@@ -1295,7 +1126,7 @@ class LinearMixedModel:
                 newdata=newdata,
                 at=at,
                 wts=wts,
-                ddf=ddf,
+                ddf=ddf_of(self.fit, ddf),
                 level=level,
                 transform=transform,
             )
@@ -1312,7 +1143,7 @@ class LinearMixedModel:
         values: Values | None = None,
         at: At = None,
         wts: str | ArrayLike | None = None,
-        ddf: DegreesOfFreedom = "satterthwaite",
+        ddf: DegreesOfFreedom | None = None,
         level: float = 0.95,
         transform: str | None = None,
     ) -> Means:
@@ -1387,7 +1218,7 @@ class LinearMixedModel:
                 values=values,
                 at=at,
                 wts=wts,
-                ddf=ddf,
+                ddf=ddf_of(self.fit, ddf),
                 level=level,
                 transform=transform,
             )
@@ -1401,7 +1232,7 @@ class LinearMixedModel:
         newdata: object = None,
         at: At = None,
         wts: str | ArrayLike | None = None,
-        ddf: DegreesOfFreedom = "satterthwaite",
+        ddf: DegreesOfFreedom | None = None,
         level: float = 0.95,
     ) -> Means:
         """Average slopes: the derivative of the population mean along a covariate, at every row.
@@ -1448,47 +1279,10 @@ class LinearMixedModel:
                 newdata=newdata,
                 at=at,
                 wts=wts,
-                ddf=ddf,
+                ddf=ddf_of(self.fit, ddf),
                 level=level,
             )
         )
-
-    def heterogeneity(
-        self, *, interval: HeterogeneityInterval | None = None, level: float = 0.95
-    ) -> Heterogeneity:
-        """Heterogeneity of a meta-analysis: Q, I², H², and tau² of every random term with limits.
-
-        Parameters
-        ----------
-        interval : {"q-profile", "profile", "wald"}, optional
-            Limits of tau². By default the Q-profile method, which is exact, where there is one
-            variance and one row per study; else the profile of the criterion of the fit.
-        level : float
-            Coverage of the limits.
-
-        Returns
-        -------
-        Heterogeneity
-            Prints; `Q, df, p_value, i2, h2, typical_variance, variances, table()`. Standard errors
-            of tau² are from the expected information.
-
-        Raises
-        ------
-        DataError
-            If the residual variances are not known (``sigma=1.0, weights=1/variance``).
-
-        Examples
-        --------
-        >>> import mixedmodels as mm
-        >>> trials = mm.datasets.load("meta_bcg")
-        >>> model = mm.lmm("yi ~ 1 + (1 | id)", trials, sigma=1.0, weights=1 / trials["vi"])
-        >>> print(model.heterogeneity())
-        Heterogeneity: Q = 152.23 on 12 df, p < 0.0001
-        I² = 92.2 %, H² = 12.86 (typical variance within studies 0.02642)
-            id, Intercept: tau² = 0.3132 (SE 0.17), 95 % from 0.1197 to 1.111, I² = 92.2 %
-        Limits by the Q-profile method (Viechtbauer 2007).
-        """
-        return rooms.heterogeneity(self.fit, interval=interval, level=level)
 
     def re_pca(self) -> dict[str, pd.DataFrame]:
         """Per group, the principal components of its random effects, the largest first.
@@ -1506,7 +1300,7 @@ class LinearMixedModel:
         """
         return rooms.re_pca(self.fit)
 
-    def refit(self, y: str | ArrayLike) -> LinearMixedModel:
+    def refit(self, y: str | ArrayLike) -> Self:
         """The same model for another response.
 
         Parameters
@@ -1515,38 +1309,10 @@ class LinearMixedModel:
             A column of the data, or one number per row used (or per row of the data). A pandas
             Series goes by its labels.
         """
-        return LinearMixedModel(change.refit(self.fit, y))
-
-    def update(
-        self, formula: str | None = None, *, reml: bool | None = None, data: object = None
-    ) -> LinearMixedModel:
-        """A new model with some parts of the request changed.
-
-        Parameters
-        ----------
-        formula : str, optional
-            With R's dots for the old parts: ``". ~ . + x - (1 | g)"``.
-        reml : bool, optional
-            REML or ML.
-        data : frame, optional
-            Other data.
-
-        Examples
-        --------
-        >>> import mixedmodels as mm
-        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
-        >>> model.update("~ . - (Days | Subject) + (1 | Subject)", reml=False).formula
-        'Reaction ~ Days + (1 | Subject)'
-        """
-        return LinearMixedModel(change.update(self.fit, formula, reml=reml, data=data))
+        return type(self)(change.refit(self.fit, y))
 
     def __str__(self) -> str:
         return str(self.summary())
-
-    def __repr__(self) -> str:
-        return (
-            f"<LinearMixedModel {self.formula}: {'REML' if self.reml else 'ML'}, n = {self.nobs}>"
-        )
 
     def _repr_html_(self) -> str:
         return self.summary()._repr_html_()

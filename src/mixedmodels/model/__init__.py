@@ -1,0 +1,6 @@
+"""The user's objects: façades of one-line methods over one `Fit`."""
+
+from mixedmodels.model.linear import LinearMixedModel
+from mixedmodels.model.mixed import MixedModel
+
+__all__ = ["LinearMixedModel", "MixedModel"]

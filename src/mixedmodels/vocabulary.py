@@ -146,8 +146,11 @@ BootstrapKind = Literal["parametric", "residual", "case"]
 
 BootstrapInterval = Literal["percentile", "basic", "bca"]
 
-DropTest = Literal["lrt", "f"]
-"""How dropping a fixed term is tested: by a likelihood ratio or an F test."""
+AnovaTest = Literal["wald", "lrt"]
+"""How the terms of an analysis of variance are tested: at the fit as it is, or by fits without."""
+
+DropTest = Literal["lrt", "f", "wald"]
+"""How dropping a fixed term is tested: by a likelihood ratio, an F test or a chi-square."""
 
 Backend = Literal["pandas", "polars", "pyarrow"]
 """Frame libraries that a bundled data set can be given in."""

@@ -37,9 +37,9 @@ def problem_of(matrices: ModelMatrices, method: FitMethod = "auto") -> AnyProble
     return IterativeProblem(matrices) if is_iterative else Problem(matrices)
 
 
-def method_of(problem: AnyProblem) -> FitMethod:
-    """The method by which models that are compared with this one are to be fitted."""
-    return "iterative" if isinstance(problem, IterativeProblem) else "exact"
+def problem_like(problem: AnyProblem, matrices: ModelMatrices) -> AnyProblem:
+    """The problem of other matrices, solved as this one is, for models that are compared."""
+    return problem_of(matrices, "iterative" if isinstance(problem, IterativeProblem) else "exact")
 
 
 def require_no_structure(method: FitMethod) -> None:

@@ -15,7 +15,8 @@ from mixedmodels.design import (
     reduced_fixed_part,
     term_label,
 )
-from mixedmodels.engine.route import method_of, problem_of
+from mixedmodels.engine.route import problem_like
+from mixedmodels.errors import DataError
 from mixedmodels.fit.criteria import aic, n_parameters
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.contrast import NOTHING_TO_TEST, FTest, f_test
@@ -56,10 +57,11 @@ def drop1(fit: Fit, test: DropTest = "lrt", *, ddf: DegreesOfFreedom = "satterth
     fit : Fit
         The model. Under REML the likelihood ratios are of ML fits, as REML criteria with
         different fixed effects cannot be compared; the note says so.
-    test : {"lrt", "f"}
+    test : {"lrt", "f", "wald"}
         Likelihood ratios, for which the model is fitted again without each term, on the same rows
-        even where the term alone had missing values; or F tests of the same hypothesis, that the
-        mean is in the column space of the other terms, at the fit as it is.
+        even where the term alone had missing values; or tests of the same hypothesis, that the
+        mean is in the column space of the other terms, at the fit as it is: F tests, of linear
+        models alone, or Wald chi-squares, which take the variances as known.
     ddf : mixedmodels.vocabulary.DegreesOfFreedom
         Denominator degrees of freedom of the F tests.
 
@@ -68,15 +70,26 @@ def drop1(fit: Fit, test: DropTest = "lrt", *, ddf: DegreesOfFreedom = "satterth
     table
         ``"lrt"``: `term, npar, aic, note, statistic, df, p_value`, the model itself first, as
         ``<none>``; `npar` and `aic` are those of the model without the term. ``"f"``: `term,
-        num_df, den_df, note, statistic, p_value`.
+        num_df, den_df, note, statistic, p_value`. ``"wald"``: `term, df, note, statistic, p_value`.
 
     Raises
     ------
     DataError
-        If `test` or `ddf` is not known.
+        If `test` or `ddf` is not known, or an F test is asked for of a generalised model.
     """
     require_option("test", test, get_args(DropTest))
-    return _ratios(fit) if test == "lrt" else _f_tests(fit, ddf)
+    if test == "lrt":
+        return _ratios(fit)
+    if test == "wald":
+        return _chi_squares(fit)
+    if fit.generalised is not None:
+        raise DataError(
+            'test="f" is not available for a generalised model.\n'
+            'Do:   use test="wald", or test="lrt", whose p-values are better in small samples.\n'
+            "Why:  F compares with an estimated residual variance, of which there is none: the "
+            "tests\n      are of chi-square."
+        )
+    return _f_tests(fit, ddf)
 
 
 def hypothesis_of_columns(X: Vector, X_0: Vector) -> Vector:
@@ -167,7 +180,7 @@ def _without(fit: Fit, drop: Drop, full: Maximum) -> Maximum:
         return full
     names = tuple(f"column {j}" for j in range(drop.X.shape[1]))
     matrices = replace(fit.matrices, X=drop.X, x_names=names, coordinates=ORIGINAL)
-    problem = problem_of(matrices, method_of(fit.problem))
+    problem = problem_like(fit.problem, matrices)
     return search(problem, reml=False, control=fit.request.control)
 
 
@@ -181,6 +194,20 @@ def _f_tests(fit: Fit, ddf: DegreesOfFreedom) -> object:
             "den_df": np.array([test.den_df for test in tests], dtype=np.float64),
             "note": np.array(["; ".join(drop.notes) for drop in drops], dtype=object),
             "statistic": np.array([test.statistic for test in tests], dtype=np.float64),
+            "p_value": np.array([test.p_value for test in tests], dtype=np.float64),
+        }
+    )
+
+
+def _chi_squares(fit: Fit) -> object:
+    drops = _drops(fit)
+    tests = [_f_of(fit, drop, "normal") for drop in drops]
+    return fit.frame.table(
+        {
+            "term": np.array([drop.label for drop in drops], dtype=object),
+            "df": np.array([test.num_df for test in tests], dtype=np.int64),
+            "note": np.array(["; ".join(drop.notes) for drop in drops], dtype=object),
+            "statistic": np.array([test.num_df * test.statistic for test in tests], dtype=float),
             "p_value": np.array([test.p_value for test in tests], dtype=np.float64),
         }
     )

@@ -9,6 +9,11 @@ data: what each column adds to those before it (the rows of Doolittle's eliminat
 and for type 2 of a term that others contain; the differences from the first level otherwise. These
 are the rows that lmerTest's published values rest on.
 
+Of generalised models the inner products are those of the information about beta, not of the columns
+of X over the rows: what a term adds to others is then what a likelihood ratio of the two models
+tests, to second order, and a Wald statistic of type 1 or 2 is close to that ratio. (In a linear
+model X'X is what lmerTest and SAS take.) Type 3 does not depend on this.
+
 The constant comes before all terms wherever factors among them span it, also where the formula
 leaves it out: no type tests that a mean is zero, only that means differ, and `0 + a` has the table
 of `a`.
@@ -58,11 +63,15 @@ class Hypothesis:
         With k = 0 if nothing can be tested.
     words : str
         What it says: that means do not differ, that slopes are zero, ….
+    within : array (p, r)
+        A basis of the beta of the model in which it is tested: of all, or for types 1 and 2 of
+        those of the term and of the terms that it is added to.
     """
 
     term: str
     L: Vector
     words: str
+    within: Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +161,18 @@ def hypotheses(fit: Fit, kind: SumOfSquares) -> list[Hypothesis]:
         if not is_intercept(term):
             free = range(i) if directions is sequential else model.beside(i)
             near = model.without_origin(free) if fit.matrices.coordinates.steps else model
-            L = directions(near, i).T @ model.R
-            found.append(Hypothesis(term_label(term), L, in_words(model, i, kind)))
+            w = directions(near, i)
+            inner = near.stacked([*free, i]) if kind != 3 else np.eye(len(w))
+            within: Vector = np.asarray(np.linalg.solve(model.R, _span(inner)), dtype=np.float64)
+            words = in_words(model, i, kind)
+            found.append(Hypothesis(term_label(term), w.T @ model.R, words, within))
     return found
+
+
+def _span(columns: Vector) -> Vector:
+    """An orthonormal basis (p, r) of the columns."""
+    left, rank = _basis(columns)
+    return left[:, :rank]
 
 
 def in_words(model: Indicators, term: int, kind: SumOfSquares) -> str:
@@ -257,6 +275,8 @@ def indicators(fit: Fit) -> Indicators:
     """
     spec = fit.spec
     variables, space = _columns_and_space(fit)
+    if fit.generalised is not None:
+        space = by_information(space, fit.cov_beta_unscaled)
     kinds = {expr: kind for expr, (kind, _) in spec.fixed.encoder_state.items()}
     categorical = {e for e, kind in kinds.items() if kind is Factor.Kind.CATEGORICAL}
     terms = _with_constant(tuple(spec.fixed.formula), categorical, space)
@@ -326,6 +346,17 @@ def _columns_and_space(fit: Fit) -> tuple[Variables, Space]:
     R = np.linalg.cholesky(m.moments.X / np.outer(scale, scale)).T
     into, back = R @ np.linalg.pinv(X / scale), (X / scale) @ np.linalg.inv(R)
     return fit.spec.variables_of(columns, len(X)), Space(into, back, R * scale)
+
+
+def by_information(space: Space, covariance: Vector) -> Space:
+    """The same span with inner products c' C^-1 c of columns X c, C (p, p) being the covariance of
+    the estimates; as it is where there is none.
+    """
+    if not np.isfinite(covariance).all():
+        return space
+    half = np.linalg.cholesky(covariance)
+    to = np.linalg.solve(half, np.linalg.inv(space.R))
+    return Space(to @ space.into, space.back @ space.R @ half, np.linalg.inv(half))
 
 
 def _with_constant(

@@ -18,7 +18,7 @@ from mixedmodels.design import (
     is_intercept,
     term_label,
 )
-from mixedmodels.engine.route import method_of, problem_of
+from mixedmodels.engine.route import problem_like
 from mixedmodels.errors import DataError
 from mixedmodels.fit.criteria import aic, log_likelihood, n_parameters
 from mixedmodels.fit.fit import Fit
@@ -90,8 +90,8 @@ def ranova(fit: Fit) -> object:
             "Do:   use drop1() for the fixed terms."
         )
     full = maximum_of(fit)
-    chosen, method = list(_reductions(fit)), method_of(fit.problem)
-    problems = [problem_of(_reduced(fit.matrices, reduction), method) for reduction in chosen]
+    chosen = list(_reductions(fit))
+    problems = [problem_like(fit.problem, _reduced(fit.matrices, row)) for row in chosen]
     maxima = [search(p, reml=fit.reml, control=fit.request.control) for p in problems]
     tests = [likelihood_ratio(maximum, full) for maximum in maxima]
     rows = [full, *maxima]

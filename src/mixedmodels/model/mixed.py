@@ -28,6 +28,7 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.report import introduction
 from mixedmodels.vocabulary import (
+    AnovaTest,
     BootstrapKind,
     DegreesOfFreedom,
     DropTest,
@@ -516,8 +517,14 @@ class MixedModel(ABC):
         """
         return rooms.summarise(self.fit, ddf=ddf_of(self.fit, ddf))
 
-    def anova(self, type: SumOfSquares = 3, *, ddf: DegreesOfFreedom | None = None) -> object:
-        """Joint F tests of the terms of the fixed part.
+    def anova(
+        self,
+        type: SumOfSquares = 3,
+        *,
+        ddf: DegreesOfFreedom | None = None,
+        test: AnovaTest = "wald",
+    ) -> object:
+        """Joint tests of the terms of the fixed part.
 
         Parameters
         ----------
@@ -527,11 +534,15 @@ class MixedModel(ABC):
             the coding of the data.
         ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Denominator degrees of freedom.
+        test : {"wald", "lrt"}
+            At this fit: F in a linear model, chi-square in a generalised one. Or likelihood ratios
+            of models fitted again (by ML) without each term.
 
         Returns
         -------
         table
-            `term, num_df, den_df, hypothesis, sum_sq, mean_sq, statistic, p_value`.
+            F: `term, num_df, den_df, hypothesis, sum_sq, mean_sq, statistic, p_value`. Chi-square:
+            `term, df, hypothesis, statistic, p_value`; likelihood ratios have a `note` too.
 
         Examples
         --------
@@ -543,7 +554,7 @@ class MixedModel(ABC):
         0  recipe       2    42.0        0.2
         1    temp       1   224.0       95.0
         """
-        return rooms.anova(self.fit, type, ddf=ddf_of(self.fit, ddf))
+        return rooms.anova(self.fit, type, ddf=ddf_of(self.fit, ddf), test=test)
 
     def contrast(
         self,
@@ -799,16 +810,17 @@ class MixedModel(ABC):
 
         Parameters
         ----------
-        test : {"lrt", "f"}
-            Likelihood ratios of ML fits, or F tests at this fit.
+        test : {"lrt", "f", "wald"}
+            Likelihood ratios of ML fits; or at this fit F tests, of linear models alone, or Wald
+            chi-squares.
         ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Denominator degrees of freedom of the F tests.
 
         Returns
         -------
         table
-            `term, npar, aic, note, statistic, df, p_value`, or `term, num_df, den_df, note,
-            statistic, p_value`.
+            `term, npar, aic, note, statistic, df, p_value`; of F `term, num_df, den_df, note,
+            statistic, p_value`; of Wald chi-squares `term, df, note, statistic, p_value`.
 
         Examples
         --------

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import get_args
 
+from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.degrees_of_freedom.between_within import between_within
 from mixedmodels.inference.degrees_of_freedom.constant import normal, residual
@@ -38,4 +39,13 @@ def method_of(fit: Fit, ddf: DegreesOfFreedom) -> Method:
         If there is no such method, or it cannot be used with this fit.
     """
     require_option("ddf", ddf, get_args(DegreesOfFreedom))
+    if ddf != "normal" and fit.generalised is not None:
+        raise DataError(
+            f'ddf="{ddf}" is not available for a generalised model.\n'
+            'Do:   leave ddf out or use ddf="normal": z and chi-square tests. In small samples '
+            'likelihood\n      ratios are nearer to their level: drop1(), anova(test="lrt"), '
+            'conf_int(method="profile").\n'
+            "Why:  degrees of freedom tell how well a residual variance is estimated, and this "
+            "model has\n      none: the variance of the response follows from its mean."
+        )
     return METHODS[ddf](fit)

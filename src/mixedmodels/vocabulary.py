@@ -127,6 +127,18 @@ HeterogeneityInterval = Literal["q-profile", "profile", "wald"]
 FitMethod = Literal["auto", "exact", "iterative"]
 """How the equations of a model are solved: by a factorisation, or by conjugate gradients."""
 
+GeneralisedMethod = Literal["laplace", "quadrature"]
+"""How the random effects of a generalised model are integrated over."""
+
+AuxiliaryKind = Literal["dispersion", "shape", "zero", "thresholds"]
+"""Parts of a generalised model that have parameters of their own beside the mean."""
+
+ResponseKind = Literal["real", "positive", "unit", "count", "trials", "ordered"]
+"""What values a family has."""
+
+Thresholds = Literal["flexible", "equidistant"]
+"""Whether the thresholds of an ordinal model are any ascending numbers, or evenly spaced."""
+
 IntervalMethod = Literal["wald", "profile", "bootstrap"]
 
 Interval = Literal["confidence", "prediction"]

@@ -102,6 +102,71 @@ def checked_offset(column: Column) -> Vector:
     return offset
 
 
+def offset_with(offset: Column | None, exposure: Column | None) -> Vector | None:
+    """The offset of the kept rows, with the logarithm of the exposure added; None without either.
+
+    Raises
+    ------
+    DataError
+        If an offset is infinite, or an exposure is not positive.
+    """
+    known = None if offset is None else checked_offset(offset)
+    if exposure is None:
+        return known
+    log_exposure = np.log(checked_exposure(exposure))
+    return log_exposure if known is None else known + log_exposure
+
+
+def checked_exposure(column: Column) -> Vector:
+    """The exposure of complete rows: positive and finite.
+
+    Raises
+    ------
+    DataError
+        If one is not.
+    """
+    exposure = np.array(column.numbers, dtype=np.float64)
+    bad = ~(np.isfinite(exposure) & (exposure > 0))
+    if bad.any():
+        raise DataError(
+            f"The exposure ({column.name!r}) is zero, negative or infinite in "
+            f"{np.count_nonzero(bad)} rows; the first such value is {exposure[bad][0]:g}.\n"
+            "Do:   give every row a positive exposure, or leave out the rows that had none.\n"
+            "Why:  its logarithm is added to the linear predictor."
+        )
+    require_magnitude(f"The exposure {column.name!r}", float(exposure.min()), float(exposure.max()))
+    return exposure
+
+
+def checked_trials(column: Column) -> Vector:
+    """The trials of complete rows: whole and positive.
+
+    Raises
+    ------
+    DataError
+        If one is not.
+    """
+    return checked_sizes(np.array(column.numbers, dtype=np.float64), column.name)
+
+
+def checked_sizes(size: Vector, what: str) -> Vector:
+    """Numbers of trials that are whole and positive; `what` names them.
+
+    Raises
+    ------
+    DataError
+        If one is not.
+    """
+    bad = ~(np.isfinite(size) & (size >= 1) & (size == np.round(size)))
+    if bad.any():
+        raise DataError(
+            f"The trials ({what!r}) are no positive whole number in {np.count_nonzero(bad)} rows; "
+            f"the first such value is {size[bad][0]:g}.\n"
+            "Do:   correct these rows, or leave them out; a row without trials tells nothing."
+        )
+    return size
+
+
 def _read_values(what: str, value: ArrayLike, nrows: int) -> Column:
     column = _column_of(what, value)
     numbers = np.asarray(column.numbers, dtype=np.float64)

@@ -10,7 +10,7 @@ Linear Models, section 5.4).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -92,6 +92,8 @@ class FixedColumns:
         None if all are kept.
     coordinates
         The working coordinates of X.
+    absorbed
+        The index of the constant where the thresholds of an ordinal model stand for it.
     """
 
     kept: tuple[int, ...]
@@ -99,21 +101,23 @@ class FixedColumns:
     aliased: tuple[str, ...]
     relations: Relations | None
     coordinates: Coordinates
+    absorbed: tuple[int, ...] = ()
 
     def kept_of(self, X: Matrix) -> Matrix:
         """X, in working coordinates, from all columns."""
-        kept = X if self.relations is None else X[:, list(self.kept)]
+        is_all = self.relations is None and not self.absorbed
+        kept = X if is_all else X[:, list(self.kept)]
         return np.asfortranarray(self.coordinates.columns(kept))
 
     def completed(self, row: Vector) -> Vector:
         """All columns (columns,) of a row of X, or mean of rows."""
         row = self.coordinates.original(row[None])[0]
-        out = np.zeros(len(self.kept) + len(self.aliased))
-        kept = list(self.kept)
-        out[kept] = row
+        out = np.zeros(len(self.kept) + len(self.aliased) + len(self.absorbed))
+        kept = [*self.absorbed, *self.kept]
+        out[kept] = [*(1.0 for _ in self.absorbed), *row]
         if self.relations is not None:
             dropped = [j for j in range(len(out)) if j not in set(kept)]
-            out[dropped] = -(row @ self.relations.coefficients[kept])
+            out[dropped] = -(out[kept] @ self.relations.coefficients[kept])
         return out
 
     def estimable(self, X: Matrix) -> Mask:
@@ -137,6 +141,18 @@ def fixed_columns(X: Matrix, names: Sequence[str]) -> FixedColumns:
         aliased=tuple(names[j] for j in dropped),
         relations=_relations(X, list(kept), dropped) if dropped else None,
         coordinates=coordinates_of(X[:, list(kept)] if dropped else X),
+    )
+
+
+def without_constant(columns: FixedColumns, X: Matrix) -> FixedColumns:
+    """The same with the constant, the first of all columns X (n, columns), left to thresholds."""
+    kept = columns.kept[1:]
+    return replace(
+        columns,
+        kept=kept,
+        names=columns.names[1:],
+        coordinates=coordinates_of(X[:, list(kept)]) if columns.coordinates.steps else ORIGINAL,
+        absorbed=(0,),
     )
 
 

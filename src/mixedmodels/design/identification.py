@@ -121,7 +121,7 @@ def identify(matrices: ModelMatrices) -> Identification:
     within which relations hold says nothing of a part of it: no relation is looked for. What cannot
     be told there `mixedmodels.design.residual_checks` refuses case by case.
     """
-    if not matrices.is_plain:
+    if not matrices.has_plain_terms:
         nothing = ((),) * len(matrices.terms)
         return Identification((), np.empty((1, 0)), np.ones(1), nothing)
     parameters = tuple(

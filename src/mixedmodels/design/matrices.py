@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from mixedmodels.covariance import Structure
+from mixedmodels.design.auxiliary_matrix import AuxiliaryMatrix
 from mixedmodels.design.coordinates import ORIGINAL, Coordinates
 from mixedmodels.design.residual_matrix import NewResidual, ResidualMatrix
 from mixedmodels.design.row_moments import RowMoments
@@ -233,6 +234,10 @@ class ModelMatrices:
         The residual standard deviation where it is known; None where it is estimated.
     moments
         Means over the rows, where these are not kept.
+    size
+        Trials of every row (n,), whose successes `y` counts; None where each is one trial.
+    auxiliary
+        The parts of a generalised model beside the mean, in the order of its family.
     """
 
     y: Vector
@@ -249,6 +254,8 @@ class ModelMatrices:
     residual: ResidualMatrix | None = None
     known_sigma: float | None = None
     moments: RowMoments | None = None
+    size: Vector | None = None
+    auxiliary: tuple[AuxiliaryMatrix, ...] = ()
 
     @property
     def has_rows(self) -> bool:
@@ -260,8 +267,14 @@ class ModelMatrices:
         """Whether only plain random terms, with levels that are independent, and independent
         residuals of estimated variance are in the model.
         """
-        is_simple = self.residual is None and self.known_sigma is None
-        return is_simple and all(term.is_plain for term in self.terms)
+        return self.known_sigma is None and self.has_plain_terms
+
+    @property
+    def has_plain_terms(self) -> bool:
+        """Whether only plain random terms and independent residuals, of whatever variance, are in
+        the model.
+        """
+        return self.residual is None and all(term.is_plain for term in self.terms)
 
     @property
     def mean_inverse_weight(self) -> float:
@@ -304,6 +317,8 @@ class ModelMatrices:
             offset=None if self.offset is None else self.offset[rows],
             index=self.index[rows],
             residual=None if self.residual is None else self.residual.take(rows),
+            size=None if self.size is None else self.size[rows],
+            auxiliary=tuple(part.take(rows) for part in self.auxiliary),
         )
 
     def with_terms(self, terms: Sequence[TermMatrix]) -> ModelMatrices:
@@ -364,6 +379,9 @@ class NewMatrices:
         bool, shape (n,): the mean of the row does not depend on which columns the fit dropped.
     residual
         The places of the rows in the residual covariance; None if residuals are independent.
+    auxiliary
+        Shape (n, parameters) each: the columns of the other parts of a generalised model, if they
+        were asked for; NaN in rows where one is missing or cannot be told.
     """
 
     X: Matrix
@@ -373,3 +391,4 @@ class NewMatrices:
     complete: Mask
     estimable: Mask
     residual: NewResidual | None = None
+    auxiliary: tuple[Matrix, ...] = ()

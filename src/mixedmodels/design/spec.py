@@ -12,6 +12,7 @@ from formulaic.parser.types import Factor, Term
 from formulaic.transforms.contrasts import Contrasts as Coding
 
 from mixedmodels.data import Codes, Column, Frame, completeness, encode, label, match_levels
+from mixedmodels.design.auxiliary import AuxiliarySpec
 from mixedmodels.design.coordinates import Coordinates
 from mixedmodels.design.estimability import FixedColumns
 from mixedmodels.design.expand import evaluate, expand
@@ -64,6 +65,11 @@ class ModelSpec:
         What the data can tell of the variance parameters.
     residual
         Recipe of the covariance of the residuals; None if they are independent with one variance.
+    auxiliary
+        Recipes of the parts of a generalised model beside the mean that have columns, in the order
+        of its family.
+    response_levels
+        The categories of a response that is no number, in order: of two the second is a success.
     """
 
     formula: Formula
@@ -78,6 +84,8 @@ class ModelSpec:
     columns: FixedColumns
     identification: Identification
     residual: ResidualSpec | None = None
+    auxiliary: tuple[AuxiliarySpec, ...] = ()
+    response_levels: tuple[Any, ...] = ()
 
     @property
     def x_columns(self) -> tuple[int, ...]:
@@ -114,6 +122,7 @@ def rebuild(
     groups: Collection[str] | None = None,
     left_out: bool = True,
     need_residual: bool = False,
+    need_auxiliary: bool = False,
 ) -> NewMatrices:
     """The columns of a model for other data: same transforms, codings and level numbers.
 
@@ -134,6 +143,8 @@ def rebuild(
     need_residual
         Also find the places of the rows in the covariance of the residuals, for which the data
         need its columns.
+    need_auxiliary
+        Also make the columns of the parts beside the mean, for which the data need theirs.
 
     Raises
     ------
@@ -165,7 +176,35 @@ def rebuild(
         complete=complete,
         estimable=estimable,
         residual=_new_residual(spec, frame) if need_residual else None,
+        auxiliary=new_auxiliary(spec, frame) if need_auxiliary else (),
     )
+
+
+def new_auxiliary(spec: ModelSpec, frame: Frame) -> tuple[Matrix, ...]:
+    """The columns of the parts of a generalised model beside the mean, for other data.
+
+    Raises
+    ------
+    DataError
+        As `rebuild`.
+    """
+    return tuple(_new_part(spec, part, frame) for part in spec.auxiliary)
+
+
+def _new_part(spec: ModelSpec, part: AuxiliarySpec, frame: Frame) -> Matrix:
+    complete, variables = _read(spec, part.variables, frame)
+    D = _filled(part.recipe, variables, complete)
+    estimable = part.columns.estimable(D)
+    D = np.array(part.columns.kept_of(D), order="F")
+    D[~estimable] = np.nan
+    return D
+
+
+def _read(spec: ModelSpec, known: Mapping[str, Variable], frame: Frame) -> tuple[Mask, Variables]:
+    """Some columns of new data, as they were in the fit: the complete rows, and these."""
+    read = {name: read_column(name, frame) for name in known}
+    columns = {name: _matched(known[name], column) for name, column in read.items()}
+    return _complete(spec, columns, frame.nrows)
 
 
 def _new_residual(spec: ModelSpec, frame: Frame) -> NewResidual | None:
@@ -178,9 +217,7 @@ def _new_residual(spec: ModelSpec, frame: Frame) -> NewResidual | None:
 
 
 def _new_scale(spec: ModelSpec, scale: ScaleSpec, frame: Frame) -> ScaleModel:
-    read = {name: read_column(name, frame) for name in scale.variables}
-    columns = {name: _matched(scale.variables[name], column) for name, column in read.items()}
-    complete, variables = _complete(spec, columns, frame.nrows)
+    complete, variables = _read(spec, scale.variables, frame)
     S = _filled(scale.recipe, variables, complete)[:, 1:]
     names = tuple(readable(name) for name in scale.recipe.column_names[1:])
     powers = {name: read_column(name, frame) for name in columns_of_scale(scale.formula)}

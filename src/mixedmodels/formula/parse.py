@@ -12,7 +12,14 @@ from mixedmodels.errors import FormulaError
 from mixedmodels.formula.bars import is_bar, read_bar
 from mixedmodels.formula.expression import read_expression
 from mixedmodels.formula.formula import Formula, RandomTerm
-from mixedmodels.formula.syntax import Addend, Sign, split_sides, split_sum, top_level_bars
+from mixedmodels.formula.syntax import (
+    Addend,
+    Sign,
+    signed_tokens,
+    split_sides,
+    split_sum,
+    top_level_bars,
+)
 from mixedmodels.formula.terms import read_sum
 from mixedmodels.formula.tokens import Token, closing, render, tokenize
 
@@ -78,7 +85,7 @@ def _parsed(text: str) -> Formula:
         fixed=join_addends(split.fixed),
         fixed_terms=tuple(_signed(addend) for addend in split.fixed),
         random=random,
-        fixed_sum=read_sum(text, _summed(split.fixed)),
+        fixed_sum=read_sum(text, signed_tokens(split.fixed)),
         response_factor=_response(text, left),
     )
 
@@ -101,15 +108,6 @@ def join_addends(addends: Sequence[Addend]) -> str:
     for addend in addends[1:]:
         text += f" {addend.sign} {render(addend.tokens)}"
     return text
-
-
-def _summed(addends: Sequence[Addend]) -> list[Token]:
-    """The tokens of a sum of addends, with their signs."""
-    return [
-        token
-        for addend in addends
-        for token in (Token("operator", addend.sign, addend.start, addend.start), *addend.tokens)
-    ]
 
 
 def _response(text: str, tokens: Sequence[Token]) -> Factor:

@@ -11,9 +11,9 @@ from formulaic import SimpleFormula
 
 from mixedmodels.errors import FormulaError
 from mixedmodels.formula.structure import split_options
-from mixedmodels.formula.syntax import Addend, split_sum
+from mixedmodels.formula.syntax import Addend, signed_tokens, split_sum
 from mixedmodels.formula.terms import read_sum
-from mixedmodels.formula.tokens import CONSTANTS, Token, closing, quote, render, tokenize
+from mixedmodels.formula.tokens import CONSTANTS, closing, quote, render, tokenize
 
 PowerKind = Literal["power", "constpower"]
 
@@ -110,7 +110,7 @@ def parse_scale(text: str) -> ScaleFormula:
         raise _stray(text, linear[0])
     for addend in linear:
         _check_linear(text, addend)
-    return ScaleFormula(text, _joined(linear), read_sum(text, _signed_tokens(linear)), powers)
+    return ScaleFormula(text, _joined(linear), read_sum(text, signed_tokens(linear)), powers)
 
 
 def _is_power(addend: Addend) -> bool:
@@ -171,14 +171,6 @@ def _joined(addends: Sequence[Addend]) -> str:
         sign = f" {addend.sign} " if text else ("-" if addend.sign == "-" else "")
         text += sign + render(addend.tokens)
     return text
-
-
-def _signed_tokens(addends: Sequence[Addend]) -> list[Token]:
-    return [
-        token
-        for addend in addends
-        for token in (Token("operator", addend.sign, addend.start, addend.start), *addend.tokens)
-    ]
 
 
 def _at(text: str, addend: Addend, message: str) -> FormulaError:

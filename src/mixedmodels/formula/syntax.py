@@ -37,6 +37,15 @@ class Addend:
         return closing(self.tokens, 0) == len(self.tokens) - 1
 
 
+def signed_tokens(addends: Sequence[Addend]) -> list[Token]:
+    """The tokens of a sum of addends, with their signs."""
+    return [
+        token
+        for addend in addends
+        for token in (Token("operator", addend.sign, addend.start, addend.start), *addend.tokens)
+    ]
+
+
 def split_sides(text: str, tokens: Sequence[Token]) -> tuple[tuple[Token, ...], tuple[Token, ...]]:
     """The tokens before and after the tilde; one that turns a condition divides nothing."""
     inside = depths(tokens)

@@ -57,6 +57,11 @@ pub enum EngineError {
         /// Why.
         reason: &'static str,
     },
+    /// A family cannot be as asked for.
+    Family {
+        /// Why.
+        reason: &'static str,
+    },
     /// The residual covariance of a part has no value at the parameters asked for.
     Residual {
         /// The part.
@@ -111,6 +116,7 @@ impl fmt::Display for EngineError {
                 write!(f, "{} of dense matrices are needed", bytes(*needed))
             }
             Self::Structure { reason } => write!(f, "no such covariance structure: {reason}"),
+            Self::Family { reason } => write!(f, "no such family: {reason}"),
             Self::Residual { part } => {
                 write!(f, "the residual covariance of part {part} is not positive definite")
             }

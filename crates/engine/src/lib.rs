@@ -21,6 +21,7 @@ pub mod data;
 pub mod dense;
 pub mod error;
 pub mod factor;
+pub mod families;
 pub mod foresight;
 pub mod front;
 pub mod inference;

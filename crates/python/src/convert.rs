@@ -41,6 +41,7 @@ pub fn exception(failure: &Failure) -> PyErr {
         Failure::Structure { .. } => {
             EngineError::new_err(("structure", message, None::<(usize, usize)>))
         }
+        Failure::Family { .. } => EngineError::new_err(("family", message, None::<(usize, usize)>)),
         Failure::Shape { .. }
         | Failure::NotFinite { .. }
         | Failure::Threads

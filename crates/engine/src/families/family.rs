@@ -1,0 +1,100 @@
+//! What a family is: the log-density of a response given its linear predictor η and auxiliary
+//! parameters, with derivatives.
+//!
+//! Auxiliary parameters are unbounded: the logarithm of a dispersion, then that of a shape, then the
+//! logit of a probability of zero. An ordered response has two, the thresholds on either side.
+
+use std::fmt::Debug;
+
+use rand_chacha::ChaCha8Rng;
+
+/// Auxiliary parameters of a row at most: a dispersion and a shape, a dispersion and the logit of
+/// zero inflation, or two thresholds. No family has more, and rows are made by the million.
+pub const MOST: usize = 2;
+
+/// Which derivatives of a row are filled; the others are 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Order {
+    /// The log-density alone.
+    Value,
+    /// With first and second derivative in η.
+    Second,
+    /// Everything.
+    Third,
+}
+
+/// Log-density of a row l(η, a) and its derivatives. Where the density is zero or η has no meaning
+/// the value is −∞ and every derivative 0; nothing is ever nan.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row {
+    /// l, constants included.
+    pub value: f64,
+    /// ∂l/∂η, ∂²l/∂η², ∂³l/∂η³.
+    pub eta: [f64; 3],
+    /// ∂l/∂a, ∂²l/∂η∂a, ∂³l/∂η²∂a of every auxiliary parameter.
+    pub auxiliary: [[f64; 3]; MOST],
+    /// ∂²l/∂a∂a'.
+    pub bends: [[f64; MOST]; MOST],
+}
+
+impl Row {
+    /// Where there is no density.
+    pub const NONE: Self = Self::plain(f64::NEG_INFINITY, [0.0; 3]);
+
+    /// A row without auxiliary parameters.
+    pub const fn plain(value: f64, eta: [f64; 3]) -> Self {
+        Self { value, eta, auxiliary: [[0.0; 3]; MOST], bends: [[0.0; MOST]; MOST] }
+    }
+}
+
+/// A response.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Observation {
+    /// The response: a number, a count, successes, or a category 0, 1, ….
+    pub y: f64,
+    /// Trials of (beta-)binomial counts; 1 elsewhere.
+    pub size: f64,
+}
+
+/// What zeros have beside the family of counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Zero {
+    /// Nothing.
+    None,
+    /// A probability of a zero that is none of the family's.
+    Inflated,
+    /// The probability of a zero; other counts are the family's, truncated.
+    Hurdle,
+}
+
+/// A distribution with its link. `size` are trials, `auxiliary` the row's auxiliary parameters.
+pub trait Family: Send + Sync + Debug {
+    /// How many auxiliary parameters a row has.
+    fn n_auxiliary(&self) -> usize;
+
+    /// Log-density with derivatives.
+    fn row(&self, observation: Observation, eta: f64, auxiliary: &[f64], order: Order) -> Row;
+
+    /// Expected −∂²l/∂η² or a near positive number, for steps where −∂²l/∂η² is not positive.
+    fn information(&self, size: f64, eta: f64, auxiliary: &[f64]) -> f64;
+
+    /// Expected response (a count of `size` trials; the number of a category).
+    fn mean(&self, size: f64, eta: f64, auxiliary: &[f64]) -> f64;
+
+    /// Derivative of the mean in η.
+    fn mean_slope(&self, size: f64, eta: f64, auxiliary: &[f64]) -> f64;
+
+    /// Variance of the response.
+    fn variance(&self, size: f64, eta: f64, auxiliary: &[f64]) -> f64;
+
+    /// A random response.
+    fn draw(&self, random: &mut ChaCha8Rng, size: f64, eta: f64, auxiliary: &[f64]) -> f64;
+
+    /// A finite η near which a search may begin for a row.
+    fn start(&self, observation: Observation) -> f64;
+
+    /// The open interval of η that has a meaning; elsewhere rows are [`Row::NONE`].
+    fn eta_range(&self) -> (f64, f64) {
+        (f64::NEG_INFINITY, f64::INFINITY)
+    }
+}

@@ -360,6 +360,90 @@ class Problem:
     def refit(self, Y: NDArray[np.float64], plan: object) -> Refits: ...
     def refit_drawn(self, draws: object, first: int, count: int, plan: object) -> Refits: ...
 
+class Family:
+    """A distribution of a response with its link."""
+
+    def __new__(
+        cls, name: str, link: str, zero: str | None = None, categories: int = 0
+    ) -> Family: ...
+
+class GeneralisedSolution:
+    """What a search, or a single evaluation, found: psi = (theta, beta, auxiliary).
+
+    `hessian` and `covariance` (twice its inverse) are over psi; the latter is None where the
+    Hessian is not positive definite. `covariance_conditional` is (X'V^-1 X)^-1 at the modes.
+    """
+
+    theta: NDArray[np.float64]
+    beta: NDArray[np.float64]
+    auxiliary: NDArray[np.float64]
+    deviance: float
+    gradient: NDArray[np.float64]
+    hessian: NDArray[np.float64] | None
+    covariance: NDArray[np.float64] | None
+    covariance_conditional: NDArray[np.float64]
+    b: list[NDArray[np.float64]]
+    eta: NDArray[np.float64]
+    log_likelihood_conditional: float
+    trace: NDArray[np.float64]
+    status: str
+    n_inner: int
+
+class GeneralisedProblem:
+    """One data set with a family.
+
+    `terms` are read by their attributes (see `engine.structured`). `sources` say where each
+    auxiliary of the family comes from: a matrix (n, k) in Fortran order, or how many categories
+    have thresholds spaced in which way, for the two of an ordered response.
+    """
+
+    def __new__(
+        cls,
+        y: NDArray[np.float64],
+        size: NDArray[np.float64] | None,
+        X: NDArray[np.float64],
+        terms: Sequence[object],
+        weights: NDArray[np.float64] | None,
+        offset: NDArray[np.float64] | None,
+        family: Family,
+        sources: Sequence[NDArray[np.float64] | tuple[str, int]],
+        values: list[tuple[float, int | None]] | None,
+        nodes: int,
+        available: Callable[[], int | None],
+    ) -> GeneralisedProblem: ...
+    @property
+    def n_theta(self) -> int: ...
+    @property
+    def n_beta(self) -> int: ...
+    @property
+    def n_auxiliary(self) -> int: ...
+    @property
+    def covariances(self) -> StructuredProblem: ...
+    @property
+    def start(self) -> NDArray[np.float64]: ...
+    def with_response(self, y: NDArray[np.float64]) -> GeneralisedProblem: ...
+    def deviance(self, psi: NDArray[np.float64]) -> float: ...
+    def gradient(self, psi: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]: ...
+    def minimise(
+        self,
+        start: NDArray[np.float64] | None,
+        max_evaluations: int,
+        tolerance: float,
+        hessian: bool,
+    ) -> GeneralisedSolution: ...
+    def estimates(self, psi: NDArray[np.float64], hessian: bool = True) -> GeneralisedSolution: ...
+    def conditional_covariance(
+        self, psi: NDArray[np.float64], term: int
+    ) -> NDArray[np.float64]: ...
+    def solve(
+        self, psi: NDArray[np.float64], right: NDArray[np.float64]
+    ) -> NDArray[np.float64]: ...
+    def row_variance(self, psi: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def mode_slopes(self, psi: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def working(
+        self, psi: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+
 class StructuredProblem:
     """One data set with structured covariances; `theta` holds the free coordinates.
 

@@ -72,6 +72,15 @@ pub enum EngineError {
         /// The relative residual that was reached.
         residual: f64,
     },
+    /// A response is impossible at these parameters.
+    Impossible,
+    /// Newton's method found no modes of the random effects.
+    Modes,
+    /// A quadrature cannot be as asked for.
+    Quadrature {
+        /// Why.
+        reason: &'static str,
+    },
     /// The system gives no threads.
     Threads,
     /// The caller asked to stop.
@@ -123,6 +132,9 @@ impl fmt::Display for EngineError {
             Self::Unsolved { residual } => {
                 write!(f, "conjugate gradients stopped at a relative residual of {residual:.1e}")
             }
+            Self::Impossible => write!(f, "a response is impossible at these parameters"),
+            Self::Modes => write!(f, "the modes of the random effects were not found"),
+            Self::Quadrature { reason } => write!(f, "no such quadrature: {reason}"),
             Self::Threads => write!(f, "the system gives no threads"),
             Self::Interrupted => write!(f, "interrupted"),
             Self::TimeLimit => write!(f, "the time allowed is over"),

@@ -24,6 +24,7 @@ pub mod factor;
 pub mod families;
 pub mod foresight;
 pub mod front;
+pub mod generalised;
 pub mod inference;
 pub mod iterative;
 pub mod layout;

@@ -41,7 +41,14 @@ pub fn exception(failure: &Failure) -> PyErr {
         Failure::Structure { .. } => {
             EngineError::new_err(("structure", message, None::<(usize, usize)>))
         }
+        Failure::Impossible => {
+            EngineError::new_err(("impossible", message, None::<(usize, usize)>))
+        }
+        Failure::Modes => EngineError::new_err(("modes", message, None::<(usize, usize)>)),
         Failure::Family { .. } => EngineError::new_err(("family", message, None::<(usize, usize)>)),
+        Failure::Quadrature { .. } => {
+            EngineError::new_err(("quadrature", message, None::<(usize, usize)>))
+        }
         Failure::Shape { .. }
         | Failure::NotFinite { .. }
         | Failure::Threads

@@ -6,7 +6,9 @@ mod attention;
 mod batch;
 mod convert;
 mod equations;
+mod families;
 mod foresight;
+mod generalised;
 mod inference;
 mod iterative;
 mod pedigree;
@@ -29,7 +31,11 @@ mod _native {
     #[pymodule_export]
     use super::equations::Equations;
     #[pymodule_export]
+    use super::families::Family;
+    #[pymodule_export]
     use super::foresight::{Foresight, foresee};
+    #[pymodule_export]
+    use super::generalised::{GeneralisedProblem, GeneralisedSolution};
     #[pymodule_export]
     use super::inference::{Information, KenwardRoger, Slopes};
     #[pymodule_export]

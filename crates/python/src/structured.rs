@@ -46,7 +46,7 @@ impl StructureLike {
 
 /// A random term, read by its attributes.
 #[derive(FromPyObject)]
-struct TermLike<'py> {
+pub struct TermLike<'py> {
     n_levels: usize,
     pointers: PyReadonlyArray1<'py, i64>,
     levels: PyReadonlyArray1<'py, i32>,
@@ -91,7 +91,8 @@ fn positions(matrix: &PyReadonlyArray2<'_, f64>) -> Positions {
 }
 
 impl TermLike<'_> {
-    fn engine(&self) -> PyResult<Term> {
+    /// The term of the engine.
+    pub fn engine(&self) -> PyResult<Term> {
         let q = self.z.shape()[1];
         let incidence = Incidence {
             pointers: vector(&self.pointers, "pointers")?.iter().map(|&p| p as usize).collect(),
@@ -147,7 +148,7 @@ fn spread(kind: &str, column: Vec<f64>) -> PyResult<Spread> {
 /// One data set with structured covariances.
 #[pyclass(frozen, module = "mixedmodels._native")]
 pub struct StructuredProblem {
-    inner: Inner,
+    pub inner: Inner,
 }
 
 /// Owner ("term", "part" or "spread"), its index, and the quantity.
@@ -494,7 +495,8 @@ impl StructuredProblem {
     }
 }
 
-fn parameters(values: Vec<(f64, Option<usize>)>) -> Vec<Value> {
+/// What each entry of the full vector is.
+pub fn parameters(values: Vec<(f64, Option<usize>)>) -> Vec<Value> {
     values.into_iter().map(|(c, j)| j.map_or(Value::Fixed(c), Value::Free)).collect()
 }
 

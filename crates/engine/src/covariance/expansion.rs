@@ -25,6 +25,11 @@ impl<B> Expansion<B> {
         Self { value, first, second }
     }
 
+    /// Number of directions of which first derivatives are carried.
+    pub fn n_directions(&self) -> usize {
+        self.first.len()
+    }
+
     /// ∂/∂φ_i; None where it is zero.
     pub fn first(&self, i: usize) -> Option<&B> {
         self.first.get(i)?.as_ref()

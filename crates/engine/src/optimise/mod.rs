@@ -4,6 +4,7 @@ mod approach;
 mod boundary;
 mod composite;
 mod exact;
+mod missed;
 mod scoring;
 mod search;
 mod start;
@@ -12,5 +13,6 @@ mod trust_region;
 
 pub(crate) use boundary::snapped;
 pub(crate) use exact::{is_far, vanishes};
+pub use missed::Missed;
 pub use search::{Minimum, Options, Status, minimise};
 pub use subproblem::Model;

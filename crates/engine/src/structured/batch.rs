@@ -85,7 +85,7 @@ impl Problem {
         let mut u = vec![0.0; self.plan.layout.symbolic.dim()];
         shape.fill(&mut random, &mut u);
         backward(&roots.prior, &mut u, 1);
-        let b = self.data_scale(&roots.point, &u, 1);
+        let b = self.plan.data_scale(&roots.point.templates, &u, 1);
         self.add_effects(&b, draws.sigma, y);
     }
 

@@ -11,14 +11,17 @@
 //! part only where σ is profiled out.
 
 use super::inverse::{Inverse, forward};
-use super::point::{Point, Solved, axpy};
+use super::pattern::Plan;
+use super::point::{Point, Solved};
 use super::problem::Problem;
 use super::score::{Pass, Score};
 use super::whitening::LogSd;
 use crate::covariance::{Expansion, Matrix, Order, covariance};
+use crate::cross_products::CrossProducts;
 use crate::dense::{Square, cholesky, solve_lower, solve_lower_transpose};
 use crate::error::Result;
 use crate::objective::Criterion;
+use crate::row_major::axpy;
 use crate::watch;
 
 /// Share of its diagonal that is added to TT' where it is divided by.
@@ -108,37 +111,16 @@ impl Problem {
         criterion: Criterion,
     ) -> Vec<Matrix<f64>> {
         let (grid, layout, k) = (&self.plan.grid, &self.plan.layout, self.k());
-        let symbolic = &layout.symbolic;
-        let shape = |t: &Expansion<Matrix<f64>>| Matrix::zeros(t.value.rows, t.value.columns);
-        let mut g: Vec<Matrix<f64>> = point.templates.iter().map(shape).collect();
+        let mut g = traces(&self.plan, &point.raw.a, &point.cross, &point.templates, inverse);
+        let columns = if criterion.reml { 0..k } else { k - 1..k };
         for v in 0..grid.width.len() {
-            let t = symbolic.factor[v] as usize;
-            let own = &point.templates[t].value;
-            let (q, r) = (own.rows, own.columns);
-            let a = &point.raw.a[grid.start[v]..grid.start[v + 1]];
-            let m = inverse.of(&point.cross, v);
-            add_triple(&a[..q * q], q, own, &m[..r * r], r, false, &mut g[t]);
-            let offsets = point.cross.later_offsets(v);
-            for ((&l, item), at) in
-                symbolic.later.of(v).iter().zip(symbolic.later.range(v)).zip(offsets)
-            {
-                let s = symbolic.factor[l as usize] as usize;
-                let other = &point.templates[s].value;
-                let from = q * (q + grid.later[item] as usize);
-                let a = &a[from..from + q * other.rows];
-                let from = r * (r + *at as usize);
-                let m = &m[from..from + r * other.columns];
-                // A_vl T_l M⁻¹_lv for v, and A_lv T_v M⁻¹_vl for l.
-                add_triple(a, q, other, m, r, true, &mut g[t]);
-                add_triple_transposed(a, q, own, m, r, &mut g[s]);
-            }
-            let columns = if criterion.reml { 0..k } else { k - 1..k };
-            for c in columns {
+            let g = &mut g[layout.symbolic.factor[v] as usize];
+            for c in columns.clone() {
                 let f = if c == k - 1 { point.variance.recip() } else { 1.0 };
-                for i in 0..q {
+                for i in 0..g.rows {
                     let a = solved.a[(grid.offset[v] + i) * k + c] * f;
-                    for j in 0..r {
-                        g[t][(i, j)] -= a * solved.u[(layout.start[v] + j) * k + c];
+                    for j in 0..g.columns {
+                        g[(i, j)] -= a * solved.u[(layout.start[v] + j) * k + c];
                     }
                 }
             }
@@ -158,6 +140,43 @@ impl Problem {
         }
         out
     }
+}
+
+/// Per term Σ_j [AΛC]_jj over its levels, for a symmetric C of which the blocks on the pattern of M are
+/// given: M⁻¹ where this is half the slope of log|M| in T.
+pub fn traces(
+    plan: &Plan,
+    a_blocks: &[f64],
+    cross: &CrossProducts,
+    templates: &[Expansion<Matrix<f64>>],
+    inverse: &Inverse,
+) -> Vec<Matrix<f64>> {
+    let (grid, symbolic) = (&plan.grid, &plan.layout.symbolic);
+    let shape = |t: &Expansion<Matrix<f64>>| Matrix::zeros(t.value.rows, t.value.columns);
+    let mut g: Vec<Matrix<f64>> = templates.iter().map(shape).collect();
+    for v in 0..grid.width.len() {
+        let t = symbolic.factor[v] as usize;
+        let own = &templates[t].value;
+        let (q, r) = (own.rows, own.columns);
+        let a = &a_blocks[grid.start[v]..grid.start[v + 1]];
+        let m = inverse.of(cross, v);
+        add_triple(&a[..q * q], q, own, &m[..r * r], r, false, &mut g[t]);
+        let offsets = cross.later_offsets(v);
+        for ((&l, item), at) in
+            symbolic.later.of(v).iter().zip(symbolic.later.range(v)).zip(offsets)
+        {
+            let s = symbolic.factor[l as usize] as usize;
+            let other = &templates[s].value;
+            let from = q * (q + grid.later[item] as usize);
+            let a = &a[from..from + q * other.rows];
+            let from = r * (r + *at as usize);
+            let m = &m[from..from + r * other.columns];
+            // A_vl T_l M⁻¹_lv for v, and A_lv T_v M⁻¹_vl for l.
+            add_triple(a, q, other, m, r, true, &mut g[t]);
+            add_triple_transposed(a, q, own, m, r, &mut g[s]);
+        }
+    }
+    g
 }
 
 /// G += A T M⁻¹ for A (q × ·) and a block of M⁻¹ (r × ·, or its transpose).
@@ -206,31 +225,13 @@ impl Sums<'_> {
         let total = self.problem.places.total;
         let (mut gradient, mut bends) = (vec![0.0; total], Square::zeros(total));
         for t in 0..self.templates.len() {
-            self.term(t, &mut gradient, &mut bends);
+            let place = self.problem.places.terms[t].start;
+            add_term(&self.templates[t], &self.g[t], place, &mut gradient, &mut bends);
         }
         if let Some(score) = &self.score {
             self.residual(score, &mut gradient, &mut bends);
         }
         (gradient, bends)
-    }
-
-    fn term(&self, t: usize, gradient: &mut [f64], bends: &mut Square) {
-        let (template, g) = (&self.templates[t], &self.g[t]);
-        let place = self.problem.places.terms[t].clone();
-        let s = divided(g, &template.value);
-        for i in 0..place.len() {
-            let Some(di) = template.first(i) else { continue };
-            gradient[place.start + i] = 2.0 * inner(&g.data, &di.data);
-            let sd = times(&s, di);
-            for j in 0..=i {
-                let mut bend = template.second(i, j).map_or(0.0, |b| 2.0 * inner(&g.data, &b.data));
-                if let Some(dj) = template.first(j) {
-                    bend += 2.0 * inner(&sd.data, &dj.data);
-                }
-                bends[(place.start + i, place.start + j)] = bend;
-                bends[(place.start + j, place.start + i)] = bend;
-            }
-        }
     }
 
     fn residual(&self, score: &Score, gradient: &mut [f64], bends: &mut Square) {
@@ -276,8 +277,8 @@ impl Sums<'_> {
         let grid = &problem.plan.grid;
         let residual = problem.places.residual();
         let n_terms = residual.start;
-        let d = self.term_directions();
-        let ad = problem.times_a(&self.point.raw.a, &d, n_terms);
+        let d = directions(problem, &self.templates, &self.solved.u, &self.solved.a);
+        let ad = problem.plan.times_a(&self.point.raw.a, &d, n_terms);
         let mut gram = Square::zeros(total);
         let mut mixed = vec![0.0; total * k];
         let mut cross = vec![0.0; grid.offset[grid.width.len()] * total];
@@ -302,7 +303,7 @@ impl Sums<'_> {
                 (0..k).for_each(|c| mixed[n_terms + j + total * c] = score.mixed[j + m * c]);
             }
         }
-        let mut inner = problem.spherical_scale(self.point, &cross, total);
+        let mut inner = problem.plan.spherical_scale(&self.point.templates, &cross, total);
         forward(&self.point.factor, &mut inner, total);
         for row in inner.chunks_exact(total.max(1)) {
             for (j, v) in row.iter().enumerate().filter(|(_, v)| **v != 0.0) {
@@ -329,38 +330,66 @@ impl Sums<'_> {
         }
         gram
     }
+}
 
-    /// d_v = ∂_iT û_v + T ∂_iT'(Ka)_v per parameter of a term, row-major by position.
-    fn term_directions(&self) -> Vec<f64> {
-        let problem = self.problem;
-        let (grid, layout) = (&problem.plan.grid, &problem.plan.layout);
-        let (k, m) = (problem.k(), problem.places.residual().start);
-        let mut out = vec![0.0; grid.offset[grid.width.len()] * m];
-        for v in 0..grid.width.len() {
-            let t = layout.symbolic.factor[v] as usize;
-            let template = &self.templates[t];
-            let (value, place) = (&template.value, problem.places.terms[t].clone());
-            let u: Vec<f64> = (0..value.columns)
-                .map(|j| self.solved.u[(layout.start[v] + j) * k + k - 1])
+/// d_v = ∂_iT û_v + T ∂_iT'(Ka)_v per parameter of a term, row-major by position.
+/// û and a = Z'V⁻¹(y − Xβ̂) are the last of the k columns of `u` (by slot) and `a` (by position).
+pub fn directions(
+    problem: &Problem,
+    templates: &[Expansion<Matrix<f64>>],
+    u: &[f64],
+    a: &[f64],
+) -> Vec<f64> {
+    let (grid, layout) = (&problem.plan.grid, &problem.plan.layout);
+    let (k, m) = (problem.k(), problem.places.residual().start);
+    let mut out = vec![0.0; grid.offset[grid.width.len()] * m];
+    for v in 0..grid.width.len() {
+        let t = layout.symbolic.factor[v] as usize;
+        let template = &templates[t];
+        let (value, place) = (&template.value, problem.places.terms[t].clone());
+        let own: Vec<f64> =
+            (0..value.columns).map(|j| u[(layout.start[v] + j) * k + k - 1]).collect();
+        let ka: Vec<f64> = if problem.design.terms[t].precision.is_some() {
+            spread_out(value, &own)
+        } else {
+            (0..value.rows).map(|i| a[(grid.offset[v] + i) * k + k - 1]).collect()
+        };
+        for i in 0..place.len() {
+            let Some(slope) = template.first(i) else { continue };
+            let back: Vec<f64> = (0..slope.columns)
+                .map(|c| (0..slope.rows).map(|r| slope[(r, c)] * ka[r]).sum())
                 .collect();
-            let ka: Vec<f64> = if problem.design.terms[t].precision.is_some() {
-                spread_out(value, &u)
-            } else {
-                (0..value.rows).map(|i| self.solved.a[(grid.offset[v] + i) * k + k - 1]).collect()
-            };
-            for i in 0..place.len() {
-                let Some(slope) = template.first(i) else { continue };
-                let back: Vec<f64> = (0..slope.columns)
-                    .map(|c| (0..slope.rows).map(|r| slope[(r, c)] * ka[r]).sum())
-                    .collect();
-                for row in 0..value.rows {
-                    let one: f64 = (0..value.columns).map(|c| slope[(row, c)] * u[c]).sum();
-                    let two: f64 = (0..value.columns).map(|c| value[(row, c)] * back[c]).sum();
-                    out[(grid.offset[v] + row) * m + place.start + i] = one + two;
-                }
+            for row in 0..value.rows {
+                let one: f64 = (0..value.columns).map(|c| slope[(row, c)] * own[c]).sum();
+                let two: f64 = (0..value.columns).map(|c| value[(row, c)] * back[c]).sum();
+                out[(grid.offset[v] + row) * m + place.start + i] = one + two;
             }
         }
-        out
+    }
+    out
+}
+
+/// 2⟨G, ∂_iT⟩ for the parameters of a term, and 2⟨S ∂_jT, ∂_iT⟩ + 2⟨G, ∂_ijT⟩; they start at `at`.
+pub fn add_term(
+    template: &Expansion<Matrix<f64>>,
+    g: &Matrix<f64>,
+    at: usize,
+    gradient: &mut [f64],
+    bends: &mut Square,
+) {
+    let s = divided(g, &template.value);
+    for i in 0..template.n_directions() {
+        let Some(di) = template.first(i) else { continue };
+        gradient[at + i] += 2.0 * inner(&g.data, &di.data);
+        let sd = times(&s, di);
+        for j in 0..=i {
+            let mut bend = template.second(i, j).map_or(0.0, |b| 2.0 * inner(&g.data, &b.data));
+            if let Some(dj) = template.first(j) {
+                bend += 2.0 * inner(&sd.data, &dj.data);
+            }
+            bends[(at + i, at + j)] = bend;
+            bends[(at + j, at + i)] = bend;
+        }
     }
 }
 

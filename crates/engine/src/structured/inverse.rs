@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::factor::Factor;
 use crate::layout::{Layout, piece};
 use crate::pairs::Pairs;
+use crate::row_major::axpy;
 use crate::sensitivity::{Above, InverseMemory, inverse_blocks};
 use crate::watch::Watch;
 
@@ -55,6 +56,11 @@ impl Inverse {
         }
         watch.check()?;
         Ok(Self { values })
+    }
+
+    /// Any symmetric matrix of which the blocks on the pattern of M are given.
+    pub fn of_blocks(values: Vec<f64>) -> Self {
+        Self { values }
     }
 
     /// The row block of a position: [own | later], column-major.
@@ -212,9 +218,4 @@ pub fn backward(factor: &Factor, b: &mut [f64], m: usize) {
             pivot.iter_mut().for_each(|x| *x /= l[j + n * j]);
         }
     }
-}
-
-#[inline]
-fn axpy(f: f64, x: &[f64], y: &mut [f64]) {
-    y.iter_mut().zip(x).for_each(|(y, x)| *y += f * x);
 }

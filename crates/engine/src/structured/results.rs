@@ -62,7 +62,7 @@ impl Problem {
     fn effects(&self, point: &Point) -> Vec<Vec<f64>> {
         let solved = self.solved(point);
         let k = self.k();
-        let b = self.data_scale(point, &solved.u, k);
+        let b = self.plan.data_scale(&point.templates, &solved.u, k);
         let (grid, symbolic) = (&self.plan.grid, &self.plan.layout.symbolic);
         let mut out: Vec<Vec<f64>> =
             self.design.terms.iter().map(|t| vec![0.0; t.n_levels * t.q]).collect();

@@ -1,0 +1,78 @@
+//! The Hessian of the criterion in ψ, from exact gradients on either side of a point.
+
+use super::point::Point;
+use super::problem::Problem;
+use crate::dense::{Square, cholesky, solve_lower, solve_lower_transpose};
+use crate::error::Result;
+use crate::watch::Watch;
+
+/// Half the distance between two gradients, in standard errors: the error of a difference is of the order
+/// of its square, and that of rounding of the error of a gradient over it.
+const STEP: f64 = 1e-3;
+
+impl Problem {
+    /// ∂²d/∂ψ² at a point, in the engine's coordinates. `model` says how far a parameter is to move.
+    pub fn hessian(&self, point: &Point, model: &Square, units: &[f64]) -> Result<Square> {
+        let m = point.psi.len();
+        let watch = Watch::current();
+        let mut out = Square::zeros(m);
+        for j in 0..m {
+            watch.check()?;
+            let curvature = model[(j, j)].max(2.0 / units[j].powi(2));
+            let step = STEP * (2.0 / curvature).sqrt();
+            let slope = |sign: f64| {
+                let mut psi = point.psi.clone();
+                psi[j] += sign * step;
+                self.gradient(&self.evaluate(&psi, &point.modes.u)?)
+            };
+            let (after, before) = (slope(1.0)?, slope(-1.0)?);
+            for i in 0..m {
+                out[(i, j)] = (after[i] - before[i]) / (2.0 * step);
+            }
+        }
+        for j in 0..m {
+            for i in 0..j {
+                let mean = 0.5 * (out[(i, j)] + out[(j, i)]);
+                (out[(i, j)], out[(j, i)]) = (mean, mean);
+            }
+        }
+        Ok(out)
+    }
+
+    /// The Hessian with β in the user's coordinates: L H L' in its rows and columns.
+    pub fn outer_hessian(&self, hessian: &Square) -> Square {
+        let n = hessian.n;
+        let mut half = Square::zeros(n);
+        for j in 0..n {
+            let column = self.outer_gradient(&hessian.data[n * j..n * (j + 1)]);
+            (0..n).for_each(|i| half[(j, i)] = column[i]);
+        }
+        let mut out = Square::zeros(n);
+        for j in 0..n {
+            let column = self.outer_gradient(&half.data[n * j..n * (j + 1)]);
+            out.data[n * j..n * (j + 1)].copy_from_slice(&column);
+        }
+        out
+    }
+}
+
+/// 2 H⁻¹, factored at unit diagonal; None where H is not positive definite.
+pub fn covariance(hessian: &Square) -> Option<Square> {
+    let n = hessian.n;
+    let scale: Vec<f64> = (0..n).map(|i| hessian[(i, i)].sqrt().recip()).collect();
+    if !scale.iter().all(|s| s.is_finite() && *s > 0.0) {
+        return None;
+    }
+    let mut l = hessian.clone();
+    for j in 0..n {
+        (0..n).for_each(|i| l[(i, j)] *= scale[i] * scale[j]);
+    }
+    cholesky(n, &mut l.data).ok()?;
+    let mut out = Square::identity(n);
+    solve_lower(n, &l.data, &mut out.data, n);
+    solve_lower_transpose(n, &l.data, &mut out.data, n);
+    for j in 0..n {
+        (0..n).for_each(|i| out[(i, j)] *= 2.0 * scale[i] * scale[j]);
+    }
+    Some(out)
+}

@@ -1,0 +1,277 @@
+//! What is known at one ψ, in the user's units.
+
+use super::auxiliary::Auxiliaries;
+use super::hessian::covariance;
+use super::point::Point;
+use super::problem::Problem;
+use crate::covariance::Order;
+use crate::dense::{Square, cholesky, solve_lower, solve_lower_transpose};
+use crate::error::Result;
+use crate::structured::{Inverse, backward, forward};
+
+/// Estimates at a point.
+#[derive(Debug, Clone)]
+pub struct Estimates {
+    /// ψ, β in the user's coordinates, signs of θ as results have them.
+    pub psi: Vec<f64>,
+    /// −2 log-likelihood.
+    pub deviance: f64,
+    /// ∂d/∂ψ.
+    pub gradient: Vec<f64>,
+    /// ∂²d/∂ψ², if asked for.
+    pub hessian: Option<Square>,
+    /// Twice its inverse; None where it is not positive definite.
+    pub covariance: Option<Square>,
+    /// (X'V⁻¹X)⁻¹ at the modes, θ and δ taken as known.
+    pub conditional: Square,
+    /// b̂ per term, levels × q row-major.
+    pub effects: Vec<Vec<f64>>,
+    /// η̂, offset included.
+    pub eta: Vec<f64>,
+    /// Σ ℓ at the modes.
+    pub log_density: f64,
+}
+
+impl Problem {
+    /// Estimates at a point (of which `gradient` is the gradient), with the Hessian if `units` are given.
+    pub fn estimates(
+        &self,
+        point: &Point,
+        gradient: &[f64],
+        units: Option<&[f64]>,
+    ) -> Result<Estimates> {
+        let model = self.derivatives(point)?.hessian;
+        let hessian = match units {
+            None => None,
+            Some(units) => Some(self.hessian(point, &model, units)?),
+        };
+        let covariance = hessian.as_ref().and_then(covariance).map(|c| self.outer_covariance(&c));
+        let mut psi = self.outer(&point.psi);
+        let m = self.n_theta();
+        let signed = self.covariances.canonical(&psi[..m]);
+        let flips: Vec<f64> =
+            signed.iter().zip(&psi).map(|(s, p)| if s == p { 1.0 } else { -1.0 }).collect();
+        psi[..m].copy_from_slice(&signed);
+        let mut gradient = self.outer_gradient(gradient);
+        gradient.iter_mut().zip(&flips).for_each(|(g, f)| *g *= f);
+        Ok(Estimates {
+            psi,
+            deviance: point.deviance,
+            gradient,
+            hessian: hessian.map(|h| flipped(self.outer_hessian(&h), &flips)),
+            covariance: covariance.map(|c| flipped(c, &flips)),
+            conditional: self.conditional(&model),
+            effects: self.effects(point),
+            eta: point.modes.rows.eta.clone(),
+            log_density: point.modes.rows.log_density,
+        })
+    }
+
+    /// A covariance of ψ in the user's coordinates: L⁻ᵀ C L⁻¹ in the rows and columns of β.
+    fn outer_covariance(&self, inner: &Square) -> Square {
+        let n = inner.n;
+        let mut half = Square::zeros(n);
+        for j in 0..n {
+            let column = self.outer(&inner.data[n * j..n * (j + 1)]);
+            (0..n).for_each(|i| half[(j, i)] = column[i]);
+        }
+        let mut out = Square::zeros(n);
+        for j in 0..n {
+            let column = self.outer(&half.data[n * j..n * (j + 1)]);
+            out.data[n * j..n * (j + 1)].copy_from_slice(&column);
+        }
+        out
+    }
+
+    /// (X'V⁻¹X)⁻¹: the Hessian model has 2X'V⁻¹X in the rows and columns of γ.
+    fn conditional(&self, model: &Square) -> Square {
+        let (first, p) = (self.n_theta(), self.p);
+        let mut l = model.block(&(first..first + p).collect::<Vec<_>>());
+        let mut out = Square::identity(p);
+        if cholesky(p, &mut l.data).is_err() {
+            out.data.fill(f64::NAN);
+            return out;
+        }
+        solve_lower(p, &l.data, &mut out.data, p);
+        solve_lower_transpose(p, &l.data, &mut out.data, p);
+        out.data.iter_mut().for_each(|v| *v *= 2.0);
+        self.basis.beta_covariance(&out)
+    }
+
+    /// b̂ per term, levels × q row-major.
+    pub fn effects(&self, point: &Point) -> Vec<Vec<f64>> {
+        let mut out = self.empty_effects(1);
+        self.visit_effects(|place, t, at| out[t][at] = point.modes.b[place]);
+        out
+    }
+
+    fn empty_effects(&self, m: usize) -> Vec<Vec<f64>> {
+        let terms = self.covariances.design.terms.iter();
+        terms.map(|t| vec![0.0; t.n_levels * t.q * m]).collect()
+    }
+
+    /// Calls `visit(scalar by position, term, scalar by level of the term)`.
+    fn visit_effects(&self, mut visit: impl FnMut(usize, usize, usize)) {
+        let plan = &self.covariances.plan;
+        let (grid, symbolic) = (&plan.grid, &plan.layout.symbolic);
+        for v in 0..grid.width.len() {
+            let (t, level) = (symbolic.factor[v] as usize, symbolic.level[v] as usize);
+            let q = grid.width[v] as usize;
+            (0..q).for_each(|i| visit(grid.offset[v] + i, t, level * q + i));
+        }
+    }
+
+    /// First scalar of every term where effects stand term by term, and their number.
+    fn effect_starts(&self) -> Vec<usize> {
+        let mut starts = vec![0];
+        for term in &self.covariances.design.terms {
+            starts.push(starts[starts.len() - 1] + term.n_levels * term.q);
+        }
+        starts
+    }
+
+    /// ΛM⁻¹Λ'x for the `m` columns of x, row-major, effects term by term.
+    pub fn solve(&self, point: &Point, x: &[f64], m: usize) -> Vec<f64> {
+        let starts = self.effect_starts();
+        let mut by_position = vec![0.0; x.len()];
+        let copy = |from: usize, to: usize, x: &[f64], out: &mut [f64]| {
+            out[to * m..(to + 1) * m].copy_from_slice(&x[from * m..(from + 1) * m]);
+        };
+        self.visit_effects(|place, t, at| copy(starts[t] + at, place, x, &mut by_position));
+        let plan = &self.covariances.plan;
+        let mut u = plan.spherical_scale(&point.templates, &by_position, m);
+        forward(&point.modes.factor, &mut u, m);
+        backward(&point.modes.factor, &mut u, m);
+        let b = plan.data_scale(&point.templates, &u, m);
+        let mut out = vec![0.0; x.len()];
+        self.visit_effects(|place, t, at| copy(place, starts[t] + at, &b, &mut out));
+        out
+    }
+
+    /// Conditional covariance of a term's effects, levels × q × q: ψ taken as known.
+    pub fn conditional_covariance(&self, point: &Point, term: usize) -> Result<Vec<f64>> {
+        let plan = &self.covariances.plan;
+        let (grid, symbolic) = (&plan.grid, &plan.layout.symbolic);
+        let inverse = Inverse::new(&point.modes.factor, &point.modes.cross)?;
+        let c = self.covariances.sandwiched(&point.templates, &point.modes.cross, &inverse);
+        let own = &self.covariances.design.terms[term];
+        let size = own.q * own.q;
+        let mut out = vec![0.0; own.n_levels * size];
+        for v in (0..grid.width.len()).filter(|&v| symbolic.factor[v] as usize == term) {
+            let level = symbolic.level[v] as usize;
+            out[level * size..(level + 1) * size]
+                .copy_from_slice(&c[grid.start[v]..grid.start[v] + size]);
+        }
+        Ok(out)
+    }
+
+    /// z_i'ΛM⁻¹Λ'z_i per row.
+    pub fn row_variance(&self, point: &Point) -> Result<Vec<f64>> {
+        let inverse = Inverse::new(&point.modes.factor, &point.modes.cross)?;
+        let own = &self.covariances;
+        Ok(self.row_forms(&own.sandwiched(&point.templates, &point.modes.cross, &inverse)))
+    }
+
+    /// Z b by rows, for b by position.
+    pub fn along(&self, b: &[f64]) -> Vec<f64> {
+        let plan = &self.covariances.plan;
+        let one = |row: usize| {
+            let mut z = self.z_of(row).iter();
+            let mut sum = 0.0;
+            for &v in plan.nodes_of(row) {
+                let (from, to) = (plan.grid.offset[v as usize], plan.grid.offset[v as usize + 1]);
+                sum += b[from..to].iter().zip(&mut z).map(|(b, z)| b * z).sum::<f64>();
+            }
+            sum
+        };
+        let mut out = vec![0.0; self.n()];
+        super::rows::in_chunks(self.n(), &mut out, |first, out| {
+            out.iter_mut().enumerate().for_each(|(i, v)| *v = one(first + i));
+        });
+        out
+    }
+
+    /// ∂b̂/∂ψ at a point, ψ in the user's coordinates: effects term by term, row-major with one column per
+    /// parameter. From Λ'Z's = Qû,
+    ///
+    /// ```text
+    ///     M ∂û = −Λ'Z'W(Z ∂Λ û + X ∂β) + Λ'Z' ∂s/∂δ ∂δ + ∂Λ'Z's,      ∂b̂ = ∂Λ û + Λ ∂û
+    /// ```
+    pub fn mode_slopes(&self, point: &Point) -> Result<Vec<f64>> {
+        let own = &self.covariances;
+        let plan = &own.plan;
+        let (grid, layout) = (&plan.grid, &plan.layout);
+        let templates = own.templates(&point.full, Order::First)?;
+        let scores = self.z_transposed_vector(&point.modes.rows.score);
+        let (n_theta, m) = (self.n_theta(), self.n_parameters());
+        let scalars = grid.offset[grid.width.len()];
+        // ∂Λ û by position, and ∂Λ'Z's by slot.
+        let mut moved = vec![0.0; scalars * m];
+        let mut right = vec![0.0; self.n_effects() * m];
+        for v in 0..grid.width.len() {
+            let t = layout.symbolic.factor[v] as usize;
+            let place = own.places.terms[t].clone();
+            for (i, entry) in place.enumerate() {
+                let (Some(slope), Some(j)) = (templates[t].first(i), own.freedom.of(entry)) else {
+                    continue;
+                };
+                for c in 0..slope.columns {
+                    for r in 0..slope.rows {
+                        let (at, slot) = (grid.offset[v] + r, layout.start[v] + c);
+                        moved[at * m + j] += slope[(r, c)] * point.modes.u[slot];
+                        right[slot * m + j] += slope[(r, c)] * scores[at];
+                    }
+                }
+            }
+        }
+        let mut inner = self.driven(point)?;
+        let a_moved = plan.times_a(&point.modes.a, &moved, m);
+        inner.iter_mut().zip(&a_moved).for_each(|(i, a)| *i -= a);
+        let driven = plan.spherical_scale(&point.templates, &inner, m);
+        right.iter_mut().zip(&driven).for_each(|(r, d)| *r += d);
+        forward(&point.modes.factor, &mut right, m);
+        backward(&point.modes.factor, &mut right, m);
+        let mut b = plan.data_scale(&point.templates, &right, m);
+        b.iter_mut().zip(&moved).for_each(|(b, d)| *b += d);
+        let starts = self.effect_starts();
+        let mut out = vec![0.0; b.len()];
+        let (first, last) = (n_theta, n_theta + self.p);
+        self.visit_effects(|place, t, at| {
+            let row = &mut out[(starts[t] + at) * m..(starts[t] + at + 1) * m];
+            row.copy_from_slice(&b[place * m..(place + 1) * m]);
+        });
+        let l = &self.basis.x_factor;
+        for row in out.chunks_exact_mut(m.max(1)) {
+            let gamma = row[first..last].to_vec();
+            for i in 0..self.p {
+                row[first + i] = (0..=i).map(|j| l[(i, j)] * gamma[j]).sum();
+            }
+        }
+        Ok(out)
+    }
+
+    /// Z'(−WX̃ | ∂s/∂δ) by position, in the columns of ψ; those of θ are zero.
+    fn driven(&self, point: &Point) -> Result<Vec<f64>> {
+        let parts = self.parts(&point.psi);
+        let auxiliaries = Auxiliaries::new(&self.sources, &self.y, parts.delta);
+        let slopes = self.slopes(&point.modes.rows.eta, &auxiliaries);
+        let (first, k) = (self.n_theta(), auxiliaries.width);
+        Ok(self.z_transposed(self.n_parameters(), |row, out| {
+            out.fill(0.0);
+            let w = point.modes.rows.weight[row];
+            out[first..].iter_mut().zip(self.x_of(row)).for_each(|(o, x)| *o = -w * x);
+            auxiliaries.slopes(row, |a, j, slope, _| {
+                out[first + self.p + j] += slope * slopes.auxiliary[row * k + a][1];
+            });
+        }))
+    }
+}
+
+/// A matrix over ψ after changes of sign of the first elements.
+fn flipped(mut matrix: Square, flips: &[f64]) -> Square {
+    let sign = |i: usize| flips.get(i).copied().unwrap_or(1.0);
+    for j in 0..matrix.n {
+        (0..matrix.n).for_each(|i| matrix[(i, j)] *= sign(i) * sign(j));
+    }
+    matrix
+}

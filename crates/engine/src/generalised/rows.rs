@@ -1,0 +1,166 @@
+//! What the rows say at one linear predictor: log-density, scores and weights, and the derivatives that
+//! the gradient of the criterion needs.
+
+use rayon::prelude::*;
+
+use super::auxiliary::Auxiliaries;
+use super::problem::Problem;
+use crate::families::{MOST, Order, Row};
+
+/// Rows that one task visits.
+const CHUNK: usize = 4096;
+
+/// The rows at one η.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    /// η, offset included.
+    pub eta: Vec<f64>,
+    /// Σ c ℓ; −∞ where a response is impossible.
+    pub log_density: f64,
+    /// c ℓ'.
+    pub score: Vec<f64>,
+    /// −c ℓ'', or the expected information of rows where that is not positive, if asked for.
+    pub weight: Vec<f64>,
+    /// Whether expected information was asked for.
+    pub expected: bool,
+}
+
+/// Derivatives of the rows beyond scores and weights.
+#[derive(Debug, Clone)]
+pub struct Slopes {
+    /// ∂w/∂η = −c ℓ'''.
+    pub weight: Vec<f64>,
+    /// Per row and auxiliary c (∂ℓ/∂a, ∂ℓ'/∂a, ∂ℓ''/∂a), (n, width) row-major.
+    pub auxiliary: Vec<[f64; 3]>,
+    /// Per row c ∂²ℓ/∂a∂a', width² each.
+    pub bends: Vec<f64>,
+}
+
+impl Problem {
+    /// η = o + Xβ + Zb at γ = L'β and b by position.
+    pub fn predictor(&self, gamma: &[f64], b: &[f64]) -> Vec<f64> {
+        let mut eta = vec![0.0; self.n()];
+        let plan = &self.covariances.plan;
+        let one = |row: usize| {
+            let mut sum = self.offset.as_ref().map_or(0.0, |o| o[row]);
+            sum += self.x_of(row).iter().zip(gamma).map(|(x, g)| x * g).sum::<f64>();
+            let mut z = self.z_of(row).iter();
+            for &v in plan.nodes_of(row) {
+                let (from, to) = (plan.grid.offset[v as usize], plan.grid.offset[v as usize + 1]);
+                sum += b[from..to].iter().zip(&mut z).map(|(b, z)| b * z).sum::<f64>();
+            }
+            sum
+        };
+        in_chunks(self.n(), &mut eta, |first, out| {
+            out.iter_mut().enumerate().for_each(|(i, e)| *e = one(first + i));
+        });
+        eta
+    }
+
+    /// The rows at η. With `expected`, rows whose weight is not positive have the expected one.
+    pub fn rows(&self, eta: Vec<f64>, auxiliaries: &Auxiliaries<'_>, expected: bool) -> Rows {
+        let n = self.n();
+        let (mut score, mut weight) = (vec![0.0; n], vec![0.0; n]);
+        let fill = |first: usize, score: &mut [f64], weight: &mut [f64]| {
+            let mut sum = 0.0;
+            for (i, (s, w)) in score.iter_mut().zip(weight).enumerate() {
+                let row = first + i;
+                let c = self.weight(row);
+                let (observed, own) = (self.observation(row), auxiliaries.of(row));
+                let found = self.family.row(observed, eta[row], own, Order::Second);
+                sum += c * found.value;
+                *s = c * found.eta[0];
+                *w = -c * found.eta[1];
+                if expected && !(*w > 0.0) {
+                    *w = c * self.family.information(observed.size, eta[row], own);
+                }
+            }
+            sum
+        };
+        let pieces = score.chunks_mut(CHUNK).zip(weight.chunks_mut(CHUNK)).enumerate();
+        let sums: Vec<f64> = if n > CHUNK {
+            let pieces: Vec<_> = pieces.collect();
+            pieces.into_par_iter().map(|(k, (s, w))| fill(k * CHUNK, s, w)).collect()
+        } else {
+            pieces.map(|(k, (s, w))| fill(k * CHUNK, s, w)).collect()
+        };
+        let sum: f64 = sums.iter().sum();
+        let log_density = if sum.is_nan() { f64::NEG_INFINITY } else { sum };
+        Rows { eta, log_density, score, weight, expected }
+    }
+
+    /// Further derivatives at η.
+    pub fn slopes(&self, eta: &[f64], auxiliaries: &Auxiliaries<'_>) -> Slopes {
+        let (n, k) = (self.n(), auxiliaries.width);
+        let mut out = Slopes {
+            weight: vec![0.0; n],
+            auxiliary: vec![[0.0; 3]; n * k],
+            bends: vec![0.0; n * k * k],
+        };
+        let fill = |(chunk, ((w, a), b)): (usize, ((&mut [f64], &mut [[f64; 3]]), &mut [f64]))| {
+            for (i, w) in w.iter_mut().enumerate() {
+                let row = chunk * CHUNK + i;
+                let c = self.weight(row);
+                let own = auxiliaries.of(row);
+                let found = self.family.row(self.observation(row), eta[row], own, Order::Third);
+                *w = -c * found.eta[2];
+                copy_auxiliaries(&found, c, k, &mut a[i * k..], &mut b[i * k * k..]);
+            }
+        };
+        if k == 0 {
+            let one = |(chunk, w): (usize, &mut [f64])| fill((chunk, ((w, &mut []), &mut [])));
+            if n > CHUNK {
+                out.weight.par_chunks_mut(CHUNK).enumerate().for_each(one);
+            } else {
+                out.weight.chunks_mut(CHUNK).enumerate().for_each(one);
+            }
+            return out;
+        }
+        let weights = out.weight.par_chunks_mut(CHUNK);
+        let auxiliary = out.auxiliary.par_chunks_mut(CHUNK * k);
+        weights
+            .zip(auxiliary)
+            .zip(out.bends.par_chunks_mut(CHUNK * k * k))
+            .enumerate()
+            .for_each(fill);
+        out
+    }
+}
+
+fn copy_auxiliaries(found: &Row, c: f64, k: usize, slopes: &mut [[f64; 3]], bends: &mut [f64]) {
+    debug_assert!(k <= MOST);
+    for a in 0..k {
+        slopes[a] = found.auxiliary[a].map(|v| c * v);
+        (0..k).for_each(|b| bends[a * k + b] = c * found.bends[a][b]);
+    }
+}
+
+/// Fills `out` chunk by chunk, on several threads where there are many rows.
+pub fn in_chunks(n: usize, out: &mut [f64], fill: impl Fn(usize, &mut [f64]) + Sync) {
+    if n > CHUNK {
+        let one = |(k, out): (usize, &mut [f64])| fill(k * CHUNK, out);
+        out.par_chunks_mut(CHUNK).enumerate().for_each(one);
+    } else {
+        fill(0, out);
+    }
+}
+
+/// Sums `width` quantities over the rows, in an order that does not depend on the threads.
+pub fn summed(n: usize, width: usize, add: impl Fn(usize, &mut [f64]) + Sync) -> Vec<f64> {
+    let one = |k: usize| {
+        let mut sums = vec![0.0; width];
+        (k * CHUNK..n.min((k + 1) * CHUNK)).for_each(|row| add(row, &mut sums));
+        sums
+    };
+    let chunks = n.div_ceil(CHUNK);
+    let parts: Vec<Vec<f64>> = if chunks > 1 {
+        (0..chunks).into_par_iter().map(one).collect()
+    } else {
+        (0..chunks).map(one).collect()
+    };
+    let mut out = vec![0.0; width];
+    for part in parts {
+        out.iter_mut().zip(&part).for_each(|(a, b)| *a += b);
+    }
+    out
+}

@@ -1,0 +1,177 @@
+//! The search for the minimum over ψ: a trust region without bounds.
+
+use super::point::Point;
+use super::problem::Problem;
+use super::start::{Start, scaled};
+use crate::error::{EngineError, Result};
+use crate::optimise::{Missed, Model, Options, Status};
+use crate::watch::{Stage, Watch};
+
+/// Radius of the first step, in units of the start.
+const FIRST_RADIUS: f64 = 1.5;
+
+/// Smallest radius.
+const LEAST_RADIUS: f64 = 1e-9;
+
+/// Rounding error of the criterion relative to its size, and to the number of rows.
+const ROUNDING: f64 = 1e-14;
+
+/// A decrease below which the curvature no longer changes much from step to step.
+const NEAR: f64 = 1.0;
+
+/// A last step promises at most this share of the tolerance.
+const FINE: f64 = 1e-2;
+
+/// Multiples of its rounding error below which a decrease cannot be measured.
+const HIDDEN: f64 = 50.0;
+
+/// The end of a search.
+#[derive(Debug, Clone)]
+pub struct Minimum {
+    /// The evaluation there.
+    pub point: Point,
+    /// ∂d/∂ψ in the engine's coordinates.
+    pub gradient: Vec<f64>,
+    /// The units of the search.
+    pub units: Vec<f64>,
+    /// Criterion at every evaluation.
+    pub trace: Vec<f64>,
+    /// Newton steps for the modes in all evaluations.
+    pub n_inner: usize,
+    /// How it ended.
+    pub status: Status,
+}
+
+impl Problem {
+    /// Finds the minimum from ψ = `start` (in the engine's coordinates), by default from the fit without
+    /// random effects. Where the time allowed by this thread's watch runs out, that is the best point so
+    /// far.
+    pub fn minimise(&self, start: Option<&[f64]>, options: Options) -> Result<Minimum> {
+        let watch = Watch::current();
+        watch.begin(Stage::Searching, 0);
+        let Start { mut psi, units } = self.start()?;
+        if let Some(start) = start {
+            psi.copy_from_slice(start);
+        }
+        self.minimise_from(&psi, units, None, options)
+    }
+
+    /// [`Self::minimise`] from a point and its modes, in units.
+    pub fn minimise_from(
+        &self,
+        psi: &[f64],
+        units: Vec<f64>,
+        modes: Option<&[f64]>,
+        options: Options,
+    ) -> Result<Minimum> {
+        let watch = Watch::current();
+        let mut search = Search {
+            problem: self,
+            options,
+            watch,
+            units,
+            trace: vec![],
+            n_inner: 0,
+            gained: f64::INFINITY,
+        };
+        let zero = vec![0.0; self.n_effects()];
+        let point = search.evaluate(psi, modes.unwrap_or(&zero))?;
+        search.descend(point)
+    }
+}
+
+struct Search<'a> {
+    problem: &'a Problem,
+    options: Options,
+    watch: Watch,
+    units: Vec<f64>,
+    trace: Vec<f64>,
+    n_inner: usize,
+    /// Decrease of the criterion by the last accepted step.
+    gained: f64,
+}
+
+impl Search<'_> {
+    fn evaluate(&mut self, psi: &[f64], modes: &[f64]) -> Result<Point> {
+        self.watch.pause()?;
+        let point = self.problem.evaluate(psi, modes);
+        self.trace.push(point.as_ref().map_or(f64::NAN, |p| p.deviance));
+        self.n_inner += point.as_ref().map_or(0, |p| p.modes.n_steps);
+        self.watch.advance(1);
+        point
+    }
+
+    fn descend(mut self, mut point: Point) -> Result<Minimum> {
+        let mut radius = FIRST_RADIUS;
+        let mut missed = Missed::new(self.units.len());
+        loop {
+            let derivatives = match self.problem.derivatives(&point) {
+                Err(EngineError::TimeLimit) => {
+                    let all = || self.problem.gradient(&point);
+                    let gradient = self.watch.overtime().during(all)?;
+                    return Ok(self.ended(point, gradient, Status::TimeLimit));
+                }
+                other => other?,
+            };
+            let (gradient, mut hessian) =
+                scaled(&derivatives.gradient, &derivatives.hessian, &self.units);
+            missed.learn(&point.psi, &self.units, &gradient, &hessian, self.gained < NEAR);
+            hessian.add(&missed.correction);
+            let status = match Model::new(&gradient, &hessian) {
+                None => Some(Status::Stalled),
+                Some(model) => match self.step(&mut point, &model, &mut radius) {
+                    Err(EngineError::TimeLimit) => Some(Status::TimeLimit),
+                    other => other?,
+                },
+            };
+            if let Some(status) = status {
+                return Ok(self.ended(point, derivatives.gradient, status));
+            }
+        }
+    }
+
+    fn ended(self, point: Point, gradient: Vec<f64>, status: Status) -> Minimum {
+        let Self { units, trace, n_inner, .. } = self;
+        Minimum { point, gradient, units, trace, n_inner, status }
+    }
+
+    /// Tries shorter and shorter steps until one is accepted; says how the search ended if it did.
+    fn step(&mut self, at: &mut Point, model: &Model, radius: &mut f64) -> Result<Option<Status>> {
+        let noise = ROUNDING * (at.deviance.abs() + self.problem.n() as f64);
+        loop {
+            let step = model.step(*radius);
+            if step.decrease <= (FINE * self.options.tolerance).max(0.1 * noise) {
+                return Ok(Some(Status::Converged));
+            }
+            if self.trace.len() >= self.options.max_evaluations {
+                return Ok(Some(Status::MaxEvaluations));
+            }
+            if *radius < LEAST_RADIUS {
+                return Ok(Some(Status::Stalled));
+            }
+            let moved = step.step.iter().zip(&self.units).map(|(s, u)| s * u);
+            let psi: Vec<f64> = at.psi.iter().zip(moved).map(|(p, s)| p + s).collect();
+            let trial = match self.evaluate(&psi, &at.modes.u) {
+                Err(stop) if stop.is_stop() => return Err(stop),
+                other => other.ok(),
+            };
+            let decrease = trial.as_ref().map_or(f64::NEG_INFINITY, |t| at.deviance - t.deviance);
+            let ratio = decrease / step.decrease;
+            if ratio < 0.25 {
+                *radius = 0.3 * step.length;
+            } else if ratio > 0.7 && step.length > 0.99 * *radius {
+                *radius *= 2.5;
+            }
+            let hidden = step.decrease <= HIDDEN * noise;
+            let believed = ratio > 1e-4 || (hidden && decrease >= -noise);
+            if let Some(trial) = trial.filter(|_| believed) {
+                self.gained = decrease;
+                *at = trial;
+                return Ok(None);
+            }
+            if hidden {
+                return Ok(Some(Status::Converged));
+            }
+        }
+    }
+}

@@ -163,7 +163,7 @@ class Reference:
     def coefficients(self, method: Method) -> pd.Series:
         """The fixed effects."""
         raw = self._estimates(method)["fixef"]
-        names = [_translated(name, self.fixed_columns) for name in raw["names"]]
+        names = [translated(name, self.fixed_columns) for name in raw["names"]]
         return pd.Series(raw["values"], index=names)
 
     def sigma(self, method: Method) -> float:
@@ -211,7 +211,7 @@ class Reference:
         """Coding by column: what R was told, and polynomials for ordered columns that it used."""
         chosen = {c: CODINGS[kind] for c, kind in (self.raw.get("contrasts") or {}).items()}
         parts = {p for name in self._fixed_names for p in name.split(":")}
-        for column, values in _categorical(frame(self.raw["dataset"])):
+        for column, values in categorical(frame(self.raw["dataset"])):
             used = any(f"{column}{suffix}" in parts for suffix in POLYNOMIALS)
             if used and values.cat.ordered:
                 chosen[column] = "poly"
@@ -221,18 +221,18 @@ class Reference:
     def fixed_columns(self) -> dict[str, str]:
         """R's name of a column of a main effect in the fixed part, to ours."""
         names = {"(Intercept)": "Intercept"}
-        for column, values in _categorical(frame(self.raw["dataset"])):
-            names |= _coded(column, values.cat.categories, self.codings.get(column, "treatment"))
+        for column, values in categorical(frame(self.raw["dataset"])):
+            names |= coded(column, values.cat.categories, self.codings.get(column, "treatment"))
         return names
 
     def random_columns(self, columns: list[str]) -> list[str]:
         """Our names of the columns of one random term; without an intercept a factor is in full."""
         names = dict(self.fixed_columns)
         if "(Intercept)" not in columns:
-            for column, values in _categorical(frame(self.raw["dataset"])):
-                names |= _coded(column, values.cat.categories, "full")
+            for column, values in categorical(frame(self.raw["dataset"])):
+                names |= coded(column, values.cat.categories, "full")
         names |= RANDOM_COLUMNS.get(self.name, {})
-        return [_translated(name, names) for name in columns]
+        return [translated(name, names) for name in columns]
 
     @cached_property
     def groups(self) -> dict[str, str]:
@@ -249,7 +249,7 @@ class Reference:
     def values(self, method: Method) -> Values:
         """All stored estimates of one method."""
         raw = self.raw[method]
-        names = [_translated(name, self.fixed_columns) for name in raw["fixef"]["names"]]
+        names = [translated(name, self.fixed_columns) for name in raw["fixef"]["names"]]
         cov = raw.get("vcov")
         return Values(
             criterion=raw["minus2logLik"],
@@ -258,7 +258,7 @@ class Reference:
             aic=raw["AIC"],
             bic=raw["BIC"],
             singular=raw["singular"],
-            dropped=tuple(_translated(c, self.fixed_columns) for c in raw["dropped_columns"]),
+            dropped=tuple(translated(c, self.fixed_columns) for c in raw["dropped_columns"]),
             ngroups={
                 self.groups[g]: n
                 for g, n in zip(raw["ngroups"]["names"], raw["ngroups"]["values"], strict=True)
@@ -326,13 +326,13 @@ def frame(dataset: str) -> pd.DataFrame:
     return read(own[dataset], folder) if dataset in own else mm.datasets.load(dataset)
 
 
-def _categorical(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+def categorical(table: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
     for column, values in table.items():
         if isinstance(values.dtype, pd.CategoricalDtype):
             yield str(column), values
 
 
-def _coded(column: str, levels: pd.Index, coding: str) -> dict[str, str]:
+def coded(column: str, levels: pd.Index, coding: str) -> dict[str, str]:
     """R's names of the columns of a factor to ours."""
     match coding:
         case "treatment":
@@ -348,7 +348,7 @@ def _coded(column: str, levels: pd.Index, coding: str) -> dict[str, str]:
     raise ValueError(coding)
 
 
-def _translated(name: str, columns: Mapping[str, str]) -> str:
+def translated(name: str, columns: Mapping[str, str]) -> str:
     return ":".join(columns.get(part) or _expression(part) for part in name.split(":"))
 
 

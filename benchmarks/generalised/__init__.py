@@ -1,0 +1,1 @@
+"""Generalised models beside other programs: `python -m benchmarks.generalised`."""

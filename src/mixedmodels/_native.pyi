@@ -361,11 +361,78 @@ class Problem:
     def refit_drawn(self, draws: object, first: int, count: int, plan: object) -> Refits: ...
 
 class Family:
-    """A distribution of a response with its link."""
+    """A distribution of a response with its link, asked by rows.
+
+    `y`, `size` (trials; None for 1) and `eta` are (n,); `auxiliary` is (n, n_auxiliary), save that
+    an ordered response takes all thresholds, (n, categories - 1), where no category is given.
+    """
 
     def __new__(
         cls, name: str, link: str, zero: str | None = None, categories: int = 0
     ) -> Family: ...
+    @property
+    def n_auxiliary(self) -> int: ...
+    @property
+    def eta_range(self) -> tuple[float, float]:
+        """The open interval of eta that has a meaning."""
+
+    def log_density(
+        self,
+        y: NDArray[np.float64],
+        size: NDArray[np.float64] | None,
+        eta: NDArray[np.float64],
+        auxiliary: NDArray[np.float64],
+    ) -> NDArray[np.float64]: ...
+    def saturated(
+        self,
+        y: NDArray[np.float64],
+        size: NDArray[np.float64] | None,
+        auxiliary: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """The largest log-density over eta, or its limit."""
+
+    def tails(
+        self,
+        y: NDArray[np.float64],
+        size: NDArray[np.float64] | None,
+        eta: NDArray[np.float64],
+        auxiliary: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """P(Y < y), P(Y = y), P(Y > y) as columns, each accurate where it is small."""
+
+    def mean(
+        self,
+        size: NDArray[np.float64] | None,
+        eta: NDArray[np.float64],
+        auxiliary: NDArray[np.float64],
+    ) -> NDArray[np.float64]: ...
+    def mean_slope(
+        self,
+        size: NDArray[np.float64] | None,
+        eta: NDArray[np.float64],
+        auxiliary: NDArray[np.float64],
+    ) -> NDArray[np.float64]: ...
+    def variance(
+        self,
+        size: NDArray[np.float64] | None,
+        eta: NDArray[np.float64],
+        auxiliary: NDArray[np.float64],
+    ) -> NDArray[np.float64]: ...
+    def information(
+        self,
+        size: NDArray[np.float64] | None,
+        eta: NDArray[np.float64],
+        auxiliary: NDArray[np.float64],
+    ) -> NDArray[np.float64]: ...
+    def draw(
+        self,
+        key: tuple[int, int],
+        first: int,
+        size: NDArray[np.float64] | None,
+        eta: NDArray[np.float64],
+        auxiliary: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Responses (r, n) of replicates first, first + 1, ..., at the rows of eta (r, n)."""
 
 class GeneralisedSolution:
     """What a search, or a single evaluation, found: psi = (theta, beta, auxiliary).

@@ -8,9 +8,14 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Binomial as Draws, Distribution};
 
 use super::factorial::{TABLE, log_choose, log_choose_scaled};
-use super::family::{Family, Observation, Order, Row};
+use super::family::{Family, Observation, Order, Row, Tails};
+use super::incomplete::beta_tails;
 use super::probability::ProbabilityLink;
+use super::summation::{Steps, tails};
 use super::taylor::excess;
+
+/// Variance from which tails are no longer summed.
+const WIDE: f64 = 1e6;
 
 /// The binomial family.
 #[derive(Debug, Clone, Copy)]
@@ -85,12 +90,31 @@ impl Family for Binomial {
         size * p * q
     }
 
+    fn tails(&self, observation: Observation, eta: f64, auxiliary: &[f64]) -> Tails {
+        let Observation { y, size } = observation;
+        let (p, q) = self.link.probabilities(eta);
+        let at = self.row(observation, eta, auxiliary, Order::Value).value.exp();
+        if size * p * q > WIDE {
+            let at_most =
+                |y: f64| if y < size { beta_tails(size - y, y + 1.0, q, p) } else { (1.0, 0.0) };
+            let below = if y > 0.0 { at_most(y - 1.0).0 } else { 0.0 };
+            return Tails { below, at, above: at_most(y).1 };
+        }
+        let up = |j: f64| (size - j) / (j + 1.0) * (p / q);
+        let down = |j: f64| j / (size - j + 1.0) * (q / p);
+        tails(y, at, size * p, Steps { up, down, last: size, unimodal: true })
+    }
+
     fn draw(&self, random: &mut ChaCha8Rng, size: f64, eta: f64, _: &[f64]) -> f64 {
         draw(random, size, self.link.probabilities(eta).0)
     }
 
     fn start(&self, Observation { y, size }: Observation) -> f64 {
         self.link.start((y + 0.5) / (size + 1.0))
+    }
+
+    fn saturated(&self, Observation { y, size }: Observation, _: &[f64]) -> f64 {
+        log_density(y, size, (y / size).ln(), ((size - y) / size).ln())
     }
 
     fn eta_range(&self) -> (f64, f64) {

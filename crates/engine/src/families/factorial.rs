@@ -11,7 +11,8 @@
 use std::array::from_fn;
 use std::sync::LazyLock;
 
-use super::taylor::Taylor;
+use super::number::{Jet, Number};
+use super::taylor::{Taylor, reflected, softplus};
 
 /// log √(2π).
 pub const LOG_ROOT_TWO_PI: f64 = 0.918_938_533_204_672_8;
@@ -110,4 +111,49 @@ fn shifted(u: f64, x: f64) -> Taylor {
     let first = psi - x * u + 0.5;
     let second = psi1 + psi - x * u - x;
     [value, first, second, psi2 + 3.0 * psi1 + psi - x * u - 2.0 * x]
+}
+
+/// x² ψ'(x), x = e^u.
+pub fn scaled_trigamma(u: f64) -> f64 {
+    let s = stirling(u);
+    s[2] - s[1] + u.exp() + 0.5
+}
+
+/// Whole numbers up to which a rising factorial is a product.
+const SHORT: f64 = 16.0;
+
+/// log Γ(x + y) − log Γ(x) − y log x for y ≥ 0 and x = e^u: of a whole y the logarithm of
+/// Π (1 + i/x), i < y.
+pub fn rise(y: f64, u: f64) -> Taylor {
+    if y <= SHORT && y.fract() == 0.0 {
+        let factor = |i: usize| reflected(softplus((i as f64).ln() - u));
+        let sum = (1..y as usize).map(factor);
+        return sum.fold([0.0; 4], |sum, term| from_fn(|d| sum[d] + term[d]));
+    }
+    let x = Jet::<0>::eta(u);
+    let log = y.ln();
+    let larger = (x.shifted(-log)).softplus().shifted(log);
+    let ratio = x.scaled(-1.0).shifted(log).softplus();
+    let s = larger.map(stirling) - x.map(stirling);
+    (x.map(|u| entropy(y, u)) - ratio.scaled(0.5) + s).taylor()
+}
+
+/// (x + y) log(1 + y/x) − y for x = e^u.
+fn entropy(y: f64, u: f64) -> Taylor {
+    let q = (y.ln() - u).exp();
+    if q < 0.1 {
+        return [0, 1, 2, 3].map(|d| y * entropy_series(q, d));
+    }
+    let [log, s, ..] = softplus(y.ln() - u);
+    let (x, rest) = (u.exp(), y * (1.0 - s));
+    [(x + y) * log - y, x * log - y, x * log - rest, x * log - rest - rest * s]
+}
+
+/// Σ (−1)^j q^(j−1) / (j (j − 1)), j ≥ 2, and its derivatives in u of q = y e^−u.
+fn entropy_series(q: f64, derivative: i32) -> f64 {
+    let term = |j: i32| {
+        let power = f64::from(1 - j).powi(derivative);
+        (if j % 2 == 0 { power } else { -power }) / f64::from(j * (j - 1))
+    };
+    q * (2..20).rev().fold(0.0, |sum, j| sum * q + term(j))
 }

@@ -56,6 +56,24 @@ pub struct Observation {
     pub size: f64,
 }
 
+/// P(Y < y), P(Y = y) and P(Y > y), each accurate where it is small.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tails {
+    /// P(Y < y).
+    pub below: f64,
+    /// P(Y = y), 0 of a continuous response.
+    pub at: f64,
+    /// P(Y > y).
+    pub above: f64,
+}
+
+impl Tails {
+    /// Of a continuous response.
+    pub const fn continuous((below, above): (f64, f64)) -> Self {
+        Self { below, at: 0.0, above }
+    }
+}
+
 /// What zeros have beside the family of counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Zero {
@@ -68,6 +86,9 @@ pub enum Zero {
 }
 
 /// A distribution with its link. `size` are trials, `auxiliary` the row's auxiliary parameters.
+///
+/// An ordered response takes all its thresholds as `auxiliary` in [`Self::mean`], its slope, variance,
+/// information and [`Self::draw`], and the two on either side of its category elsewhere.
 pub trait Family: Send + Sync + Debug {
     /// How many auxiliary parameters a row has.
     fn n_auxiliary(&self) -> usize;
@@ -87,11 +108,23 @@ pub trait Family: Send + Sync + Debug {
     /// Variance of the response.
     fn variance(&self, size: f64, eta: f64, auxiliary: &[f64]) -> f64;
 
+    /// Probabilities of smaller, equal and larger responses.
+    fn tails(&self, observation: Observation, eta: f64, auxiliary: &[f64]) -> Tails;
+
+    /// P(Y < y) and P(Y ≤ y).
+    fn cumulative(&self, observation: Observation, eta: f64, auxiliary: &[f64]) -> (f64, f64) {
+        let Tails { below, at, above } = self.tails(observation, eta, auxiliary);
+        (below, if above < 0.5 { 1.0 - above } else { below + at })
+    }
+
     /// A random response.
     fn draw(&self, random: &mut ChaCha8Rng, size: f64, eta: f64, auxiliary: &[f64]) -> f64;
 
     /// A finite η near which a search may begin for a row.
     fn start(&self, observation: Observation) -> f64;
+
+    /// The largest log-density over η, or its limit.
+    fn saturated(&self, observation: Observation, auxiliary: &[f64]) -> f64;
 
     /// The open interval of η that has a meaning; elsewhere rows are [`Row::NONE`].
     fn eta_range(&self) -> (f64, f64) {

@@ -69,6 +69,15 @@ impl MeanLink {
         }
     }
 
+    /// A finite η near a mean of any sign.
+    pub fn start_of_any(self, mean: f64) -> f64 {
+        match self {
+            Self::Identity => mean,
+            Self::Inverse if mean != 0.0 => 1.0 / mean,
+            _ => self.start(mean.max(0.1)),
+        }
+    }
+
     /// The open interval of η where the mean is positive.
     pub fn positive(self) -> (f64, f64) {
         let below = if self == Self::Log { f64::NEG_INFINITY } else { 0.0 };

@@ -8,7 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, Poisson as Draws};
 
 use super::factorial::{TABLE, log_factorial, log_point};
-use super::family::{Family, Observation, Order, Row};
+use super::family::{Family, Observation, Order, Row, Tails};
+use super::incomplete::gamma_tails;
 use super::mean::MeanLink;
 use super::taylor::excess;
 
@@ -65,12 +66,23 @@ impl Family for Poisson {
         self.link.mean(eta)[0]
     }
 
+    fn tails(&self, observation: Observation, eta: f64, auxiliary: &[f64]) -> Tails {
+        let (y, mean) = (observation.y, self.link.mean(eta)[0]);
+        let at = self.row(observation, eta, auxiliary, Order::Value).value.exp();
+        let below = if y > 0.0 { gamma_tails(y, mean).1 } else { 0.0 };
+        Tails { below, at, above: gamma_tails(y + 1.0, mean).0 }
+    }
+
     fn draw(&self, random: &mut ChaCha8Rng, _: f64, eta: f64, _: &[f64]) -> f64 {
         draw(random, self.link.mean(eta)[0])
     }
 
     fn start(&self, Observation { y, .. }: Observation) -> f64 {
         self.link.start(y + 0.1)
+    }
+
+    fn saturated(&self, Observation { y, .. }: Observation, _: &[f64]) -> f64 {
+        log_density(y, y, y.ln())
     }
 
     fn eta_range(&self) -> (f64, f64) {

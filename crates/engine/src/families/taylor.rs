@@ -15,6 +15,18 @@ pub fn ln(x: f64) -> Taylor {
     [x.ln(), inverse, -square, 2.0 * square * inverse]
 }
 
+/// e^x − 1.
+pub fn exp_m1(x: f64) -> Taylor {
+    let e = x.exp();
+    [x.exp_m1(), e, e, e]
+}
+
+/// log(1 + x).
+pub fn ln_1p(x: f64) -> Taylor {
+    let [_, first, second, third] = ln(1.0 + x);
+    [x.ln_1p(), first, second, third]
+}
+
 /// x^power, x > 0.
 pub fn power(x: f64, power: f64) -> Taylor {
     let value = x.powf(power);

@@ -1,7 +1,7 @@
 //! Generalised linear mixed models as a Python class.
 
 use mixedmodels_engine::generalised::{
-    Design, Estimates, Minimum, Point, Problem as Inner, Source, Spacing,
+    Design, Estimates, Minimum, Point, Precision, Problem as Inner, Source, Spacing,
 };
 use mixedmodels_engine::optimise::Options;
 use mixedmodels_engine::structured;
@@ -307,7 +307,7 @@ impl GeneralisedProblem {
         let psi = self.inner.inner(self.psi(psi)?);
         attended(py, 2.0 * self.inner.cost(), || {
             let zero = vec![0.0; self.inner.n_effects()];
-            ask(&self.inner, &self.inner.evaluate(&psi, &zero)?)
+            ask(&self.inner, &self.inner.evaluate(&psi, &zero, Precision::FINE)?)
         })
     }
 

@@ -33,10 +33,12 @@ pub struct Derivatives {
     pub gradient: Vec<f64>,
     /// The Hessian model.
     pub hessian: Square,
+    /// ∂û/∂ψ, row-major by slot.
+    pub motion: Vec<f64>,
 }
 
 /// What both are made of.
-struct Parted<'a> {
+pub(super) struct Parted<'a> {
     problem: &'a Problem,
     point: &'a Point,
     auxiliaries: Auxiliaries<'a>,
@@ -52,8 +54,11 @@ impl Problem {
         let parted = Parted::new(self, point)?;
         let (gradient, bends) = parted.gradient()?;
         watch::check()?;
-        let hessian = parted.hessian(&bends);
-        Ok(Derivatives { gradient, hessian })
+        let columns = parted.columns();
+        let driven = parted.by_position(&columns);
+        let hessian = parted.hessian(&bends, &columns, &driven);
+        let motion = parted.motion(&driven);
+        Ok(Derivatives { gradient, hessian, motion })
     }
 
     /// The exact gradient alone.
@@ -63,7 +68,7 @@ impl Problem {
 }
 
 impl<'a> Parted<'a> {
-    fn new(problem: &'a Problem, point: &'a Point) -> Result<Self> {
+    pub(super) fn new(problem: &'a Problem, point: &'a Point) -> Result<Self> {
         let Parts { delta, .. } = problem.parts(&point.psi);
         let auxiliaries = Auxiliaries::new(&problem.sources, &problem.y, delta);
         let slopes = problem.slopes(&point.modes.rows.eta, &auxiliaries);
@@ -168,27 +173,23 @@ impl<'a> Parted<'a> {
     }
 
     /// The Hessian model: see the head of the file.
-    fn hessian(&self, bends: &Square) -> Square {
+    fn hessian(&self, bends: &Square, columns: &[f64], driven: &[f64]) -> Square {
         let (problem, point) = (self.problem, self.point);
         let own = &problem.covariances;
         let (total, p, k) = (own.places.total, problem.p, self.auxiliaries.n_parameters);
         let m = total + p + k;
         let d = directions(own, &self.templates, &point.modes.u, &self.scores);
         let ad = own.plan.times_a(&point.modes.a, &d, total);
-        let columns = self.columns();
-        let z_columns = problem.z_transposed(p + k, |row, out| {
-            out.copy_from_slice(&columns[row * (p + k)..(row + 1) * (p + k)]);
-        });
         let mut cross = vec![0.0; own.plan.grid.offset[own.plan.grid.width.len()] * m];
         let mut full = Square::zeros(m);
         for (row, out) in cross.chunks_exact_mut(m.max(1)).enumerate() {
             out[..total].copy_from_slice(&ad[row * total..(row + 1) * total]);
-            out[total..].copy_from_slice(&z_columns[row * (p + k)..(row + 1) * (p + k)]);
+            out[total..].copy_from_slice(&driven[row * (p + k)..(row + 1) * (p + k)]);
             for (i, v) in d[row * total..(row + 1) * total].iter().enumerate() {
                 out.iter().enumerate().skip(i).for_each(|(j, c)| full[(i, j)] += v * c);
             }
         }
-        self.add_direct(&columns, &mut full);
+        self.add_direct(columns, &mut full);
         let mut inner = own.plan.spherical_scale(&point.templates, &cross, m);
         forward(&point.modes.factor, &mut inner, m);
         for row in inner.chunks_exact(m.max(1)) {
@@ -207,8 +208,70 @@ impl<'a> Parted<'a> {
         self.pulled_back(&full)
     }
 
+    /// ∂û/∂ψ, row-major by slot. From Λ'Z's = Qû,
+    ///
+    /// ```text
+    ///     M ∂û = ∂Λ'Z's − Λ'Z'(WZ ∂Λ û + WX ∂γ − ∂s/∂δ ∂δ)
+    /// ```
+    pub(super) fn motion(&self, driven: &[f64]) -> Vec<f64> {
+        let (problem, point) = (self.problem, self.point);
+        let plan = &problem.covariances.plan;
+        let (n_theta, m) = (problem.n_theta(), problem.n_parameters());
+        let (moved, mut right) = self.moved();
+        let mut inner = plan.times_a(&point.modes.a, &moved, n_theta);
+        let width = m - n_theta;
+        let mut all = vec![0.0; driven.len() / width.max(1) * m];
+        if width == 0 {
+            all = std::mem::take(&mut inner);
+        }
+        for (row, out) in all.chunks_exact_mut(m.max(1)).enumerate().filter(|_| width > 0) {
+            out[..n_theta].copy_from_slice(&inner[row * n_theta..(row + 1) * n_theta]);
+            out[n_theta..].copy_from_slice(&driven[row * width..(row + 1) * width]);
+        }
+        let drawn = plan.spherical_scale(&point.templates, &all, m);
+        right.iter_mut().zip(&drawn).for_each(|(r, d)| *r -= d);
+        forward(&point.modes.factor, &mut right, m);
+        backward(&point.modes.factor, &mut right, m);
+        right
+    }
+
+    /// ∂Λ û in the columns of θ, by position, and ∂Λ'Z's in those of ψ, by slot.
+    pub(super) fn moved(&self) -> (Vec<f64>, Vec<f64>) {
+        let (problem, own) = (self.problem, &self.problem.covariances);
+        let (grid, layout) = (&own.plan.grid, &own.plan.layout);
+        let (n_theta, m) = (problem.n_theta(), problem.n_parameters());
+        let mut moved = vec![0.0; self.scores.len() * n_theta];
+        let mut right = vec![0.0; problem.n_effects() * m];
+        for v in 0..grid.width.len() {
+            let t = layout.symbolic.factor[v] as usize;
+            for (i, entry) in own.places.terms[t].clone().enumerate() {
+                let (Some(slope), Some(j)) = (self.templates[t].first(i), own.freedom.of(entry))
+                else {
+                    continue;
+                };
+                for c in 0..slope.columns {
+                    let slot = layout.start[v] + c;
+                    for r in 0..slope.rows {
+                        let at = grid.offset[v] + r;
+                        moved[at * n_theta + j] += slope[(r, c)] * self.point.modes.u[slot];
+                        right[slot * m + j] += slope[(r, c)] * self.scores[at];
+                    }
+                }
+            }
+        }
+        (moved, right)
+    }
+
+    /// Z' times columns of the rows, by position.
+    pub(super) fn by_position(&self, columns: &[f64]) -> Vec<f64> {
+        let width = self.problem.p + self.auxiliaries.n_parameters;
+        self.problem.z_transposed(width, |row, out| {
+            out.copy_from_slice(&columns[row * width..(row + 1) * width]);
+        })
+    }
+
     /// [WX̃ | −∂s/∂δ], row-major.
-    fn columns(&self) -> Vec<f64> {
+    pub(super) fn columns(&self) -> Vec<f64> {
         let (problem, k) = (self.problem, self.auxiliaries.width);
         let width = problem.p + self.auxiliaries.n_parameters;
         let mut out = vec![0.0; problem.n() * width];

@@ -1,5 +1,7 @@
 //! The Hessian of the criterion in ψ, from exact gradients on either side of a point.
 
+use super::derivatives::Derivatives;
+use super::modes::Precision;
 use super::point::Point;
 use super::problem::Problem;
 use crate::dense::{Square, cholesky, solve_lower, solve_lower_transpose};
@@ -11,19 +13,21 @@ use crate::watch::Watch;
 const STEP: f64 = 1e-3;
 
 impl Problem {
-    /// ∂²d/∂ψ² at a point, in the engine's coordinates. `model` says how far a parameter is to move.
-    pub fn hessian(&self, point: &Point, model: &Square, units: &[f64]) -> Result<Square> {
+    /// ∂²d/∂ψ² at a point, in the engine's coordinates. `near` says how far a
+    /// parameter is to move, and how the modes follow.
+    pub fn hessian(&self, point: &Point, near: &Derivatives, units: &[f64]) -> Result<Square> {
         let m = point.psi.len();
         let watch = Watch::current();
         let mut out = Square::zeros(m);
         for j in 0..m {
             watch.check()?;
-            let curvature = model[(j, j)].max(2.0 / units[j].powi(2));
+            let curvature = near.hessian[(j, j)].max(2.0 / units[j].powi(2));
             let step = STEP * (2.0 / curvature).sqrt();
             let slope = |sign: f64| {
                 let mut psi = point.psi.clone();
                 psi[j] += sign * step;
-                self.gradient(&self.evaluate(&psi, &point.modes.u)?)
+                let modes = moved(&point.modes.u, &near.motion, j, sign * step);
+                self.gradient(&self.evaluate(&psi, &modes, Precision::FINE)?)
             };
             let (after, before) = (slope(1.0)?, slope(-1.0)?);
             for i in 0..m {
@@ -54,6 +58,12 @@ impl Problem {
         }
         out
     }
+}
+
+/// û after a step of one parameter.
+fn moved(modes: &[f64], motion: &[f64], j: usize, step: f64) -> Vec<f64> {
+    let m = motion.len() / modes.len().max(1);
+    modes.iter().enumerate().map(|(i, u)| u + step * motion[i * m + j]).collect()
 }
 
 /// 2 H⁻¹, factored at unit diagonal; None where H is not positive definite.

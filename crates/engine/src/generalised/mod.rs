@@ -28,7 +28,7 @@ mod touching;
 
 pub use auxiliary::{Source, Spacing};
 pub use derivatives::Derivatives;
-pub use modes::Modes;
+pub use modes::{Modes, Precision};
 pub use point::Point;
 pub use problem::{Design, Problem};
 pub use quadrature::hermite;

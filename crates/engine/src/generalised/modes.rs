@@ -19,8 +19,17 @@ use crate::factor::Factor;
 use crate::structured::{Raw, backward, factorise, forward};
 use crate::watch::Watch;
 
-/// Newton's decrement δ'Mδ from which one more step leaves nothing: its error is of the order of this.
-const LAST: f64 = 1e-10;
+/// Newton's decrement δ'Mδ from which one more step is the last: its error is of the order of this.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Precision(pub f64);
+
+impl Precision {
+    /// For results: what is left is rounding error.
+    pub const FINE: Self = Self(1e-10);
+
+    /// For steps from afar.
+    pub const ROUGH: Self = Self(1e-5);
+}
 
 /// Newton's decrement that is rounding error.
 const NOTHING: f64 = 1e-20;
@@ -82,7 +91,12 @@ impl Trial {
 
 impl Problem {
     /// Searches from `start`, or from zero where a response is impossible there.
-    pub fn modes(&self, at: &Conditions<'_>, start: &[f64]) -> Result<Modes> {
+    pub fn modes(
+        &self,
+        at: &Conditions<'_>,
+        start: &[f64],
+        Precision(last): Precision,
+    ) -> Result<Modes> {
         let mut trial = self.trial(at, start.to_vec());
         if !trial.height().is_finite() {
             trial = self.trial(at, vec![0.0; start.len()]);
@@ -109,11 +123,11 @@ impl Problem {
             }
             backward(&factor, &mut delta, 1);
             match self.shorter_and_shorter(at, &trial, &delta, decrement) {
-                None if decrement <= LAST => return exact(trial, a, cross, factor),
+                None if decrement <= Precision::FINE.0 => return exact(trial, a, cross, factor),
                 None => return Err(EngineError::Modes),
                 Some(next) => trial = next,
             }
-            if decrement <= LAST {
+            if decrement <= last {
                 let (a, cross, factor) = self.factorised(at, &mut trial)?;
                 return exact(trial, a, cross, factor);
             }

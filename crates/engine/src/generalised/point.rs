@@ -1,7 +1,7 @@
 //! One ψ: the criterion, and what was found on the way to it.
 
 use super::auxiliary::Auxiliaries;
-use super::modes::{Conditions, Modes};
+use super::modes::{Conditions, Modes, Precision};
 use super::problem::Problem;
 use super::quadrature::Quadrature;
 use crate::covariance::{Expansion, Matrix, Order};
@@ -49,13 +49,13 @@ impl Problem {
     /// ```
     ///
     /// Laplace's approximation of −2 log ∫ exp(Σ ℓ_i − ½ u'Qu) du; or quadrature in its place.
-    pub fn evaluate(&self, psi: &[f64], start: &[f64]) -> Result<Point> {
+    pub fn evaluate(&self, psi: &[f64], start: &[f64], precision: Precision) -> Result<Point> {
         let Parts { theta, gamma, delta } = self.parts(psi);
         let full = self.covariances.freedom.full(theta);
         let templates = self.covariances.templates(&full, Order::Value)?;
         let auxiliaries = Auxiliaries::new(&self.sources, &self.y, delta);
         let conditions = Conditions { gamma, auxiliaries: &auxiliaries, templates: &templates };
-        let modes = self.modes(&conditions, start)?;
+        let modes = self.modes(&conditions, start, precision)?;
         let quadrature = match &self.rule {
             None => None,
             Some(rule) => Some(self.quadrature(rule, &conditions, &modes)?),

@@ -1,10 +1,9 @@
 //! What is known at one ψ, in the user's units.
 
-use super::auxiliary::Auxiliaries;
+use super::derivatives::Parted;
 use super::hessian::covariance;
 use super::point::Point;
 use super::problem::Problem;
-use crate::covariance::Order;
 use crate::dense::{Square, cholesky, solve_lower, solve_lower_transpose};
 use crate::error::Result;
 use crate::structured::{Inverse, backward, forward};
@@ -40,10 +39,10 @@ impl Problem {
         gradient: &[f64],
         units: Option<&[f64]>,
     ) -> Result<Estimates> {
-        let model = self.derivatives(point)?.hessian;
+        let near = self.derivatives(point)?;
         let hessian = match units {
             None => None,
-            Some(units) => Some(self.hessian(point, &model, units)?),
+            Some(units) => Some(self.hessian(point, &near, units)?),
         };
         let covariance = hessian.as_ref().and_then(covariance).map(|c| self.outer_covariance(&c));
         let mut psi = self.outer(&point.psi);
@@ -60,7 +59,7 @@ impl Problem {
             gradient,
             hessian: hessian.map(|h| flipped(self.outer_hessian(&h), &flips)),
             covariance: covariance.map(|c| flipped(c, &flips)),
-            conditional: self.conditional(&model),
+            conditional: self.conditional(&near.hessian),
             effects: self.effects(point),
             eta: point.modes.rows.eta.clone(),
             log_density: point.modes.rows.log_density,
@@ -191,79 +190,26 @@ impl Problem {
         out
     }
 
-    /// ∂b̂/∂ψ at a point, ψ in the user's coordinates: effects term by term, row-major with one column per
-    /// parameter. From Λ'Z's = Qû,
-    ///
-    /// ```text
-    ///     M ∂û = −Λ'Z'W(Z ∂Λ û + X ∂β) + Λ'Z' ∂s/∂δ ∂δ + ∂Λ'Z's,      ∂b̂ = ∂Λ û + Λ ∂û
-    /// ```
+    /// ∂b̂/∂ψ = ∂Λ û + Λ ∂û at a point, ψ in the user's coordinates: effects term by term, row-major with
+    /// one column per parameter.
     pub fn mode_slopes(&self, point: &Point) -> Result<Vec<f64>> {
-        let own = &self.covariances;
-        let plan = &own.plan;
-        let (grid, layout) = (&plan.grid, &plan.layout);
-        let templates = own.templates(&point.full, Order::First)?;
-        let scores = self.z_transposed_vector(&point.modes.rows.score);
+        let parted = Parted::new(self, point)?;
+        let motion = parted.motion(&parted.by_position(&parted.columns()));
+        let (moved, _) = parted.moved();
         let (n_theta, m) = (self.n_theta(), self.n_parameters());
-        let scalars = grid.offset[grid.width.len()];
-        // ∂Λ û by position, and ∂Λ'Z's by slot.
-        let mut moved = vec![0.0; scalars * m];
-        let mut right = vec![0.0; self.n_effects() * m];
-        for v in 0..grid.width.len() {
-            let t = layout.symbolic.factor[v] as usize;
-            let place = own.places.terms[t].clone();
-            for (i, entry) in place.enumerate() {
-                let (Some(slope), Some(j)) = (templates[t].first(i), own.freedom.of(entry)) else {
-                    continue;
-                };
-                for c in 0..slope.columns {
-                    for r in 0..slope.rows {
-                        let (at, slot) = (grid.offset[v] + r, layout.start[v] + c);
-                        moved[at * m + j] += slope[(r, c)] * point.modes.u[slot];
-                        right[slot * m + j] += slope[(r, c)] * scores[at];
-                    }
-                }
-            }
+        let plan = &self.covariances.plan;
+        let mut b = plan.data_scale(&point.templates, &motion, m);
+        for (row, out) in b.chunks_exact_mut(m.max(1)).enumerate() {
+            let own = &moved[row * n_theta..(row + 1) * n_theta];
+            out.iter_mut().zip(own).for_each(|(b, d)| *b += d);
         }
-        let mut inner = self.driven(point)?;
-        let a_moved = plan.times_a(&point.modes.a, &moved, m);
-        inner.iter_mut().zip(&a_moved).for_each(|(i, a)| *i -= a);
-        let driven = plan.spherical_scale(&point.templates, &inner, m);
-        right.iter_mut().zip(&driven).for_each(|(r, d)| *r += d);
-        forward(&point.modes.factor, &mut right, m);
-        backward(&point.modes.factor, &mut right, m);
-        let mut b = plan.data_scale(&point.templates, &right, m);
-        b.iter_mut().zip(&moved).for_each(|(b, d)| *b += d);
         let starts = self.effect_starts();
         let mut out = vec![0.0; b.len()];
-        let (first, last) = (n_theta, n_theta + self.p);
         self.visit_effects(|place, t, at| {
-            let row = &mut out[(starts[t] + at) * m..(starts[t] + at + 1) * m];
-            row.copy_from_slice(&b[place * m..(place + 1) * m]);
+            let row = self.outer_gradient(&b[place * m..(place + 1) * m]);
+            out[(starts[t] + at) * m..(starts[t] + at + 1) * m].copy_from_slice(&row);
         });
-        let l = &self.basis.x_factor;
-        for row in out.chunks_exact_mut(m.max(1)) {
-            let gamma = row[first..last].to_vec();
-            for i in 0..self.p {
-                row[first + i] = (0..=i).map(|j| l[(i, j)] * gamma[j]).sum();
-            }
-        }
         Ok(out)
-    }
-
-    /// Z'(−WX̃ | ∂s/∂δ) by position, in the columns of ψ; those of θ are zero.
-    fn driven(&self, point: &Point) -> Result<Vec<f64>> {
-        let parts = self.parts(&point.psi);
-        let auxiliaries = Auxiliaries::new(&self.sources, &self.y, parts.delta);
-        let slopes = self.slopes(&point.modes.rows.eta, &auxiliaries);
-        let (first, k) = (self.n_theta(), auxiliaries.width);
-        Ok(self.z_transposed(self.n_parameters(), |row, out| {
-            out.fill(0.0);
-            let w = point.modes.rows.weight[row];
-            out[first..].iter_mut().zip(self.x_of(row)).for_each(|(o, x)| *o = -w * x);
-            auxiliaries.slopes(row, |a, j, slope, _| {
-                out[first + self.p + j] += slope * slopes.auxiliary[row * k + a][1];
-            });
-        }))
     }
 }
 

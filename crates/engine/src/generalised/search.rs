@@ -1,5 +1,6 @@
 //! The search for the minimum over ψ: a trust region without bounds.
 
+use super::modes::Precision;
 use super::point::Point;
 use super::problem::Problem;
 use super::start::{Start, scaled};
@@ -18,6 +19,9 @@ const ROUNDING: f64 = 1e-14;
 
 /// A decrease below which the curvature no longer changes much from step to step.
 const NEAR: f64 = 1.0;
+
+/// A promised decrease above which the modes need not be found to the last digit.
+const FAR: f64 = 1.0;
 
 /// A last step promises at most this share of the tolerance.
 const FINE: f64 = 1e-2;
@@ -73,9 +77,10 @@ impl Problem {
             trace: vec![],
             n_inner: 0,
             gained: f64::INFINITY,
+            precision: Precision::ROUGH,
         };
         let zero = vec![0.0; self.n_effects()];
-        let point = search.evaluate(psi, modes.unwrap_or(&zero))?;
+        let point = search.evaluate(psi, modes.unwrap_or(&zero), Precision::ROUGH)?;
         search.descend(point)
     }
 }
@@ -89,12 +94,14 @@ struct Search<'a> {
     n_inner: usize,
     /// Decrease of the criterion by the last accepted step.
     gained: f64,
+    /// How well the modes at the present point are known.
+    precision: Precision,
 }
 
 impl Search<'_> {
-    fn evaluate(&mut self, psi: &[f64], modes: &[f64]) -> Result<Point> {
+    fn evaluate(&mut self, psi: &[f64], modes: &[f64], precision: Precision) -> Result<Point> {
         self.watch.pause()?;
-        let point = self.problem.evaluate(psi, modes);
+        let point = self.problem.evaluate(psi, modes, precision);
         self.trace.push(point.as_ref().map_or(f64::NAN, |p| p.deviance));
         self.n_inner += point.as_ref().map_or(0, |p| p.modes.n_steps);
         self.watch.advance(1);
@@ -119,11 +126,18 @@ impl Search<'_> {
             hessian.add(&missed.correction);
             let status = match Model::new(&gradient, &hessian) {
                 None => Some(Status::Stalled),
-                Some(model) => match self.step(&mut point, &model, &mut radius) {
-                    Err(EngineError::TimeLimit) => Some(Status::TimeLimit),
-                    other => other?,
-                },
+                Some(model) => {
+                    match self.step(&mut point, &derivatives.motion, &model, &mut radius) {
+                        Err(EngineError::TimeLimit) => Some(Status::TimeLimit),
+                        other => other?,
+                    }
+                }
             };
+            if status == Some(Status::Converged) && self.precision == Precision::ROUGH {
+                point = self.evaluate(&point.psi.clone(), &point.modes.u, Precision::FINE)?;
+                self.precision = Precision::FINE;
+                continue;
+            }
             if let Some(status) = status {
                 return Ok(self.ended(point, derivatives.gradient, status));
             }
@@ -136,7 +150,13 @@ impl Search<'_> {
     }
 
     /// Tries shorter and shorter steps until one is accepted; says how the search ended if it did.
-    fn step(&mut self, at: &mut Point, model: &Model, radius: &mut f64) -> Result<Option<Status>> {
+    fn step(
+        &mut self,
+        at: &mut Point,
+        motion: &[f64],
+        model: &Model,
+        radius: &mut f64,
+    ) -> Result<Option<Status>> {
         let noise = ROUNDING * (at.deviance.abs() + self.problem.n() as f64);
         loop {
             let step = model.step(*radius);
@@ -149,9 +169,12 @@ impl Search<'_> {
             if *radius < LEAST_RADIUS {
                 return Ok(Some(Status::Stalled));
             }
-            let moved = step.step.iter().zip(&self.units).map(|(s, u)| s * u);
-            let psi: Vec<f64> = at.psi.iter().zip(moved).map(|(p, s)| p + s).collect();
-            let trial = match self.evaluate(&psi, &at.modes.u) {
+            let moved: Vec<f64> = step.step.iter().zip(&self.units).map(|(s, u)| s * u).collect();
+            let psi: Vec<f64> = at.psi.iter().zip(&moved).map(|(p, s)| p + s).collect();
+            let modes = followed(&at.modes.u, motion, &moved);
+            let far = step.decrease > FAR;
+            let precision = if far { Precision::ROUGH } else { Precision::FINE };
+            let trial = match self.evaluate(&psi, &modes, precision) {
                 Err(stop) if stop.is_stop() => return Err(stop),
                 other => other.ok(),
             };
@@ -165,7 +188,7 @@ impl Search<'_> {
             let hidden = step.decrease <= HIDDEN * noise;
             let believed = ratio > 1e-4 || (hidden && decrease >= -noise);
             if let Some(trial) = trial.filter(|_| believed) {
-                self.gained = decrease;
+                (self.gained, self.precision) = (decrease, precision);
                 *at = trial;
                 return Ok(None);
             }
@@ -174,4 +197,11 @@ impl Search<'_> {
             }
         }
     }
+}
+
+/// û after a step of ψ, to first order.
+fn followed(modes: &[f64], motion: &[f64], step: &[f64]) -> Vec<f64> {
+    let own = |i: usize| motion[i * step.len()..(i + 1) * step.len()].iter();
+    let along = |i: usize| own(i).zip(step).map(|(m, s)| m * s).sum::<f64>();
+    modes.iter().enumerate().map(|(i, u)| u + along(i)).collect()
 }

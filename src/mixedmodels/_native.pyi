@@ -456,6 +456,17 @@ class GeneralisedSolution:
     status: str
     n_inner: int
 
+class GeneralisedRefits:
+    """Many fits, a row for each response; nan where there is none, and why in `messages`."""
+
+    psi: NDArray[np.float64]
+    bse: NDArray[np.float64]
+    deviance: NDArray[np.float64]
+    status: list[str]
+    singular: list[bool]
+    n_evaluations: list[int]
+    messages: list[str | None]
+
 class GeneralisedProblem:
     """One data set with a family.
 
@@ -507,6 +518,26 @@ class GeneralisedProblem:
     ) -> NDArray[np.float64]: ...
     def row_variance(self, psi: NDArray[np.float64]) -> NDArray[np.float64]: ...
     def mode_slopes(self, psi: NDArray[np.float64]) -> NDArray[np.float64]: ...
+    def thresholds(
+        self, auxiliary: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+    def draw(
+        self,
+        psi: NDArray[np.float64],
+        eta: NDArray[np.float64],
+        key: NDArray[np.uint64],
+        effects: str | None,
+        first: int,
+        count: int,
+    ) -> NDArray[np.float64]: ...
+    def refit(
+        self,
+        Y: NDArray[np.float64],
+        start: NDArray[np.float64],
+        max_evaluations: int,
+        tolerance: float,
+        hessian: bool,
+    ) -> GeneralisedRefits: ...
     def working(
         self, psi: NDArray[np.float64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...

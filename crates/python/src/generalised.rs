@@ -1,7 +1,7 @@
 //! Generalised linear mixed models as a Python class.
 
 use mixedmodels_engine::generalised::{
-    Design, Estimates, Minimum, Point, Precision, Problem as Inner, Source, Spacing,
+    Design, Draws, Estimates, Minimum, Plan, Point, Problem as Inner, Refit, Source, Spacing,
 };
 use mixedmodels_engine::optimise::Options;
 use mixedmodels_engine::structured;
@@ -13,6 +13,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::attention::{attended, limited};
+use crate::batch::shape;
 use crate::convert::{columns, to_matrix, to_vector, vector};
 use crate::families::Family;
 use crate::problem::{SEARCH, bytes, status};
@@ -70,6 +71,55 @@ pub struct GeneralisedSolution {
     trace: Py<PyArray1<f64>>,
     status: &'static str,
     n_inner: usize,
+}
+
+/// Many fits: one row per response, nan where there is no fit.
+#[pyclass(frozen, get_all, module = "mixedmodels._native")]
+pub struct GeneralisedRefits {
+    psi: Py<PyArray2<f64>>,
+    bse: Py<PyArray2<f64>>,
+    deviance: Py<PyArray1<f64>>,
+    status: Vec<&'static str>,
+    singular: Vec<bool>,
+    n_evaluations: Vec<usize>,
+    /// Why a response has no fit.
+    messages: Vec<Option<String>>,
+}
+
+impl GeneralisedRefits {
+    fn new(
+        py: Python<'_>,
+        found: Vec<mixedmodels_engine::Result<Refit>>,
+        m: usize,
+        p: usize,
+    ) -> PyResult<Self> {
+        let r = found.len();
+        let (mut psi, mut bse) = (vec![f64::NAN; r * m], vec![f64::NAN; r * p]);
+        let mut deviance = vec![f64::NAN; r];
+        let (mut ended, mut singular) = (vec!["failed"; r], vec![false; r]);
+        let (mut n_evaluations, mut messages) = (vec![0; r], vec![None; r]);
+        for (i, one) in found.into_iter().enumerate() {
+            match one {
+                Err(failure) => messages[i] = Some(failure.to_string()),
+                Ok(fit) => {
+                    psi[i * m..(i + 1) * m].copy_from_slice(&fit.psi);
+                    bse[i * p..(i + 1) * p].copy_from_slice(&fit.bse);
+                    deviance[i] = fit.deviance;
+                    (ended[i], singular[i]) = (status(fit.status), fit.singular);
+                    n_evaluations[i] = fit.n_evaluations;
+                }
+            }
+        }
+        Ok(Self {
+            psi: to_matrix(py, psi, r, m)?,
+            bse: to_matrix(py, bse, r, p)?,
+            deviance: to_vector(py, deviance),
+            status: ended,
+            singular,
+            n_evaluations,
+            messages,
+        })
+    }
 }
 
 /// An estimate with what the search says of it.
@@ -273,6 +323,65 @@ impl GeneralisedProblem {
         to_matrix(py, found, rows, m)
     }
 
+    /// Thresholds of an ordered response, and their Jacobian in the auxiliary parameters.
+    #[expect(clippy::type_complexity, reason = "one tuple, taken apart at once")]
+    fn thresholds(
+        &self,
+        py: Python<'_>,
+        auxiliary: PyReadonlyArray1<'_, f64>,
+    ) -> PyResult<(Py<PyArray1<f64>>, Py<PyArray2<f64>>)> {
+        let (values, slopes) = self.inner.thresholds(vector(&auxiliary, "auxiliary")?);
+        let (n, m) = (values.len(), auxiliary.len());
+        Ok((to_vector(py, values), to_matrix(py, slopes, n, m)?))
+    }
+
+    /// Responses of replicates, as rows.
+    #[pyo3(signature = (psi, eta, key, effects, first, count))]
+    #[expect(clippy::too_many_arguments, reason = "keywords in Python")]
+    fn draw(
+        &self,
+        py: Python<'_>,
+        psi: PyReadonlyArray1<'_, f64>,
+        eta: PyReadonlyArray1<'_, f64>,
+        key: PyReadonlyArray1<'_, u64>,
+        effects: Option<&str>,
+        first: u64,
+        count: usize,
+    ) -> PyResult<Py<PyArray2<f64>>> {
+        let &[low, high] = vector(&key, "key")? else {
+            return Err(PyValueError::new_err("a key has two words"));
+        };
+        let draws = Draws {
+            eta: vector(&eta, "eta")?,
+            psi: self.psi(&psi)?,
+            key: [low, high],
+            effects: effects.map(shape).transpose()?,
+        };
+        let cost = count as f64 * self.inner.n() as f64 * 50.0 + self.inner.cost();
+        let values = attended(py, cost, || self.inner.drawn(&draws, first, count))?;
+        to_matrix(py, values, count, self.inner.n())
+    }
+
+    /// One fit per column of Y (n × r, Fortran order).
+    #[expect(non_snake_case, reason = "the name of a block of responses")]
+    #[pyo3(signature = (Y, start, max_evaluations, tolerance, hessian))]
+    fn refit(
+        &self,
+        py: Python<'_>,
+        Y: PyReadonlyArray2<'_, f64>,
+        start: PyReadonlyArray1<'_, f64>,
+        max_evaluations: usize,
+        tolerance: f64,
+        hessian: bool,
+    ) -> PyResult<GeneralisedRefits> {
+        let responses = columns(&Y, "Y")?;
+        let options = Options { max_evaluations, tolerance, ..Options::default() };
+        let plan = Plan { start: self.psi(&start)?, options, hessian };
+        let cost = SEARCH * responses.len() as f64 * self.inner.cost();
+        let found = attended(py, cost, || self.inner.refits(&responses, plan))?;
+        GeneralisedRefits::new(py, found, self.inner.n_parameters(), self.inner.p)
+    }
+
     /// Observed information −ℓ'' and scores ℓ' of the rows at the modes.
     #[expect(clippy::type_complexity, reason = "one tuple, taken apart at once")]
     fn working(
@@ -304,11 +413,9 @@ impl GeneralisedProblem {
         psi: &PyReadonlyArray1<'_, f64>,
         ask: impl FnOnce(&Inner, &Point) -> mixedmodels_engine::Result<T> + Send,
     ) -> PyResult<T> {
-        let psi = self.inner.inner(self.psi(psi)?);
-        attended(py, 2.0 * self.inner.cost(), || {
-            let zero = vec![0.0; self.inner.n_effects()];
-            ask(&self.inner, &self.inner.evaluate(&psi, &zero, Precision::FINE)?)
-        })
+        let psi = self.psi(psi)?.to_vec();
+        let run = || ask(&self.inner, &self.inner.evaluate_at(&psi)?);
+        attended(py, 2.0 * self.inner.cost(), run)
     }
 
     fn solution(&self, py: Python<'_>, found: Found) -> PyResult<GeneralisedSolution> {

@@ -35,7 +35,7 @@ mod _native {
     #[pymodule_export]
     use super::foresight::{Foresight, foresee};
     #[pymodule_export]
-    use super::generalised::{GeneralisedProblem, GeneralisedSolution};
+    use super::generalised::{GeneralisedProblem, GeneralisedRefits, GeneralisedSolution};
     #[pymodule_export]
     use super::inference::{Information, KenwardRoger, Slopes};
     #[pymodule_export]

@@ -7,8 +7,11 @@
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Binomial as Draws, Distribution};
 
+use super::bernoulli;
 use super::factorial::{TABLE, log_choose, log_choose_scaled};
-use super::family::{Family, Observation, Order, Row, Tails};
+use super::family::{
+    Batch, Derivatives, Family, Observation, Order, Row, Tails, rows_one_by_one,
+};
 use super::incomplete::beta_tails;
 use super::probability::ProbabilityLink;
 use super::summation::{Steps, tails};
@@ -70,6 +73,14 @@ impl Family for Binomial {
         let value = log_density(y, size, p[0], q[0]);
         let of = |k: usize| y * p[k] + (size - y) * q[k];
         Row::plain(value, if order == Order::Value { [0.0; 3] } else { [of(1), of(2), of(3)] })
+    }
+
+    fn rows(&self, batch: Batch<'_>, out: Derivatives<'_>) {
+        if self.link == ProbabilityLink::Logit && batch.size.is_none() {
+            bernoulli::logit(batch.y, batch.eta, out);
+        } else {
+            rows_one_by_one(self, batch, out);
+        }
     }
 
     fn information(&self, size: f64, eta: f64, _: &[f64]) -> f64 {

@@ -74,6 +74,32 @@ impl Tails {
     }
 }
 
+/// Many responses of one trial each, with what else a row has.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// Responses.
+    pub y: &'a [f64],
+    /// Trials; None for one each.
+    pub size: Option<&'a [f64]>,
+    /// Linear predictors.
+    pub eta: &'a [f64],
+    /// Auxiliary parameters, row-major.
+    pub auxiliary: &'a [f64],
+}
+
+/// Derivatives of many rows, to be filled.
+#[derive(Debug)]
+pub struct Derivatives<'a> {
+    /// l.
+    pub value: &'a mut [f64],
+    /// ∂l/∂η.
+    pub score: &'a mut [f64],
+    /// −∂²l/∂η².
+    pub weight: &'a mut [f64],
+    /// −∂³l/∂η³, if wanted.
+    pub third: Option<&'a mut [f64]>,
+}
+
 /// What zeros have beside the family of counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Zero {
@@ -95,6 +121,11 @@ pub trait Family: Send + Sync + Debug {
 
     /// Log-density with derivatives.
     fn row(&self, observation: Observation, eta: f64, auxiliary: &[f64], order: Order) -> Row;
+
+    /// Log-densities and their derivatives in η of many rows.
+    fn rows(&self, batch: Batch<'_>, out: Derivatives<'_>) {
+        rows_one_by_one(self, batch, out);
+    }
 
     /// Expected −∂²l/∂η² or a near positive number, for steps where −∂²l/∂η² is not positive.
     fn information(&self, size: f64, eta: f64, auxiliary: &[f64]) -> f64;
@@ -129,5 +160,21 @@ pub trait Family: Send + Sync + Debug {
     /// The open interval of η that has a meaning; elsewhere rows are [`Row::NONE`].
     fn eta_range(&self) -> (f64, f64) {
         (f64::NEG_INFINITY, f64::INFINITY)
+    }
+}
+
+/// Many rows as [`Family::row`] has each.
+pub fn rows_one_by_one<F: Family + ?Sized>(family: &F, batch: Batch<'_>, mut out: Derivatives<'_>) {
+    let k = family.n_auxiliary();
+    let order = if out.third.is_some() { Order::Third } else { Order::Second };
+    for i in 0..batch.y.len() {
+        let observation = Observation { y: batch.y[i], size: batch.size.map_or(1.0, |s| s[i]) };
+        let own = &batch.auxiliary[i * k..(i + 1) * k];
+        let Row { value, eta: [score, slope, third], .. } =
+            family.row(observation, batch.eta[i], own, order);
+        (out.value[i], out.score[i], out.weight[i]) = (value, score, -slope);
+        if let Some(out) = &mut out.third {
+            out[i] = -third;
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! form where rows are many. Links are [`mean`] and [`probability`]; zeros of their own wrap any family
 //! of counts ([`zero`]). A new family is a file and a line of [`registry`].
 
+mod bernoulli;
 mod beta;
 mod beta_binomial;
 mod binomial;
@@ -28,5 +29,5 @@ mod summation;
 mod taylor;
 mod zero;
 
-pub use family::{Family, MOST, Observation, Order, Row, Tails, Zero};
+pub use family::{Batch, Derivatives, Family, MOST, Observation, Order, Row, Tails, Zero};
 pub use registry::family;

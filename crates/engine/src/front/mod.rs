@@ -24,6 +24,9 @@ pub const SMALL: usize = 12;
 /// From this many descendant leaves on, a front without later rows pulls them column by column.
 const MANY_LEAVES: usize = 32;
 
+/// Leaves with the same rows, on average, from which they are better pulled together.
+const ALIKE: usize = 8;
+
 /// One front, with what it needs to read.
 #[derive(Clone, Copy)]
 pub struct Front<'a> {
@@ -61,7 +64,10 @@ impl Front<'_> {
         self.add_cross_products(cross, c, columns);
         let descendants = symbolic.descendants.of(front);
         let leaves = descendants.iter().filter(|d| self.is_sparse_leaf(d)).count();
-        let by_column = self.shape.r == 0 && leaves >= MANY_LEAVES;
+        let same_rows = |a: &Descendant, b: &Descendant| self.same_rows(a, b);
+        // Where most leaves reach the same rows, their updates are a few large products.
+        let alike = || descendants.chunk_by(same_rows).count() * ALIKE <= leaves;
+        let by_column = self.shape.r == 0 && leaves >= MANY_LEAVES && (links.is_some() || !alike());
         if by_column {
             match links.filter(|_| self.all_scalar()) {
                 Some(links) => self.pull_scalar_leaves(links, rows, c),
@@ -70,7 +76,6 @@ impl Front<'_> {
         }
         let mut scratch = Update::default();
         let wanted = |d: &&Descendant| !(by_column && self.is_sparse_leaf(d));
-        let same_rows = |a: &Descendant, b: &Descendant| self.same_rows(a, b);
         let pulled: Vec<Descendant> = descendants.iter().filter(wanted).copied().collect();
         for group in pulled.chunk_by(same_rows) {
             if watch::check().is_err() {

@@ -53,6 +53,14 @@ impl Source {
         let rest = 1..delta.len();
         delta[0] + rest.map(|j| Self::threshold_slope(spacing, delta, k, j)).sum::<f64>()
     }
+
+    /// τ at δ, and ∂τ_k/∂δ_j row by row; none of linear sources.
+    pub fn thresholds(&self, delta: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let Self::Thresholds { spacing, categories } = *self else { return (vec![], vec![]) };
+        let slope = |k| (0..delta.len()).map(move |j| Self::threshold_slope(spacing, delta, k, j));
+        let tau = (0..categories - 1).map(|k| Self::threshold(spacing, delta, k)).collect();
+        (tau, (0..categories - 1).flat_map(slope).collect())
+    }
 }
 
 /// The sources at one δ.
@@ -68,6 +76,8 @@ pub struct Auxiliaries<'a> {
     pub values: Vec<f64>,
     /// Per source of thresholds ∂τ_k/∂δ_j, row-major by k; empty elsewhere.
     slopes: Vec<Vec<f64>>,
+    /// τ, where there are thresholds.
+    pub thresholds: Option<Vec<f64>>,
 }
 
 impl<'a> Auxiliaries<'a> {
@@ -82,6 +92,7 @@ impl<'a> Auxiliaries<'a> {
             n_parameters,
             values: vec![0.0; width * y.len()],
             slopes: vec![],
+            thresholds: None,
         };
         let (mut first, mut at) = (0, 0);
         for source in sources {
@@ -102,18 +113,15 @@ impl<'a> Auxiliaries<'a> {
                 }
                 self.slopes.push(vec![]);
             }
-            Source::Thresholds { spacing, categories } => {
-                let tau: Vec<f64> =
-                    (0..categories - 1).map(|k| Source::threshold(*spacing, delta, k)).collect();
+            Source::Thresholds { .. } => {
+                let (tau, slopes) = source.thresholds(delta);
                 for (out, y) in rows.zip(self.y) {
                     let category = *y as usize;
                     out[at] = category.checked_sub(1).map_or(f64::NEG_INFINITY, |k| tau[k]);
                     out[at + 1] = tau.get(category).copied().unwrap_or(f64::INFINITY);
                 }
-                let slope = |k: usize| {
-                    (0..delta.len()).map(move |j| Source::threshold_slope(*spacing, delta, k, j))
-                };
-                self.slopes.push((0..categories - 1).flat_map(slope).collect());
+                self.slopes.push(slopes);
+                self.thresholds = Some(tau);
             }
         }
     }
@@ -122,6 +130,12 @@ impl<'a> Auxiliaries<'a> {
     #[inline]
     pub fn of(&self, row: usize) -> &[f64] {
         &self.values[row * self.width..(row + 1) * self.width]
+    }
+
+    /// What the distribution of any response of a row needs: all thresholds, where there are such.
+    #[inline]
+    pub fn of_any(&self, row: usize) -> &[f64] {
+        self.thresholds.as_deref().unwrap_or_else(|| self.of(row))
     }
 
     /// Calls `visit(a, j, ∂a/∂δ_j, ∂²a/∂δ_j²)` for what a row's auxiliaries depend on.

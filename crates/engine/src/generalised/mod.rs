@@ -13,6 +13,7 @@
 //! gradient in all of ψ; [`search`] minimises from the fit without random effects ([`start`]).
 
 mod auxiliary;
+mod batch;
 mod derivatives;
 mod hessian;
 mod modes;
@@ -27,6 +28,7 @@ mod sums;
 mod touching;
 
 pub use auxiliary::{Source, Spacing};
+pub use batch::{Draws, Plan, Refit};
 pub use derivatives::Derivatives;
 pub use modes::{Modes, Precision};
 pub use point::Point;

@@ -67,7 +67,7 @@ impl Problem {
     }
 
     /// A covariance of ψ in the user's coordinates: L⁻ᵀ C L⁻¹ in the rows and columns of β.
-    fn outer_covariance(&self, inner: &Square) -> Square {
+    pub fn outer_covariance(&self, inner: &Square) -> Square {
         let n = inner.n;
         let mut half = Square::zeros(n);
         for j in 0..n {
@@ -83,7 +83,7 @@ impl Problem {
     }
 
     /// (X'V⁻¹X)⁻¹: the Hessian model has 2X'V⁻¹X in the rows and columns of γ.
-    fn conditional(&self, model: &Square) -> Square {
+    pub fn conditional(&self, model: &Square) -> Square {
         let (first, p) = (self.n_theta(), self.p);
         let mut l = model.block(&(first..first + p).collect::<Vec<_>>());
         let mut out = Square::identity(p);

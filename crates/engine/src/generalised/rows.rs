@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::auxiliary::Auxiliaries;
 use super::problem::Problem;
-use crate::families::{MOST, Order, Row};
+use crate::families::{Batch, Derivatives, MOST, Order, Row};
 
 /// Rows that one task visits.
 const CHUNK: usize = 4096;
@@ -60,33 +60,53 @@ impl Problem {
     /// The rows at η. With `expected`, rows whose weight is not positive have the expected one.
     pub fn rows(&self, eta: Vec<f64>, auxiliaries: &Auxiliaries<'_>, expected: bool) -> Rows {
         let n = self.n();
-        let (mut score, mut weight) = (vec![0.0; n], vec![0.0; n]);
-        let fill = |first: usize, score: &mut [f64], weight: &mut [f64]| {
-            let mut sum = 0.0;
-            for (i, (s, w)) in score.iter_mut().zip(weight).enumerate() {
-                let row = first + i;
-                let c = self.weight(row);
-                let (observed, own) = (self.observation(row), auxiliaries.of(row));
-                let found = self.family.row(observed, eta[row], own, Order::Second);
-                sum += c * found.value;
-                *s = c * found.eta[0];
-                *w = -c * found.eta[1];
-                if expected && !(*w > 0.0) {
-                    *w = c * self.family.information(observed.size, eta[row], own);
+        let (mut value, mut score, mut weight) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+        let fill = |k: usize, value: &mut [f64], score: &mut [f64], weight: &mut [f64]| {
+            let range = k * CHUNK..k * CHUNK + value.len();
+            let out = Derivatives { value, score, weight, third: None };
+            self.family.rows(self.batch(&eta, auxiliaries, range.clone()), out);
+            if let Some(c) = &self.weights {
+                let rows = value.iter_mut().zip(score.iter_mut()).zip(weight.iter_mut());
+                for (((v, s), w), c) in rows.zip(&c[range.clone()]) {
+                    (*v, *s, *w) = (c * *v, c * *s, c * *w);
                 }
             }
-            sum
+            if expected {
+                for (i, w) in weight.iter_mut().enumerate().filter(|(_, w)| !(**w > 0.0)) {
+                    let row = range.start + i;
+                    let size = self.observation(row).size;
+                    let own = self.family.information(size, eta[row], auxiliaries.of(row));
+                    *w = self.weight(row) * own;
+                }
+            }
+            value.iter().sum::<f64>()
         };
-        let pieces = score.chunks_mut(CHUNK).zip(weight.chunks_mut(CHUNK)).enumerate();
+        let pieces = value.chunks_mut(CHUNK).zip(score.chunks_mut(CHUNK));
+        let pieces = pieces.zip(weight.chunks_mut(CHUNK)).enumerate();
         let sums: Vec<f64> = if n > CHUNK {
             let pieces: Vec<_> = pieces.collect();
-            pieces.into_par_iter().map(|(k, (s, w))| fill(k * CHUNK, s, w)).collect()
+            pieces.into_par_iter().map(|(k, ((v, s), w))| fill(k, v, s, w)).collect()
         } else {
-            pieces.map(|(k, (s, w))| fill(k * CHUNK, s, w)).collect()
+            pieces.map(|(k, ((v, s), w))| fill(k, v, s, w)).collect()
         };
         let sum: f64 = sums.iter().sum();
         let log_density = if sum.is_nan() { f64::NEG_INFINITY } else { sum };
         Rows { eta, log_density, score, weight, expected }
+    }
+
+    fn batch<'a>(
+        &'a self,
+        eta: &'a [f64],
+        auxiliaries: &'a Auxiliaries<'_>,
+        range: std::ops::Range<usize>,
+    ) -> Batch<'a> {
+        let k = auxiliaries.width;
+        Batch {
+            y: &self.y[range.clone()],
+            size: self.size.as_ref().map(|s| &s[range.clone()]),
+            eta: &eta[range.clone()],
+            auxiliary: &auxiliaries.values[range.start * k..range.end * k],
+        }
     }
 
     /// Further derivatives at η.
@@ -108,12 +128,17 @@ impl Problem {
             }
         };
         if k == 0 {
-            let one = |(chunk, w): (usize, &mut [f64])| fill((chunk, ((w, &mut []), &mut [])));
-            if n > CHUNK {
-                out.weight.par_chunks_mut(CHUNK).enumerate().for_each(one);
-            } else {
-                out.weight.chunks_mut(CHUNK).enumerate().for_each(one);
-            }
+            in_chunks(n, &mut out.weight, |first, third| {
+                let mut others = vec![0.0; 3 * third.len()];
+                let range = first..first + third.len();
+                let (value, rest) = others.split_at_mut(third.len());
+                let (score, weight) = rest.split_at_mut(third.len());
+                let own = Derivatives { value, score, weight, third: Some(&mut *third) };
+                self.family.rows(self.batch(eta, auxiliaries, range.clone()), own);
+                if let Some(c) = &self.weights {
+                    third.iter_mut().zip(&c[range]).for_each(|(t, c)| *t *= c);
+                }
+            });
             return out;
         }
         let weights = out.weight.par_chunks_mut(CHUNK);

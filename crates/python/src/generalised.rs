@@ -389,9 +389,7 @@ impl GeneralisedProblem {
         py: Python<'_>,
         psi: PyReadonlyArray1<'_, f64>,
     ) -> PyResult<(Py<PyArray1<f64>>, Py<PyArray1<f64>>)> {
-        let (weight, score) = self.at(py, &psi, |_, point| {
-            Ok((point.modes.rows.weight.clone(), point.modes.rows.score.clone()))
-        })?;
+        let (weight, score) = self.at(py, &psi, |inner, point| Ok(inner.working(point)))?;
         Ok((to_vector(py, weight), to_vector(py, score)))
     }
 }

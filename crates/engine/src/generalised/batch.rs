@@ -80,6 +80,7 @@ impl Problem {
             total: vec![1.0],
         };
         let prior = factorise(&own.design, &own.plan, &nothing, &templates, &mut cross)?;
+        let eta = self.order.sorted(draws.eta.to_vec());
         let mut out = zeros(n.saturating_mul(count))?;
         out.par_chunks_mut(n.max(1)).enumerate().for_each(|(i, y)| {
             let mut random = stream(draws.key, first + i as u64);
@@ -89,11 +90,12 @@ impl Problem {
                 backward(&prior, &mut u, 1);
                 self.along(&own.plan.data_scale(&templates, &u, 1))
             });
-            for (row, y) in y.iter_mut().enumerate() {
-                let eta = draws.eta[row] + moved.as_ref().map_or(0.0, |m| m[row]);
+            let drawn = (0..n).map(|row| {
+                let eta = eta[row] + moved.as_ref().map_or(0.0, |m| m[row]);
                 let size = self.observation(row).size;
-                *y = self.family.draw(&mut random, size, eta, auxiliaries.of_any(row));
-            }
+                self.family.draw(&mut random, size, eta, auxiliaries.of_any(row))
+            });
+            y.copy_from_slice(&self.order.restored(drawn.collect()));
         });
         Ok(out)
     }

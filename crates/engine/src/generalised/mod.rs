@@ -17,6 +17,7 @@ mod batch;
 mod derivatives;
 mod hessian;
 mod modes;
+mod order;
 mod point;
 mod problem;
 mod quadrature;

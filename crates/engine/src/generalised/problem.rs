@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::auxiliary::Source;
+use super::order::RowOrder;
 use super::quadrature::Rule;
 use super::touching::Touching;
 use crate::basis::Basis;
@@ -42,6 +43,8 @@ pub struct Design {
 pub struct Problem {
     /// Structures, their parameters, and the plan of the factorisation.
     pub covariances: structured::Problem,
+    /// In which order the rows are kept.
+    pub order: Arc<RowOrder>,
     /// The distribution.
     pub family: Arc<dyn Family>,
     /// Where its auxiliaries come from.
@@ -79,6 +82,9 @@ impl Problem {
     ) -> Result<Self> {
         let n = design.y.len();
         check(&design)?;
+        design.covariances.check()?;
+        let order = RowOrder::of(&design);
+        let design = order.apply(design);
         let ones = vec![1.0; n];
         let covariances =
             structured::Problem::within(design.covariances, &ones, values, None, available)?;
@@ -103,6 +109,7 @@ impl Problem {
         Ok(Self {
             rule: rule.transpose()?.map(Arc::new),
             covariances,
+            order: Arc::new(order),
             family: design.family,
             sources: Arc::new(design.sources),
             p,
@@ -126,7 +133,7 @@ impl Problem {
         if !y.iter().all(|v| v.is_finite()) {
             return Err(EngineError::NotFinite { what: "y" });
         }
-        Ok(Self { y: Arc::new(y), ..self.clone() })
+        Ok(Self { y: Arc::new(self.order.sorted(y)), ..self.clone() })
     }
 
     /// Number of rows.

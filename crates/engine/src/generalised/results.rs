@@ -61,7 +61,7 @@ impl Problem {
             covariance: covariance.map(|c| flipped(c, &flips)),
             conditional: self.conditional(&near.hessian),
             effects: self.effects(point),
-            eta: point.modes.rows.eta.clone(),
+            eta: self.order.restored(point.modes.rows.eta.clone()),
             log_density: point.modes.rows.log_density,
         })
     }
@@ -168,7 +168,14 @@ impl Problem {
     pub fn row_variance(&self, point: &Point) -> Result<Vec<f64>> {
         let inverse = Inverse::new(&point.modes.factor, &point.modes.cross)?;
         let own = &self.covariances;
-        Ok(self.row_forms(&own.sandwiched(&point.templates, &point.modes.cross, &inverse)))
+        let forms = self.row_forms(&own.sandwiched(&point.templates, &point.modes.cross, &inverse));
+        Ok(self.order.restored(forms))
+    }
+
+    /// −ℓ'' and ℓ' of the rows at the modes, with their weights.
+    pub fn working(&self, point: &Point) -> (Vec<f64>, Vec<f64>) {
+        let rows = &point.modes.rows;
+        (self.order.restored(rows.weight.clone()), self.order.restored(rows.score.clone()))
     }
 
     /// Z b by rows, for b by position.

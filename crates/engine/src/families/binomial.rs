@@ -9,9 +9,7 @@ use rand_distr::{Binomial as Draws, Distribution};
 
 use super::bernoulli;
 use super::factorial::{TABLE, log_choose, log_choose_scaled};
-use super::family::{
-    Batch, Derivatives, Family, Observation, Order, Row, Tails, rows_one_by_one,
-};
+use super::family::{Batch, Derivatives, Family, Observation, Order, Row, Tails, rows_one_by_one};
 use super::incomplete::beta_tails;
 use super::probability::ProbabilityLink;
 use super::summation::{Steps, tails};

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mixedmodels import datasets, errors, planning
+    from mixedmodels.api.generalised import glmm
     from mixedmodels.api.models import bootstrap_compare, compare, lmm
     from mixedmodels.api.pedigrees import pedigree
     from mixedmodels.api.plans import plan
@@ -20,18 +21,20 @@ if TYPE_CHECKING:
     from mixedmodels.api.trials import mmrm
     from mixedmodels.compat import MixedLM, mixedlm
     from mixedmodels.engine.settings import Control
-    from mixedmodels.model import LinearMixedModel
+    from mixedmodels.model import GeneralisedMixedModel, LinearMixedModel
     from mixedmodels.report.fit_plan import FitPlan
 
 __all__ = [
     "Control",
     "FitPlan",
+    "GeneralisedMixedModel",
     "LinearMixedModel",
     "MixedLM",
     "bootstrap_compare",
     "compare",
     "datasets",
     "errors",
+    "glmm",
     "lmm",
     "many",
     "mixedlm",
@@ -50,10 +53,12 @@ _MODULES = ("datasets", "errors", "planning")
 _HOMES = {
     "Control": "mixedmodels.engine.settings",
     "FitPlan": "mixedmodels.report.fit_plan",
+    "GeneralisedMixedModel": "mixedmodels.model",
     "LinearMixedModel": "mixedmodels.model",
     "MixedLM": "mixedmodels.compat",
     "bootstrap_compare": "mixedmodels.api.models",
     "compare": "mixedmodels.api.models",
+    "glmm": "mixedmodels.api.generalised",
     "lmm": "mixedmodels.api.models",
     "many": "mixedmodels.api.responses",
     "mixedlm": "mixedmodels.compat",

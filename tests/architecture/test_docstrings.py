@@ -51,8 +51,10 @@ def test_readme() -> None:
     "entry",
     [
         mm.lmm,
+        mm.glmm,
         mm.compare,
         mm.LinearMixedModel,
+        mm.GeneralisedMixedModel,
         mm.datasets.load,
         mm.datasets.names,
         mm.datasets.describe,
@@ -63,7 +65,7 @@ def test_public_entry_has_an_example(entry: object) -> None:
     assert ">>>" in (inspect.getdoc(entry) or "")
 
 
-@pytest.mark.parametrize("kind", [MixedModel, mm.LinearMixedModel])
+@pytest.mark.parametrize("kind", [MixedModel, mm.LinearMixedModel, mm.GeneralisedMixedModel])
 def test_public_methods_are_documented(kind: type[MixedModel]) -> None:
     public = [m for name, m in vars(kind).items() if not name.startswith("_")]
     methods = [m.fget if isinstance(m, property) else m for m in public]

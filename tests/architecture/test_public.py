@@ -15,12 +15,14 @@ from tests.architecture.source import PACKAGE, PROJECT, tree
 PUBLIC = [
     "Control",
     "FitPlan",
+    "GeneralisedMixedModel",
     "LinearMixedModel",
     "MixedLM",
     "bootstrap_compare",
     "compare",
     "datasets",
     "errors",
+    "glmm",
     "lmm",
     "many",
     "mixedlm",
@@ -144,9 +146,14 @@ def test_type_checkers_see_the_same_names() -> None:
     assert files("mixedmodels").joinpath("py.typed").is_file()
 
 
+LINEAR = {"sigma", "scale", "heterogeneity", "predict", "simulate"}
+"""Of these what a generalised model does not have, or not in the same form."""
+
+
 @pytest.mark.parametrize("name", MODEL)
 def test_model_has(name: str) -> None:
     assert hasattr(mm.LinearMixedModel, name)
+    assert hasattr(mm.GeneralisedMixedModel, name) or name in LINEAR
 
 
 def test_means_have() -> None:

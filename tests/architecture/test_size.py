@@ -8,7 +8,7 @@ from tests.architecture.source import PACKAGE, body, functions, modules, tree
 
 MODULE_LINES = 400
 FUNCTION_LINES = 60  # without the docstring; the aim is half of it
-FACADES = ("model/mixed.py", "model/linear.py")
+FACADES = ("model/mixed.py", "model/linear.py", "model/generalised.py")
 FACADE_STATEMENTS = 1
 FACADE_LINES = 600  # without docstrings: signatures, and calls that hand on what they name
 

@@ -3,6 +3,7 @@
 `build` makes the matrices and the specification, `rebuild` the same columns for other data.
 """
 
+from mixedmodels.design.auxiliary_matrix import AuxiliaryMatrix
 from mixedmodels.design.build import build
 from mixedmodels.design.coordinates import (
     ORIGINAL,
@@ -43,6 +44,7 @@ from mixedmodels.design.terms import TermSpec
 
 __all__ = [
     "ORIGINAL",
+    "AuxiliaryMatrix",
     "Coordinates",
     "Grouping",
     "Identification",

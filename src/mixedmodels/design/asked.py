@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from mixedmodels.design.distribution import Distribution
 from mixedmodels.design.magnitude import require_magnitude
 from mixedmodels.design.names import check_columns_exist, check_names
 from mixedmodels.errors import DataError
 from mixedmodels.formula import Formula
+from mixedmodels.formula.part import DEFAULT, PartFormula, parse_part
 from mixedmodels.formula.residual import ResidualTerm, parse_residual
 from mixedmodels.formula.scale import FITTED, ScaleFormula, parse_scale
+from mixedmodels.formula.trials import CBIND, TrialsResponse, trials_response
+from mixedmodels.vocabulary import AuxiliaryKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +34,21 @@ class Asked:
         What the residual standard deviation is a function of; None if it is the same in all rows.
     known_sigma
         The residual standard deviation, if it is known.
+    parts
+        Of a generalised model, what each of its parts beside the mean is linear in.
+    trials
+        Of a generalised model, the two parts of a response of successes in trials.
+    distribution
+        Of a generalised model; None for a linear one.
     """
 
     formula: Formula
     residual: ResidualTerm | None
     scale: ScaleFormula | None
     known_sigma: float | None
+    parts: tuple[tuple[AuxiliaryKind, PartFormula], ...] = ()
+    trials: TrialsResponse | None = None
+    distribution: Distribution | None = field(default=None, compare=False)
 
     @property
     def has_residual(self) -> bool:
@@ -43,8 +56,14 @@ class Asked:
         return self.residual is not None or self.scale is not None
 
 
-def asked_of(formula: Formula, residual: str | None, sigma: str | float | None) -> Asked:
-    """Read the arguments ``residual=`` and ``sigma=`` of a model.
+def asked_of(
+    formula: Formula,
+    residual: str | None,
+    sigma: str | float | None,
+    distribution: Distribution | None = None,
+) -> Asked:
+    """Read the arguments ``residual=`` and ``sigma=`` of a linear model, or the `distribution` of a
+    generalised one with its formulas.
 
     Raises
     ------
@@ -53,6 +72,8 @@ def asked_of(formula: Formula, residual: str | None, sigma: str | float | None) 
     DataError
         If one is neither text nor, for sigma, a positive number.
     """
+    if distribution is not None:
+        return _asked_of_generalised(formula, distribution)
     if residual is None and sigma is None:
         return Asked(formula, None, None, None)
     if residual is not None and not isinstance(residual, str):
@@ -66,6 +87,29 @@ def asked_of(formula: Formula, residual: str | None, sigma: str | float | None) 
     return Asked(formula, term, None, _known(sigma))
 
 
+def _asked_of_generalised(formula: Formula, distribution: Distribution) -> Asked:
+    """The formulas of a generalised model. Its coefficients have a scale of their own, as if a
+    residual standard deviation of one were known.
+    """
+    family = distribution.family
+    texts = {"dispersion": distribution.dispersion, "zero": distribution.zero}
+    words = {"zero": "hurdle" if family.zero == "hurdle" else "zero"}
+    parts = tuple(
+        (kind, parse_part(words.get(kind, kind), texts.get(kind) or DEFAULT))
+        for kind in family.auxiliary
+        if kind != "thresholds"
+    )
+    return Asked(
+        formula=formula,
+        residual=None,
+        scale=None,
+        known_sigma=1.0,
+        parts=parts,
+        trials=trials_response(formula) if family.response == "trials" else None,
+        distribution=distribution,
+    )
+
+
 def check_asked(asked: Asked, columns: Sequence[str], own: dict[str, Any]) -> None:
     """Refuse names that are neither columns nor functions.
 
@@ -74,11 +118,13 @@ def check_asked(asked: Asked, columns: Sequence[str], own: dict[str, Any]) -> No
     FormulaError
         With a caret under the first unknown name.
     """
-    check_names(asked.formula.text, columns, own)
+    check_names(asked.formula.text, columns, own, words=() if asked.trials is None else (CBIND,))
     if asked.residual is not None:
         check_columns_exist(asked.residual.text, columns)
     if asked.scale is not None:
         check_names(asked.scale.text, columns, own, words=("power", "constpower", FITTED))
+    for _, part in asked.parts:
+        check_names(part.text, columns, own)
 
 
 def _known(sigma: object) -> float:

@@ -50,6 +50,11 @@ class AuxiliarySpec:
 
     __repr__ = brief
 
+    @property
+    def aliased(self) -> tuple[str, ...]:
+        """The columns that earlier ones span, in a form that says of which part they are."""
+        return tuple(f"{self.kind}: {name}" for name in self.columns.aliased)
+
 
 def auxiliary_of(
     kind: AuxiliaryKind, formula: PartFormula, variables: Variables
@@ -72,7 +77,7 @@ def auxiliary_of(
 def thresholds_of(levels: Sequence[Any], kind: Thresholds, nrows: int) -> AuxiliaryMatrix:
     """The thresholds between the categories of an ordinal response, named as in ``1|2``."""
     pairs = itertools.pairwise(levels)
-    names = tuple(f"{label(low)}|{label(high)}" for low, high in pairs)
-    if kind == "equidistant" and len(names) > 1:
-        names = (names[0], SPACING)
-    return AuxiliaryMatrix("thresholds", names, np.empty((nrows, 0), order="F"), thresholds=kind)
+    between = tuple(f"{label(low)}|{label(high)}" for low, high in pairs)
+    names = between if kind == "flexible" else (between[0], SPACING)[: len(between)]
+    D = np.empty((nrows, 0), order="F")
+    return AuxiliaryMatrix("thresholds", names, D, thresholds=kind, threshold_names=between)

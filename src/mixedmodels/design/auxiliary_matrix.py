@@ -33,6 +33,8 @@ class AuxiliaryMatrix:
     thresholds
         ``"flexible"``: parameters are the first threshold and the logarithms of the distances;
         ``"equidistant"``: the first and the logarithm of the one distance; None for other parts.
+    threshold_names
+        Of the thresholds, as in ``low|high``.
     """
 
     kind: AuxiliaryKind
@@ -40,8 +42,14 @@ class AuxiliaryMatrix:
     D: Matrix
     coordinates: Coordinates = ORIGINAL
     thresholds: Thresholds | None = None
+    threshold_names: tuple[str, ...] = ()
 
     __repr__ = brief
+
+    @property
+    def n_thresholds(self) -> int:
+        """How many thresholds there are: one less than categories."""
+        return len(self.threshold_names)
 
     def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> AuxiliaryMatrix:
         """The same on some of its rows, repeated ones too."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,28 +12,33 @@ from numpy.typing import ArrayLike
 
 from mixedmodels.data import Column, Frame, require_distinct_labels
 from mixedmodels.design.asked import Asked, asked_of, check_asked
+from mixedmodels.design.auxiliary import AuxiliarySpec, auxiliary_of, thresholds_of
+from mixedmodels.design.auxiliary_matrix import AuxiliaryMatrix
 from mixedmodels.design.checks import (
     check_columns,
+    check_effects_of_rows,
     check_identification,
-    check_response,
     check_sizes,
 )
 from mixedmodels.design.contrasts import codings
+from mixedmodels.design.distribution import Distribution
 from mixedmodels.design.environment import checked_context
-from mixedmodels.design.estimability import FixedColumns, fixed_columns
-from mixedmodels.design.expand import evaluate, train
+from mixedmodels.design.estimability import FixedColumns, fixed_columns, without_constant
+from mixedmodels.design.expand import train
 from mixedmodels.design.expansion import Expansion
 from mixedmodels.design.grouping import LevelMap, groupings_of, refuse_merged_levels
 from mixedmodels.design.identification import Identification, identify
 from mixedmodels.design.known import known_matrix
 from mixedmodels.design.magnitude import require_resolved
-from mixedmodels.design.matrices import Grouping, ModelMatrices, TermMatrix, Vector
+from mixedmodels.design.matrices import Grouping, ModelMatrices, TermMatrix
 from mixedmodels.design.members import MemberMap
 from mixedmodels.design.names import check_names, used_columns
 from mixedmodels.design.reading import KeptData, Roles, read_data, roles_of
+from mixedmodels.design.reduce import is_intercept
 from mixedmodels.design.residual import ResidualSpec, independent, residual_of
 from mixedmodels.design.residual_checks import check_contained, check_scale
 from mixedmodels.design.residual_matrix import ResidualMatrix
+from mixedmodels.design.response import Response, response_of
 from mixedmodels.design.scale import scale_of
 from mixedmodels.design.spec import ModelSpec
 from mixedmodels.design.terms import TermSpec, Written, matrices_of_term, written_term
@@ -46,14 +51,6 @@ from mixedmodels.vocabulary import Context, Contrasts, KnownMatrices, Missing
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
-    """The response and the state of the transforms in it."""
-
-    values: Vector
-    state: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Parts:
     """The evaluated parts of a formula, before columns are dropped."""
 
@@ -62,6 +59,7 @@ class Parts:
     groupings: Sequence[Grouping]
     level_maps: Sequence[LevelMap | MemberMap]
     random: Sequence[Written]
+    auxiliary: Sequence[tuple[AuxiliarySpec, AuxiliaryMatrix]] = ()
 
 
 def build(
@@ -76,6 +74,7 @@ def build(
     residual: str | None = None,
     sigma: str | float | None = None,
     known: KnownMatrices | None = None,
+    distribution: Distribution | None = None,
 ) -> tuple[ModelSpec, ModelMatrices]:
     """Make the matrices of a model.
 
@@ -105,6 +104,9 @@ def build(
         What the residual standard deviation is a function of, as ``"~ arm"``, or its known value.
     known
         The matrices that ``cov=`` and ``precision=`` of the formula name.
+    distribution
+        That of the response in a generalised model, and its further formulas; None for a linear
+        one. `residual` and `sigma` are for linear ones alone.
 
     Returns
     -------
@@ -118,18 +120,18 @@ def build(
         If the model cannot be built or the data cannot identify it.
     """
     own = checked_context(context)
-    asked = asked_of(formula, residual, sigma)
+    asked = asked_of(formula, residual, sigma, distribution)
     check_asked(asked, frame.columns, own)
     roles = roles_of(asked, frame.columns)
     data = read_data(asked, roles, frame, weights=weights, offset=offset, missing=missing)
     covariates = covariates_of(roles, data, contrasts, own)
-    parts = _parts(formula, roles, data, covariates, own, known or {})
+    parts = _parts(asked, roles, data, covariates, own, known or {})
     refuse_merged_levels(formula.text, data.columns)
-    columns = fixed_columns(parts.fixed.matrix, parts.fixed.names)
+    columns = _fixed_columns(asked, parts)
     terms = _terms(formula, parts, data)
     recipe, covariance = _residual(asked, frame, data, covariates)
     matrices = _matrices(asked, frame, data, parts, columns, covariance, [m for _, m in terms])
-    found = identified([spec.term for spec, _ in terms], matrices)
+    found = _identified(asked, [spec.term for spec, _ in terms], matrices)
     if asked.residual is not None:
         check_contained([spec.term for spec, _ in terms], matrices, asked.residual)
     spec = ModelSpec(
@@ -145,12 +147,14 @@ def build(
         columns=columns,
         identification=found,
         residual=recipe,
+        auxiliary=tuple(spec for spec, _ in parts.auxiliary),
+        response_levels=parts.response.levels,
     )
     return spec, matrices
 
 
 def _parts(
-    formula: Formula,
+    asked: Asked,
     roles: Roles,
     data: KeptData,
     covariates: Variables,
@@ -158,10 +162,12 @@ def _parts(
     known: KnownMatrices,
 ) -> Parts:
     """Evaluate the parts of a formula."""
+    formula = asked.formula
+    response = {name: data.columns[name] for name in roles.response}
     matrices = [known_matrix(term, formula.text, known) for term in formula.random]
     groupings, level_maps = groupings_of(formula.random, data.columns, matrices)
     parts = Parts(
-        response=_response(formula, roles, data, own),
+        response=response_of(asked, Variables(response, data.nrows, {}, own), data.trials),
         fixed=train(formula.fixed_sum, covariates),
         groupings=groupings,
         level_maps=level_maps,
@@ -169,6 +175,7 @@ def _parts(
             written_term(term, formula, covariates, data.columns, matrix)
             for term, matrix in zip(formula.random, matrices, strict=True)
         ],
+        auxiliary=[auxiliary_of(kind, part, covariates) for kind, part in asked.parts],
     )
     require_different_names(parts.fixed, "The fixed part")
     for written in parts.random:
@@ -267,7 +274,48 @@ def _matrices(
         coordinates=columns.coordinates,
         residual=residual,
         known_sigma=asked.known_sigma,
+        size=parts.response.size,
+        auxiliary=_auxiliary(asked, parts, data.nrows),
     )
+
+
+def _auxiliary(asked: Asked, parts: Parts, nrows: int) -> tuple[AuxiliaryMatrix, ...]:
+    """The parts beside the mean, in the order of the family."""
+    made = tuple(matrix for _, matrix in parts.auxiliary)
+    if asked.distribution is None or asked.distribution.family.response != "ordered":
+        return made
+    kind = asked.distribution.thresholds
+    return (thresholds_of(parts.response.levels, kind, nrows), *made)
+
+
+def _fixed_columns(asked: Asked, parts: Parts) -> FixedColumns:
+    """The columns of the fixed part that are in X; thresholds stand for the constant."""
+    columns = fixed_columns(parts.fixed.matrix, parts.fixed.names)
+    if asked.distribution is None or asked.distribution.family.response != "ordered":
+        return columns
+    if not any(is_intercept(term) for term in asked.formula.fixed_sum):
+        message = "The thresholds of an ordinal model are its intercepts: leave '0 +' out."
+        raise FormulaError(message, formula=asked.formula.text)
+    return without_constant(columns, parts.fixed.matrix)
+
+
+def _identified(
+    asked: Asked, terms: Sequence[RandomTerm], matrices: ModelMatrices
+) -> Identification:
+    """What the data can tell of the variance parameters.
+
+    In a generalised model, unlike a linear one, the likelihood depends on the variance of effects
+    that the fixed part takes up: it is largest at zero. Only what the random terms say twice is not
+    told there. In a normal one an effect of every row is the residual's.
+    """
+    if asked.distribution is None:
+        return identified(terms, matrices)
+    family = asked.distribution.family
+    check_effects_of_rows(terms, matrices, family.response)
+    if family.name == "gaussian":
+        matrices = replace(matrices, known_sigma=None)
+    found = identified(terms, matrices)
+    return identify(replace(matrices, X=matrices.X[:, :0])) if found.n_lost else found
 
 
 def identified(terms: Sequence[RandomTerm], matrices: ModelMatrices) -> Identification:
@@ -316,14 +364,3 @@ def _as_covariate(column: Column) -> Column:
     return Column.of_codes(
         column.name, column.codes.without_unused(), is_time=column.kind == "time"
     )
-
-
-def _response(formula: Formula, roles: Roles, data: KeptData, own: Mapping[str, Any]) -> Response:
-    if not roles.response:
-        message = "The response names no column of the data."
-        raise FormulaError(message, formula=formula.text, position=0)
-    columns = {name: data.columns[name] for name in roles.response}
-    state: dict[str, Any] = {}
-    y = evaluate(formula.response_factor, Variables(columns, data.nrows, {}, own), state)
-    check_response(y, formula.response)
-    return Response(y, state)

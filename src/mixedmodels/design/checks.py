@@ -13,6 +13,7 @@ from mixedmodels.design.matrices import ModelMatrices, TermMatrix, Vector
 from mixedmodels.design.repeats import dependent_column, repeated_term
 from mixedmodels.errors import DataError
 from mixedmodels.formula import RandomTerm
+from mixedmodels.vocabulary import ResponseKind
 
 
 def check_response(y: Vector, text: str) -> None:
@@ -100,6 +101,28 @@ def _one_level(term: RandomTerm, level: object) -> DataError:
         "Why:  a variance between levels needs at least two of them, unless the columns of the "
         "term are other than those of the fixed part."
     )
+
+
+def check_effects_of_rows(
+    terms: Sequence[RandomTerm], matrices: ModelMatrices, response: ResponseKind
+) -> None:
+    """Refuse an effect for every row where a row is one outcome of two, or of a few categories.
+
+    A distribution of counts leaves room for it: it is their overdispersion. But the probability of
+    a single outcome is all that a row can tell, and that is the same for any variance of the effect
+    with fixed effects to match.
+    """
+    if response != "ordered" and not (response == "trials" and matrices.size is None):
+        return
+    for term, matrix in zip(terms, matrices.terms, strict=True):
+        if len(matrices.groupings[matrix.group].levels) >= len(matrices.y):
+            what = "a category" if response == "ordered" else "a single outcome"
+            raise DataError(
+                f"The term {term} has a level for every row, and each row is {what}.\n"
+                "Do:   leave the term out, or use a group of several rows.\n"
+                "Why:  the variance of an effect of single outcomes changes nothing but the scale "
+                "of the other effects, so that no data can tell it."
+            )
 
 
 def like_the_residual(term: RandomTerm, matrices: ModelMatrices) -> DataError:

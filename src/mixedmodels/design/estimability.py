@@ -17,10 +17,14 @@ import numpy as np
 from mixedmodels.design.coordinates import ORIGINAL, Coordinates, coordinates_of, is_well_apart
 from mixedmodels.design.matrices import Mask, Matrix, Vector
 from mixedmodels.design.rank import independent_columns
+from mixedmodels.errors import DataError
 
 OFF = 1e-6
 """Distance from a relation, in standard deviations of the dropped column, that counts: columns are
 dropped at a tenth of it."""
+
+FAR = 1e5
+"""Distance from zero, in standard deviations, at which a column of an ordinal model is refused."""
 
 ROUNDING = 1e-10
 """The same, relative to the terms of the relation."""
@@ -145,8 +149,24 @@ def fixed_columns(X: Matrix, names: Sequence[str]) -> FixedColumns:
 
 
 def without_constant(columns: FixedColumns, X: Matrix) -> FixedColumns:
-    """The same with the constant, the first of all columns X (n, columns), left to thresholds."""
+    """The same with the constant, the first of all columns X (n, columns), left to thresholds.
+
+    Raises
+    ------
+    DataError
+        If a column is so far from zero that its slope drowns in that of the constant, from which
+        it cannot be subtracted.
+    """
     kept = columns.kept[1:]
+    for name, j in zip(columns.names[1:], kept, strict=True):
+        mean, sd = abs(float(X[:, j].mean())), float(X[:, j].std())
+        if mean > FAR * sd:
+            raise DataError(
+                f"The column {name!r} is {mean / sd:.0e} standard deviations away from zero.\n"
+                "Do:   subtract its mean, or choose another origin.\n"
+                "Why:  the thresholds of an ordinal model stand at the origin of its covariates, "
+                "and would not be told from its slope to the precision of the arithmetic."
+            )
     return replace(
         columns,
         kept=kept,

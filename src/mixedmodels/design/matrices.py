@@ -277,6 +277,11 @@ class ModelMatrices:
         return self.residual is None and all(term.is_plain for term in self.terms)
 
     @property
+    def n_auxiliary(self) -> int:
+        """The number of parameters of the parts beside the mean."""
+        return sum(len(part.names) for part in self.auxiliary)
+
+    @property
     def mean_inverse_weight(self) -> float:
         """The residual variance of a row, on average, over sigma^2."""
         if self.moments is not None:

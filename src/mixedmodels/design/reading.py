@@ -10,7 +10,12 @@ from typing import get_args
 from numpy.typing import ArrayLike
 
 from mixedmodels.data import Column, Completeness, Frame, completeness
-from mixedmodels.design.arguments import checked_offset, checked_weights, read_argument
+from mixedmodels.design.arguments import (
+    checked_trials,
+    checked_weights,
+    offset_with,
+    read_argument,
+)
 from mixedmodels.design.asked import Asked
 from mixedmodels.design.grouping import calculated_with
 from mixedmodels.design.matrices import Vector
@@ -30,7 +35,8 @@ class Roles:
 
     Of the covariates, those `calculated` with are not only made into factors. The `places` tell
     where a row stands: in the parts of a term, and in the covariance of the residuals. Of the
-    `scale` is what the log of the residual standard deviation is linear in. The `members` are the
+    `scale` is what the log of the residual standard deviation is linear in, or what the parts of a
+    generalised model beside its mean are. The `members` are the
     columns of multi-membership terms, with their weights: a row may lack some of them.
     """
 
@@ -58,6 +64,7 @@ class KeptData:
     offset: Vector | None
     rows: Completeness
     nrows: int
+    trials: Vector | None = None
 
 
 @lru_cache(maxsize=256)
@@ -65,7 +72,8 @@ def roles_of(asked: Asked, columns: tuple[str, ...]) -> Roles:
     """The columns of the data that a model uses."""
     known, formula = frozenset(columns), asked.formula
     texts = [formula.fixed, *(term.lhs for term in formula.random)]
-    linear = "" if asked.scale is None else asked.scale.linear
+    linear = ["" if asked.scale is None else asked.scale.linear]
+    linear += [part.linear for _, part in asked.parts]
     shared = [term for term in formula.random if term.is_membership]
     return Roles(
         response=used_columns(formula.response, known),
@@ -74,14 +82,14 @@ def roles_of(asked: Asked, columns: tuple[str, ...]) -> Roles:
             name for term in formula.random if not term.is_membership for name in term.group
         ),
         calculated=frozenset(
-            name for text in (*texts, linear) for name in calculated_with(text, known)
+            name for text in (*texts, *linear) for name in calculated_with(text, known)
         ),
         places=(
             *columns_of_residual(asked.residual),
             *columns_of_scale(asked.scale),
             *(unquote(by) for term in formula.random if (by := term.structure.text("by"))),
         ),
-        scale=used_columns(linear, known),
+        scale=_distinct(name for text in linear for name in used_columns(text, known)),
         members=_distinct(
             name for term in shared for name in (*term.group, *weight_columns(term, formula.text))
         ),
@@ -104,7 +112,8 @@ def read_data(
 ) -> KeptData:
     """Read the columns in use and leave out the incomplete rows.
 
-    `may_be_empty` lets all of them be incomplete, as those of a batch may be.
+    The logarithm of the exposure is part of the offset. `may_be_empty` lets all rows be incomplete,
+    as those of a batch may be.
 
     Raises
     ------
@@ -114,8 +123,16 @@ def read_data(
     require_option("missing", missing, get_args(Missing))
     columns = {name: frame.column(name) for name in roles.all}
     weight_column = read_argument("weights", weights, frame)
-    offset_column = read_argument("offset", offset, frame)
-    extra = [] if offset_column is None else [offset_column]
+    given = {"offset": offset}
+    if asked.distribution is not None:
+        given |= asked.distribution.arguments
+    arguments = {
+        what: column
+        for what, value in given.items()
+        for column in [read_argument(what, value, frame)]
+        if column is not None
+    }
+    extra = list(arguments.values())
     shared = {name: frame.column(name) for name in roles.members}
     extra += [
         membership_column(term, asked.formula.text, shared)
@@ -131,14 +148,15 @@ def read_data(
             raise nothing_left(found.counts, frame.nrows)
         columns = {name: column.take(found.rows) for name, column in columns.items()}
         weight_column = None if weight_column is None else weight_column.take(found.rows)
-        offset_column = None if offset_column is None else offset_column.take(found.rows)
+        arguments = {what: column.take(found.rows) for what, column in arguments.items()}
     nrows = frame.nrows - found.n_missing
     return KeptData(
         columns=columns,
         weights=checked_weights(weight_column) if weight_column is not None and nrows else None,
-        offset=None if offset_column is None else checked_offset(offset_column),
+        offset=offset_with(arguments.get("offset"), arguments.get("exposure")),
         rows=found,
         nrows=nrows,
+        trials=checked_trials(arguments["trials"]) if "trials" in arguments else None,
     )
 
 

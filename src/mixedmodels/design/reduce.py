@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from formulaic import ModelSpec as Recipe
@@ -66,8 +66,12 @@ def reduced_fixed_part(
     return np.asfortranarray(coordinates_of(kept_columns).columns(kept_columns))
 
 
-def complete_rows(frame: Frame, columns: Collection[str], *, offset: str | ArrayLike | None) -> int:
-    """How many rows of the data have no missing value in `columns` and the offset."""
+def complete_rows(
+    frame: Frame, columns: Collection[str], *, arguments: Mapping[str, str | ArrayLike | None]
+) -> int:
+    """How many rows of the data have no missing value in `columns` and in some arguments by name,
+    such as the offset.
+    """
     found = [frame.column(name) for name in columns]
-    column = read_argument("offset", offset, frame)
-    return frame.nrows - completeness(found if column is None else [*found, column]).n_missing
+    given = [read_argument(what, value, frame) for what, value in arguments.items()]
+    return frame.nrows - completeness([*found, *filter(None, given)]).n_missing

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.diagnostics.projection import leverage_and_spread, projection
 from mixedmodels.engine.equations import Equations
-from mixedmodels.engine.structured import StructuredProblem
+from mixedmodels.engine.structured_terms import StructuredTerms
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import residuals
@@ -66,7 +66,7 @@ def equations(fit: Fit) -> Equations:
     DataError
         If covariances have structure.
     """
-    if not isinstance(fit.problem, StructuredProblem):
+    if not isinstance(fit.problem, StructuredTerms):
         return fit.problem.equations(fit.theta)
     raise DataError(
         "This is not available for models with structured covariances.\n"

@@ -95,6 +95,24 @@ def checked_theta(theta: Sequence[float] | Vector, m: int) -> Vector:
     return values
 
 
+def checked_psi(psi: Sequence[float] | Vector, n: int) -> Vector:
+    """`psi` as an array (n,).
+
+    Raises
+    ------
+    DataError
+        If its length or values do not fit.
+    """
+    values = in_rows(np.asarray(psi, dtype=np.float64))
+    if values.shape != (n,) or not np.isfinite(values).all():
+        raise DataError(
+            f"The parameters must be {n} finite numbers, but have shape {values.shape}.\n"
+            "Do:   give one number per covariance parameter, fixed effect and parameter of the "
+            "parts beside the mean, in this order; or those of `model.theta` alone."
+        )
+    return values
+
+
 def without_offset(m: ModelMatrices, values: Vector) -> Vector:
     """`values` (n,) or (n, r) less the offset of every row, if there is one."""
     if m.offset is None:

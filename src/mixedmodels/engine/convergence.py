@@ -1,12 +1,14 @@
 """The report of a search: did it converge, in how many steps, at what kind of point."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels._native import Solution
-from mixedmodels.engine.route import AnyProblem
+from mixedmodels._native import GeneralisedSolution, Solution
+from mixedmodels.engine.generalised import GeneralisedProblem
+from mixedmodels.engine.route import AnyLinear, AnyProblem
 from mixedmodels.engine.singularity import SingularTerm, TermFacts, singular_terms
 
 Vector = NDArray[np.float64]
@@ -119,7 +121,7 @@ class Convergence:
 
 
 def convergence_of(
-    problem: AnyProblem, solution: Solution, facts: tuple[TermFacts, ...]
+    problem: AnyLinear, solution: Solution, facts: tuple[TermFacts, ...]
 ) -> Convergence:
     """The report on `solution`, a point of `problem` whose terms are described by `facts`."""
     typical = problem.typical_scale(solution.theta)
@@ -138,6 +140,58 @@ def convergence_of(
         trace=tuple(solution.trace),
         monte_carlo=_monte_carlo(solution),
     )
+
+
+def generalised_convergence(
+    problem: GeneralisedProblem, solution: GeneralisedSolution, facts: tuple[TermFacts, ...]
+) -> Convergence:
+    """The report on `solution`, a point of a generalised model."""
+    psi = np.concatenate([solution.theta, solution.beta, solution.auxiliary])
+    T = problem.templates(solution.theta)
+    scales = problem.column_scales
+    if _is_any_small(T, scales):
+        scales = [scale / problem.typical_scale(psi) for scale in scales]
+    coordinates = [term.coordinates for term in problem.matrices.terms]
+    per_unit = solution.gradient * problem.psi_units
+    count = len(solution.trace)
+    search = generalised_search_in_words(solution.status, count)
+    return Convergence(
+        converged=solution.status == "converged",
+        status=solution.status,
+        search=search + _crowding(problem, solution),
+        n_evaluations=count,
+        gradient_norm=float(np.abs(per_unit).max()) if per_unit.size else 0.0,
+        singular=singular_terms(T, scales, facts, coordinates),
+        trace=tuple(solution.trace),
+    )
+
+
+SMALL = 0.1
+"""Standard deviation of a random effect, on the scale of the linear predictor, above which it is
+not negligible whatever the information of a row.
+"""
+
+
+def _is_any_small(T: Sequence[Vector], scales: Sequence[Vector]) -> bool:
+    """Whether some direction may be negligible: only then is the information of a row looked at."""
+    return any(
+        np.linalg.svd(scale[:, None] * T_k, compute_uv=False)[-1] < SMALL
+        for scale, T_k in zip(scales, T, strict=True)
+        if T_k.size
+    )
+
+
+def generalised_search_in_words(status: str, count: int) -> str:
+    """How the search of a generalised model ended; where it failed, what to do and why."""
+    evaluations = f"{count} evaluation{'' if count == 1 else 's'} of the criterion"
+    if status == "unbounded":
+        return (
+            f"Not converged: a parameter grows without limit (stopped after {evaluations}).\n"
+            "Do:   look for a column or a level that predicts the response without error, for\n"
+            "      random effects with too few rows, and for an overdispersion that is not there.\n"
+            "Why:  the likelihood has no maximum there."
+        )
+    return _in_words(status, evaluations)
 
 
 def _monte_carlo(solution: Solution) -> MonteCarlo | None:
@@ -163,27 +217,32 @@ def search_in_words(solution: Solution) -> str:
     evaluations = f"{count} evaluation{'' if count == 1 else 's'} of the criterion"
     if not len(solution.theta):
         return "Least squares: no search was needed."
-    if solution.status == "converged":
-        return f"Converged in {evaluations}."
-    if solution.status == "max_evaluations":
-        return (
-            f"Not converged: the search was stopped after {evaluations}.\n"
-            "Do:   raise Control(max_evaluations=...), or start from this fit's theta.\n"
-            "Why:  the result is the best point seen, not the optimum."
-        )
-    if solution.status == "time_limit":
-        return (
-            f"Not converged: the time allowed was over after {evaluations}.\n"
-            "Do:   raise Control(time_limit=...), or go on from here with\n"
-            "      Control(start=model.theta).\n"
-            "Why:  the result is the best point seen, not the optimum."
-        )
     if solution.status == "unbounded":
         return (
             f"Not converged: theta grows without limit (stopped after {evaluations}).\n"
             "Do:   take out random effects, or bring more rows for each level.\n"
             "Why:  the random effects explain all that the residual would: the estimate of the\n"
             "      residual variance tends to zero, or the data do not tell it from the others."
+        )
+    return _in_words(solution.status, evaluations)
+
+
+def _in_words(status: str, evaluations: str) -> str:
+    """The same for what is common to all models."""
+    if status == "converged":
+        return f"Converged in {evaluations}."
+    if status == "max_evaluations":
+        return (
+            f"Not converged: the search was stopped after {evaluations}.\n"
+            "Do:   raise Control(max_evaluations=...), or start from this fit's theta.\n"
+            "Why:  the result is the best point seen, not the optimum."
+        )
+    if status == "time_limit":
+        return (
+            f"Not converged: the time allowed was over after {evaluations}.\n"
+            "Do:   raise Control(time_limit=...), or go on from here with\n"
+            "      Control(start=model.theta).\n"
+            "Why:  the result is the best point seen, not the optimum."
         )
     return (
         f"Not converged: no further decrease was found after {evaluations}.\n"
@@ -193,7 +252,7 @@ def search_in_words(solution: Solution) -> str:
     )
 
 
-def _crowding(problem: AnyProblem, solution: Solution) -> str:
+def _crowding(problem: AnyProblem, solution: Solution | GeneralisedSolution) -> str:
     """A line where other minima may have been missed: more random effects than rows."""
     matrices = problem.matrices
     levels = [len(grouping.levels) for grouping in matrices.groupings]

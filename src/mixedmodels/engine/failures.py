@@ -93,6 +93,17 @@ def _unsolved(_: ModelMatrices, message: str) -> str:
     )
 
 
+def _quadrature(_: ModelMatrices, message: str) -> str:
+    reason = message.rpartition("quadrature: ")[2]
+    return (
+        f"Quadrature cannot integrate over these random effects: {reason}.\n"
+        "Do:   leave nodes= and method= out, for Laplace's approximation; or use one term with few "
+        "columns.\n"
+        "Why:  the nodes of a level are multiplied by those of every other effect that its rows "
+        "have."
+    )
+
+
 def _unusable(_: ModelMatrices, message: str) -> str:
     return (
         f"The numbers cannot be used: {message}.\n"
@@ -121,6 +132,7 @@ _AT_A_PLACE = {"rank": _rank, "factorisation": _factorisation, "residual": _resi
 _AT_LARGE = {
     "perfect": _perfect,
     "memory": _memory,
+    "quadrature": _quadrature,
     "traces": _traces,
     "unsolved": _unsolved,
 }

@@ -2,6 +2,7 @@
 
 from mixedmodels import _native
 from mixedmodels.design import ModelMatrices
+from mixedmodels.engine.generalised import GeneralisedProblem
 from mixedmodels.engine.iterative import IterativeProblem, refuse
 from mixedmodels.engine.plan import is_remainder_dear, is_small, planned
 from mixedmodels.engine.problem import Problem
@@ -12,11 +13,15 @@ from mixedmodels.vocabulary import FitMethod
 AnyPlain = Problem | IterativeProblem
 """A plain model, by either method."""
 
-AnyProblem = AnyPlain | StructuredProblem
-"""All answer the same questions; after the fit nobody asks which it is."""
+AnyLinear = AnyPlain | StructuredProblem
+"""A linear model."""
+
+AnyProblem = AnyLinear | GeneralisedProblem
+"""All answer the same questions as far as they have a meaning; after the fit nobody asks which it
+is."""
 
 
-def problem_of(matrices: ModelMatrices, method: FitMethod = "auto") -> AnyProblem:
+def problem_of(matrices: ModelMatrices, method: FitMethod = "auto") -> AnyLinear:
     """The problem of some matrices.
 
     A model of unstructured and independent terms with residuals that are independent, of a variance
@@ -63,6 +68,38 @@ def streamed_problem(
     is_dear = method == "auto" and bool(matrices.terms) and is_remainder_dear(sums.remainder())
     is_iterative = bool(matrices.terms) and (method == "iterative" or is_dear)
     return IterativeProblem(matrices, sums) if is_iterative else Problem(matrices, sums)
+
+
+def linear(problem: AnyProblem, what: str) -> AnyLinear:
+    """The problem, where `what` has a meaning in linear models alone.
+
+    Raises
+    ------
+    DataError
+        If the model is generalised.
+    """
+    if isinstance(problem, GeneralisedProblem):
+        raise DataError(
+            f"{what} is not available for generalised models.\n"
+            "Do:   ask for what has a meaning with this family, or fit a linear model by `lmm`.\n"
+            "Why:  it rests on residuals that are normal with a variance of their own."
+        )
+    return problem
+
+
+def generalised(problem: AnyProblem, what: str) -> GeneralisedProblem:
+    """The problem, where `what` has a meaning in generalised models alone.
+
+    Raises
+    ------
+    DataError
+        If the model is linear.
+    """
+    if isinstance(problem, GeneralisedProblem):
+        return problem
+    raise DataError(
+        f"{what} is not available for linear models.\nDo:   fit a generalised model by `glmm`."
+    )
 
 
 TERMS = "use terms such as (x | g) and (x || g), without residual=, sigma= and known="

@@ -6,10 +6,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels._native import Solution
+from mixedmodels._native import GeneralisedSolution, Solution
 from mixedmodels.design import ORIGINAL, Identification, ModelMatrices
-from mixedmodels.engine.convergence import Convergence, convergence_of
-from mixedmodels.engine.route import AnyProblem
+from mixedmodels.engine.convergence import (
+    Convergence,
+    convergence_of,
+    generalised_convergence,
+)
+from mixedmodels.engine.generalised import GeneralisedProblem
+from mixedmodels.engine.route import AnyLinear
 from mixedmodels.engine.settings import Control
 from mixedmodels.engine.singularity import TermFacts
 from mixedmodels.engine.structured import StructuredProblem
@@ -19,7 +24,7 @@ Vector = NDArray[np.float64]
 
 
 def optimum(
-    problem: AnyProblem,
+    problem: AnyLinear,
     known: Identification,
     facts: Sequence[TermFacts],
     *,
@@ -54,6 +59,19 @@ def optimum(
     singular = tuple(replace(term, term=kept[term.term]) for term in convergence.singular)
     convergence = replace(convergence, singular=singular)
     return problem.estimates(theta, reml=reml), _without_chance(convergence, known)
+
+
+def generalised_optimum(
+    problem: GeneralisedProblem,
+    known: Identification,
+    facts: Sequence[TermFacts],
+    *,
+    control: Control,
+) -> tuple[GeneralisedSolution, Convergence]:
+    """Search for the optimum of a generalised model, with the Hessian in all of its parameters."""
+    solution = problem.search(control=control)
+    convergence = generalised_convergence(problem, solution, tuple(facts))
+    return solution, _without_chance(convergence, known)
 
 
 def _taken_up(known: Identification, facts: Sequence[TermFacts]) -> DataError:

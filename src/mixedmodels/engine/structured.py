@@ -13,13 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels import _native
-from mixedmodels.covariance import Quantity
 from mixedmodels.design import ModelMatrices
-from mixedmodels.engine.arrays import checked_theta, columns, in_rows, without_offset
+from mixedmodels.engine.arrays import columns, in_rows, without_offset
 from mixedmodels.engine.batch import INSIDE, Draws, RefitPlan, Refits, named
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.marginal import MarginalInverse, marginal_inverse
-from mixedmodels.engine.report import Owner, Report, Reported, joined, report_of_entries
 from mixedmodels.engine.residual_blocks import row_variances
 from mixedmodels.engine.settings import Control
 from mixedmodels.engine.structured_arrays import (
@@ -28,31 +26,16 @@ from mixedmodels.engine.structured_arrays import (
     term_arrays,
 )
 from mixedmodels.engine.structured_draws import draw_structured
+from mixedmodels.engine.structured_terms import StructuredTerms
 from mixedmodels.engine.watching import memory_left
 from mixedmodels.shortening import brief
-from mixedmodels.vocabulary import QuantityKind
 
 Vector = NDArray[np.float64]
 
-Values = list[tuple[float, int | None]]
-"""Per structure parameter: a constant, or the index of the element of theta that it equals."""
-
 
 @dataclass(frozen=True)
-class StructuredProblem:
-    """One data set, ready to be evaluated at any theta.
-
-    Parameters
-    ----------
-    matrices : ModelMatrices
-        Response, fixed-effects matrix of full rank, random terms, residual covariance.
-    values : list of (float, int or None), optional
-        Which structure parameters are held at a constant and which equal an element of theta; None
-        for all free but the first standard deviation of the residual, which sigma stands for.
-    """
-
-    matrices: ModelMatrices
-    values: Values | None = None
+class StructuredProblem(StructuredTerms):
+    """One data set, ready to be evaluated at any theta."""
 
     __repr__ = brief
 
@@ -73,6 +56,11 @@ class StructuredProblem:
                 memory_left(),
             )
 
+    @property
+    def structures(self) -> _native.StructuredProblem:
+        """The same handle."""
+        return self.native
+
     def __getstate__(self) -> dict[str, object]:
         """The matrices alone: the native handle is rebuilt from them when needed."""
         return {"matrices": self.matrices, "values": self.values}
@@ -81,37 +69,6 @@ class StructuredProblem:
     def sigma(self) -> float | None:
         """The residual standard deviation where it is known."""
         return self.matrices.known_sigma
-
-    @property
-    def n_theta(self) -> int:
-        """The number of free covariance parameters m."""
-        return self.native.n_theta
-
-    @property
-    def owners(self) -> list[int | None]:
-        """Per element of theta the first term that it belongs to, or None for the residual."""
-        ends = self.native.term_ends
-        owners: dict[int, int | None] = {}
-        for place, (_, j) in enumerate(self.native.values):
-            if j is not None and j not in owners:
-                owner = next((k for k, end in enumerate(ends) if place < end), None)
-                owners[j] = owner
-        return [owners[j] for j in range(self.n_theta)]
-
-    @property
-    def units(self) -> Vector:
-        """The size (m,) of every element of theta in the units of the data."""
-        return self.native.units
-
-    @property
-    def column_scales(self) -> list[Vector]:
-        """Per term: root-mean-square of each column of Z_k."""
-        return [np.sqrt(np.mean(term.Z**2, axis=0)) for term in self.matrices.terms]
-
-    def templates(self, theta: Sequence[float] | Vector) -> tuple[Vector, ...]:
-        """T_k (q_k, r_k) of every term for the columns of Z_k; Sigma_k = sigma^2 T_k T_k'."""
-        with engine_errors(self.matrices):
-            return tuple(self.native.templates(self.checked(theta)))
 
     def deviance(self, theta: Sequence[float] | Vector, *, reml: bool) -> float:
         """The criterion at `theta`."""
@@ -154,37 +111,6 @@ class StructuredProblem:
         """cov(b_k | y) / sigma^2 at known beta, (levels, q_k, q_k)."""
         with engine_errors(self.matrices):
             return self.native.conditional_covariance(self.checked(theta), term)
-
-    def report(self, theta: Sequence[float] | Vector) -> Report:
-        """Every variance parameter on its natural scale, relative to sigma."""
-        theta = self.checked(theta)
-        names, values, jacobian = self.native.report(theta)
-        entries = _entries(names)
-        whole = Report(entries, values, jacobian)
-        T = None
-        parts, start = [], 0
-        terms = self.matrices.terms
-        for k, term in enumerate(terms):
-            count = sum(e.owner == "term" and e.index == k for e in entries)
-            own = Report(
-                entries[start : start + count],
-                values[start : start + count],
-                jacobian[start : start + count],
-            )
-            if term.structure.is_plain and term.coordinates.steps:
-                T = self.templates(theta) if T is None else T
-                own = report_of_entries(
-                    k,
-                    T[k],
-                    self._places(k),
-                    term.coordinates,
-                    len(theta),
-                    is_independent=term.is_independent,
-                )
-            parts.append(own)
-            start += count
-        rest = Report(entries[start:], whole.values[start:], whole.jacobian[start:])
-        return joined([*parts, rest], len(theta))
 
     def row_scale(self, theta: Vector) -> Vector:
         """What `row_sd` (n,) is beside the standard deviations that the structure of the residuals
@@ -341,35 +267,3 @@ class StructuredProblem:
             handle = self.native.with_response(in_rows(without_offset(problem.matrices, y)))
         problem.__dict__["native"] = handle
         return problem
-
-    def checked(self, theta: Sequence[float] | Vector) -> Vector:
-        """`theta` as an array, or a DataError if its length or values do not fit."""
-        return checked_theta(theta, self.n_theta)
-
-    def _places(self, k: int) -> list[tuple[int, int, int]]:
-        """Place in theta, row and column of the free entries of T_k of a plain term."""
-        first = 0 if k == 0 else self.native.term_ends[k - 1]
-        term = self.matrices.terms[k]
-        q = len(term.names)
-        entries = [
-            (row, column)
-            for column in range(q)
-            for row in range(column, column + 1 if term.is_independent else q)
-        ]
-        values = self.native.values[first : first + len(entries)]
-        pairs = zip(values, entries, strict=True)
-        return [(j, row, column) for (_, j), (row, column) in pairs if j is not None]
-
-
-def _entries(
-    names: Sequence[tuple[Owner, int, QuantityKind, int, int]],
-) -> tuple[Reported, ...]:
-    out: list[Reported] = []
-    for owner, index, kind, first, second in names:
-        if owner == "spread":
-            again = bool(out) and (out[-1].owner, out[-1].index) == (owner, index)
-            position = out[-1].position + 1 if again else 0
-            out.append(Reported(owner, index, None, position))
-        else:
-            out.append(Reported(owner, index, Quantity(kind, first, second)))
-    return tuple(out)

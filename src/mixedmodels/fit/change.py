@@ -1,9 +1,11 @@
 """New fits made from an old one: another response, another formula, another criterion."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
 import numpy as np
+from formulaic.parser.types import Factor
 from numpy.typing import ArrayLike
 
 from mixedmodels.data import Frame, by_row
@@ -14,11 +16,13 @@ from mixedmodels.design.known import matrix_names
 from mixedmodels.design.names import used_columns
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit, fit_model, fit_problem
-from mixedmodels.fit.requested import fit_request
+from mixedmodels.fit.request import Request
+from mixedmodels.fit.requested import fit_generalised_request, fit_request
 from mixedmodels.fit.response import Vector, checked_response, column_response
 from mixedmodels.formula import Formula
 from mixedmodels.formula import update as update_formula
 from mixedmodels.formula.tokens import quote
+from mixedmodels.formula.trials import trials_response
 from mixedmodels.options import require_flag
 from mixedmodels.vocabulary import Contrasts, KnownMatrices
 
@@ -29,17 +33,42 @@ def refit(fit: Fit, y: str | ArrayLike) -> Fit:
     `y` is the name of a column of the data, or an array with one number per kept row (or per row
     of the data, of which the kept ones are taken). A Series goes by its labels.
     """
+    family = None if fit.generalised is None else fit.family
     if not isinstance(y, str):
         aligned = by_row("the new response", y, fit.matrices.index, fit.frame.index)
-        response = checked_response(aligned, fit.matrices)
+        response = checked_response(aligned, fit.matrices, family=family)
         request = replace(fit.request, response=_over_all_rows(response, fit.matrices))
         return fit_problem(request, fit.spec, fit.problem.with_response(response))
     _require_column(fit.frame, y)
+    if fit.generalised is not None:
+        return update(fit, f"{_with_trials(fit, quote(y))} ~ .")
     response = column_response(fit.frame, y, fit.matrices)
     formula = update_formula(fit.request.formula, f"{quote(y)} ~ .")
     spec = replace(fit.spec, formula=formula)
     request = replace(fit.request, formula=formula, response=None)
     return fit_problem(request, spec, fit.problem.with_response(response))
+
+
+def _with_trials(fit: Fit, y: str) -> str:
+    """The text of a response `y` that has the trials of the old one, where the formula names them.
+
+    Raises
+    ------
+    DataError
+        If the formula has them as failures, which those of the new response are not.
+    """
+    formula = fit.request.formula
+    old = trials_response(formula) if fit.family.response == "trials" else None
+    if old is None:
+        return y
+    if old.of_failures:
+        raise DataError(
+            f"The response {formula.response} has failures in a column of their own, which are "
+            "those of its successes.\n"
+            "Do:   give the successes as an array, or update() with the whole new response."
+        )
+    is_name = old.other.eval_method is Factor.EvalMethod.LOOKUP
+    return f"{y} / {quote(old.other.expr) if is_name else f'({old.other.expr})'}"
 
 
 def _over_all_rows(response: Vector, matrices: ModelMatrices) -> Vector:
@@ -62,35 +91,49 @@ def update(
     """
     request = fit.request
     if formula is not None:
-        changed = update_formula(request.formula, formula)
-        keeps = changed.response == request.formula.response
+        parsed = update_formula(request.formula, formula)
+        keeps = parsed.response == request.formula.response
         request = replace(
             request,
-            formula=changed,
+            formula=parsed,
             response=request.response if keeps else None,
-            contrasts=_still_used(request.contrasts, changed, request.sigma),
-            known=_still_named(request.known, changed),
+            contrasts=_still_used(request.contrasts, parsed, _other_texts(request)),
+            known=_still_named(request.known, parsed),
         )
     if reml is not None:
         require_flag("reml", reml)
+        if reml and request.distribution is not None:
+            raise DataError(
+                "reml=True is not available for generalised models.\n"
+                "Do:   leave it out: they are fitted by maximum likelihood.\n"
+                "Why:  REML is a likelihood of linear combinations of normal responses."
+            )
         request = replace(request, reml=bool(reml))
     if data is not None:
         source = Partitions.of(data) or Source.of(data)
         frame = Frame.of(data) if source is None else UNREAD
-        return fit_request(replace(request, frame=frame, source=source, response=None))
+        changed = replace(request, frame=frame, source=source, response=None)
+        if request.distribution is not None:
+            return fit_generalised_request(changed)
+        return fit_request(changed)
     if request.source is not None:
         return fit_request(request)
     return fit_model(request)
 
 
+def _other_texts(request: Request) -> tuple[str, ...]:
+    """The formulas of a request beside that of the mean."""
+    own = () if request.distribution is None else request.distribution.texts
+    return (*own, request.sigma) if isinstance(request.sigma, str) else own
+
+
 def _still_used(
-    contrasts: Contrasts | None, formula: Formula, sigma: str | float | None
+    contrasts: Contrasts | None, formula: Formula, others: Sequence[str]
 ) -> Contrasts | None:
     """The contrasts of columns that are not only in groups: a factor that goes takes its own."""
     if contrasts is None:
         return None
-    texts = [formula.fixed, *(term.lhs for term in formula.random)]
-    texts += [sigma] if isinstance(sigma, str) else []
+    texts = [formula.fixed, *(term.lhs for term in formula.random), *others]
     used = {name for text in texts for name in used_columns(text, contrasts)}
     return {name: contrast for name, contrast in contrasts.items() if name in used}
 

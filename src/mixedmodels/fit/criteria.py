@@ -40,9 +40,12 @@ class Maximised(Protocol):
 
 
 def n_parameters(fit: Maximised) -> int:
-    """Fixed effects, covariance parameters and the residual variance, as many as data can tell."""
-    sigma = int(fit.matrices.known_sigma is None)
-    return len(fit.beta) + len(fit.theta) + sigma - fit.identification.n_lost
+    """Fixed effects, covariance parameters and the residual variance or the parameters of the parts
+    beside the mean, as many as data can tell.
+    """
+    m = fit.matrices
+    others = m.n_auxiliary + int(m.known_sigma is None)
+    return len(fit.beta) + len(fit.theta) + others - fit.identification.n_lost
 
 
 def n_rows(fit: Maximised) -> int:

@@ -13,13 +13,15 @@ from mixedmodels._native import Solution
 from mixedmodels.data import Frame
 from mixedmodels.design import Identification, ModelMatrices, ModelSpec, build
 from mixedmodels.engine.convergence import Convergence
-from mixedmodels.engine.route import AnyProblem, problem_of, require_no_structure
-from mixedmodels.engine.search import optimum
+from mixedmodels.engine.generalised import GeneralisedProblem
+from mixedmodels.engine.route import AnyLinear, AnyProblem, problem_of, require_no_structure
+from mixedmodels.engine.search import generalised_optimum, optimum
 from mixedmodels.engine.singularity import TermFacts
 from mixedmodels.engine.templates import covariance
 from mixedmodels.engine.watching import watched
 from mixedmodels.errors import DataError
-from mixedmodels.fit.generalised import Generalised
+from mixedmodels.families import GAUSSIAN, Family
+from mixedmodels.fit.generalised import Generalised, generalised_of, generalised_problem
 from mixedmodels.fit.holding import held_problem
 from mixedmodels.fit.iterated import depends_on_fitted, fixed_point
 from mixedmodels.fit.notices import announce
@@ -106,6 +108,11 @@ class Fit:
         return np.concatenate([self.theta, self.beta, self.generalised.auxiliary])
 
     @property
+    def family(self) -> Family:
+        """The distribution of the response: normal for every linear model."""
+        return GAUSSIAN if self.generalised is None else self.generalised.family
+
+    @property
     def T(self) -> tuple[Vector, ...]:
         """Per term the template (q_k, r_k) that `theta` gives, for the columns of Z_k."""
         return self.problem.templates(self.theta)
@@ -154,13 +161,18 @@ def matrices_of(request: Request) -> tuple[ModelSpec, ModelMatrices]:
         residual=request.residual,
         sigma=request.sigma,
         known=request.known,
+        distribution=request.distribution,
     )
     if request.response is not None:
-        matrices = replace(matrices, y=checked_response(request.response, matrices))
+        family = None if request.distribution is None else request.distribution.family
+        y = checked_response(request.response, matrices, family=family)
+        matrices = replace(matrices, y=y)
     return spec, matrices
 
 
 def _problem(request: Request, matrices: ModelMatrices) -> AnyProblem:
+    if request.distribution is not None:
+        return generalised_problem(request, request.distribution, matrices)
     if not request.fixed and not request.tied:
         return problem_of(matrices, request.method)
     require_no_structure(request.method)
@@ -170,16 +182,47 @@ def _problem(request: Request, matrices: ModelMatrices) -> AnyProblem:
 def fit_problem(request: Request, spec: ModelSpec, problem: AnyProblem) -> Fit:
     """Search for the optimum of a problem that is already built, and announce what is unusual."""
     with watched(request.control):
-        return _fitted_problem(request, spec, problem)
+        if isinstance(problem, GeneralisedProblem):
+            fit = _fitted_generalised(request, spec, problem)
+        else:
+            fit = _fitted_linear(request, spec, problem)
+    aliased = (*spec.aliased, *(name for part in spec.auxiliary for name in part.aliased))
+    announce(fit.convergence, aliased, on_failure=request.control.on_failure)
+    return fit
 
 
-def _fitted_problem(request: Request, spec: ModelSpec, problem: AnyProblem) -> Fit:
+def _fitted_generalised(request: Request, spec: ModelSpec, problem: GeneralisedProblem) -> Fit:
+    facts, control = term_facts(spec, problem.matrices), ordered_control(request, problem)
+    known = spec.identification
+    solution, convergence = generalised_optimum(problem, known, facts, control=control)
+    if known.n_lost:
+        covariances = [covariance(T_k, 1.0) for T_k in problem.templates(solution.theta)]
+        messages = undetermined(problem.matrices, known, covariances, 1.0)
+        convergence = replace(convergence, undetermined=messages)
+    found = generalised_of(problem, solution)
+    return Fit(
+        request=_without_start(request),
+        spec=spec,
+        problem=problem,
+        reml=False,
+        theta=solution.theta,
+        beta=solution.beta,
+        sigma=1.0,
+        objective=solution.deviance,
+        b=tuple(solution.b),
+        cov_beta_unscaled=found.of_beta(len(solution.theta), len(solution.beta)),
+        convergence=convergence,
+        generalised=found,
+    )
+
+
+def _fitted_linear(request: Request, spec: ModelSpec, problem: AnyLinear) -> Fit:
     problem, solution, convergence = _searched(request, spec, problem)
     _require_residual(solution, problem)
     if spec.identification.n_lost:
         messages = undetermined_at(problem, spec.identification, solution)
         convergence = replace(convergence, undetermined=messages)
-    fit = Fit(
+    return Fit(
         request=_without_start(request),
         spec=spec,
         problem=problem,
@@ -192,8 +235,6 @@ def _fitted_problem(request: Request, spec: ModelSpec, problem: AnyProblem) -> F
         cov_beta_unscaled=solution.cov_beta_unscaled,
         convergence=convergence,
     )
-    announce(fit.convergence, spec.aliased, on_failure=request.control.on_failure)
-    return fit
 
 
 def _without_start(request: Request) -> Request:
@@ -203,12 +244,12 @@ def _without_start(request: Request) -> Request:
 
 
 def _searched(
-    request: Request, spec: ModelSpec, problem: AnyProblem
-) -> tuple[AnyProblem, Solution, Convergence]:
+    request: Request, spec: ModelSpec, problem: AnyLinear
+) -> tuple[AnyLinear, Solution, Convergence]:
     facts = term_facts(spec, problem.matrices)
     control = ordered_control(request, problem)
 
-    def search(at: AnyProblem, theta: Vector | None) -> tuple[Solution, Convergence]:
+    def search(at: AnyLinear, theta: Vector | None) -> tuple[Solution, Convergence]:
         start = control if theta is None else replace(control, start=theta.tolist())
         return optimum(at, spec.identification, facts, reml=request.reml, control=start)
 
@@ -233,14 +274,14 @@ def term_facts(spec: ModelSpec, matrices: ModelMatrices) -> tuple[TermFacts, ...
 
 
 def undetermined_at(
-    problem: AnyProblem, known: Identification, solution: Solution
+    problem: AnyLinear, known: Identification, solution: Solution
 ) -> tuple[str, ...]:
     """The messages about variance parameters that the data cannot tell apart."""
     covariances = [covariance(T_k, solution.sigma) for T_k in problem.templates(solution.theta)]
     return undetermined(problem.matrices, known, covariances, solution.sigma**2)
 
 
-def _require_residual(solution: Solution, problem: AnyProblem) -> None:
+def _require_residual(solution: Solution, problem: AnyLinear) -> None:
     if not problem.matrices.is_plain and solution.status == "unbounded":
         raise DataError(
             "The likelihood has no maximum: the covariance of the residuals becomes singular.\n"
@@ -259,7 +300,7 @@ def _require_residual(solution: Solution, problem: AnyProblem) -> None:
         )
 
 
-def _residual_share(solution: Solution, problem: AnyProblem) -> float:
+def _residual_share(solution: Solution, problem: AnyLinear) -> float:
     """The residual standard deviation, at a typical value of what it is a function of, over that of
     the response.
     """

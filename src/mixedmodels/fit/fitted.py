@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixedmodels.errors import DataError
+from mixedmodels.fit.auxiliary import auxiliary_rows
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.linear_predictor import linear_predictor, marginal_mean
 from mixedmodels.vocabulary import ResidualKind
@@ -22,9 +23,26 @@ def mean_residual_variance(fit: Fit) -> float:
     return fit.sigma**2 * float(np.mean(fit.problem.row_sd(fit.theta) ** 2))
 
 
-def fitted_array(fit: Fit) -> Vector:
+def linear_predictor_array(fit: Fit) -> Vector:
     """X beta + Z b + offset (n,)."""
+    if fit.generalised is not None:
+        return fit.generalised.eta
     return linear_predictor(fit.matrices, fit.beta, fit.b)
+
+
+def fitted_array(fit: Fit) -> Vector:
+    """The mean (n,) of every row given the random effects, on the scale of the response: a
+    probability where the response counts successes in trials.
+    """
+    if fit.generalised is None:
+        return linear_predictor(fit.matrices, fit.beta, fit.b)
+    return fit.family.mean(fit.generalised.eta, auxiliary_rows(fit))
+
+
+def linear_predictor_values(fit: Fit) -> pd.Series:
+    """`linear_predictor_array`, on the index of the kept rows."""
+    values = linear_predictor_array(fit)
+    return pd.Series(values, index=fit.matrices.index.view(), name="linear_predictor")
 
 
 def fitted_values(fit: Fit) -> pd.Series:
@@ -42,6 +60,8 @@ def residuals(fit: Fit, kind: ResidualKind = "response") -> pd.Series:
     of the residual covariance, nlme's. ``"marginal"``: y - X beta - offset.
     """
     m = fit.matrices
+    if fit.generalised is not None:
+        return _generalised_residuals(fit, kind)
     if kind == "marginal":
         values = m.y - marginal_mean(m.X, fit.beta, m.offset)
     elif kind in CONDITIONAL:
@@ -58,3 +78,16 @@ def residuals(fit: Fit, kind: ResidualKind = "response") -> pd.Series:
     if kind in ("standardized", "normalized"):
         values = values / fit.sigma
     return pd.Series(values, index=m.index.view(), name="resid")
+
+
+def _generalised_residuals(fit: Fit, kind: ResidualKind) -> pd.Series:
+    """What the means leave of the responses, of successes in trials of their share."""
+    m = fit.matrices
+    if kind != "response" or fit.family.response == "ordered":
+        raise DataError(
+            f"residuals of kind {kind!r} are not available for the family {fit.family.name}.\n"
+            'Do:   ask for kind="response" of a response that is a number.\n'
+            "Why:  the variance of a row follows from its mean, and categories have no mean."
+        )
+    observed = m.y if m.size is None else m.y / m.size
+    return pd.Series(observed - fitted_array(fit), index=m.index.view(), name="resid")

@@ -10,6 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mixedmodels._native import GeneralisedSolution
+from mixedmodels.design import ModelMatrices
+from mixedmodels.design.distribution import Distribution
+from mixedmodels.engine.generalised import GeneralisedProblem
+from mixedmodels.families import Family
+from mixedmodels.fit.holding import held_problem
+from mixedmodels.fit.request import Request
 from mixedmodels.shortening import brief
 
 Vector = NDArray[np.float64]
@@ -21,6 +28,8 @@ class Generalised:
 
     Attributes
     ----------
+    family : Family
+        Of the response, with its link.
     auxiliary : array (a,)
         delta, in the order of ``matrices.auxiliary`` and of the columns of each, unbounded.
     covariance : array (m + p + a, m + p + a)
@@ -35,6 +44,7 @@ class Generalised:
         Nodes of the quadrature; 1 is Laplace's approximation.
     """
 
+    family: Family
     auxiliary: Vector
     covariance: Vector
     covariance_conditional: Vector
@@ -42,3 +52,34 @@ class Generalised:
     nodes: int
 
     __repr__ = brief
+
+    def of_beta(self, m: int, p: int) -> Vector:
+        """The part (p, p) of the covariance that belongs to beta, behind the m of theta."""
+        return self.covariance[m : m + p, m : m + p]
+
+
+def generalised_problem(
+    request: Request, distribution: Distribution, matrices: ModelMatrices
+) -> GeneralisedProblem:
+    """The problem of a generalised model, with the parameters held that the request names."""
+    values = None
+    if request.fixed or request.tied:
+        values = held_problem(matrices, request.fixed or {}, request.tied or ()).values
+    family = distribution.family
+    if family.response == "ordered":
+        family = family.with_categories(1 + matrices.auxiliary[0].n_thresholds)
+    return GeneralisedProblem(matrices, values, family=family, nodes=distribution.nodes)
+
+
+def generalised_of(problem: GeneralisedProblem, solution: GeneralisedSolution) -> Generalised:
+    """What a search found, by its names."""
+    n = problem.n_psi
+    covariance = solution.covariance
+    return Generalised(
+        family=problem.family,
+        auxiliary=solution.auxiliary,
+        covariance=np.full((n, n), np.nan) if covariance is None else covariance,
+        covariance_conditional=solution.covariance_conditional,
+        eta=solution.eta,
+        nodes=problem.nodes,
+    )

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from mixedmodels.covariance import Structure
 from mixedmodels.design import ModelMatrices
 from mixedmodels.design.residual_matrix import ResidualMatrix
-from mixedmodels.engine.structured import StructuredProblem, Values
+from mixedmodels.engine.structured import StructuredProblem
+from mixedmodels.engine.structured_terms import Values
 from mixedmodels.errors import DataError
 from mixedmodels.fit.covariance_parameters import parameters_at
 

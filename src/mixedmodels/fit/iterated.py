@@ -15,7 +15,7 @@ from mixedmodels._native import Solution
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import without_offset
 from mixedmodels.engine.convergence import Convergence
-from mixedmodels.engine.route import AnyProblem
+from mixedmodels.engine.route import AnyLinear
 from mixedmodels.errors import DataError, TimeLimitError
 from mixedmodels.fit.linear_predictor import linear_predictor, marginal_mean
 
@@ -27,7 +27,7 @@ ROUNDS = 100
 STAYS = 1e-9
 """Change of the fitted values, relative to the largest, that ends the iteration."""
 
-Found = tuple[AnyProblem, Solution, Convergence]
+Found = tuple[AnyLinear, Solution, Convergence]
 
 
 def depends_on_fitted(matrices: ModelMatrices) -> bool:
@@ -61,8 +61,8 @@ def with_fitted(matrices: ModelMatrices, fitted: Vector) -> ModelMatrices:
 
 
 def fixed_point(
-    start: AnyProblem,
-    search: Callable[[AnyProblem, Vector | None], tuple[Solution, Convergence]],
+    start: AnyLinear,
+    search: Callable[[AnyLinear, Vector | None], tuple[Solution, Convergence]],
 ) -> Found:
     """Fit again and again, each time with the fitted values of the last fit."""
     matrices = start.matrices

@@ -4,7 +4,7 @@ from collections import Counter
 
 from mixedmodels.design import Grouping, ModelMatrices
 from mixedmodels.engine.route import AnyProblem
-from mixedmodels.engine.structured import StructuredProblem
+from mixedmodels.engine.structured_terms import StructuredTerms
 
 
 def column_labels(matrices: ModelMatrices) -> tuple[tuple[str, ...], ...]:
@@ -40,7 +40,7 @@ def theta_names(problem: AnyProblem) -> tuple[str, ...]:
     matrices = problem.matrices
     labels, groups = column_labels(matrices), group_names(matrices)
     names = []
-    if isinstance(problem, StructuredProblem):
+    if isinstance(problem, StructuredTerms):
         seen: Counter[str] = Counter()
         for owner in problem.owners:
             group = "Residual" if owner is None else groups[matrices.terms[owner].group]

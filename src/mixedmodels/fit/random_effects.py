@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
+from mixedmodels.engine.route import generalised
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
 from mixedmodels.fit.variance_components import known_entries
@@ -53,7 +54,7 @@ def conditional_sd(fit: Fit, *, term: int) -> Vector:
     nan for effects that follow from what the data cannot tell.
     """
     coordinates = fit.matrices.terms[term].coordinates
-    unscaled = fit.problem.conditional_covariance(fit.theta, term=term)
+    unscaled = fit.problem.conditional_covariance(fit.psi, term=term)
     unscaled = coordinates.reported_covariance(unscaled)
     variances = np.diagonal(unscaled, axis1=1, axis2=2)
     sd = fit.sigma * np.sqrt(np.maximum(variances, 0.0))
@@ -90,6 +91,7 @@ def covariance_within(fit: Fit, group: str) -> list[EffectsWithin]:
     inner = [k for k, term in enumerate(m.terms) if m.groupings[term.group].is_within(outer)]
     modes = {k: known_modes(fit, k) for k in inner}
     names = {k: fit.spec.level_maps[m.terms[k].group].labels_without(outer.columns) for k in inner}
+    precision = _row_precision(fit)
     out = []
     for rows in outer.rows():
         effects, columns, roots, reported, values = [], [], [], [], []
@@ -103,18 +105,25 @@ def covariance_within(fit: Fit, group: str) -> list[EffectsWithin]:
                 roots.append(fit.T[k])
                 reported.append(term.coordinates.reported_root(fit.T[k]))
                 values.append(modes[k][level])
-        Z = np.hstack(columns)
-        if m.weights is not None:
-            Z = Z * np.sqrt(m.weights[rows])[:, None]
-        half = Z @ block_diag(*roots)
+        half = np.hstack(columns) @ block_diag(*roots)
+        weighted = half if precision is None else half * precision[rows, None]
         root = block_diag(*reported)
-        middle = np.linalg.inv(np.eye(half.shape[1]) + half.T @ half)
+        middle = np.linalg.inv(np.eye(half.shape[1]) + half.T @ weighted)
         within = np.concatenate(values)
         untold = np.isnan(within)
         covariance = fit.sigma**2 * root @ middle @ root.T
         covariance = np.where(untold[:, None] | untold, np.nan, covariance)
         out.append(EffectsWithin(tuple(effects), within, covariance))
     return out
+
+
+def _row_precision(fit: Fit) -> Vector | None:
+    """What a row tells of its linear predictor (n,), relative to 1 / sigma^2; None for the same in
+    all rows.
+    """
+    if fit.generalised is None:
+        return fit.matrices.weights
+    return generalised(fit.problem, "The information of a row").working(fit.psi)[0]
 
 
 def ranef_table(fit: Fit, *, level: float = 0.95) -> object:

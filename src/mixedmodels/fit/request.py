@@ -11,6 +11,7 @@ from mixedmodels.data import Frame
 from mixedmodels.data.cluster import Partitions
 from mixedmodels.data.source import Source
 from mixedmodels.design.arguments import owned_argument
+from mixedmodels.design.distribution import Distribution
 from mixedmodels.design.known import checked_known
 from mixedmodels.design.names import used_columns
 from mixedmodels.engine.settings import Control
@@ -26,8 +27,8 @@ class Request:
 
     `response` replaces the formula's response after a refit to an array: one number per row of
     the data, nan where that fit used no row. The other fields are the arguments of
-    `mixedmodels.lmm`. Where the data are read in batches they are a `source`, and the frame has no
-    rows.
+    `mixedmodels.lmm`; those of `mixedmodels.glmm` alone are in its `distribution`. Where the data
+    are read in batches they are a `source`, and the frame has no rows.
     """
 
     formula: Formula
@@ -47,6 +48,7 @@ class Request:
     tied: Sequence[Sequence[str]] | None = None
     source: Source | Partitions | None = None
     method: FitMethod = "auto"
+    distribution: Distribution | None = None
 
     __repr__ = brief
 
@@ -76,6 +78,7 @@ def owned(request: Request) -> Request:
         known=deepcopy(checked_known(request.known, request.formula)),
         fixed=checked_fixed(request.fixed),
         tied=checked_tied(request.tied),
+        distribution=None if request.distribution is None else request.distribution.owned(),
     )
 
 
@@ -89,5 +92,8 @@ def columns_in_use(request: Request, columns: Collection[str]) -> Collection[str
     """Those among some columns that a request names."""
     named = [name for name in (request.weights, request.offset) if isinstance(name, str)]
     texts = [text for text in (request.residual, request.sigma) if isinstance(text, str)]
+    if request.distribution is not None:
+        named += request.distribution.columns
+        texts += request.distribution.texts
     used = {name for text in (request.formula.text, *texts) for name in used_columns(text, columns)}
     return used.union(named).intersection(columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mixedmodels.data.cluster import Partitions
 from mixedmodels.engine.watching import watched
+from mixedmodels.errors import DataError
 from mixedmodels.fit.clustered import fit_partitions
 from mixedmodels.fit.fit import Fit, fit_model
 from mixedmodels.fit.request import Request, owned
@@ -29,6 +30,28 @@ def fit_request(request: Request) -> Fit:
         if isinstance(source, Partitions):
             return fit_partitions(request, source)
         return fit_source(request, source)
+
+
+def fit_generalised_request(request: Request) -> Fit:
+    """Fit a generalised model, whose rows are read into memory wherever they are.
+
+    Raises
+    ------
+    FormulaError, DataError
+        If the model cannot be fitted to the data, or these are too large to be held.
+    ConvergenceError
+        If the search fails and ``request.control.on_failure`` is ``"raise"``.
+    """
+    with watched(request.control):
+        held = held_in_memory(request)
+        if held is None:
+            raise DataError(
+                "A generalised model needs all rows in memory, and these are too many, or on "
+                "workers.\n"
+                "Do:   give a table in memory, or a sample of the rows.\n"
+                "Why:  its likelihood is no function of sums over the rows."
+            )
+        return fit_model(owned(held))
 
 
 def held_in_memory(request: Request) -> Request | None:

@@ -8,16 +8,22 @@ from numpy.typing import ArrayLike, NDArray
 from mixedmodels.data import Frame, read_values
 from mixedmodels.design import ModelMatrices, require_magnitude
 from mixedmodels.errors import DataError
+from mixedmodels.families import Family
 
 Vector = NDArray[np.float64]
 
 
 def checked_response(
-    y: ArrayLike, matrices: ModelMatrices, *, what: str = "the new response"
+    y: ArrayLike,
+    matrices: ModelMatrices,
+    *,
+    what: str = "the new response",
+    family: Family | None = None,
 ) -> Vector:
     """`y` on the kept rows (n,).
 
     One number per kept row is taken as it is; of one number per row of the data, the kept rows'.
+    With a `family` they are such as it has: successes, places of categories.
 
     Raises
     ------
@@ -42,6 +48,9 @@ def checked_response(
             f"{matrices.index[bad[0]]!r}.\n"
             "Do:   fit again with `mixedmodels.lmm`, which drops rows with missing values."
         )
+    if family is not None:
+        family.check_response(values, matrices.size, what)
+        return values
     if low == high:
         raise DataError(
             f"{what} is constant ({values[0]:g}): there is nothing to explain.\n"

@@ -33,6 +33,7 @@ from mixedmodels.engine.route import streamed_problem
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit, fit_model, fit_problem
 from mixedmodels.fit.request import Request, columns_in_use, owned
+from mixedmodels.formula.trials import CBIND
 
 COLLECTED = 2**24
 """Numbers in the columns in use up to which data are collected into a table, 134 MB, so that all of
@@ -81,7 +82,9 @@ def _begun(request: Request, source: Source) -> tuple[list[Frame], Iterator[Fram
     """The first batches, the iterator of the others, and whether the first ones are all."""
     columns = None
     if source.columns is not None and source.projects:
-        check_names(request.formula.text, source.columns, dict(request.context or {}))
+        words = () if request.distribution is None else (CBIND,)
+        own = dict(request.context or {})
+        check_names(request.formula.text, source.columns, own, words=words)
         used = columns_in_use(request, source.columns)
         columns = [name for name in source.columns if name in used]
     rest, read, cells = source.batches(columns), [], 0

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mixedmodels.engine.structured import StructuredProblem
+from mixedmodels.engine.structured_terms import StructuredTerms
 from mixedmodels.engine.templates import correlation, covariance, reported_template
 from mixedmodels.fit.covariance_parameters import CovarianceParameters, parameters_at
 from mixedmodels.fit.fit import Fit
@@ -59,9 +59,9 @@ def variance_components(fit: Fit) -> object:
     """Table `group, term1, term2, vcov, sdcor`, in the caller's own frame library.
 
     Per random term its variances (`term2` null, `sdcor` the standard deviation), then its
-    covariances (`sdcor` the correlation, null where a variance is zero); the last row is the
-    residual. A covariance that the model fixes at zero has no row. A parameter that the data
-    cannot tell from others is null: `convergence.undetermined` says what is known of it.
+    covariances (`sdcor` the correlation, null where a variance is zero); the last row of a linear
+    model is the residual. A covariance that the model fixes at zero has no row. A parameter that
+    the data cannot tell from others is null: `convergence.undetermined` says what is known of it.
     """
     rows: list[tuple[str, str | None, str | None, float, float | None]] = []
     labels = column_labels(fit.matrices)
@@ -77,9 +77,10 @@ def variance_components(fit: Fit) -> object:
                 for i in range(len(names))
                 for j in range(i + 1, len(names))
             ]
-    residual = known_residual(fit)
-    rows.append(("Residual", None, None, residual, residual**0.5))
-    group_column, term1, term2, vcov, sdcor = zip(*rows, strict=True)
+    if fit.generalised is None:
+        residual = known_residual(fit)
+        rows.append(("Residual", None, None, residual, residual**0.5))
+    group_column, term1, term2, vcov, sdcor = zip(*rows, strict=True) if rows else [()] * 5
     return fit.frame.table(
         {
             "group": list(group_column),
@@ -148,7 +149,7 @@ def theta(fit: Fit) -> pd.Series:
     """
     problem = fit.problem
     values = fit.theta
-    if not isinstance(problem, StructuredProblem):
+    if not isinstance(problem, StructuredTerms):
         values = problem.theta_of(reported_templates(fit))
     names = pd.Index(theta_names(problem), dtype=object)
     return pd.Series(values, index=names, name="theta", dtype=np.float64)

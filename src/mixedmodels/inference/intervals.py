@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from mixedmodels.engine.structured import StructuredProblem
+from mixedmodels.engine.structured_terms import StructuredTerms
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.bootstrap import bootstrap
 from mixedmodels.inference.coefficients import coefficient_tests
@@ -113,7 +113,7 @@ def _wald_variance(fit: Fit, level: float) -> Intervals:
 
     A correlation of 1 that comes from an origin very far from the data has no interval.
     """
-    if isinstance(fit.problem, StructuredProblem):
+    if isinstance(fit.problem, StructuredTerms):
         return wald_intervals(fit, level)
     found = variance_parameters(fit, "sd")
     half = special.ndtri(0.5 + level / 2) * np.sqrt(np.diag(found.covariance))
@@ -135,7 +135,7 @@ def _wald_variance(fit: Fit, level: float) -> Intervals:
 
 def profiled(fit: Fit, wanted: Wanted) -> Intervals:
     """Intervals from the profile of the likelihood."""
-    if isinstance(fit.problem, StructuredProblem):
+    if isinstance(fit.problem, StructuredTerms):
         found: Intervals = import_module(REGION).structured_limits(fit, wanted.level, wanted.which)
         return found
     return profile_intervals(fit, level=wanted.level, which=wanted.which)

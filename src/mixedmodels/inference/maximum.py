@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from mixedmodels.design import Identification, ModelMatrices, complete_rows, identify
 from mixedmodels.engine.convergence import Convergence
-from mixedmodels.engine.route import AnyProblem
+from mixedmodels.engine.route import AnyProblem, linear
 from mixedmodels.engine.search import optimum
 from mixedmodels.engine.settings import Control
 from mixedmodels.engine.singularity import TermFacts
-from mixedmodels.engine.structured import StructuredProblem, Values
+from mixedmodels.engine.structured import StructuredProblem
+from mixedmodels.engine.structured_terms import Values
 from mixedmodels.fit.fit import Fit
 
 Vector = NDArray[np.float64]
@@ -104,7 +105,11 @@ def search(
     )
     known = identify(m) if known is None else known
     solution, convergence = optimum(
-        problem, known, facts, reml=reml, control=replace(control, start=None)
+        linear(problem, "A refit of theta"),
+        known,
+        facts,
+        reml=reml,
+        control=replace(control, start=None),
     )
     return Maximum(
         matrices=m,
@@ -158,5 +163,8 @@ def rows_held_back(fit: Fit, columns: Collection[str]) -> list[str]:
     """The note on rows that a model with only these columns could use, and that `fit` does not."""
     if not fit.matrices.n_missing:
         return []
-    more = complete_rows(fit.frame, columns, offset=fit.request.offset) - len(fit.matrices.y)
+    arguments = {"offset": fit.request.offset}
+    if fit.request.distribution is not None:
+        arguments |= fit.request.distribution.arguments
+    more = complete_rows(fit.frame, columns, arguments=arguments) - len(fit.matrices.y)
     return [f"on the rows of the full model: {more} more would be complete"] if more > 0 else []

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.engine.route import plain
 from mixedmodels.engine.singularity import NEGLIGIBLE
-from mixedmodels.engine.structured import StructuredProblem
+from mixedmodels.engine.structured_terms import StructuredTerms
 from mixedmodels.engine.templates import covariance
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names
@@ -117,7 +117,7 @@ def variance_parameters(fit: Fit, scale: VarianceScale) -> VarianceParameters:
         If there is no such scale.
     """
     require_option("scale", scale, get_args(VarianceScale))
-    if isinstance(fit.problem, StructuredProblem):
+    if isinstance(fit.problem, StructuredTerms):
         return _of_structures(fit, scale)
     parameters = _in_order_of_theta(fit) if scale == "theta" else list(in_order_of_report(fit))
     estimate, jacobian = _transformed(fit, parameters, scale)

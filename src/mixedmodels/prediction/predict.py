@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.design import NewTerm
-from mixedmodels.engine.structured import StructuredProblem
+from mixedmodels.engine.structured_terms import StructuredTerms
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import residuals
@@ -200,7 +200,7 @@ def _known_variance(
     rows = of.rows
     if not of.has_known_levels and known is None:
         return np.asarray(np.einsum("ni,ni->n", rows.X @ C, rows.X))
-    if not isinstance(fit.problem, StructuredProblem):
+    if not isinstance(fit.problem, StructuredTerms):
         return ErrorCovariance.of(fit.problem, theta, C).variances(with_included(of))
     Z = [
         np.where(has_unseen(term)[:, None], 0.0, Z)

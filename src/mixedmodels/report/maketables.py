@@ -34,7 +34,7 @@ def stat(fit: Fit, key: str) -> float | None:
         "aic": lambda: aic(fit),
         "bic": lambda: bic(fit),
         "ll": lambda: log_likelihood(fit),
-        "sigma": lambda: residual_sd(fit),
+        **({} if fit.generalised is not None else {"sigma": lambda: residual_sd(fit)}),
         "r2_marginal": lambda: r2(fit)["marginal"],
         "r2_conditional": lambda: r2(fit)["conditional"],
         "n_groups": lambda: sum(len(g.levels) for g in fit.matrices.groupings),

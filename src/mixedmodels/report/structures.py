@@ -90,7 +90,7 @@ def residual_in_words(fit: Fit) -> str:
             of = "the fitted values (iterated)" if power[2] else power[1]
             constant = "a constant plus " if power[0] == "constpower" else ""
             parts.append(f"sd {constant}a power of {of}")
-    if matrices.known_sigma is not None and not _is_held(fit):
+    if fit.generalised is None and matrices.known_sigma is not None and not _is_held(fit):
         parts.append(f"sd {matrices.known_sigma:g} known")
     if matrices.weights is not None and parts:
         parts.append("variances divided by the weights")

@@ -17,6 +17,7 @@ from mixedmodels.inference.variance_intervals import variance_intervals
 from mixedmodels.report import html, latex, markdown, numbers, text
 from mixedmodels.report.covariances import covariance_sections
 from mixedmodels.report.document import Document, Section, as_rows
+from mixedmodels.report.generalised import family_facts, part_sections, random_effects, title
 from mixedmodels.report.sections import LIMITS, interval_note
 from mixedmodels.report.structures import residual_in_words
 from mixedmodels.vocabulary import DegreesOfFreedom
@@ -32,6 +33,9 @@ METHOD: dict[DegreesOfFreedom, str] = {
     "normal": "z tests: the variances are taken as known.",
 }
 """What the table of fixed effects says of its tests."""
+
+GENERALISED = "z tests; standard errors from the Hessian in all parameters."
+"""The same of a generalised model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,8 @@ def summarise(fit: Fit, *, ddf: DegreesOfFreedom = "satterthwaite") -> Summary:
 
 
 def _title(fit: Fit) -> str:
+    if fit.generalised is not None:
+        return title(fit)
     if not fit.matrices.terms and not fit.matrices.is_plain:
         return f"Linear model with structured residuals, fitted by {_method(fit)}"
     if not fit.matrices.terms:
@@ -92,7 +98,7 @@ def _facts(fit: Fit) -> tuple[tuple[str, str], ...]:
     rows = f"{n_rows(fit)}"
     if m.n_missing:
         rows += f" of {n_rows(fit) + m.n_missing} ({m.n_missing} with missing values dropped)"
-    facts = [("Formula", str(fit.spec.formula)), ("Rows", rows)]
+    facts = [("Formula", str(fit.spec.formula)), ("Rows", rows), *family_facts(fit)]
     for name, given in (("Weights", request.weights), ("Offset", request.offset)):
         if given is not None:
             facts.append((name, given if isinstance(given, str) else "an array"))
@@ -115,6 +121,9 @@ def _is_singular(fit: Fit) -> bool:
 
 def _sections(fit: Fit, ddf: DegreesOfFreedom) -> tuple[Section, ...]:
     sections = [_criteria(fit)]
+    if fit.generalised is not None:
+        fixed = (_fixed_effects(fit, ddf),) if len(fit.beta) else ()
+        return (*sections, random_effects(fit), *fixed, *part_sections(fit))
     if fit.matrices.has_rows:
         sections.append(_scaled_residuals(fit))
     if fit.matrices.is_plain:
@@ -213,7 +222,12 @@ def _fixed_effects(fit: Fit, ddf: DegreesOfFreedom) -> Section:
     if ddf == "normal":
         del columns["df"]
     rows = as_rows(list(columns.values()))
-    return Section("Fixed effects", tuple(columns), rows, n_text=1, footnote=METHOD[ddf])
+    return Section("Fixed effects", tuple(columns), rows, n_text=1, footnote=_tests(fit, ddf))
+
+
+def _tests(fit: Fit, ddf: DegreesOfFreedom) -> str:
+    """How the fixed effects were tested."""
+    return METHOD[ddf] if fit.generalised is None else GENERALISED
 
 
 def _notes(fit: Fit) -> tuple[str, ...]:

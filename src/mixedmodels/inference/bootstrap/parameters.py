@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.design import Identification
-from mixedmodels.engine.route import AnyPlain, AnyProblem
+from mixedmodels.engine.route import AnyPlain, AnyProblem, linear
 from mixedmodels.engine.structured import StructuredProblem
 from mixedmodels.fit.covariance_parameters import parameters_at
 from mixedmodels.fit.labels import column_labels, group_names
@@ -50,6 +50,7 @@ def parameters_of(
     theta, sigma, beta : arrays (r, m), (r,), (r, p)
         The fits.
     """
+    problem = linear(problem, "A bootstrap of all parameters")
     if isinstance(problem, StructuredProblem):
         return _of_structures(problem, known, theta, sigma, beta)
     covariances = _covariances(problem, theta, sigma)

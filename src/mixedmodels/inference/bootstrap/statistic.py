@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.engine.batch import Refits
 from mixedmodels.engine.convergence import convergence_of
-from mixedmodels.engine.route import AnyProblem
+from mixedmodels.engine.route import AnyProblem, linear
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit, term_facts
 from mixedmodels.inference.bootstrap.resampling import Resampling
@@ -83,6 +83,7 @@ class StatisticJob:
 
 def fit_at(fit: Fit, problem: AnyProblem, theta: Vector) -> Fit:
     """The fit of another problem of the same model, whose optimum is known."""
+    problem = linear(problem, "A batch of fits")
     found = problem.estimates(theta, reml=fit.reml)
     facts = term_facts(fit.spec, problem.matrices)
     return replace(

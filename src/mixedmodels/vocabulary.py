@@ -130,6 +130,48 @@ FitMethod = Literal["auto", "exact", "iterative"]
 GeneralisedMethod = Literal["laplace", "quadrature"]
 """How the random effects of a generalised model are integrated over."""
 
+FamilyName = Literal[
+    "binomial",
+    "poisson",
+    "nb2",
+    "nb1",
+    "gamma",
+    "inverse_gaussian",
+    "beta",
+    "beta_binomial",
+    "student_t",
+    "gaussian",
+    "ordinal",
+]
+"""Distributions of a response; nb2 and nb1 are negative binomial with quadratic and linear
+variance."""
+
+FamilyWord = Literal[
+    "negative_binomial",
+    "bernoulli",
+    "nbinom2",
+    "nbinom1",
+    "nbinom",
+    "Gamma",
+    "betabinomial",
+    "t",
+    "student",
+    "normal",
+    "cumulative",
+]
+"""Other words for them; negative_binomial is nb2."""
+
+LinkName = Literal[
+    "logit", "probit", "cloglog", "cauchit", "log", "identity", "sqrt", "inverse", "1/mu^2"
+]
+"""What function of the mean is linear."""
+
+LinkWord = Literal["inverse_power", "inverse_squared"]
+"""Other words for links."""
+
+ZeroKind = Literal["none", "inflated", "hurdle"]
+"""What zeros have beside a family: nothing, a further probability, or one of their own."""
+
 AuxiliaryKind = Literal["dispersion", "shape", "zero", "thresholds"]
 """Parts of a generalised model that have parameters of their own beside the mean."""
 

@@ -11,7 +11,7 @@ DOORS = {
     # foreign module: the rooms or files that may import it
     "narwhals": ("data/frame.py", "data/reading.py", "data/source.py"),
     "matplotlib": ("plots/",),
-    "mixedmodels._native": ("engine/", "fit/"),
+    "mixedmodels._native": ("engine/", "families/", "fit/"),
     "polars": ("compat/marginaleffects.py",),  # the tables of that package, for type checkers
     "pyarrow": (),
 }

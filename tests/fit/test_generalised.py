@@ -253,3 +253,88 @@ def test_what_the_caller_changes_later_is_nothing_to_the_fit():
     data["count"] = 1
     exposure[:] = 7
     assert model.update("~ . - h").llf == before
+
+
+def test_a_normal_model_is_the_linear_one():
+    text = "x ~ h + (1 | g)"
+    linear, model = mm.lmm(text, DATA, reml=False), mm.glmm(text, DATA, "gaussian")
+    assert model.llf == pytest.approx(linear.llf, abs=1e-6)
+    np.testing.assert_allclose(model.params, linear.params, **SAME)
+    assert model.npar == linear.npar
+    log_sd = model.auxiliary_params["dispersion"]["Intercept"]
+    assert np.exp(log_sd) == pytest.approx(linear.sigma, rel=1e-5)
+    np.testing.assert_allclose(model.fittedvalues, linear.fittedvalues, atol=1e-5)
+
+
+def test_two_ordered_categories_are_successes_and_failures():
+    data = DATA.assign(
+        won=pd.Categorical(np.where(DATA["y"] > DATA["size"] / 2, "yes", "no"), ["no", "yes"])
+    )
+    model, ordinal = (
+        mm.glmm("won ~ x + (1 | g)", data),
+        mm.glmm("won ~ x + (1 | g)", data, "ordinal"),
+    )
+    assert ordinal.llf == pytest.approx(model.llf, abs=1e-7)
+    assert ordinal.npar == model.npar
+    assert ordinal.params["x"] == pytest.approx(model.params["x"], abs=1e-5)
+    threshold = ordinal.auxiliary_params["thresholds"]
+    assert threshold["no|yes"] == pytest.approx(-model.params["Intercept"], abs=1e-5)
+    errors = ordinal.auxiliary_table()["std_error"]
+    assert errors[0] == pytest.approx(model.bse["Intercept"], rel=1e-4)
+
+
+ORDERED = DATA.assign(
+    grade=pd.Categorical.from_codes(
+        np.digitize(DATA["x"] + RANDOM.logistic(size=N), [-1.0, 0.5, 2.0]),
+        categories=["a", "b", "c", "d"],
+        ordered=True,
+    )
+)
+
+
+def test_ordered_categories_in_reverse_turn_every_sign():
+    turned = ORDERED.assign(
+        grade=ORDERED["grade"].cat.reorder_categories(list("dcba"), ordered=True)
+    )
+    model = mm.glmm("grade ~ x + (1 | g)", ORDERED, "ordinal")
+    other = mm.glmm("grade ~ x + (1 | g)", turned, "ordinal")
+    assert other.llf == pytest.approx(model.llf, abs=1e-7)
+    assert other.params["x"] == pytest.approx(-model.params["x"], abs=1e-5)
+    thresholds = model.auxiliary_params["thresholds"].to_numpy()
+    mirrored = other.auxiliary_params["thresholds"].to_numpy()
+    np.testing.assert_allclose(mirrored, -thresholds[::-1], atol=1e-5)
+    np.testing.assert_allclose(
+        np.sort(other.auxiliary_table()["std_error"]),
+        np.sort(model.auxiliary_table()["std_error"]),
+        rtol=1e-4,
+    )
+
+
+def test_evenly_spaced_thresholds_are_a_special_case():
+    free = mm.glmm("grade ~ x + (1 | g)", ORDERED, "ordinal")
+    even = mm.glmm("grade ~ x + (1 | g)", ORDERED, "ordinal", thresholds="equidistant")
+    assert even.npar == free.npar - 1
+    assert even.llf <= free.llf
+    steps = np.diff(even.auxiliary_params["thresholds"])
+    np.testing.assert_allclose(steps, steps[0])
+
+
+def test_standard_errors_of_a_part_are_those_of_its_coefficients():
+    """The same dispersion by levels and by differences: their covariance transforms."""
+    mean = np.exp(0.4 * DATA["x"] + 1)
+    data = DATA.assign(spread=np.random.default_rng(2).negative_binomial(1.5, 1.5 / (1.5 + mean)))
+    levels = mm.glmm("spread ~ x + (1 | g)", data, "nb2", dispersion="~ 0 + h")
+    steps = mm.glmm("spread ~ x + (1 | g)", data, "nb2", dispersion="~ h")
+    assert levels.llf == pytest.approx(steps.llf, abs=1e-6)
+    first, second = (m.auxiliary_params["dispersion"] for m in (levels, steps))
+    np.testing.assert_allclose(second.iloc[0] + np.r_[0, second.iloc[1:]], first, atol=1e-3)
+
+
+def test_a_part_far_from_the_origin_is_reported_for_its_own_column():
+    data = DATA.assign(year=2000.0 + np.tile([0, 1, 2, 3, 4, 5], N // 6))
+    near = mm.glmm("count ~ x + (1 | g)", data, "nb2", zero="~ 1", dispersion="~ I(year - 2000)")
+    far = mm.glmm("count ~ x + (1 | g)", data, "nb2", zero="~ 1", dispersion="~ year")
+    assert far.llf == pytest.approx(near.llf, abs=1e-6)
+    one, two = (m.auxiliary_params["dispersion"] for m in (near, far))
+    assert two.iloc[1] == pytest.approx(one.iloc[1], abs=1e-4)
+    assert two.iloc[0] == pytest.approx(one.iloc[0] - 2000 * one.iloc[1], abs=0.2)

@@ -61,7 +61,7 @@ impl Problem {
             for &(row, _, at) in self.touching.of(v) {
                 read(row as usize, &mut values);
                 let z = &self.z_of(row as usize)[at as usize..at as usize + q];
-                for (z, out) in z.iter().zip(block.chunks_exact_mut(m)) {
+                for (z, out) in z.iter().zip(block.chunks_exact_mut(m.max(1))) {
                     out.iter_mut().zip(&values).for_each(|(o, r)| *o += z * r);
                 }
             }

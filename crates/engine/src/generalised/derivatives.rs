@@ -293,7 +293,7 @@ impl<'a> Parted<'a> {
         let m = p + k;
         let sums = summed(problem.n(), p * m, |row, sums| {
             let own = &columns[row * m..(row + 1) * m];
-            for (x, sums) in problem.x_of(row).iter().zip(sums.chunks_exact_mut(m)) {
+            for (x, sums) in problem.x_of(row).iter().zip(sums.chunks_exact_mut(m.max(1))) {
                 sums.iter_mut().zip(own).for_each(|(s, c)| *s += x * c);
             }
         });

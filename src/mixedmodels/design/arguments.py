@@ -53,8 +53,15 @@ def owned_argument(what: str, value: str | ArrayLike | None) -> str | Vector | p
     return numbers
 
 
-def checked_weights(column: Column) -> Vector:
-    """The weights of the kept rows: positive and finite.
+PRECISIONS = "the residual variance of a row is sigma^2 / weight"
+"""What weights are in a linear model."""
+
+MULTIPLES = "a weight multiplies the log-likelihood of its row"
+"""What weights are in a generalised model."""
+
+
+def checked_weights(column: Column, why: str = PRECISIONS) -> Vector:
+    """The weights of the kept rows: positive and finite; `why` they are so.
 
     Raises
     ------
@@ -77,7 +84,7 @@ def checked_weights(column: Column) -> Vector:
         f"The weights ({column.name!r}) are missing, infinite, zero or negative in "
         f"{np.count_nonzero(~usable)} rows; the first such value is {shown}.\n"
         "Do:   give every row a positive weight, or leave out the rows that should not count.\n"
-        "Why:  the residual variance of a row is sigma^2 / weight."
+        f"Why:  {why}."
     )
 
 

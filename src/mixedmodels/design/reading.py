@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 
 from mixedmodels.data import Column, Completeness, Frame, completeness
 from mixedmodels.design.arguments import (
+    MULTIPLES,
+    PRECISIONS,
     checked_trials,
     checked_weights,
     offset_with,
@@ -150,9 +152,12 @@ def read_data(
         weight_column = None if weight_column is None else weight_column.take(found.rows)
         arguments = {what: column.take(found.rows) for what, column in arguments.items()}
     nrows = frame.nrows - found.n_missing
+    why = PRECISIONS if asked.distribution is None else MULTIPLES
     return KeptData(
         columns=columns,
-        weights=checked_weights(weight_column) if weight_column is not None and nrows else None,
+        weights=checked_weights(weight_column, why)
+        if weight_column is not None and nrows
+        else None,
         offset=offset_with(arguments.get("offset"), arguments.get("exposure")),
         rows=found,
         nrows=nrows,

@@ -133,6 +133,7 @@ def test_refusals(text, options, message):
         ("y ~ xx + (1 | g)", {}, "no column 'xx'"),
         ("count ~ x + (1 | g)", {"family": "poisson", "zero": "~ xx"}, "no column 'xx'"),
         ("count ~ x + (1 | g)", {"family": "poisson", "zero": "x"}, 'zero="~ x"'),
+        ("count ~ x + (1 | g)", {"family": "poisson", "zero": ""}, 'zero="~ x"'),
         ("count ~ x + (1 | g)", {"family": "poisson", "hurdle": "x"}, 'hurdle="~ x"'),
     ],
 )

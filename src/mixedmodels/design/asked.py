@@ -92,10 +92,11 @@ def _asked_of_generalised(formula: Formula, distribution: Distribution) -> Asked
     residual standard deviation of one were known.
     """
     family = distribution.family
-    texts = {"dispersion": distribution.dispersion, "zero": distribution.zero}
+    given = {"dispersion": distribution.dispersion, "zero": distribution.zero}
+    texts = {kind: text for kind, text in given.items() if text is not None}
     words = {"zero": "hurdle" if family.zero == "hurdle" else "zero"}
     parts = tuple(
-        (kind, parse_part(words.get(kind, kind), texts.get(kind) or DEFAULT))
+        (kind, parse_part(words.get(kind, kind), texts.get(kind, DEFAULT)))
         for kind in family.auxiliary
         if kind != "thresholds"
     )

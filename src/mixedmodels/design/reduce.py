@@ -57,12 +57,14 @@ def reduced_fixed_part(
     coordinates of their own.
 
     The same as the fixed part of a fit with these terms alone, on the rows `kept` of `frame`,
-    which are those of the fit even where fewer terms would let more rows in.
+    which are those of the fit even where fewer terms would let more rows in; without the constant
+    where thresholds stand for it.
     """
     columns = matched_columns(spec, frame, rows=None if kept.all() else kept)
     variables = spec.variables_of(columns, int(np.count_nonzero(kept)))
     X = train(SimpleFormula(list(terms)), variables).matrix
-    kept_columns = X[:, independent_columns(X)]
+    first = len(spec.columns.absorbed)
+    kept_columns = X[:, independent_columns(X)[first:]]
     return np.asfortranarray(coordinates_of(kept_columns).columns(kept_columns))
 
 

@@ -1,5 +1,7 @@
 """Which of the problems a model is: a plain one, exact or iterative, or one with structure."""
 
+from dataclasses import replace
+
 from mixedmodels import _native
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.generalised import GeneralisedProblem
@@ -44,6 +46,8 @@ def problem_of(matrices: ModelMatrices, method: FitMethod = "auto") -> AnyLinear
 
 def problem_like(problem: AnyProblem, matrices: ModelMatrices) -> AnyProblem:
     """The problem of other matrices, solved as this one is, for models that are compared."""
+    if isinstance(problem, GeneralisedProblem):
+        return replace(problem, matrices=matrices, values=None)
     return problem_of(matrices, "iterative" if isinstance(problem, IterativeProblem) else "exact")
 
 

@@ -116,7 +116,7 @@ fn lower_first(a: f64, b: f64, x: f64, y: f64) -> (f64, f64) {
     let term = |k: usize| {
         let m = (k / 2) as f64;
         let at = a + 2.0 * m;
-        if k % 2 == 0 {
+        if k.is_multiple_of(2) {
             (m * (b - m) * x / ((at - 1.0) * at), 1.0)
         } else {
             (-(a + m) * (a + b + m) * x / (at * (at + 1.0)), 1.0)

@@ -11,10 +11,11 @@
 
 use super::modes::{Conditions, Modes};
 use super::problem::Problem;
+use super::touching::Touch;
 use crate::covariance::Matrix;
 use crate::dense::{cholesky, solve_lower, solve_lower_transpose};
 use crate::error::{EngineError, Result};
-use crate::families::Order;
+use crate::families::{Order, Row};
 use crate::structured;
 
 /// Effects per level that are integrated over at most.
@@ -197,98 +198,119 @@ impl Problem {
     }
 
     fn level(&self, rule: &Rule, at: &Conditions<'_>, modes: &Modes, v: usize) -> Result<Level> {
-        let plan = &self.covariances.plan;
-        let (r, width) = (rule.dim, at.auxiliaries.width);
-        let t = &at.templates[0].value;
-        let slot = plan.layout.start[v];
-        let mode = &modes.u[slot..slot + r];
+        let r = rule.dim;
         let mut l = modes.cross.block(v).own().to_vec();
         (0..r).for_each(|i| l[i + r * i] += 1.0);
         let failed = EngineError::Factorisation { group: 0, level: v };
         let log_det = cholesky(r, &mut l).map_err(|_| failed)?;
-        let touching = self.touching.of(v);
-        let spread = |row: usize| -> Vec<f64> {
-            let z = self.z_of(row);
-            (0..r).map(|j| (0..t.rows).map(|i| z[i] * t[(i, j)]).sum()).collect()
-        };
-        let zt: Vec<Vec<f64>> = touching.iter().map(|i| spread(i.0 as usize)).collect();
-        let mut points = Vec::with_capacity(rule.points.len());
-        let mut logs = Vec::with_capacity(rule.points.len());
-        for (z, log_weight) in rule.points.iter().zip(&rule.log_weights) {
+        let around = Around::new(self, at, modes, v, r);
+        let step = |z: &Vec<f64>| {
             let mut step = z.clone();
             solve_lower_transpose(r, &l, &mut step, 1);
-            let mut log = *log_weight;
-            for (s, m) in step.iter().zip(mode) {
-                log -= 0.5 * (m + s).powi(2);
-            }
-            for (item, zt) in touching.iter().zip(&zt) {
-                let row = item.0 as usize;
-                let eta = modes.rows.eta[row] + inner(zt, &step);
-                let own = at.auxiliaries.of(row);
-                let found = self.family.row(self.observation(row), eta, own, Order::Value);
-                log += self.weight(row) * found.value;
-            }
-            logs.push(if log.is_nan() { f64::NEG_INFINITY } else { log });
-            points.push(step);
-        }
+            step
+        };
+        let steps: Vec<Vec<f64>> = rule.points.iter().map(step).collect();
+        let log = |(step, w): (&Vec<f64>, &f64)| w + around.log_integrand(step);
+        let logs: Vec<f64> = steps.iter().zip(&rule.log_weights).map(log).collect();
         let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let total: f64 = logs.iter().map(|v| (v - most).exp()).sum();
-        let mut out = Level {
-            deviance: log_det - 2.0 * (most + total.ln()),
-            modes: vec![0.0; r],
-            inverse: vec![0.0; r * r],
-            rows: touching.iter().map(|i| (i.0 as usize, 0.0, vec![0.0; width])).collect(),
-            template: vec![0.0; t.data.len()],
-        };
+        let mut out = around.nothing();
+        out.deviance = log_det - 2.0 * (most + total.ln());
         // L̄, the adjoint of the Cholesky factor.
         let mut factor = vec![0.0; r * r];
-        for ((step, log), z) in points.iter().zip(&logs).zip(&rule.points) {
-            let pi = (log - most).exp() / total;
-            if pi == 0.0 {
+        for (step, log) in steps.iter().zip(&logs) {
+            let share = (log - most).exp() / total;
+            if share == 0.0 {
                 continue;
             }
-            let slope = self.at_point(at, modes, (touching, &zt), mode, step, pi, &mut out);
+            let slope = around.add(step, share, &mut out);
             out.modes.iter_mut().zip(&slope).for_each(|(o, s)| *o += s);
             // u = û + L⁻ᵀz: of slope'u in L.
             let mut e = slope;
             solve_lower(r, &l, &mut e, 1);
-            debug_assert_eq!(z.len(), r);
             for (i, e) in e.iter().enumerate() {
-                for j in i..r {
-                    factor[j + r * i] -= step[j] * e;
-                }
+                (i..r).for_each(|j| factor[j + r * i] -= step[j] * e);
             }
         }
         out.inverse = adjoint_of_gram(r, &l, &factor);
         Ok(out)
     }
+}
 
-    /// Adds what a point with posterior weight π contributes, and gives π ∂h/∂u there.
-    #[expect(clippy::too_many_arguments, reason = "one point of one level")]
-    fn at_point(
-        &self,
-        at: &Conditions<'_>,
-        modes: &Modes,
-        (touching, zt): (&[(u32, u16, u16)], &[Vec<f64>]),
-        mode: &[f64],
-        step: &[f64],
-        pi: f64,
-        out: &mut Level,
-    ) -> Vec<f64> {
+/// The rows of a level around its mode.
+struct Around<'a> {
+    problem: &'a Problem,
+    at: &'a Conditions<'a>,
+    modes: &'a Modes,
+    touching: &'a [Touch],
+    /// û of the level.
+    mode: &'a [f64],
+    /// T'z of every row.
+    zt: Vec<Vec<f64>>,
+}
+
+impl<'a> Around<'a> {
+    fn new(
+        problem: &'a Problem,
+        at: &'a Conditions<'a>,
+        modes: &'a Modes,
+        v: usize,
+        r: usize,
+    ) -> Self {
         let t = &at.templates[0].value;
-        let u: Vec<f64> = mode.iter().zip(step).map(|(m, s)| m + s).collect();
-        let mut slope: Vec<f64> = u.iter().map(|u| 2.0 * pi * u).collect();
-        for ((item, zt), sums) in touching.iter().zip(zt).zip(&mut out.rows) {
-            let row = item.0 as usize;
-            let eta = modes.rows.eta[row] + inner(zt, step);
-            let own = at.auxiliaries.of(row);
-            let found = self.family.row(self.observation(row), eta, own, Order::Third);
-            let f = -2.0 * pi * self.weight(row);
+        let touching = problem.touching.of(v);
+        let slot = problem.covariances.plan.layout.start[v];
+        let spread = |touch: &Touch| -> Vec<f64> {
+            let z = problem.z_of(touch.row as usize);
+            (0..r).map(|j| (0..t.rows).map(|i| z[i] * t[(i, j)]).sum()).collect()
+        };
+        let zt = touching.iter().map(spread).collect();
+        Self { problem, at, modes, touching, mode: &modes.u[slot..slot + r], zt }
+    }
+
+    fn nothing(&self) -> Level {
+        let (r, width) = (self.mode.len(), self.at.auxiliaries.width);
+        let row = |t: &Touch| (t.row as usize, 0.0, vec![0.0; width]);
+        Level {
+            deviance: 0.0,
+            modes: vec![0.0; r],
+            inverse: vec![],
+            rows: self.touching.iter().map(row).collect(),
+            template: vec![0.0; self.at.templates[0].value.data.len()],
+        }
+    }
+
+    fn row(&self, row: usize, zt: &[f64], step: &[f64], order: Order) -> Row {
+        let eta = self.modes.rows.eta[row] + inner(zt, step);
+        let own = self.at.auxiliaries.of(row);
+        self.problem.family.row(self.problem.observation(row), eta, own, order)
+    }
+
+    /// Σ ℓ − ½ u'u at u = û + step.
+    fn log_integrand(&self, step: &[f64]) -> f64 {
+        let squares: f64 = step.iter().zip(self.mode).map(|(s, m)| (m + s).powi(2)).sum();
+        let mut log = -0.5 * squares;
+        for (touch, zt) in self.touching.iter().zip(&self.zt) {
+            let row = touch.row as usize;
+            log += self.problem.weight(row) * self.row(row, zt, step, Order::Value).value;
+        }
+        if log.is_nan() { f64::NEG_INFINITY } else { log }
+    }
+
+    /// Adds what a point with this share of the integral contributes, and gives share · ∂h/∂u there.
+    fn add(&self, step: &[f64], share: f64, out: &mut Level) -> Vec<f64> {
+        let t = &self.at.templates[0].value;
+        let u: Vec<f64> = self.mode.iter().zip(step).map(|(m, s)| m + s).collect();
+        let mut slope: Vec<f64> = u.iter().map(|u| 2.0 * share * u).collect();
+        for ((touch, zt), sums) in self.touching.iter().zip(&self.zt).zip(&mut out.rows) {
+            let row = touch.row as usize;
+            let found = self.row(row, zt, step, Order::Third);
+            let f = -2.0 * share * self.problem.weight(row);
             let score = f * found.eta[0];
             sums.1 += score;
             sums.2.iter_mut().zip(&found.auxiliary).for_each(|(s, a)| *s += f * a[0]);
             slope.iter_mut().zip(zt).for_each(|(s, z)| *s += score * z);
-            let z = self.z_of(row);
+            let z = self.problem.z_of(row);
             for (j, u) in u.iter().enumerate() {
                 (0..t.rows).for_each(|i| out.template[i + t.rows * j] += score * z[i] * u);
             }

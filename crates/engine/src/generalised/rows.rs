@@ -72,7 +72,9 @@ impl Problem {
                 }
             }
             if expected {
-                for (i, w) in weight.iter_mut().enumerate().filter(|(_, w)| !(**w > 0.0)) {
+                for (i, w) in
+                    weight.iter_mut().enumerate().filter(|(_, w)| w.is_nan() || **w <= 0.0)
+                {
                     let row = range.start + i;
                     let size = self.observation(row).size;
                     let own = self.family.information(size, eta[row], auxiliaries.of(row));
@@ -117,16 +119,6 @@ impl Problem {
             auxiliary: vec![[0.0; 3]; n * k],
             bends: vec![0.0; n * k * k],
         };
-        let fill = |(chunk, ((w, a), b)): (usize, ((&mut [f64], &mut [[f64; 3]]), &mut [f64]))| {
-            for (i, w) in w.iter_mut().enumerate() {
-                let row = chunk * CHUNK + i;
-                let c = self.weight(row);
-                let own = auxiliaries.of(row);
-                let found = self.family.row(self.observation(row), eta[row], own, Order::Third);
-                *w = -c * found.eta[2];
-                copy_auxiliaries(&found, c, k, &mut a[i * k..], &mut b[i * k * k..]);
-            }
-        };
         if k == 0 {
             in_chunks(n, &mut out.weight, |first, third| {
                 let mut others = vec![0.0; 3 * third.len()];
@@ -143,11 +135,17 @@ impl Problem {
         }
         let weights = out.weight.par_chunks_mut(CHUNK);
         let auxiliary = out.auxiliary.par_chunks_mut(CHUNK * k);
-        weights
-            .zip(auxiliary)
-            .zip(out.bends.par_chunks_mut(CHUNK * k * k))
-            .enumerate()
-            .for_each(fill);
+        let bends = out.bends.par_chunks_mut(CHUNK * k * k);
+        weights.zip(auxiliary).zip(bends).enumerate().for_each(|(chunk, ((w, a), b))| {
+            for (i, w) in w.iter_mut().enumerate() {
+                let row = chunk * CHUNK + i;
+                let c = self.weight(row);
+                let own = auxiliaries.of(row);
+                let found = self.family.row(self.observation(row), eta[row], own, Order::Third);
+                *w = -c * found.eta[2];
+                copy_auxiliaries(&found, c, k, &mut a[i * k..], &mut b[i * k * k..]);
+            }
+        });
         out
     }
 }

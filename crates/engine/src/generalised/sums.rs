@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::problem::Problem;
+use super::touching::Touch;
 
 /// Positions that one task visits, where there are many rows.
 const POSITIONS: usize = 256;
@@ -22,8 +23,8 @@ impl Problem {
     fn add_gram(&self, v: usize, weight: &[f64], block: &mut [f64]) {
         let plan = &self.covariances.plan;
         let (grid, q) = (&plan.grid, plan.grid.width[v] as usize);
-        for &(row, i, at) in self.touching.of(v) {
-            let (row, i, at) = (row as usize, i as usize, at as usize);
+        for &Touch { row, node, z } in self.touching.of(v) {
+            let (row, i, at) = (row as usize, node as usize, z as usize);
             let (w, z) = (weight[row], self.z_of(row));
             let own = &z[at..at + q];
             if q == 1 {
@@ -58,9 +59,10 @@ impl Problem {
         self.by_position(&start, &mut out, |v, block| {
             let q = grid.width[v] as usize;
             let mut values = vec![0.0; m];
-            for &(row, _, at) in self.touching.of(v) {
-                read(row as usize, &mut values);
-                let z = &self.z_of(row as usize)[at as usize..at as usize + q];
+            for touch in self.touching.of(v) {
+                let (row, at) = (touch.row as usize, touch.z as usize);
+                read(row, &mut values);
+                let z = &self.z_of(row)[at..at + q];
                 for (z, out) in z.iter().zip(block.chunks_exact_mut(m.max(1))) {
                     out.iter_mut().zip(&values).for_each(|(o, r)| *o += z * r);
                 }

@@ -2,13 +2,24 @@
 
 use crate::structured::Plan;
 
-/// Which rows touch a position, and as which of their nodes.
+/// A row that touches a position.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Touch {
+    /// The row.
+    pub row: u32,
+    /// Index of the position among the row's nodes.
+    pub node: u32,
+    /// Where the position's z start in the row.
+    pub z: u32,
+}
+
+/// Which rows touch a position.
 #[derive(Debug, Clone)]
 pub struct Touching {
     /// Where the list of each position starts.
     pub start: Vec<usize>,
-    /// (row, index of the position among the row's nodes, where its z start in the row).
-    pub items: Vec<(u32, u16, u16)>,
+    /// The lists.
+    pub items: Vec<Touch>,
 }
 
 impl Touching {
@@ -19,14 +30,14 @@ impl Touching {
         plan.nodes.iter().for_each(|&v| start[v as usize + 1] += 1);
         (0..positions).for_each(|v| start[v + 1] += start[v]);
         let mut next = start.clone();
-        let mut items = vec![(0, 0, 0); plan.nodes.len()];
+        let mut items = vec![Touch::default(); plan.nodes.len()];
         for row in 0..n {
             let mut z = 0;
             for (i, &v) in plan.nodes_of(row).iter().enumerate() {
                 let v = v as usize;
-                items[next[v]] = (row as u32, i as u16, z);
+                items[next[v]] = Touch { row: row as u32, node: i as u32, z };
                 next[v] += 1;
-                z += plan.grid.width[v] as u16;
+                z += plan.grid.width[v];
             }
         }
         Self { start, items }
@@ -34,7 +45,7 @@ impl Touching {
 
     /// Rows of a position.
     #[inline]
-    pub fn of(&self, v: usize) -> &[(u32, u16, u16)] {
+    pub fn of(&self, v: usize) -> &[Touch] {
         &self.items[self.start[v]..self.start[v + 1]]
     }
 }

@@ -27,7 +27,7 @@ impl Problem {
                 let mut psi = point.psi.clone();
                 psi[j] += sign * step;
                 let modes = moved(&point.modes.u, &near.motion, j, sign * step);
-                self.gradient(&self.evaluate(&psi, &modes, Precision::FINE)?)
+                self.gradient(&self.evaluate(&psi, &modes, Precision::GIVEN)?)
             };
             let (after, before) = (slope(1.0)?, slope(-1.0)?);
             for i in 0..m {

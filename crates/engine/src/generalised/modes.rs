@@ -27,6 +27,10 @@ impl Precision {
     /// For results: what is left is rounding error.
     pub const FINE: Self = Self(1e-10);
 
+    /// Where the modes are taken as they are given: of two points on either side of another, whose modes
+    /// follow to first order, the errors are the same.
+    pub const GIVEN: Self = Self(f64::INFINITY);
+
     /// For steps from afar.
     pub const ROUGH: Self = Self(1e-5);
 }
@@ -118,7 +122,7 @@ impl Problem {
                 let found = Modes { u, b, rows, a, penalty, cross, factor, n_steps: step + 1 };
                 if found.rows.expected { Err(EngineError::Modes) } else { Ok(found) }
             };
-            if decrement <= NOTHING {
+            if decrement <= NOTHING || last == f64::INFINITY {
                 return exact(trial, a, cross, factor);
             }
             backward(&factor, &mut delta, 1);

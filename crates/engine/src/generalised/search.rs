@@ -23,8 +23,8 @@ const NEAR: f64 = 1.0;
 /// A promised decrease above which the modes need not be found to the last digit.
 const FAR: f64 = 1.0;
 
-/// A last step promises at most this share of the tolerance.
-const FINE: f64 = 1e-2;
+/// Standard deviations below this, in units of the start, are tried at zero.
+const SUSPECT: f64 = 3e-3;
 
 /// Multiples of its rounding error below which a decrease cannot be measured.
 const HIDDEN: f64 = 50.0;
@@ -138,10 +138,35 @@ impl Search<'_> {
                 self.precision = Precision::FINE;
                 continue;
             }
+            if status == Some(Status::Converged)
+                && let Some(zero) = self.at_zero(&point)?
+            {
+                point = zero;
+                continue;
+            }
             if let Some(status) = status {
                 return Ok(self.ended(point, derivatives.gradient, status));
             }
         }
+    }
+
+    /// The same point with standard deviations that are nearly zero at zero, if they do no better.
+    fn at_zero(&mut self, point: &Point) -> Result<Option<Point>> {
+        let n_theta = self.problem.n_theta();
+        let scales = self.problem.scales();
+        let mut psi = point.psi.clone();
+        for (i, value) in psi[..n_theta].iter_mut().enumerate() {
+            if scales[i] && value.abs() < SUSPECT * self.units[i] {
+                *value = 0.0;
+            }
+        }
+        if psi == point.psi {
+            return Ok(None);
+        }
+        let zero = self.evaluate(&psi, &point.modes.u, Precision::FINE)?;
+        let noise = ROUNDING * (point.deviance.abs() + self.problem.n() as f64);
+        let bound = point.deviance + self.options.tolerance.max(noise);
+        Ok(Some(zero).filter(|zero| zero.deviance <= bound))
     }
 
     fn ended(self, point: Point, gradient: Vec<f64>, status: Status) -> Minimum {
@@ -160,7 +185,7 @@ impl Search<'_> {
         let noise = ROUNDING * (at.deviance.abs() + self.problem.n() as f64);
         loop {
             let step = model.step(*radius);
-            if step.decrease <= (FINE * self.options.tolerance).max(0.1 * noise) {
+            if step.decrease <= self.options.tolerance.max(0.1 * noise) {
                 return Ok(Some(Status::Converged));
             }
             if self.trace.len() >= self.options.max_evaluations {

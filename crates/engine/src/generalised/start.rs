@@ -93,7 +93,7 @@ impl Problem {
     }
 
     /// Per element of θ whether it is on the scale of the linear predictor.
-    fn scales(&self) -> Vec<bool> {
+    pub fn scales(&self) -> Vec<bool> {
         let own = &self.covariances;
         let mut full = vec![0.0; own.places.total];
         for (term, place) in own.design.terms.iter().zip(&own.places.terms) {

@@ -73,7 +73,16 @@ impl Problem {
 
     /// Z'r for one column.
     pub fn z_transposed_vector(&self, r: &[f64]) -> Vec<f64> {
-        self.z_transposed(1, |row, out| out[0] = r[row])
+        let grid = &self.covariances.plan.grid;
+        let mut out = vec![0.0; grid.offset[grid.width.len()]];
+        self.by_position(&grid.offset, &mut out, |v, block| {
+            for touch in self.touching.of(v) {
+                let (row, at) = (touch.row as usize, touch.z as usize);
+                let z = &self.z_of(row)[at..at + block.len()];
+                block.iter_mut().zip(z).for_each(|(o, z)| *o += z * r[row]);
+            }
+        });
+        out
     }
 
     /// Fills the piece of every position.

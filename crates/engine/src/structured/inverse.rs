@@ -44,9 +44,10 @@ impl Inverse {
                 return;
             }
             let base = cross.start(range.start);
+            let mut gathered = Gathered::default();
             for v in range {
                 let (at, size) = (cross.start(v) - base, cross.block(v).values.len());
-                position(factor, cross, &above, v, &mut out[at..at + size]);
+                position(factor, cross, &above, v, &mut gathered, &mut out[at..at + size]);
             }
         };
         if tasks.len() > 1 {
@@ -70,10 +71,36 @@ impl Inverse {
     }
 }
 
-fn position(factor: &Factor, cross: &CrossProducts, above: &Above<'_>, v: usize, out: &mut [f64]) {
+/// Q_RR for the rows R of a leaf; the next one often has the same.
+#[derive(Default)]
+struct Gathered {
+    list: Vec<u32>,
+    values: Vec<f64>,
+}
+
+impl Gathered {
+    fn of(&mut self, above: &Above<'_>, front: usize, r: usize) -> &[f64] {
+        let list = above.layout.symbolic.rows.of(front);
+        if self.list != list {
+            above.gather(front, r, &mut self.values);
+            self.list.clear();
+            self.list.extend_from_slice(list);
+        }
+        &self.values
+    }
+}
+
+fn position(
+    factor: &Factor,
+    cross: &CrossProducts,
+    above: &Above<'_>,
+    v: usize,
+    gathered: &mut Gathered,
+    out: &mut [f64],
+) {
     let slot = factor.layout.slot_of(v);
     if slot < factor.layout.n_leaves() {
-        leaf(factor, cross, above, v, slot, out);
+        leaf(factor, cross, above, v, gathered, out);
     } else {
         inner(&factor.layout, above, v, slot, out);
     }
@@ -113,10 +140,11 @@ fn leaf(
     cross: &CrossProducts,
     above: &Above<'_>,
     v: usize,
-    slot: usize,
+    gathered: &mut Gathered,
     out: &mut [f64],
 ) {
     let layout = &*factor.layout;
+    let slot = layout.slot_of(v);
     let block = cross.block(v);
     let (q, r) = (block.q, block.r);
     let l = piece(&factor.factors, &layout.factor, slot);
@@ -124,9 +152,13 @@ fn leaf(
     let later = &mut rest[..q * r];
     (0..q).for_each(|i| own[i + q * i] = 1.0);
     if r > 0 {
-        let mut gathered = Vec::new();
-        above.gather(layout.shapes[slot].front, r, &mut gathered);
+        let gathered = gathered.of(above, layout.shapes[slot].front, r);
         for j in 0..r {
+            if q == 1 {
+                let column = &gathered[r * j..r * (j + 1)];
+                later[j] = -block.later().iter().zip(column).map(|(a, b)| a * b).sum::<f64>();
+                continue;
+            }
             for s in 0..r {
                 let f = gathered[s + r * j];
                 for i in 0..q {

@@ -21,18 +21,15 @@ impl Problem {
         let mut out = Square::zeros(m);
         for j in 0..m {
             watch.check()?;
-            let curvature = near.hessian[(j, j)].max(2.0 / units[j].powi(2));
-            let step = STEP * (2.0 / curvature).sqrt();
-            let slope = |sign: f64| {
-                let mut psi = point.psi.clone();
-                psi[j] += sign * step;
-                let modes = moved(&point.modes.u, &near.motion, j, sign * step);
-                self.gradient(&self.evaluate(&psi, &modes, Precision::GIVEN)?)
-            };
-            let (after, before) = (slope(1.0)?, slope(-1.0)?);
-            for i in 0..m {
-                out[(i, j)] = (after[i] - before[i]) / (2.0 * step);
+            let step = |curvature: f64| STEP * (2.0 / curvature.max(2.0 / units[j].powi(2))).sqrt();
+            let mut h = step(near.hessian[(j, j)]);
+            let mut column = self.column(point, near, j, h)?;
+            // At a variance of zero the model knows of no curvature.
+            if step(column[j]) < 0.5 * h {
+                h = step(column[j]);
+                column = self.column(point, near, j, h)?;
             }
+            out.data[m * j..m * (j + 1)].copy_from_slice(&column);
         }
         for j in 0..m {
             for i in 0..j {
@@ -41,6 +38,18 @@ impl Problem {
             }
         }
         Ok(out)
+    }
+
+    /// The difference of the gradients at ψ_j ± h, over 2h.
+    fn column(&self, point: &Point, near: &Derivatives, j: usize, h: f64) -> Result<Vec<f64>> {
+        let slope = |step: f64| {
+            let mut psi = point.psi.clone();
+            psi[j] += step;
+            let modes = moved(&point.modes.u, &near.motion, j, step);
+            self.gradient(&self.evaluate(&psi, &modes, Precision::GIVEN)?)
+        };
+        let (after, before) = (slope(h)?, slope(-h)?);
+        Ok(after.iter().zip(&before).map(|(a, b)| (a - b) / (2.0 * h)).collect())
     }
 
     /// The Hessian with β in the user's coordinates: L H L' in its rows and columns.

@@ -287,7 +287,9 @@ class Means:
         """
         return Means(regrid(self.functions))
 
-    def response(self, bias_adjust: bool = False, *, sigma: float | None = None) -> "Means":
+    def response(
+        self, bias_adjust: bool = False, *, marginal: bool = False, sigma: float | None = None
+    ) -> "Means":
         """The same rows, shown on the scale of the response; tests stay on that of the model.
 
         Parameters
@@ -295,9 +297,13 @@ class Means:
         bias_adjust : bool
             Give the mean of the response rather than its value at the mean: adds h''(eta) sigma^2
             / 2 for the inverse transform h.
+        marginal : bool
+            Of a generalised model, the mean over its random effects, exactly what `bias_adjust`
+            approximates: E h(eta + e), e normal with their mean variance over the rows, whose
+            uncertainty the standard error includes.
         sigma : float, optional
             Standard deviation around the population mean; by default that of the model, random
-            effects included.
+            effects included (of a generalised model these alone).
 
         Raises
         ------
@@ -314,7 +320,7 @@ class Means:
         0   0.0     5.257     5.032      5.491
         1  40.0     5.273     5.082      5.471
         """
-        return Means(response(self.functions, bias_adjust, sigma=sigma))
+        return Means(response(self.functions, bias_adjust, marginal=marginal, sigma=sigma))
 
     def __str__(self) -> str:
         return as_text(self.functions)

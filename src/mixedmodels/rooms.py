@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mixedmodels.inference.intervals import conf_int
     from mixedmodels.inference.likelihood_ratio import compare
     from mixedmodels.inference.predicted import predict
+    from mixedmodels.inference.predicted_responses import predict_response
     from mixedmodels.inference.profile.profile import profile
     from mixedmodels.inference.r2 import r2
     from mixedmodels.inference.ranova import ranova
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
     from mixedmodels.plots.profiled import ProfiledModel
     from mixedmodels.posthoc.emmeans import emmeans
     from mixedmodels.posthoc.joint_tests import joint_tests
+    from mixedmodels.posthoc.response_rows import (
+        response_comparisons,
+        response_predictions,
+        response_slopes,
+    )
     from mixedmodels.posthoc.row_averages import comparisons, predictions, slopes
     from mixedmodels.posthoc.trends import emtrends
     from mixedmodels.prediction.simulate import simulate
@@ -69,6 +75,7 @@ __all__ = [
     "joint_tests",
     "maketables",
     "predict",
+    "predict_response",
     "predictions",
     "profile",
     "r2",
@@ -76,6 +83,9 @@ __all__ = [
     "re_pca",
     "report",
     "residuals",
+    "response_comparisons",
+    "response_predictions",
+    "response_slopes",
     "simulate",
     "slopes",
     "summarise",
@@ -112,6 +122,7 @@ _HOMES = {
     "joint_tests": "mixedmodels.posthoc.joint_tests",
     "maketables": "mixedmodels.report",
     "predict": "mixedmodels.inference.predicted",
+    "predict_response": "mixedmodels.inference.predicted_responses",
     "predictions": "mixedmodels.posthoc.row_averages",
     "profile": "mixedmodels.inference.profile.profile",
     "r2": "mixedmodels.inference.r2",
@@ -119,6 +130,9 @@ _HOMES = {
     "re_pca": "mixedmodels.inference.rotation",
     "report": "mixedmodels.report.page",
     "residuals": "mixedmodels.diagnostics.residuals",
+    "response_comparisons": "mixedmodels.posthoc.response_rows",
+    "response_predictions": "mixedmodels.posthoc.response_rows",
+    "response_slopes": "mixedmodels.posthoc.response_rows",
     "simulate": "mixedmodels.prediction.simulate",
     "slopes": "mixedmodels.posthoc.row_averages",
     "summarise": "mixedmodels.report.summary",

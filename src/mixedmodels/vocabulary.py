@@ -185,6 +185,12 @@ IntervalMethod = Literal["wald", "profile", "bootstrap"]
 
 Interval = Literal["confidence", "prediction"]
 
+PredictionType = Literal["response", "link", "conditional", "zero", "expected"]
+"""What a generalised model predicts: the mean (of an ordered response the probabilities of its
+categories), the linear predictor, the mean without zeros of zero inflation or a hurdle, the
+probability of such a zero, or the mean category.
+"""
+
 Which = Literal["fixed", "variance", "all"]
 
 VarianceScale = Literal["sd", "var", "theta"]

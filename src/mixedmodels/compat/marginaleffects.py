@@ -19,9 +19,10 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fixed_effects import cov_params, params
 from mixedmodels.fit.once import once
-from mixedmodels.model import LinearMixedModel
+from mixedmodels.model import MixedModel
 from mixedmodels.options import require_positive
 from mixedmodels.posthoc.grid_variables import fixed_variables, rows_of
+from mixedmodels.prediction.links import LINKS
 from mixedmodels.prediction.rows import new_rows
 
 if TYPE_CHECKING:
@@ -30,12 +31,12 @@ if TYPE_CHECKING:
 Vector = NDArray[np.float64]
 
 
-def as_marginaleffects(model: LinearMixedModel, *, df: float = np.inf) -> "MarginalEffectsModel":
+def as_marginaleffects(model: MixedModel, *, df: float = np.inf) -> "MarginalEffectsModel":
     """The model for functions of the package marginaleffects.
 
     Parameters
     ----------
-    model : LinearMixedModel
+    model : LinearMixedModel or GeneralisedMixedModel
         The model.
     df : float
         Degrees of freedom of its limits and tests; infinite, for the normal distribution, unless
@@ -45,15 +46,18 @@ def as_marginaleffects(model: LinearMixedModel, *, df: float = np.inf) -> "Margi
     -------
     MarginalEffectsModel
         For `avg_predictions`, `comparisons`, `slopes`, `hypotheses` and their like. Predictions are
-        those of ``predict(re="none")``. They are linear in the coefficients, so that the package's
-        standard errors are right to the last digits with ``eps_vcov=1``, and else have the error
-        of its small differences (up to a few per cent for slopes).
+        those of ``predict(re="none")``. Of a linear model they are linear in the coefficients, so
+        that the package's standard errors are right to the last digits with ``eps_vcov=1``, and
+        else have the error of its small differences (up to a few per cent for slopes).
 
     Raises
     ------
     DataError
-        If the packages marginaleffects and polars are not installed, or `df` is not positive.
+        If the packages marginaleffects and polars are not installed, `df` is not positive, or
+        means depend on more than the fixed effects: with zero inflation, a hurdle, or an ordered
+        response.
     """
+    _require_mean_of_fixed_effects(model.fit)
     for package in ("marginaleffects", "polars"):
         if find_spec(package) is None:
             raise DataError(
@@ -64,6 +68,15 @@ def as_marginaleffects(model: LinearMixedModel, *, df: float = np.inf) -> "Margi
     # Its functions take subclasses of this abstract class, to which any class may be added.
     import_module("marginaleffects.classes").ModelAbstract.register(MarginalEffectsModel)
     return MarginalEffectsModel(model.fit, df)
+
+
+def _require_mean_of_fixed_effects(fit: Fit) -> None:
+    if fit.family.zero != "none" or fit.family.response == "ordered":
+        raise DataError(
+            "The package marginaleffects takes predictions that are functions of the fixed effects "
+            "alone, and those of this model are not.\n"
+            "Do:   use model.predictions, comparisons and slopes."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,9 +164,11 @@ class MarginalEffectsModel:
         return np.column_stack([X, offset])
 
     def get_predict(self, params: Vector, newdata: Any) -> "pl.DataFrame":
-        """Table of `rowid, estimate`: population means at any fixed effects `params` (p,)."""
+        """Table of `rowid, estimate`: means of the response where random effects are zero, at any
+        fixed effects `params` (p,).
+        """
         exog = newdata if isinstance(newdata, np.ndarray) else self.get_exog(newdata)
-        mean = exog[:, :-1] @ params + exog[:, -1]
+        mean = LINKS[self.fit.family.link].inverse(exog[:, :-1] @ params + exog[:, -1])
         rowid = np.arange(len(mean), dtype=np.int32)
         return _polars_frame({"rowid": rowid, "estimate": mean})
 

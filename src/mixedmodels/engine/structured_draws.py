@@ -57,17 +57,30 @@ def draw_structured(
         Of the function of their standard deviation; see `row_scale`.
     """
     generators = [stream(draws.key, first + i) for i in range(count)]
-    y = np.repeat(draws.mean[:, None], count, axis=1)
+    y = _with_effects(matrices, draws, generators)
+    e = np.column_stack([standard(g, draws.residuals, len(y)) for g in generators])
+    scale = _scales(matrices, y, coefficients)
+    y += draws.sigma * scale * correlated(matrices, e, correlation)
+    return np.asfortranarray(y)
+
+
+def draw_linear_predictors(matrices: ModelMatrices, draws: Draws, first: int, count: int) -> Vector:
+    """Means with random effects of the replicates `first` to `first + count - 1`, (n, count)."""
+    return _with_effects(matrices, draws, [stream(draws.key, first + i) for i in range(count)])
+
+
+def _with_effects(
+    matrices: ModelMatrices, draws: Draws, generators: Sequence[np.random.Generator]
+) -> Vector:
+    """The mean and the random effects that each generator draws."""
+    y = np.repeat(draws.mean[:, None], len(generators), axis=1)
     for term, root in zip(matrices.terms, draws.roots, strict=False):
         levels = len(matrices.groupings[term.group].levels)
         size = (levels, root.shape[1])
         u = np.stack([standard(g, draws.effects, size) for g in generators], axis=2)
         b = np.einsum("qr,lrc->lqc", root, _related(term, u))
         y += _added(matrices, term, b)
-    e = np.column_stack([standard(g, draws.residuals, len(y)) for g in generators])
-    scale = _scales(matrices, y, coefficients)
-    y += draws.sigma * scale * correlated(matrices, e, correlation)
-    return np.asfortranarray(y)
+    return y
 
 
 def _scales(matrices: ModelMatrices, y: Vector, coefficients: Sequence[float]) -> Vector:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels import rooms
 from mixedmodels.fit import change, variance_components
+from mixedmodels.fit.degrees_of_freedom import ddf_of
 from mixedmodels.model.mixed import MixedModel
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import (
@@ -18,12 +19,17 @@ from mixedmodels.vocabulary import (
     HeterogeneityInterval,
     Interval,
     NewLevels,
+    RowContrast,
     Shape,
     SimulatedEffects,
 )
 
 if TYPE_CHECKING:
     from mixedmodels.inference.heterogeneity import Heterogeneity
+    from mixedmodels.means import Means
+    from mixedmodels.posthoc.counterfactuals import Step, Values, Variables
+    from mixedmodels.posthoc.points import At
+    from mixedmodels.posthoc.specs import By
     from mixedmodels.prediction.parameters import Correlations, Deviations
 
 
@@ -132,6 +138,238 @@ class LinearMixedModel(MixedModel):
             level=level,
             ddf=ddf,
             seed=seed,
+        )
+
+    def predictions(
+        self,
+        by: By = None,
+        *,
+        newdata: object = None,
+        at: At = None,
+        wts: str | ArrayLike | None = None,
+        ddf: DegreesOfFreedom | None = None,
+        level: float = 0.95,
+        transform: str | None = None,
+    ) -> Means:
+        """Population means, averaged over rows of data.
+
+        Where `emmeans` has cells alike, rows count as they come: what is averaged are the values
+        of ``predict(re="none")``.
+
+        Parameters
+        ----------
+        by : str or sequence of str, optional
+            Average within the values of these columns: any of the data, grouping factors and
+            columns that the model does not use too. One average of all rows by default.
+        newdata : frame, optional
+            Rows to average over in place of those of the fit, in any library. Grids are those of
+            `emmeans`.
+        at : mapping, optional
+            Set all rows to these values first, ``{"treatment": ["A", "B"]}``: one average for each
+            combination, of rows that are alike in everything else (standardisation).
+        wts : str or array, optional
+            Weights of rows in averages: a column, or one number per row.
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
+            Degrees of freedom.
+        level : float
+            Coverage of the limits.
+        transform : str, optional
+            Of the response, as of `emmeans`.
+
+        Returns
+        -------
+        Means
+            Columns of `at` and of `by`, then the numbers. An average over rows of which one is not
+            estimable is null, with a `NotEstimableWarning`. Rows with a missing value are left
+            out, and a note says how many.
+
+        Raises
+        ------
+        DataError
+            For a column that is not there, a level that the fit has not seen, weights that are
+            negative or missing, or no complete row.
+
+        Notes
+        -----
+        The offset of each row belongs to its prediction. Averages are taken on the scale of the
+        model: `Means.response` gives the inverse transform of the average.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> data = mm.datasets.load("orthodont")
+        >>> model = mm.lmm("distance ~ age * Sex + (age | Subject)", data)
+        >>> model.predictions("Sex").table()[["Sex", "estimate", "std_error", "df"]].round(3)
+              Sex  estimate  std_error    df
+        0    Male    24.969      0.486  25.0
+        1  Female    22.648      0.586  25.0
+        >>> model.predictions(at={"Sex": ["Male", "Female"]}).pairs().table()["estimate"].round(3)
+        0    2.321
+        Name: estimate, dtype: float64
+        """
+        return rooms.Means(
+            rooms.predictions(
+                self.fit,
+                by,
+                newdata=newdata,
+                at=at,
+                wts=wts,
+                ddf=ddf_of(self.fit, ddf),
+                level=level,
+                transform=transform,
+            )
+        )
+
+    def comparisons(
+        self,
+        variable: Variables,
+        by: By = None,
+        *,
+        newdata: object = None,
+        contrast: RowContrast = "reference",
+        step: Step | None = None,
+        values: Values | None = None,
+        at: At = None,
+        wts: str | ArrayLike | None = None,
+        ddf: DegreesOfFreedom | None = None,
+        level: float = 0.95,
+        transform: str | None = None,
+    ) -> Means:
+        """Counterfactual differences: every row at one value of a variable less itself at another.
+
+        The differences are averaged over rows (average treatment effects, g-computation).
+
+        Parameters
+        ----------
+        variable : str, sequence of str or mapping
+            The columns, of the fixed part, whose values are changed, one at a time. A mapping says
+            of each what is compared: ``{"dose": 10, "age": "sd", "arm": "pairwise"}``.
+        by, newdata, wts
+            As of `predictions`: `by` groups rows by their own values.
+        contrast : {"reference", "sequential", "pairwise"}
+            Of a factor's levels, or of `values`: each less the first, each less the one before, or
+            all pairs, the later less the earlier.
+        step : float or {"sd", "2sd", "iqr", "minmax"}, optional
+            Of a covariate, one unit by default: the mean half a step above the row's own value less
+            that half a step below. In words a standard deviation of the rows of the fit, or two; or
+            all rows at the third quartile less at the first, at the largest value less at the
+            smallest.
+        values : array, optional
+            Values that rows are set to instead: ``(20, 40)`` of a covariate; levels of a factor,
+            the first one being the reference.
+        at : mapping, optional
+            Other columns that all rows are set to, as of `predictions`.
+        ddf, level, transform
+            As of `predictions`.
+
+        Returns
+        -------
+        Means
+            Columns `term` (the variable) and `contrast`, those of `at` and `by`, then the numbers.
+            All rows are one family: ``test(adjust="holm")`` adjusts for all of them.
+
+        Raises
+        ------
+        DataError
+            For a variable that the fixed part does not use, a step of a factor, a level without
+            data, a column whose function has no value half a step away, and as `predictions`.
+
+        Notes
+        -----
+        Differences of logarithms become ratios with `Means.response`. Other contrasts are those of
+        ``predictions(at={variable: values}).contrast(...)``.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> data = mm.datasets.load("orthodont")
+        >>> model = mm.lmm("distance ~ age * Sex + (age | Subject)", data)
+        >>> model.comparisons(["age", "Sex"]).table()[["term", "contrast", "estimate"]].round(3)
+          term       contrast  estimate
+        0  age             +1     0.660
+        1  Sex  Female - Male    -2.321
+        >>> model.comparisons("Sex", by="age").table()[["contrast", "age", "estimate"]].round(3)
+                contrast  age  estimate
+        0  Female - Male    8    -1.407
+        1  Female - Male   10    -2.016
+        2  Female - Male   12    -2.626
+        3  Female - Male   14    -3.236
+        """
+        return rooms.Means(
+            rooms.comparisons(
+                self.fit,
+                variable,
+                by,
+                newdata=newdata,
+                contrast=contrast,
+                step=step,
+                values=values,
+                at=at,
+                wts=wts,
+                ddf=ddf_of(self.fit, ddf),
+                level=level,
+                transform=transform,
+            )
+        )
+
+    def slopes(
+        self,
+        variable: str | Sequence[str],
+        by: By = None,
+        *,
+        newdata: object = None,
+        at: At = None,
+        wts: str | ArrayLike | None = None,
+        ddf: DegreesOfFreedom | None = None,
+        level: float = 0.95,
+    ) -> Means:
+        """Average slopes: the derivative of the population mean along a covariate, at every row.
+
+        Also called average marginal effects.
+
+        Parameters
+        ----------
+        variable : str or sequence of str
+            Covariates of the fixed part, also inside ``poly``, splines or ``np.log``.
+        by, newdata, at, wts, ddf, level
+            As of `predictions`.
+
+        Returns
+        -------
+        Means
+            Columns `term`, `contrast` (``dY/dX``), those of `at` and `by`, then the numbers.
+
+        Raises
+        ------
+        DataError
+            For a factor or a variable that the fixed part does not use, and as `predictions`.
+
+        Notes
+        -----
+        Exact where the covariate stands in the formula as it is, and otherwise by differences as of
+        `emtrends`, which gives slopes at single values.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> data = mm.datasets.load("orthodont")
+        >>> model = mm.lmm("distance ~ np.log(age) * Sex + (age | Subject)", data)
+        >>> model.slopes("age", by="Sex").table()[["term", "contrast", "Sex", "estimate"]].round(3)
+          term contrast     Sex  estimate
+        0  age    dY/dX    Male     0.783
+        1  age    dY/dX  Female     0.486
+        """
+        return rooms.Means(
+            rooms.slopes(
+                self.fit,
+                variable,
+                by,
+                newdata=newdata,
+                at=at,
+                wts=wts,
+                ddf=ddf_of(self.fit, ddf),
+                level=level,
+            )
         )
 
     def simulate(

@@ -308,6 +308,8 @@ def _observed(
     if functions.kind != "mean" or any(name not in variables for name in used):
         return None
     y = _response(functions)
+    if y is None:
+        return None
     series = _codes(functions, course.line, course.series, len(y))
     panel = _panel_of(functions, course, panels, len(y))
     if course.is_number:
@@ -323,13 +325,32 @@ def _observed(
     return Observed(x[chosen], y[chosen], series[chosen], panel[chosen], f"Points: data{some}")
 
 
-def _response(functions: LinearFunctions) -> Vector:
+def _response(functions: LinearFunctions) -> Vector | None:
     """The response (n,) on the scale of the means, each row at the mean offset."""
     m = functions.fit.matrices
+    if functions.fit.generalised is not None:
+        return _generalised_response(functions)
     y = m.y if m.offset is None else m.y - m.offset + np.mean(m.offset)
     if functions.back is None or functions.transform is None:
         return np.asarray(y)
     return functions.transform.inverse(np.asarray(y))
+
+
+def _generalised_response(functions: LinearFunctions) -> Vector | None:
+    """The same of a generalised model: shares of successes, and counts; None where the response
+    has no place on the scale of the means.
+    """
+    fit, m = functions.fit, functions.fit.matrices
+    is_identity = fit.family.link == "identity"
+    if fit.family.response == "ordered" or (functions.back is None and not is_identity):
+        return None
+    y = m.y if m.size is None else m.y / m.size
+    if m.offset is None:
+        return np.asarray(y)
+    away = m.offset - np.mean(m.offset)
+    if is_identity:
+        return np.asarray(y - away)
+    return np.asarray(y * np.exp(-away)) if fit.family.link == "log" else None
 
 
 def _codes(functions: LinearFunctions, name: str, values: Sequence[Any], n: int) -> Rows:

@@ -14,7 +14,7 @@ from mixedmodels.options import require_count
 from mixedmodels.plots import lettering, style
 from mixedmodels.posthoc.labels import as_labels
 from mixedmodels.posthoc.linear_functions import LinearFunctions
-from mixedmodels.posthoc.results import taken_back
+from mixedmodels.posthoc.results import mean_over_normal, taken_back
 from mixedmodels.posthoc.wording import ADJUSTMENTS, title_of
 from mixedmodels.vocabulary import Adjustment
 
@@ -167,6 +167,8 @@ def on_response(functions: LinearFunctions, eta: Vector) -> Vector:
     """Means on the model's scale, on that which is shown."""
     if functions.back is None or functions.transform is None or functions.kind != "mean":
         return eta
+    if functions.integral is not None:
+        return np.asarray(mean_over_normal(functions.transform, eta, functions.back)[0])
     return taken_back(eta, functions.transform, functions.back)
 
 

@@ -171,6 +171,9 @@ def _contrasts(
         )
     L = np.vstack([combined_rows(family.C, given.L[rows]) for rows, family in parts])
     constant = np.concatenate([family.C @ given.constant[rows] for rows, family in parts])
+    beside = None
+    if given.beside is not None:
+        beside = given.beside.combined(_of_all(parts, given.size))
     first = np.repeat([rows[0] for rows, _ in parts], repeats)
     within = {name: given.labels[name][first] for name in given.by}
     tukey = [len(rows) if family.is_pairwise else 0 for rows, family in parts]
@@ -185,11 +188,22 @@ def _contrasts(
         labels={**labels, **within},
         L=L,
         constant=constant,
+        beside=beside,
         testing=testing,
         n_means=np.repeat(np.array(tukey, dtype=np.int64), repeats),
         is_ratio=is_ratio,
         notes=(*given.notes, *note),
     )
+
+
+def _of_all(parts: Sequence[tuple[Rows, Coefficients]], size: int) -> Vector:
+    """The coefficients of every group as rows over all `size` rows."""
+    C = np.zeros((sum(len(family.names) for _, family in parts), size))
+    first = 0
+    for rows, family in parts:
+        C[first : first + len(family.names), rows] = family.C
+        first += len(family.names)
+    return C
 
 
 def _interactions(

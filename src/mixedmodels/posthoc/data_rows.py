@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 
 from mixedmodels.data import Column, Frame, by_row, encode, interaction
 from mixedmodels.design.names import near_matches
@@ -34,6 +35,51 @@ MOST_GROUPS = 100_000
 
 GRIDS = ("balanced", "mean", "median")
 """Words that other packages take for grids in place of rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedRows:
+    """Rows of a table that averages are taken over, in groups, one by one.
+
+    Attributes
+    ----------
+    frame : Frame
+        The table.
+    columns : dict of Column
+        The columns of the fixed part, all rows; empty where the table is that of the fit.
+    complete : array (N,)
+        Which rows of the table these are.
+    group : array (n,)
+        The group of each.
+    labels : dict
+        Per column of `by` its value in each group.
+    weight, offset : array (n,)
+        Weight and offset of each.
+    notes : tuple of str
+        How many rows there are, and what became of others.
+    """
+
+    frame: Frame
+    columns: dict[str, Column]
+    complete: Mask
+    group: NDArray[np.intp]
+    labels: dict[str, NDArray[Any]]
+    weight: Vector
+    offset: Vector
+    notes: tuple[str, ...]
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups, each with rows."""
+        return int(self.group.max(initial=-1)) + 1
+
+    def means(self, values: Vector | sparse.sparray) -> Vector:
+        """Weighted means (groups, ...) of values of the rows (n, ...), dense."""
+        size = (self.n_groups, len(self.group))
+        places = (self.group, np.arange(len(self.group)))
+        total = np.bincount(self.group, self.weight)[self.group]
+        found = sparse.csr_array((self.weight / total, places), shape=size) @ values
+        return np.asarray(found.toarray() if sparse.issparse(found) else found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +119,21 @@ def data_rows(
     newdata: object = None,
     wts: str | ArrayLike | None = None,
 ) -> DataRows:
+    """The rows used by the fit, or those of other data, in groups, as cells; see `grouped_rows`."""
+    rows = grouped_rows(fit, by, newdata=newdata, wts=wts)
+    grid, codes = _on_grid(fit, rows.columns, rows.complete)
+    stacked = np.column_stack([*codes, rows.group]).astype(np.intp)
+    cells = collected((*grid, GROUP), stacked, rows.weight)
+    return DataRows(grid, cells, rows.labels, rows.means(rows.offset), rows.notes)
+
+
+def grouped_rows(
+    fit: Fit,
+    by: By = None,
+    *,
+    newdata: object = None,
+    wts: str | ArrayLike | None = None,
+) -> GroupedRows:
     """The rows used by the fit, or those of other data, in groups.
 
     Parameters
@@ -109,13 +170,17 @@ def data_rows(
             "No row has a value in every column that the average needs.\n"
             "Do:   give at least one row without missing values."
         )
-    grid, codes = _on_grid(fit, columns, complete)
     group, labels, k = _groups(named, complete)
-    w = _required_weights(weight[complete], group, k)
-    mean_offset = np.bincount(group, w * offset[complete], minlength=k) / np.bincount(group, w)
-    stacked = np.column_stack([*codes, group]).astype(np.intp)
-    cells = collected((*grid, GROUP), stacked, w)
-    return DataRows(grid, cells, labels, mean_offset, _notes(n, used, newdata, wts))
+    return GroupedRows(
+        frame=frame,
+        columns=columns,
+        complete=complete,
+        group=group,
+        labels=labels,
+        weight=_required_weights(weight[complete], group, k),
+        offset=offset[complete],
+        notes=_notes(n, used, newdata, wts),
+    )
 
 
 def _names(fit: Fit) -> list[str]:

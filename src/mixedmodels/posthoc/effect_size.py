@@ -9,7 +9,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.options import require_option, require_positive
 from mixedmodels.posthoc.contrasts import contrast
-from mixedmodels.posthoc.linear_functions import LinearFunctions
+from mixedmodels.posthoc.linear_functions import Beside, LinearFunctions
 from mixedmodels.posthoc.spread import spread
 from mixedmodels.prediction.parameters import finite
 
@@ -31,12 +31,19 @@ def effect_size(
         kind="effect size",
         L=functions.L / divisor,
         constant=functions.constant / divisor,
+        beside=_divided(functions, divisor),
         added=d**2 / (2 * df),
         most_df=df,
         back=None,
         is_approximate=True,
         notes=(*functions.notes, f"differences over {divisor:.6g}, with {df:.4g} df"),
     )
+
+
+def _divided(functions: LinearFunctions, divisor: float) -> Beside | None:
+    if functions.beside is None:
+        return None
+    return functions.beside.scaled(np.full(functions.size, 1 / divisor))
 
 
 def _divisor(fit: Fit, sigma: Divisor, edf: float | None) -> tuple[float, float]:

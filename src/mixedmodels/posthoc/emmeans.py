@@ -20,6 +20,7 @@ from mixedmodels.posthoc.averaging import averaged
 from mixedmodels.posthoc.cells import Cells, Nesting, blocks
 from mixedmodels.posthoc.grid_variables import GridVariable, fixed_variables
 from mixedmodels.posthoc.labels import as_labels
+from mixedmodels.posthoc.latent import from_thresholds
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
 from mixedmodels.posthoc.nesting import found_nesting, given_nesting
 from mixedmodels.posthoc.reference_grid import CovReduce, grid_of, points
@@ -103,6 +104,7 @@ def emmeans(
     )
     testing = Testing(ddf=ddf, level=level)
     found = means_at(fit, averages, testing, transform=transform_of(fit, transform))
+    found = from_thresholds(found)
     tell_not_estimable(found)
     return found
 
@@ -122,8 +124,15 @@ def means_at(
         testing=testing,
         n_means=np.zeros(averages.k, dtype=np.int64),
         transform=transform,
-        notes=(*averages.notes, *interaction_notes(fit, averages)),
+        notes=(*averages.notes, *_offset_notes(fit), *interaction_notes(fit, averages)),
     )
+
+
+def _offset_notes(fit: Fit) -> tuple[str, ...]:
+    """At which offset the means of a generalised model are, on whose scale it is a factor."""
+    if fit.generalised is None or fit.matrices.offset is None:
+        return ()
+    return (f"at the mean offset, {fit.matrices.mean_offset:.6g}",)
 
 
 def plan(

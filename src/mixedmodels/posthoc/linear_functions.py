@@ -1,7 +1,7 @@
 """`LinearFunctions`: labelled rows L beta + c of one fit, and how they are to be tested."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.degrees_of_freedom import method_of
+from mixedmodels.posthoc.subspace import combined_rows
 from mixedmodels.posthoc.transforms import Transform
+from mixedmodels.prediction.links import Link
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import Adjustment, DegreesOfFreedom, Side
 
@@ -53,6 +56,34 @@ class Testing:
     seed: Seed = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Beside:
+    """What rows depend on beside the fixed effects, to first order.
+
+    Attributes
+    ----------
+    columns : array (k, r)
+        Per row its derivatives: in variance and auxiliary parameters, and in random effects.
+    covariance : array (p + r, p + r)
+        Of the estimates of the fixed effects (in working coordinates) and of these, jointly.
+    """
+
+    columns: Vector
+    covariance: Vector
+
+    def combined(self, C: Vector) -> "Beside":
+        """Of rows C times these."""
+        return replace(self, columns=combined_rows(C, self.columns))
+
+    def taken(self, rows: NDArray[np.intp]) -> "Beside":
+        """Of some of the rows."""
+        return replace(self, columns=self.columns[rows])
+
+    def scaled(self, factor: Vector) -> "Beside":
+        """Of rows times a factor (k,)."""
+        return replace(self, columns=self.columns * factor[:, None])
+
+
 @dataclass(frozen=True, eq=False)
 class LinearFunctions:
     """Rows of L beta + c.
@@ -87,9 +118,16 @@ class LinearFunctions:
         Whether L and c are a linear approximation at the estimates of this fit.
     notes : tuple of str
         What a reader must know.
+    beside : Beside or None
+        What the rows of a generalised model depend on beside the fixed effects.
+    bounds : Link or None
+        On whose scale the limits of means are symmetric, which are on that of the response.
     back : float or None
         None for results on the scale of the model. Else they are shown on that of the response,
         and this is the variance of whose second-order effect they are freed; zero for none.
+    integral : array (m,) or None
+        That the mean over a normal variable of the variance `back` is shown, not its second-order
+        approximation: the derivatives of the variance in theta.
     """
 
     fit: Fit
@@ -105,8 +143,11 @@ class LinearFunctions:
     added: Vector | None = None
     most_df: float = np.inf
     is_approximate: bool = False
+    beside: Beside | None = None
+    bounds: Link | None = None
     notes: tuple[str, ...] = ()
     back: float | None = None
+    integral: Vector | None = None
 
     @property
     def size(self) -> int:
@@ -151,3 +192,14 @@ class LinearFunctions:
         """L (k, p) over the working columns of X; nan where a row is not estimable."""
         L = np.where(self.estimable[:, None], self.L, np.nan)
         return np.asarray(self.fit.spec.columns.kept_of(L))
+
+    @cached_property
+    def joint_rows(self) -> Vector:
+        """The rows over everything that `covariance` is of."""
+        return self.rows if self.beside is None else np.hstack([self.rows, self.beside.columns])
+
+    def covariance(self) -> Vector:
+        """Covariance of the estimates that `joint_rows` combine, as the tests take it."""
+        if self.beside is not None:
+            return self.beside.covariance
+        return method_of(self.fit, self.testing.ddf).covariance

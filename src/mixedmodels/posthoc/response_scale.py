@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 from mixedmodels.errors import DataError
 from mixedmodels.options import require_flag, require_positive
 from mixedmodels.posthoc.linear_functions import LinearFunctions
-from mixedmodels.posthoc.spread import spread
+from mixedmodels.posthoc.spread import (
+    around_the_mean,
+    random_variance,
+    random_variance_slopes,
+)
 from mixedmodels.posthoc.transforms import Transform
 from mixedmodels.prediction.parameters import finite
 
@@ -24,26 +28,55 @@ MINUS = re.compile(r" - (?![^(]*\))")
 
 
 def response(
-    functions: LinearFunctions, bias_adjust: bool = False, *, sigma: float | None = None
+    functions: LinearFunctions,
+    bias_adjust: bool = False,
+    *,
+    marginal: bool = False,
+    sigma: float | None = None,
 ) -> LinearFunctions:
     """The rows, shown on the scale of the response, as `Means.response` explains it."""
     require_flag("bias_adjust", bias_adjust)
+    require_flag("marginal", marginal)
     _required(functions)
+    _require_one(functions, bias_adjust, marginal, sigma)
+    fit, variance, integral = functions.fit, 0.0, None
+    if marginal:
+        variance, integral = random_variance(fit), random_variance_slopes(fit)
+    elif bias_adjust:
+        known = None if sigma is None else require_positive("sigma", finite("sigma", sigma))
+        variance = around_the_mean(fit) if known is None else known**2
+    labels = functions.labels
+    if functions.is_ratio:
+        labels = as_ratios(labels, fit.frame.columns)
+    notes = (*functions.notes, *_notes(functions, bias_adjust, marginal))
+    return replace(functions, labels=labels, back=variance, integral=integral, notes=notes)
+
+
+def _require_one(
+    functions: LinearFunctions, bias_adjust: bool, marginal: bool, sigma: float | None
+) -> None:
     if sigma is not None and not bias_adjust:
         raise DataError(
             "sigma is for the adjustment of bias, which is not asked for.\n"
             "Do:   write bias_adjust=True, or leave sigma out."
         )
-    variance = 0.0
-    if bias_adjust:
-        known = None if sigma is None else require_positive("sigma", finite("sigma", sigma))
-        variance = spread(functions.fit, "total").variance if known is None else known**2
-    has_bias = bias_adjust and functions.kind == "mean"  # ratios have none
-    note = ("freed of the bias of the transform",) if has_bias else ()
-    labels = functions.labels
-    if functions.is_ratio:
-        labels = as_ratios(labels, functions.fit.frame.columns)
-    return replace(functions, labels=labels, back=variance, notes=(*functions.notes, *note))
+    if marginal and (bias_adjust or functions.fit.generalised is None):
+        raise DataError(
+            "marginal=True integrates over the random effects of a generalised model; "
+            "bias_adjust=True\nis the second-order approximation to it, for linear models of a "
+            "transformed response too.\nDo:   give one of the two."
+        )
+
+
+def _notes(functions: LinearFunctions, bias_adjust: bool, marginal: bool) -> list[str]:
+    """What a reader must know of means on the scale of the response."""
+    if functions.kind != "mean":  # ratios have no bias
+        return []
+    found = ["freed of the bias of the transform"] if bias_adjust else []
+    found += ["integrated over the random effects"] if marginal else []
+    if functions.fit.generalised is not None and functions.fit.family.zero != "none":
+        found.append("means without the zeros of the zero part; predictions() includes them")
+    return found
 
 
 def as_ratios(
@@ -70,6 +103,7 @@ def regrid(functions: LinearFunctions) -> LinearFunctions:
             "Do:   write means.regrid().contrast(...)."
         )
     eta = functions.rows @ functions.fit.beta + functions.constant
+    beside = functions.beside
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         value, slope = transform.inverse(eta), transform.slope(eta)
     L = functions.L * slope[:, None]
@@ -77,6 +111,7 @@ def regrid(functions: LinearFunctions) -> LinearFunctions:
         functions,
         L=L,
         constant=value - slope * (eta - functions.constant),
+        beside=None if beside is None else beside.scaled(slope),
         transform=None,
         back=None,
         is_approximate=True,
@@ -86,6 +121,13 @@ def regrid(functions: LinearFunctions) -> LinearFunctions:
 
 def _required(functions: LinearFunctions) -> Transform:
     """The transform, or a DataError if the response has none."""
+    if functions.fit.family.response == "ordered" and functions.kind != "contrast":
+        raise DataError(
+            "Means of an ordered response are those of the latent variable: it has no mean on the "
+            "scale of the response.\n"
+            "Do:   write model.predictions(at={...}) for the probability of each category, or "
+            'type="expected"\n      for the mean category; contrasts can be shown as odds ratios.'
+        )
     if functions.transform is None:
         raise DataError(
             f"The response {functions.fit.spec.formula.response} has no transform that could be "

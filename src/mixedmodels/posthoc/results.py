@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from mixedmodels.errors import DataError
 from mixedmodels.inference.contrast import student_tail, t_tests
-from mixedmodels.inference.degrees_of_freedom import method_of
 from mixedmodels.posthoc.adjustment import Family, adjusted, multipliers
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
 from mixedmodels.posthoc.sides import LEFT, NEED_MARGIN, NO_LOWER_LIMIT, NO_UPPER_LIMIT
 from mixedmodels.posthoc.transforms import Transform
+from mixedmodels.prediction.integration import normal_means
+from mixedmodels.prediction.links import Link
 from mixedmodels.prediction.parameters import finite
 from mixedmodels.vocabulary import Adjustment, Side
 
@@ -105,6 +106,9 @@ def estimated(functions: LinearFunctions) -> Results:
     std_error, df = tests.std_error, tests.df
     if testing.ddf != "normal":
         df = np.minimum(df, functions.most_df)
+    if functions.beside is not None:
+        joint = functions.joint_rows
+        std_error = np.sqrt(np.sum((joint @ functions.covariance()) * joint, axis=1))
     if functions.added is not None:
         std_error = np.sqrt(std_error**2 + functions.added)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -146,8 +150,7 @@ def family_of(functions: LinearFunctions, rows: Rows, adjust: Adjustment) -> Fam
     n_means = int(functions.n_means[rows].max(initial=0))
     if adjust not in ("mvt", "scheffe"):
         return Family(n_means or None, 0, np.empty((len(rows), 0)))
-    covariance = method_of(functions.fit, functions.testing.ddf).covariance
-    return family_in(functions.rows[rows], covariance, n_means)
+    return family_in(functions.joint_rows[rows], functions.covariance(), n_means)
 
 
 def family_in(L: Vector, covariance: Vector, n_means: int) -> Family:
@@ -258,9 +261,13 @@ def _adjustment_notes(functions: LinearFunctions, used: Adjustment) -> tuple[str
 def _shown(functions: LinearFunctions, found: Results) -> Results:
     """The results on the scale that they are to be shown on."""
     transform, variance = functions.transform, functions.back
+    if functions.bounds is not None and functions.kind == "mean":
+        return _within_bounds(found, functions.bounds)
     if variance is None or transform is None:
         return found
     if functions.kind == "mean":
+        if functions.integral is not None:
+            return _integrated(functions, found, transform, variance)
         back = _means_back(found, transform, variance)
         if np.any(back.estimate + transform.shift < 0):
             return replace(back, notes=(*back.notes, TOO_COARSE))
@@ -269,14 +276,14 @@ def _shown(functions: LinearFunctions, found: Results) -> Results:
         return replace(found, notes=(*found.notes, f"on the scale of the model ({transform.name})"))
     rate = transform.rate
     ratio = np.exp(rate * found.estimate)
-    of = f"y + {transform.shift:g}" if transform.shift else "y"
+    of = transform.ratios or f"ratios of y{f' + {transform.shift:g}' if transform.shift else ''}"
     return replace(
         found,
         estimate=ratio,
         std_error=rate * ratio * found.std_error,
         conf_low=np.exp(rate * found.conf_low),
         conf_high=np.exp(rate * found.conf_high),
-        notes=(*found.notes, f"ratios of {of}; tests are of a ratio of one"),
+        notes=(*found.notes, f"{of}; tests are of a ratio of one"),
     )
 
 
@@ -286,6 +293,59 @@ def taken_back(eta: Vector, transform: Transform, variance: float) -> Vector:
     bias = transform.bend(eta) * variance / 2 if variance else 0.0
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return transform.inverse(eta) + bias
+
+
+def _within_bounds(found: Results, link: Link) -> Results:
+    """Means with limits that are symmetric on the scale of a link, as standard errors are there."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        eta = link.of(found.estimate)
+        factor = 1 / np.abs(link.slope(eta))
+        ends = [
+            link.inverse(eta + factor * (limit - found.estimate))
+            for limit in (found.conf_low, found.conf_high)
+        ]
+    low, high = np.minimum(*ends), np.maximum(*ends)
+    return replace(found, conf_low=low, conf_high=high)
+
+
+def _integrated(
+    functions: LinearFunctions, found: Results, transform: Transform, variance: float
+) -> Results:
+    """Means over a normal variable of the inverse, with the error of its variance; limits through
+    the link of the mean.
+    """
+    fit, slopes = functions.fit, functions.integral
+    if slopes is None or fit.generalised is None:
+        raise ValueError("the variance is not one that is estimated")
+    m, p = len(fit.theta), len(fit.beta)
+    at = mean_over_normal(transform, found.estimate, variance)
+    G = np.hstack([at[2][:, None] * slopes, at[1][:, None] * functions.rows])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        own = fit.generalised.covariance[: m + p, : m + p]
+        std_error = np.sqrt(np.sum((G @ own) * G, axis=1))
+        eta = transform.of(at[0])
+        width = std_error / np.abs(transform.slope(eta)) / found.std_error
+        ends = [
+            transform.inverse(eta + width * (limit - found.estimate))
+            for limit in (found.conf_low, found.conf_high)
+        ]
+    low, high = np.minimum(*ends), np.maximum(*ends)
+    return replace(found, estimate=at[0], std_error=std_error, conf_low=low, conf_high=high)
+
+
+def mean_over_normal(transform: Transform, eta: Vector, variance: float) -> Vector:
+    """Of the inverse at eta + e, e normal: its mean, and the derivatives of this in eta and in the
+    variance, (3, k).
+    """
+
+    def curve(at: Vector) -> Vector:
+        return np.vstack([transform.inverse(at), transform.slope(at)])
+
+    there = np.isfinite(eta)
+    found = np.full((3, len(eta)), np.nan)
+    own = eta[there]
+    found[:, there] = normal_means(curve, own, np.full(len(own), variance))
+    return found
 
 
 def _means_back(found: Results, transform: Transform, variance: float) -> Results:

@@ -13,11 +13,10 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.options import require_option, require_probability
 from mixedmodels.posthoc.averaging import averaged, largest_sets
-from mixedmodels.posthoc.cells import MOST_CELLS, Cells, crossed
+from mixedmodels.posthoc.cells import MOST_CELLS, Cells
 from mixedmodels.posthoc.counterfactuals import (
     Comparison,
     Step,
@@ -30,50 +29,44 @@ from mixedmodels.posthoc.data_rows import GROUP, DataRows, data_rows
 from mixedmodels.posthoc.emmeans import require_fixed_part, tell_not_estimable
 from mixedmodels.posthoc.grid_variables import GridVariable, fixed_variables
 from mixedmodels.posthoc.labels import as_labels
+from mixedmodels.posthoc.latent import from_thresholds
 from mixedmodels.posthoc.linear_functions import Kind, LinearFunctions, Testing
-from mixedmodels.posthoc.reference_grid import at_values, mapping
-from mixedmodels.posthoc.specs import By, require_column
+from mixedmodels.posthoc.points import At, Points, points_at, points_of, require_apart
+from mixedmodels.posthoc.specs import By
 from mixedmodels.posthoc.transforms import transform_of
 from mixedmodels.posthoc.trends import is_straight, require_covariate, stencil_at
 from mixedmodels.vocabulary import DegreesOfFreedom, RowContrast
 
 Vector = NDArray[np.float64]
 Codes = NDArray[np.intp]
-At = Mapping[str, ArrayLike] | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """Rows, and the values at which all of them are set.
-
-    Attributes
-    ----------
-    rows : DataRows
-        The rows.
-    at : dict of GridVariable
-        Columns with the values that they are set to.
-    codes : dict
-        Per such column the index (points,) of its value, the first column fastest.
-    """
+    """Rows, and the values at which all of them are set."""
 
     rows: DataRows
-    at: dict[str, GridVariable]
-    codes: dict[str, Codes]
+    points: Points
+
+    @property
+    def at(self) -> Mapping[str, GridVariable]:
+        """Columns with the values that they are set to."""
+        return self.points.at
+
+    @property
+    def codes(self) -> Mapping[str, Codes]:
+        """Per such column the index (points,) of its value, the first column fastest."""
+        return self.points.codes
 
     @property
     def n_points(self) -> int:
         """Number of combinations of set values."""
-        return int(np.prod([len(v.values) for v in self.at.values()], dtype=np.intp))
+        return self.points.size
 
     @property
     def labels(self) -> dict[str, NDArray[Any]]:
         """Columns (points * groups,): the set values, then the groups, which are fastest."""
-        g = self.rows.n_groups
-        set_to = {
-            name: np.repeat(as_labels(self.at[name].values)[codes], g)
-            for name, codes in self.codes.items()
-        }
-        return set_to | {n: np.tile(v, self.n_points) for n, v in self.rows.labels.items()}
+        return self.points.labels(self.rows.labels, self.rows.n_groups)
 
 
 def predictions(
@@ -94,6 +87,7 @@ def predictions(
     offset = np.tile(setting.rows.offset, setting.n_points)
     found = _functions(fit, "mean", labels, L.reshape(len(offset), -1), ddf, level, setting.rows)
     found = replace(found, constant=offset, transform=transform_of(fit, transform))
+    found = from_thresholds(found)
     tell_not_estimable(found)
     return found
 
@@ -166,32 +160,9 @@ def _setting(
 ) -> _Setting:
     """The rows and the values that they are set to, the variables `apart` excluded."""
     require_fixed_part(fit)
-    given = {} if at is None else mapping("at", at)
-    for name in given:
-        require_column(name, fixed_variables(fit))
-        if name in apart:
-            raise DataError(
-                f"at sets {name!r}, whose values are compared.\n"
-                "Do:   leave it out of at; values= tells which of its values are compared."
-            )
+    require_apart(fit, at, apart)
     rows = data_rows(fit, by, newdata=newdata, wts=wts)
-    twice = [name for name in given if name in rows.labels]
-    if twice:
-        raise DataError(
-            f"by and at both name {twice[0]!r}.\n"
-            "Do:   name it in by for groups of rows as they are, or in at to set all rows to its "
-            "values."
-        )
-    set_to = {name: at_values(fixed_variables(fit)[name], v) for name, v in given.items()}
-    return _Setting(rows, set_to, _crossed(set_to))
-
-
-def _crossed(columns: Mapping[str, GridVariable]) -> dict[str, Codes]:
-    """Indices of all combinations of the values of some columns, the first column fastest."""
-    if not columns:
-        return {}
-    sizes = {name: len(variable.values) for name, variable in columns.items()}
-    return dict(zip(sizes, crossed([*sizes.values()]), strict=True))
+    return _Setting(rows, points_of(fit, at, rows.labels))
 
 
 def _means(
@@ -218,7 +189,7 @@ def _means(
         Only terms that use this column; the columns of the others are zero.
     """
     rows = setting.rows
-    grid = rows.grid | setting.at | ({} if own is None else {own.name: own})
+    grid = rows.grid | dict(setting.at) | ({} if own is None else {own.name: own})
     cells = rows.cells if cells is None else cells
     cells = cells.marginal([name for name in cells.names if name not in setting.at])
     m, g = setting.n_points, rows.n_groups
@@ -253,8 +224,8 @@ def _compared(fit: Fit, setting: _Setting, comparison: Comparison) -> Vector:
 
 def _means_along(fit: Fit, setting: _Setting, variable: GridVariable) -> Vector:
     """Mean columns (values, points, groups, columns) of all rows set to each value of a column."""
-    set_to = setting.at | {variable.name: variable}
-    along = _Setting(setting.rows, set_to, _crossed(set_to))
+    set_to = dict(setting.at) | {variable.name: variable}
+    along = _Setting(setting.rows, points_at(set_to))
     found = _means(fit, along, touching=variable.name)
     return found.reshape(len(variable.values), setting.n_points, setting.rows.n_groups, -1)
 

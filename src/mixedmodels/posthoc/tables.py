@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import special
 
 from mixedmodels.errors import DataError
-from mixedmodels.inference.contrast import NOTHING_TO_TEST, FTest, f_test
+from mixedmodels.inference.contrast import NOTHING_TO_TEST, RANK, FTest, f_test
 from mixedmodels.options import require_flag, require_probability
 from mixedmodels.posthoc.contrasts import Regrouping, contrast, grouped
 from mixedmodels.posthoc.letters import compact_letters
@@ -104,11 +105,29 @@ def joint_test(functions: LinearFunctions, *, null: float = 0.0) -> Any:
 
 def joint_f(functions: LinearFunctions, rows: NDArray[np.intp], *, null: float = 0.0) -> FTest:
     """That the rows, as far as they are estimable, are all `null`."""
+    if functions.beside is not None:
+        return _joint_wald(functions, rows[functions.estimable[rows]], null)
     C, L = estimable_part(functions.fit.spec.columns, functions.L[rows])
     if not len(C) or not np.any(L):
         return NOTHING_TO_TEST
     rhs = C @ (null - functions.constant[rows])
     return f_test(functions.fit, L, ddf=functions.testing.ddf, rhs=rhs)
+
+
+def _joint_wald(functions: LinearFunctions, rows: NDArray[np.intp], null: float) -> FTest:
+    """The same of rows that depend on more than the fixed effects: chi-square over its rank."""
+    given = subset(functions, rows)
+    value = given.rows @ given.fit.beta + given.constant - null
+    variance = given.joint_rows @ given.covariance() @ given.joint_rows.T
+    size = np.sqrt(np.diag(variance))
+    if not len(rows) or not np.any(size > 0):
+        return NOTHING_TO_TEST
+    values, vectors = np.linalg.eigh(variance / np.outer(size, size))
+    kept = values > RANK * values[-1]
+    parts = vectors[:, kept].T @ (value / size)
+    wald, k = float(np.sum(parts**2 / values[kept])), int(kept.sum())
+    p_value = float(special.chdtrc(k, wald))
+    return FTest(wald / k, k, np.inf, p_value, wald / k)
 
 
 def f_columns(tests: Sequence[FTest]) -> dict[str, NDArray[Any]]:
@@ -199,6 +218,7 @@ def subset(functions: LinearFunctions, rows: NDArray[np.intp]) -> LinearFunction
         constant=functions.constant[rows],
         n_means=functions.n_means[rows],
         added=None if functions.added is None else functions.added[rows],
+        beside=None if functions.beside is None else functions.beside.taken(rows),
     )
 
 

@@ -14,9 +14,11 @@ import numpy as np
 from formulaic.parser.types import Factor
 from numpy.typing import NDArray
 
+from mixedmodels.families import Family
 from mixedmodels.fit.fit import Fit
 from mixedmodels.formula.expression import expression_of
 from mixedmodels.options import require_option
+from mixedmodels.prediction.links import LINKS
 
 Vector = NDArray[np.float64]
 Function = Callable[[Vector], Vector]
@@ -32,8 +34,12 @@ class Transform:
         As the formula writes it.
     inverse, slope, bend, third : functions
         The inverse h of eta and its first three derivatives, for y itself.
+    of : function
+        g, of a mean; of links alone.
     is_log : bool
-        Whether differences of eta are logarithms of ratios of y + c.
+        Whether differences of eta are logarithms of ratios, of y + c unless `ratios` tells.
+    ratios : str
+        What these ratios are called, where they are not of y + c.
     shift : float
         The constant c.
     lowest : float
@@ -48,6 +54,8 @@ class Transform:
     bend: Function
     third: Function
     is_log: bool = False
+    ratios: str = ""
+    of: Function = lambda mean: mean
     shift: float = 0.0
     lowest: float = -np.inf
     rate: float = 1.0
@@ -98,6 +106,10 @@ NAMED = {
 """Transforms that can be asked for by name."""
 
 
+HALF_LINES = ("sqrt", "inverse", "1/mu^2")
+"""Links of which only positive values are those of a mean."""
+
+
 def transform_of(fit: Fit, name: str | None) -> Transform | None:
     """The transform of the response: that of the formula, or one by name, which comes before it.
 
@@ -111,10 +123,29 @@ def transform_of(fit: Fit, name: str | None) -> Transform | None:
     if name is not None:
         require_option("transform", name, ("none", *NAMED))
         return NAMED[name]
+    if fit.generalised is not None and fit.family.link != "identity":
+        return of_link(fit.family)
     factor = fit.spec.formula.response_factor
     if factor.eval_method is Factor.EvalMethod.LOOKUP:
         return None
     return _read(expression_of(factor.expr).tree)
+
+
+def of_link(family: Family) -> Transform:
+    """The link of a generalised model, whose inverse gives means of the response."""
+    link, ratio = LINKS[family.link], family.ratio
+    of = " of a higher category" if family.response == "ordered" else ""
+    return Transform(
+        name=link.name,
+        inverse=link.inverse,
+        slope=link.slope,
+        bend=link.bend,
+        third=link.third,
+        is_log=ratio is not None,
+        ratios="" if ratio is None else f"{ratio}s{of}",
+        of=link.of,
+        lowest=0.0 if link.name in HALF_LINES else -np.inf,
+    )
 
 
 def _read(tree: ast.expr) -> Transform | None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.data import Frame
 from mixedmodels.design import Grouping, ModelMatrices, ResidualMatrix
+from mixedmodels.design.auxiliary_matrix import AuxiliaryMatrix
 from mixedmodels.design.occasions import order_of_rows
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -64,11 +65,14 @@ def new_design(fit: Fit, newdata: object, *, seen: bool) -> NewDesign:
     has_residual = fit.spec.residual is not None
     kept = set(groups) if seen else groups_with_own_levels(fit)
     own = {g: group_levels(fit, frame, g) for g in groups if g not in kept}
-    rows = new_rows(fit, newdata, kept, residual=has_residual)
+    rows = new_rows(
+        fit, newdata, kept, residual=has_residual, auxiliary=fit.generalised is not None
+    )
     groupings = tuple(
         own[g] if g in own else _as_fitted(rows, g, fit.matrices.groupings[g]) for g in groups
     )
-    _require_weights(fit, rows)
+    if fit.generalised is None:
+        _require_weights(fit, rows)
     residual = _residual(fit, rows)
     complete = _complete(rows, groupings) & _placed(residual, len(rows.X))
     m = replace(
@@ -84,10 +88,19 @@ def new_design(fit: Fit, newdata: object, *, seen: bool) -> NewDesign:
         offset=rows.offset,
         residual=residual,
         index=pd.RangeIndex(len(rows.X)),
+        size=rows.size,
+        auxiliary=_auxiliary(fit, rows),
         kept=complete,
         n_missing=int(np.count_nonzero(~complete)),
     )
     return NewDesign(m.take(complete), complete)
+
+
+def _auxiliary(fit: Fit, rows: Rows) -> tuple[AuxiliaryMatrix, ...]:
+    """The parts of a generalised model beside the mean, of new rows."""
+    pairs = zip(fit.matrices.auxiliary, rows.auxiliary, strict=True)
+    none = np.empty((len(rows.X), 0), order="F")  # of thresholds, which are alike in all rows
+    return tuple(replace(part, D=none if D is None else D) for part, D in pairs)
 
 
 def _residual(fit: Fit, rows: Rows) -> ResidualMatrix | None:
@@ -162,11 +175,12 @@ def _as_fitted(rows: Rows, g: int, grouping: Grouping) -> Grouping:
 
 def _complete(rows: Rows, groupings: tuple[Grouping, ...]) -> NDArray[np.bool_]:
     complete = np.ones(len(rows.X), dtype=np.bool_)
-    for columns in (rows.X, *(term.Z for term in rows.terms)):
+    parts = [D for D in rows.auxiliary if D is not None]
+    for columns in (rows.X, *parts, *(term.Z for term in rows.terms)):
         complete &= np.isfinite(columns).all(axis=1)
     for grouping in groupings:
         complete &= grouping.codes >= 0
-    for values in (rows.offset, rows.weights):
+    for values in (rows.offset, rows.weights, rows.size):
         if values is not None:
             complete &= np.isfinite(values)
     return complete

@@ -25,7 +25,7 @@ from mixedmodels.prediction.rows import (
     new_rows,
     refuse_new_levels,
 )
-from mixedmodels.prediction.selection import chosen_effects, divided
+from mixedmodels.prediction.selection import Mask, chosen_effects, divided
 from mixedmodels.prediction.streams import Seed, key_of, stream
 from mixedmodels.prediction.structured_errors import effect_variances, has_unseen, known_variances
 from mixedmodels.vocabulary import NewLevels
@@ -36,6 +36,8 @@ Vector = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Predicted:
     """Predicted means of n rows.
+
+    Of a generalised model, the means are those of the linear predictor.
 
     Attributes
     ----------
@@ -91,22 +93,40 @@ def predicted(
     new_levels: NewLevels = "population",
     seed: Seed = None,
     left_out: bool = True,
+    auxiliary: bool = False,
 ) -> Predicted:
     """Predicted means of `newdata` or of the kept rows; see `LinearMixedModel.predict`.
 
     Without `left_out`, the data need not have the columns of random terms that `re` leaves out,
-    and the variances of observations are nan.
+    and the variances of observations are nan; without `auxiliary`, not those of the parts of a
+    generalised model beside its mean.
     """
     chosen = chosen_effects(fit, re)
-    groups = {t.group for t, some in zip(fit.matrices.terms, chosen, strict=True) if some.any()}
-    require_option("new_levels", new_levels, get_args(NewLevels))
+    groups = _groups_of(fit, chosen)
     borrows = newdata is not None and isinstance(re, str) and re == "all"
     if newdata is None:
         rows = fitted_rows(fit)
     else:
         asked = fit.spec.residual is not None and (borrows or left_out)
         needed = groups | groups_with_own_levels(fit) if left_out else groups
-        rows = new_rows(fit, newdata, needed, left_out=left_out, residual=asked)
+        rows = new_rows(
+            fit, newdata, needed, left_out=left_out, residual=asked, auxiliary=auxiliary
+        )
+    return predicted_rows(fit, rows, chosen, new_levels=new_levels, seed=seed, borrows=borrows)
+
+
+def predicted_rows(
+    fit: Fit,
+    rows: Rows,
+    chosen: Sequence[Mask],
+    *,
+    new_levels: NewLevels = "population",
+    seed: Seed = None,
+    borrows: bool = False,
+) -> Predicted:
+    """The same of given rows, with the `chosen` random effects per term (see `selection`)."""
+    require_option("new_levels", new_levels, get_args(NewLevels))
+    groups = _groups_of(fit, chosen)
     if new_levels == "error":
         refuse_new_levels(fit, rows, groups)
     included, others = divided(fit, rows, chosen)
@@ -120,25 +140,38 @@ def predicted(
     return replace(found, estimate=estimate + known.weights @ residuals(fit).to_numpy())
 
 
+def _groups_of(fit: Fit, chosen: Sequence[Mask]) -> set[int]:
+    """The groupings of which some effects are chosen."""
+    return {t.group for t, some in zip(fit.matrices.terms, chosen, strict=True) if some.any()}
+
+
 def relative_errors(fit: Fit, of: Predicted, *, theta: Vector, C: Vector) -> RelativeErrors:
     """Error variances at any `theta` and C = (X'V^-1 X)^-1 there, those of the fit or others."""
-    seen, left_out = np.zeros((2, len(of.estimate)))
+    unseen, left_out = unknown_variances(fit, of, theta)
+    known = what_is_borrowed(fit, of, theta)
+    mean = unseen + _known_variance(fit, of, known, theta=theta, C=C)
+    rest_of_it = _residual(fit, of, theta)
+    if known is not None:
+        rest_of_it = rest_of_it - known.explained
+    return RelativeErrors(mean, mean + left_out + rest_of_it)
+
+
+def unknown_variances(fit: Fit, of: Predicted, theta: Vector) -> tuple[Vector, Vector]:
+    """Variances (n,) over sigma^2 of the effects of unseen levels that the rows include, and of
+    those that they leave out.
+    """
+    own, left_out = np.zeros((2, len(of.estimate)))
     T = fit.problem.templates(theta)
     parts = zip(fit.matrices.terms, of.rows.terms, of.included, of.left_out, T, strict=True)
     for old, term, Z, rest, T_k in parts:
         levels = len(fit.matrices.groupings[old.group].levels)
         unseen = np.zeros(len(Z), dtype=np.bool_) if of.sampled else has_unseen(term)
-        own = np.where(unseen, effect_variances(old, term, Z, T_k, levels), 0.0)
-        seen += own
+        here = np.where(unseen, effect_variances(old, term, Z, T_k, levels), 0.0)
+        own += here
         # One level's effects vary together.
         whole = np.where(unseen[:, None], Z + rest, rest)
-        left_out += effect_variances(old, term, whole, T_k, levels) - own
-    known = what_is_borrowed(fit, of, theta)
-    mean = seen + _known_variance(fit, of, known, theta=theta, C=C)
-    rest_of_it = _residual(fit, of, theta)
-    if known is not None:
-        rest_of_it = rest_of_it - known.explained
-    return RelativeErrors(mean, mean + left_out + rest_of_it)
+        left_out += effect_variances(old, term, whole, T_k, levels) - here
+    return own, left_out
 
 
 def what_is_borrowed(fit: Fit, of: Predicted, theta: Vector) -> Borrowed | None:

@@ -15,6 +15,7 @@ from mixedmodels.design.spec import read_column
 from mixedmodels.errors import DataError, NotEstimableWarning
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.notices import user_level
+from mixedmodels.prediction.trials import new_trials
 
 Vector = NDArray[np.float64]
 Int32 = NDArray[np.int32]
@@ -43,6 +44,11 @@ class Rows:
         Whether these are other rows than those of the fit.
     residual
         Where new rows stand in the covariance of the residuals; None if they were not asked.
+    auxiliary
+        Per part of a generalised model beside the mean its columns (n, parameters), None where
+        they were not asked.
+    size
+        Trials (n,), or None.
     """
 
     X: Vector
@@ -53,6 +59,8 @@ class Rows:
     frame: Frame
     is_new: bool
     residual: NewResidual | None = None
+    auxiliary: tuple[Vector | None, ...] = ()
+    size: Vector | None = None
 
 
 def fitted_rows(fit: Fit) -> Rows:
@@ -61,7 +69,17 @@ def fitted_rows(fit: Fit) -> Rows:
     terms = tuple(
         NewTerm(t.group, m.groupings[t.group].codes, t.names, t.Z, t.members) for t in m.terms
     )
-    return Rows(m.X, terms, m.offset, m.weights, m.index.view(), fit.frame, is_new=False)
+    return Rows(
+        X=m.X,
+        terms=terms,
+        offset=m.offset,
+        weights=m.weights,
+        index=m.index.view(),
+        frame=fit.frame,
+        is_new=False,
+        auxiliary=tuple(part.D for part in m.auxiliary),
+        size=m.size,
+    )
 
 
 def new_rows(
@@ -71,11 +89,15 @@ def new_rows(
     *,
     left_out: bool = True,
     residual: bool = False,
+    auxiliary: bool = False,
+    offset: Vector | None = None,
 ) -> Rows:
     """Rows of other data; only the columns of the groupings in `groups` need be there.
 
     Without `left_out`, the columns of the random terms of other groupings need not be there either;
-    with `residual` those of the covariance of the residuals must be.
+    with `residual` those of the covariance of the residuals must be, and with `auxiliary` those of
+    the other parts of a generalised model, and of its trials. An `offset` (n,) that is known is not
+    looked for.
 
     A row whose mean the fit cannot tell has an X of nan, and a `NotEstimableWarning` is given.
 
@@ -86,19 +108,36 @@ def new_rows(
     """
     frame = Frame.of(newdata, may_be_empty=True)
     names = [fit.matrices.groupings[g].name for g in sorted(groups)]
-    made = rebuild(fit.spec, frame, groups=names, left_out=left_out, need_residual=residual)
+    made = rebuild(
+        fit.spec,
+        frame,
+        groups=names,
+        left_out=left_out,
+        need_residual=residual,
+        need_auxiliary=auxiliary,
+    )
     off = np.flatnonzero(~made.estimable)
     warn_of_not_estimable(fit, [f"row label {label!r}" for label in made.index[off].tolist()])
     return Rows(
         X=made.X,
         terms=made.terms,
-        offset=new_offset(fit, frame),
+        offset=new_offset(fit, frame) if offset is None else offset,
         weights=_new_weights(fit, frame),
         index=made.index,
         frame=frame,
         is_new=True,
         residual=made.residual,
+        auxiliary=_parts(fit, made.auxiliary if auxiliary else None),
+        size=new_trials(fit, frame) if auxiliary else None,
     )
+
+
+def _parts(fit: Fit, made: Sequence[Vector] | None) -> tuple[Vector | None, ...]:
+    """The columns of the parts of a generalised model beside the mean; None of thresholds, and of
+    what was not made.
+    """
+    left = iter(() if made is None else made)
+    return tuple(None if p.thresholds else next(left, None) for p in fit.matrices.auxiliary)
 
 
 def warn_of_not_estimable(fit: Fit, rows: Sequence[str]) -> None:
@@ -158,21 +197,41 @@ def _label(frame: Frame, name: str, row: int) -> str:
 
 
 def new_offset(fit: Fit, frame: Frame) -> Vector | None:
-    """The offset (n,) of new rows, nan where it is missing; None if the model has none."""
-    offset = fit.request.offset
-    if offset is None:
+    """The offset (n,) of new rows with the logarithm of their exposure, nan where one is missing;
+    None if the model has neither.
+    """
+    offset = _of_argument(frame, fit.request.offset, "offset", "a column of zeros predicts without")
+    distribution = fit.request.distribution
+    if distribution is None or distribution.exposure is None:
+        return offset
+    given = distribution.exposure
+    exposure = _of_argument(frame, given, "exposure", "a column of ones predicts for one unit")
+    if exposure is None or np.any(exposure <= 0):
+        raise DataError(
+            f"Column {given!r}, the exposure of the model, has values that are not positive.\n"
+            "Do:   give positive exposures.\n"
+            "Why:  their logarithm is added to the linear predictor."
+        )
+    log_exposure = np.log(exposure)
+    return log_exposure if offset is None else offset + log_exposure
+
+
+def _of_argument(frame: Frame, given: object, what: str, neutral: str) -> Vector | None:
+    """An argument of the fit that names a column, in new rows; None if it was not given."""
+    if given is None:
         return None
-    if not isinstance(offset, str):
+    if not isinstance(given, str):
+        article = "an" if what[0] in "aeiou" else "a"
         raise DataError(
-            "The model was fitted with an offset given as an array, which new rows do not have.\n"
-            "Do:   put the offset into a column of the data and fit with its name."
+            f"The model was fitted with {article} {what} given as an array, which new rows do not "
+            f"have.\nDo:   put the {what} into a column of the data and fit with its name."
         )
-    if offset not in frame.columns:
+    if given not in frame.columns:
         raise DataError(
-            f"The new data have no column {offset!r}, the offset of the model.\n"
-            "Do:   add it; a column of zeros predicts without an offset."
+            f"The new data have no column {given!r}, the {what} of the model.\n"
+            f"Do:   add it; {neutral}{' an offset' if what == 'offset' else ''}."
         )
-    return _numbers(frame, offset, "offset")
+    return _numbers(frame, given, what)
 
 
 def _new_weights(fit: Fit, frame: Frame) -> Vector | None:

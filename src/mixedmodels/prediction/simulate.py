@@ -15,6 +15,7 @@ from mixedmodels.fit.fixed_effects import coefficients
 from mixedmodels.fit.linear_predictor import add_random_effects, marginal_mean
 from mixedmodels.fit.variance_components import reported_covariances
 from mixedmodels.options import require_count, require_option
+from mixedmodels.prediction.family_responses import family_responses
 from mixedmodels.prediction.new_design import new_design
 from mixedmodels.prediction.parameters import (
     Correlations,
@@ -66,7 +67,8 @@ def simulate(
     sigma: float | None = None,
     theta: ArrayLike | None = None,
 ) -> Vector:
-    """Responses drawn from a fitted model; see `LinearMixedModel.simulate`.
+    """Responses drawn from a fitted model; see `LinearMixedModel.simulate`, and of a generalised
+    one, whose family leaves `residuals` and `sigma` without a meaning, its own.
 
     Raises
     ------
@@ -99,7 +101,10 @@ def simulate(
         residuals=residuals,
         theta=truth.theta,
     )
-    y = fit.problem.draw(draws, 0, n, matrices=None if rows is None else m)
+    if fit.generalised is not None:
+        y = family_responses(fit, m, draws, 0, n)
+    else:
+        y = fit.problem.draw(draws, 0, n, matrices=None if rows is None else m)
     return y if rows is None else rows.spread(y)
 
 

@@ -74,8 +74,12 @@ QuantityKind = Literal[
     "ma",
     "loading",
     "specific_sd",
+    "dispersion",
+    "probability",
+    "threshold",
+    "coefficient",
 ]
-"""What a number reported of a covariance structure is."""
+"""What a number reported of a covariance structure, or of a part beside the mean, is."""
 
 ContrastName = Literal["treatment", "sum", "helmert", "poly", "diff"]
 """Codings of a categorical column that have a name; a matrix is the other possibility."""
@@ -205,6 +209,9 @@ BootstrapKind = Literal["parametric", "residual", "case"]
 """What is drawn anew: the model's distributions, its residuals and effects, or whole groups."""
 
 BootstrapInterval = Literal["percentile", "basic", "bca"]
+
+CovarianceKind = Literal["hessian", "conditional"]
+"""Covariance of the fixed effects with all other parameters estimated, or taken as known."""
 
 AnovaTest = Literal["wald", "lrt"]
 """How the terms of an analysis of variance are tested: at the fit as it is, or by fits without."""

@@ -7,7 +7,7 @@ import pytest
 import mixedmodels as mm
 from mixedmodels.errors import DataError
 from tests.inference.exact import fit
-from tests.reference.load import _translated, models, reference
+from tests.reference.load import models, reference, translated
 
 DF = 1e-4  # relative: lmerTest differentiates numerically; both follow where two searches ended
 VALUE = 1e-4  # relative: standard errors and t, likewise
@@ -30,7 +30,7 @@ CASES = [
 def test_agrees_with_r(name, ddf):
     ref = reference(name)
     stored = ref.raw["coef_tests"][METHODS[ddf]]
-    names = [_translated(row, ref.fixed_columns) for row in stored["_rows"]]
+    names = [translated(row, ref.fixed_columns) for row in stored["_rows"]]
     table = fit(name).coef_table(ddf).set_index("term").loc[names]
     np.testing.assert_allclose(table["df"], stored["df"], rtol=DF)
     np.testing.assert_allclose(table["std_error"], stored["Std. Error"], rtol=VALUE)

@@ -9,7 +9,7 @@ from mixedmodels.inference.coefficients import coef_table
 from mixedmodels.inference.intervals import conf_int
 from tests.inference.dense_hessian import deviance, hessian, relative
 from tests.inference.exact import fit
-from tests.reference.load import _translated, models, reference
+from tests.reference.load import models, reference, translated
 
 # nlme 3.1-162, intervals(lme(..., method = "REML")): normal on the scale of log sd. Its standard
 # errors are from differences of the log-likelihood, which are good for some three digits.
@@ -94,7 +94,7 @@ def test_fixed_part_agrees_with_lme4_when_normal(name):
     model = fit(name)
     stored = ref.raw["confint_wald"]
     table = conf_int(model.fit, ddf="normal").set_index("term")
-    names = [_translated(r, ref.fixed_columns) for r in stored["_rows"]]
+    names = [translated(r, ref.fixed_columns) for r in stored["_rows"]]
     assert sorted(names) == sorted(table.index)
     error = model.bse[names].to_numpy()
     for column, theirs in (("conf_low", "2.5 %"), ("conf_high", "97.5 %")):

@@ -8,10 +8,10 @@ from scipy import optimize
 import mixedmodels as mm
 from mixedmodels.errors import DataError
 from mixedmodels.inference.profile import profile, profile_intervals
-from mixedmodels.inference.profile.profile import _parameters
+from mixedmodels.inference.profile.profile import traced
 from mixedmodels.inference.profile.spline import density, spline
 from tests.inference.references import fitted
-from tests.reference.load import Reference, _translated, models, reference
+from tests.reference.load import Reference, models, reference, translated
 
 LIMIT = 1e-6  # relative to the larger limit, as the references are
 
@@ -24,7 +24,7 @@ def our_name(ref: Reference, row: str) -> tuple[str | None, str]:
         return "Residual", "sd"
     kind, _, rest = row.partition("_")
     if kind not in ("sd", "cor") or "|" not in rest:
-        return None, _translated(row, ref.fixed_columns)
+        return None, translated(row, ref.fixed_columns)
     columns, group = rest.split("|")
     if kind == "sd":
         return ref.groups[group], ref.random_columns([columns])[0]
@@ -51,8 +51,8 @@ def test_limits_agree_with_root_finding_in_r(name, method):
 def test_the_slope_in_the_held_parameter_and_the_gradient_are_derivatives():
     fit = fitted("sleepstudy_slope", "ML").fit
     step = 1e-6
-    for parameter in _parameters(fit, "all"):
-        held = parameter.held
+    for parameter in traced(fit, "all"):
+        held = parameter.paths()[0].criterion
         T = [np.array([[0.9, 0.0], [0.1, 0.3]])]
         x = held.coordinates(T, fit.sigma)
         value = 0.9 * parameter.estimate

@@ -129,6 +129,13 @@ class GeneralisedProblem(StructuredTerms):
         with engine_errors(self.matrices):
             return self.native.estimates(self.checked_psi(psi), hessian)
 
+    def hessian(self, psi: Sequence[float] | Vector) -> Vector:
+        """The exact Hessian (n_psi, n_psi) of the criterion at `psi`."""
+        found = self.solution(psi).hessian
+        if found is None:
+            raise ValueError("the Hessian was asked for and not given")
+        return found
+
     def conditional_covariance(self, psi: Vector, *, term: int) -> Vector:
         """cov(b_k | y) at known psi by Laplace's approximation, (levels, q_k, q_k)."""
         with engine_errors(self.matrices):

@@ -12,7 +12,7 @@ from mixedmodels.design import Coordinates
 
 Vector = NDArray[np.float64]
 
-Owner = Literal["term", "part", "spread"]
+Owner = Literal["term", "part", "spread", "auxiliary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Reported:
     Attributes
     ----------
     owner
-        A random term, a part of the residual's correlations, or a part of the function of its
-        standard deviation.
+        A random term, a part of the residual's correlations, a part of the function of its
+        standard deviation, or the auxiliary parameters of a generalised model.
     index
         Which of them.
     quantity

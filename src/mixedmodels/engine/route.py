@@ -9,6 +9,7 @@ from mixedmodels.engine.iterative import IterativeProblem, refuse
 from mixedmodels.engine.plan import is_remainder_dear, is_small, planned
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.structured import StructuredProblem
+from mixedmodels.engine.structured_terms import StructuredTerms
 from mixedmodels.errors import DataError
 from mixedmodels.vocabulary import FitMethod
 
@@ -45,7 +46,12 @@ def problem_of(matrices: ModelMatrices, method: FitMethod = "auto") -> AnyLinear
 
 
 def problem_like(problem: AnyProblem, matrices: ModelMatrices) -> AnyProblem:
-    """The problem of other matrices, solved as this one is, for models that are compared."""
+    """The problem of other matrices, solved as this one is, for models that are compared.
+
+    Parameters of random terms that are held stay so where the terms are the same ones.
+    """
+    if isinstance(problem, StructuredTerms) and matrices.terms is problem.matrices.terms:
+        return replace(problem, matrices=matrices)
     if isinstance(problem, GeneralisedProblem):
         return replace(problem, matrices=matrices, values=None)
     return problem_of(matrices, "iterative" if isinstance(problem, IterativeProblem) else "exact")

@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from mixedmodels.engine.structured_terms import StructuredTerms
 from mixedmodels.engine.templates import correlation, covariance, reported_template
-from mixedmodels.fit.covariance_parameters import CovarianceParameters, parameters_at
+from mixedmodels.fit.all_parameters import parameters_of
+from mixedmodels.fit.covariance_parameters import CovarianceParameters
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group, theta_names
 
@@ -96,7 +97,7 @@ def told_parameters(fit: Fit) -> tuple[CovarianceParameters, Vector]:
     """Every variance parameter by name, and its estimate (r,) on its natural scale: nan where the
     data cannot tell it from others.
     """
-    found = parameters_at(fit.problem, fit.theta, fit.sigma)
+    found = parameters_of(fit)
     return found, np.where(_are_known(fit, found), found.values, np.nan)
 
 
@@ -106,6 +107,8 @@ def _are_known(fit: Fit, found: CovarianceParameters) -> NDArray[np.bool_]:
     if not fit.identification.n_lost:
         return known
     for r, entry in enumerate(found.entries):
+        if entry is not None and entry.owner == "auxiliary":
+            continue
         if entry is None or entry.owner != "term":
             known[r] = bool(fit.identification.identified[-1])
             continue

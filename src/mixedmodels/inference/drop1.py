@@ -92,15 +92,17 @@ def drop1(fit: Fit, test: DropTest = "lrt", *, ddf: DegreesOfFreedom = "satterth
     return _f_tests(fit, ddf)
 
 
-def hypothesis_of_columns(X: Vector, X_0: Vector) -> Vector:
+def hypothesis_of_columns(X: Vector, X_0: Vector, *, is_centred: bool = False) -> Vector:
     """L (p - p_0, p), such that L beta = 0 if and only if X beta is in the space of `X_0`.
 
     X_0 (n, p_0) spans a part of the space of X (n, p), both of full rank. With M the projection
     onto what is orthogonal to X_0, the condition is M X beta = 0; L is a basis of the rows of M X,
     which has rank p - p_0. It is orthonormal, since Satterthwaite's joint degrees of freedom depend
     on the basis that a hypothesis is written in: this one gives for a factor what the rows of its
-    own coefficients give.
+    own coefficients give. With `is_centred` both are told up to a constant.
     """
+    if is_centred:
+        X, X_0 = X - X.mean(axis=0), X_0 - X_0.mean(axis=0)
     scale = np.linalg.norm(X, axis=0)
     rest = np.linalg.qr(outside(column_space(X_0), X / scale), mode="r")
     rows = np.linalg.svd(rest)[2][: X.shape[1] - X_0.shape[1]]
@@ -216,4 +218,6 @@ def _chi_squares(fit: Fit) -> object:
 def _f_of(fit: Fit, drop: Drop, ddf: DegreesOfFreedom) -> FTest:
     if drop.X.shape[1] == len(fit.beta):
         return NOTHING_TO_TEST
-    return f_test(fit, hypothesis_of_columns(fit.matrices.X, drop.X), ddf=ddf)
+    is_ordinal = fit.family.response == "ordered"
+    L = hypothesis_of_columns(fit.matrices.X, drop.X, is_centred=is_ordinal)
+    return f_test(fit, L, ddf=ddf)

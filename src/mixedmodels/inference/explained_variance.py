@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mixedmodels.design import Identification, ModelMatrices
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import mean_residual_variance
+from mixedmodels.inference.distribution_variance import distribution_variance
 from mixedmodels.prediction.structured_errors import own_variances
 
 Vector = NDArray[np.float64]
@@ -24,7 +25,8 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ExplainedVariance:
-    """Variances in the units of the response squared; nan for what no data can tell.
+    """Variances in the units of the response squared, or on the scale of the link; nan for what no
+    data can tell.
 
     Attributes
     ----------
@@ -44,11 +46,19 @@ def explained_variance(fit: Fit) -> ExplainedVariance:
     """The three parts at `fit`, in time O(n (p + q^2)) and memory O(n).
 
     The rows count alike whatever their weights, whose unit does not matter. The offset is known,
-    not explained: it is left out.
+    not explained: it is left out. In a generalised model all is on the scale of the link, and the
+    residual part that of the distribution (see `mixedmodels.inference.distribution_variance`) with
+    the effects of groups that have a level for every row, which are overdispersion.
     """
     m = fit.matrices
     fixed = m.variance_of_mean(fit.beta)
-    random, residual = sum(_random_by_group(fit).values()), mean_residual_variance(fit)
+    shares = _random_by_group(fit)
+    if fit.generalised is None:
+        residual = mean_residual_variance(fit)
+    else:
+        rows = [g.name for g in m.groupings if len(g.levels) == len(m.y)]
+        residual = distribution_variance(fit) + sum(shares.pop(name) for name in rows)
+    random = sum(shares.values())
     known = shares_known(m, fit.identification)
     return ExplainedVariance(
         fixed=fixed,

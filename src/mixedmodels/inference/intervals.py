@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from mixedmodels.engine.structured import StructuredProblem
 from mixedmodels.engine.structured_terms import StructuredTerms
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.bootstrap import bootstrap
@@ -54,7 +55,8 @@ def conf_int(
 
     Random terms come in formula order: standard deviations, named as the columns, then
     correlations, ``cor(a, b)``; then the residual standard deviation, group ``Residual``, term
-    ``sd``; then the fixed effects, whose group is null.
+    ``sd``, or what a generalised model has beside its mean (see `fit.auxiliary_parameters`); then
+    the fixed effects, whose group is null.
 
     Parameters
     ----------
@@ -63,13 +65,14 @@ def conf_int(
         Coverage.
     method : {"wald", "profile", "bootstrap"}
         ``"wald"``, fixed effects: t intervals. Standard deviations: normal on the log scale;
-        correlations: normal on Fisher's z scale; both with delta-method standard errors, and null
-        where the covariance of the term is singular, as a parameter is on its boundary there, or
-        where the data do not identify the parameter.
+        correlations: normal on Fisher's z scale; dispersions on the log scale, probabilities on the
+        logit's, coefficients and thresholds as they are; all with delta-method standard errors, and
+        null where the covariance of the term is singular, as a parameter is on its boundary there,
+        or where the data do not identify the parameter.
 
         ``"profile"``: where the likelihood (ML, to which a REML fit is refitted), maximised over
-        all other parameters, falls to the cut-off. A limit of 0 of a standard deviation, or of -1
-        or 1 of a correlation, says that it does not fall so far on that side.
+        all other parameters, falls to the cut-off. A limit of 0 of a standard deviation, of -1 or 1
+        of a correlation, or an infinite one, says that it does not fall so far on that side.
 
         ``"bootstrap"``: percentiles of `n` parametric samples, seeded by `seed`.
     which : {"fixed", "variance", "all"}
@@ -135,7 +138,7 @@ def _wald_variance(fit: Fit, level: float) -> Intervals:
 
 def profiled(fit: Fit, wanted: Wanted) -> Intervals:
     """Intervals from the profile of the likelihood."""
-    if isinstance(fit.problem, StructuredTerms):
+    if isinstance(fit.problem, StructuredProblem):
         found: Intervals = import_module(REGION).structured_limits(fit, wanted.level, wanted.which)
         return found
     return profile_intervals(fit, level=wanted.level, which=wanted.which)

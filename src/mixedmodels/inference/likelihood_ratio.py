@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mixedmodels.data.unkept import rows_needed
 from mixedmodels.design import ModelMatrices
@@ -25,6 +26,7 @@ from mixedmodels.inference.nested import (
     is_inside,
     lost_directions,
 )
+from mixedmodels.inference.nested_families import Distribution, is_discrete, lost_parts
 from mixedmodels.inference.nested_structures import residual_is_within
 
 NAN = float("nan")
@@ -77,6 +79,13 @@ def likelihood_ratio(small: Maximum, large: Maximum) -> LikelihoodRatio:
     """
     df = n_parameters(large) - n_parameters(small)
     lost = lost_directions(small.rows, large.rows)
+    parts = lost_parts(_distribution(small), _distribution(large))
+    if (small.nodes is None) != (large.nodes is None):
+        return _no_test("no test: of a linear and a generalised model; fit both by glmm")
+    if small.nodes != large.nodes:
+        return _no_test("no test: the integrals over the random effects are approximated otherwise")
+    if parts is None:
+        return _no_test("no test: not nested (distributions)")
     if frees_variances(small, large):
         return _no_test(FREES_VARIANCES)
     if not _fixed_part_is_nested(small.rows, large.rows):
@@ -91,7 +100,7 @@ def likelihood_ratio(small: Maximum, large: Maximum) -> LikelihoodRatio:
         return _no_test("no test: the same model in other words")
     change = small.objective - large.objective
     statistic = change if change > NOTHING else 0.0
-    weights = mixture(df, lost)
+    weights = mixture(df, (*lost, *[1] * parts))
     notes = [] if weights is None else [weights.note]
     notes += differences(small, large)
     return LikelihoodRatio(
@@ -115,10 +124,15 @@ def differences(small: Maximum, large: Maximum) -> list[str]:
     return notes
 
 
+def _distribution(maximum: Maximum) -> Distribution:
+    return Distribution(maximum.family, maximum.rows.auxiliary)
+
+
 def compare(fits: Sequence[Fit], names: Sequence[str] | None = None) -> object:
     """Table of models of the same data, from the fewest parameters to the most.
 
-    Every model is tested against the one in the row above, of which it must be an extension.
+    Every model is tested against the one in the row above, of which it must be an extension. All
+    criteria contain every constant, so that models of different families can be compared by them.
     Models that were fitted by REML and have the same columns of fixed effects are compared by
     REML; all others by maximum likelihood, and the notes say so.
 
@@ -127,7 +141,7 @@ def compare(fits: Sequence[Fit], names: Sequence[str] | None = None) -> object:
     fits : sequence of Fit
         Two or more.
     names : sequence of str, optional
-        What to call them; by default their formulas.
+        What to call them; by default their formulas, with the families where these differ.
 
     Returns
     -------
@@ -141,7 +155,8 @@ def compare(fits: Sequence[Fit], names: Sequence[str] | None = None) -> object:
     Raises
     ------
     DataError
-        If there are fewer than two models, or they differ in rows, response or weights.
+        If there are fewer than two models, they differ in rows, response or weights, or some have
+        densities and others probabilities.
     """
     labels = _labels(fits, names)
     for position, fit in enumerate(fits[1:], 1):
@@ -198,13 +213,19 @@ def _labels(fits: Sequence[Fit], names: Sequence[str] | None) -> list[str]:
             "Do:   pass all models at once, as compare(first, second)."
         )
     if names is None:
-        return [str(fit.spec.formula) for fit in fits]
+        is_alike = len({(fit.family.name, fit.family.zero) for fit in fits}) == 1
+        return [str(fit.spec.formula) + ("" if is_alike else _of_family(fit)) for fit in fits]
     if isinstance(names, str) or not isinstance(names, Sequence) or len(names) != len(fits):
         raise DataError(
             f"names = {names!r} does not name the {len(fits)} models.\n"
             "Do:   give a list with one name per model, or leave it out for their formulas."
         )
     return [str(name) for name in names]
+
+
+def _of_family(fit: Fit) -> str:
+    zero = "" if fit.family.zero == "none" else f", {fit.family.zero}"
+    return f" [{fit.family.name}{zero}]"
 
 
 def require_same_data(first: Fit, other: Fit, first_name: str, other_name: str) -> None:
@@ -228,6 +249,13 @@ def require_same_data(first: Fit, other: Fit, first_name: str, other_name: str) 
             "Do:   fit all of them to the same response, with the rows in the same order.\n"
             "Why:  likelihoods of different data, or on different scales, cannot be compared."
         )
+    if is_discrete(first.family) != is_discrete(other.family):
+        raise DataError(
+            f"One model has probabilities of the response, the other densities:\n{which}"
+            "Do:   compare families of one kind: of counts, or of continuous responses.\n"
+            "Why:  a density depends on the unit of the response, a probability does not: their "
+            "logarithms\n      cannot be compared."
+        )
     if not _same_weights(a, b):
         raise DataError(
             f"The models have different weights:\n{which}"
@@ -245,8 +273,12 @@ def _same_rows(a: ModelMatrices, b: ModelMatrices) -> bool:
 
 def _same_response(a: ModelMatrices, b: ModelMatrices) -> bool:
     if a.moments is None or b.moments is None:
-        return np.array_equal(a.y, b.y)
+        return np.array_equal(a.y, b.y) and np.array_equal(_size(a), _size(b))
     return bool(np.isclose(a.moments.spread, b.moments.spread, rtol=SAME_SPREAD, atol=0))
+
+
+def _size(m: ModelMatrices) -> NDArray[np.float64]:
+    return np.ones(len(m.y)) if m.size is None else m.size
 
 
 def _same_weights(a: ModelMatrices, b: ModelMatrices) -> bool:

@@ -31,15 +31,12 @@ from formulaic import SimpleFormula
 from formulaic.parser.types import Factor, Term
 from numpy.typing import NDArray
 
-from mixedmodels.data.unkept import rows_needed
 from mixedmodels.design import is_intercept, term_label, without_origin
 from mixedmodels.design.expand import train
 from mixedmodels.design.rank import independent_columns
-from mixedmodels.design.spec import matched_columns
-from mixedmodels.design.streamed.finish import rows_of_sample
-from mixedmodels.design.variables import Variables
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.space import Space, columns_and_space
 from mixedmodels.vocabulary import SumOfSquares
 
 Vector = NDArray[np.float64]
@@ -92,7 +89,7 @@ class Indicators:
         Takes a direction w to the row w'R of L.
     whole, reduced : tuple of arrays (rows, columns of the term)
         The columns behind `blocks` and `treatment`.
-    into : array (p, rows)
+    space : Space
         What takes those to these.
     """
 
@@ -104,7 +101,7 @@ class Indicators:
     R: Vector
     whole: tuple[Vector, ...]
     reduced: tuple[Vector, ...]
-    into: Vector
+    space: Space
 
     def contains(self, outer: int, inner: int) -> bool:
         """Whether term `inner` is contained in term `outer`."""
@@ -135,8 +132,8 @@ class Indicators:
         reduced = tuple(without_origin(columns, base) for columns in self.reduced)
         near = replace(
             self,
-            blocks=tuple(self.into @ columns for columns in whole),
-            treatment=tuple(self.into @ columns for columns in reduced),
+            blocks=tuple(self.space.coordinates(columns) for columns in whole),
+            treatment=tuple(self.space.coordinates(columns) for columns in reduced),
         )
         if _basis(near.stacked(others))[1] < len(independent_columns(base)):
             raise DataError(
@@ -274,9 +271,7 @@ def indicators(fit: Fit) -> Indicators:
         If the coding of a factor leaves out contrasts between its levels.
     """
     spec = fit.spec
-    variables, space = _columns_and_space(fit)
-    if fit.generalised is not None:
-        space = by_information(space, fit.cov_beta_unscaled)
+    variables, space = columns_and_space(fit)
     kinds = {expr: kind for expr, (kind, _) in spec.fixed.encoder_state.items()}
     categorical = {e for e, kind in kinds.items() if kind is Factor.Kind.CATEGORICAL}
     terms = _with_constant(tuple(spec.fixed.formula), categorical, space)
@@ -284,8 +279,8 @@ def indicators(fit: Fit) -> Indicators:
     expansion = train(sums, variables, full_rank=False, state=state)
     reduced = train(sums, replace(variables, codings={}), state=state)
     whole = expansion.matrix
-    B = space.into @ whole
-    unexplained = np.linalg.norm(whole - space.back @ B, axis=0)
+    B = space.coordinates(whole)
+    unexplained = np.linalg.norm(space.left(whole), axis=0)
     if np.any(unexplained > SAME * np.maximum(np.linalg.norm(whole, axis=0), 1e-300)):
         raise DataError(
             "A coding of the fixed part leaves out contrasts between levels, so that the terms "
@@ -293,7 +288,7 @@ def indicators(fit: Fit) -> Indicators:
             "Do:   test the coefficients with wald_test, or use a complete coding."
         )
     slices, few = expansion.recipe.term_slices, reduced.recipe.term_slices
-    T = space.into @ reduced.matrix
+    T = space.coordinates(reduced.matrix)
     parts = [[f.expr for f in term.factors if f.expr != "1"] for term in terms]
     return Indicators(
         terms=terms,
@@ -304,59 +299,8 @@ def indicators(fit: Fit) -> Indicators:
         R=space.R,
         whole=tuple(whole[:, slices[term]] for term in terms),
         reduced=tuple(reduced.matrix[:, few[term]] for term in terms),
-        into=space.into,
+        space=space,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Space:
-    """The span of the columns of X, by rows of which X has full rank: all of them, or a sample.
-
-    Attributes
-    ----------
-    into : array (p, rows)
-        Takes a column of the span to its p coordinates, in which inner products are those over all
-        rows.
-    back : array (rows, p)
-        Takes coordinates to the column.
-    R : array (p, p)
-        The coordinates of the columns of X.
-    """
-
-    into: Vector
-    back: Vector
-    R: Vector
-
-
-def _columns_and_space(fit: Fit) -> tuple[Variables, Space]:
-    """The columns behind the fixed part on some rows, and the space that X spans there."""
-    m = fit.matrices
-    if m.moments is None:
-        kept = m.kept
-        columns = matched_columns(fit.spec, fit.frame, rows=None if kept.all() else kept)
-        scale = np.linalg.norm(m.X, axis=0)
-        Q, R = np.linalg.qr(m.X / scale)
-        n = int(np.count_nonzero(kept))
-        return fit.spec.variables_of(columns, n), Space(Q.T, Q, R * scale)
-    columns = matched_columns(fit.spec, m.moments.sample)
-    X = rows_of_sample(fit.spec, m).X
-    if len(independent_columns(X)) < X.shape[1]:
-        raise rows_needed()
-    scale = np.sqrt(m.moments.X.diagonal())
-    R = np.linalg.cholesky(m.moments.X / np.outer(scale, scale)).T
-    into, back = R @ np.linalg.pinv(X / scale), (X / scale) @ np.linalg.inv(R)
-    return fit.spec.variables_of(columns, len(X)), Space(into, back, R * scale)
-
-
-def by_information(space: Space, covariance: Vector) -> Space:
-    """The same span with inner products c' C^-1 c of columns X c, C (p, p) being the covariance of
-    the estimates; as it is where there is none.
-    """
-    if not np.isfinite(covariance).all():
-        return space
-    half = np.linalg.cholesky(covariance)
-    to = np.linalg.solve(half, np.linalg.inv(space.R))
-    return Space(to @ space.into, space.back @ space.R @ half, np.linalg.inv(half))
 
 
 def _with_constant(
@@ -367,7 +311,7 @@ def _with_constant(
     `0 + a` is then the same model as `a`, and gets the same tests.
     """
     factors = any(all(f.expr in categorical for f in term.factors) for term in terms)
-    rest = 1.0 - space.back @ space.into.sum(axis=1)
+    rest = space.left(np.ones((len(space.back), 1)))
     missing = np.linalg.norm(rest) > SAME * np.sqrt(len(rest))
     if not factors or missing or any(map(is_intercept, terms)):
         return terms

@@ -4,7 +4,7 @@ Comparisons search for many optima of models made from one another. These are no
 predicts from them, and what is unusual about them belongs in a table, not in a warning.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 
 from mixedmodels.design import Identification, ModelMatrices, complete_rows, identify
 from mixedmodels.engine.convergence import Convergence
-from mixedmodels.engine.route import AnyProblem, linear
-from mixedmodels.engine.search import optimum
+from mixedmodels.engine.generalised import GeneralisedProblem
+from mixedmodels.engine.route import AnyProblem
+from mixedmodels.engine.search import generalised_optimum, optimum
 from mixedmodels.engine.settings import Control
 from mixedmodels.engine.singularity import TermFacts
 from mixedmodels.engine.structured import StructuredProblem
 from mixedmodels.engine.structured_terms import Values
+from mixedmodels.families import GAUSSIAN, Family
 from mixedmodels.fit.fit import Fit
 
 Vector = NDArray[np.float64]
@@ -47,6 +49,10 @@ class Maximum:
         Which structure parameters are held or tied, as `StructuredProblem.values` says it.
     shape : ModelMatrices, optional
         The matrices on some rows, where those of the model have none.
+    family : Family
+        Of the response.
+    nodes : int, optional
+        Of the quadrature of a generalised model; None of a linear one, whose integral is exact.
     """
 
     matrices: ModelMatrices
@@ -58,6 +64,8 @@ class Maximum:
     identification: Identification
     held: Values | None = None
     shape: ModelMatrices | None = None
+    family: Family = GAUSSIAN
+    nodes: int | None = None
 
     @property
     def rows(self) -> ModelMatrices:
@@ -85,6 +93,8 @@ def maximum_of(fit: Fit, *, reml: bool | None = None) -> Maximum:
         convergence=fit.convergence,
         identification=fit.identification,
         held=_held(fit.problem),
+        family=fit.family,
+        nodes=None if fit.generalised is None else fit.generalised.nodes,
     )
 
 
@@ -104,13 +114,10 @@ def search(
         for term in m.terms
     )
     known = identify(m) if known is None else known
-    solution, convergence = optimum(
-        linear(problem, "A refit of theta"),
-        known,
-        facts,
-        reml=reml,
-        control=replace(control, start=None),
-    )
+    control = replace(control, start=None)
+    if isinstance(problem, GeneralisedProblem):
+        return _generalised(problem, known, facts, control)
+    solution, convergence = optimum(problem, known, facts, reml=reml, control=control)
     return Maximum(
         matrices=m,
         reml=reml,
@@ -120,6 +127,27 @@ def search(
         convergence=convergence,
         identification=known,
         held=_held(problem),
+    )
+
+
+def _generalised(
+    problem: GeneralisedProblem,
+    known: Identification,
+    facts: Sequence[TermFacts],
+    control: Control,
+) -> Maximum:
+    solution, convergence = generalised_optimum(problem, known, facts, control=control)
+    return Maximum(
+        matrices=problem.matrices,
+        reml=False,
+        theta=solution.theta,
+        beta=solution.beta,
+        objective=solution.deviance,
+        convergence=convergence,
+        identification=known,
+        held=_held(problem),
+        family=problem.family,
+        nodes=problem.nodes,
     )
 
 

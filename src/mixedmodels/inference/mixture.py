@@ -74,7 +74,8 @@ def mixture(df: int, lost: Sequence[int]) -> Mixture | None:
         Difference of the numbers of parameters, fixed effects included.
     lost
         Per unstructured covariance of the larger model, how many of its directions have zero
-        variance in the smaller one.
+        variance in the smaller one; one per dispersion or other single parameter that is at the end
+        of its range there.
     """
     single = sum(s == 1 for s in lost)
     if max(lost, default=0) > 1:
@@ -89,13 +90,13 @@ def mixture(df: int, lost: Sequence[int]) -> Mixture | None:
     weights = tuple(comb(single, k) / 2**single for k in range(single + 1))
     if single == 1:
         note = (
-            "a variance on its boundary: p_value_boundary is from half "
+            "a parameter on its boundary: p_value_boundary is from half "
             f"chi-square({df - 1}) and half chi-square({df})"
         )
     else:
         note = (
-            f"{single} variances on their boundary: p_value_boundary is from a binomial mixture of "
-            f"chi-square({components[0]}) to chi-square({df}), which takes their estimates to be "
-            "uncorrelated"
+            f"{single} parameters on their boundary: p_value_boundary is from a binomial mixture "
+            f"of chi-square({components[0]}) to chi-square({df}), which takes their estimates to "
+            "be uncorrelated"
         )
     return Mixture(components, weights, note)

@@ -1,24 +1,28 @@
-"""What is known of the variance parameters of a model with structure, on their natural scale.
+"""What is known of the variance parameters of models with structure, on their natural scale, and of
+all parameters of generalised models but the fixed effects.
 
-The information in (theta, sigma) is carried there by the derivatives of the report (the delta
-method). Intervals are normal on a scale without bounds: log of a standard deviation, range or
-smoothness, atanh of a correlation, logit of a share, and as they are for coefficients and loadings.
+The information in (theta, sigma), or in psi of a generalised model, is carried there by the
+derivatives of the report (the delta method). Intervals are normal on a scale without bounds: log of
+a standard deviation, range or smoothness, atanh of a correlation, logit of a share, and as they are
+for coefficients and loadings.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from mixedmodels.engine.report import Reported
+from mixedmodels.engine.generalised import GeneralisedProblem
+from mixedmodels.engine.singularity import NEGLIGIBLE
 from mixedmodels.errors import DataError
-from mixedmodels.fit.covariance_parameters import CovarianceParameters, parameters_at
+from mixedmodels.fit.all_parameters import parameters_of
+from mixedmodels.fit.covariance_parameters import CovarianceParameters
 from mixedmodels.fit.fit import Fit
-from mixedmodels.inference.information import information
+from mixedmodels.inference.information import information, not_identified
 from mixedmodels.inference.interval import Intervals
-from mixedmodels.vocabulary import QuantityKind, VarianceScale
+from mixedmodels.inference.link import LOG, Link, link_of
+from mixedmodels.vocabulary import VarianceScale
 
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -27,39 +31,6 @@ EDGE = 1e-6
 """Distance from the end of its range below which a parameter is at its boundary; of a standard
 deviation relative to the largest.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A scale without bounds: to it, back from it, its derivative, and the ends of the range."""
-
-    to: Callable[[Vector], Vector]
-    back: Callable[[Vector], Vector]
-    slope: Callable[[Vector], Vector]
-    low: float
-    high: float
-
-
-LOG = Link(np.log, np.exp, lambda x: 1 / x, 0.0, np.inf)
-ATANH = Link(np.arctanh, np.tanh, lambda x: 1 / (1 - x**2), -1.0, 1.0)
-LOGIT = Link(special.logit, special.expit, lambda x: 1 / (x * (1 - x)), 0.0, 1.0)
-IDENTITY = Link(lambda x: x, lambda x: x, np.ones_like, -np.inf, np.inf)
-
-LINKS: dict[QuantityKind, Link] = {
-    "sd": LOG,
-    "common_sd": LOG,
-    "specific_sd": LOG,
-    "range": LOG,
-    "smoothness": LOG,
-    "correlation": ATANH,
-    "common_correlation": ATANH,
-    "autocorrelation": ATANH,
-    "unit_correlation": LOGIT,
-    "nugget": LOGIT,
-    "ar": IDENTITY,
-    "ma": IDENTITY,
-    "loading": IDENTITY,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +56,21 @@ class Known:
 
 
 def known_parameters(fit: Fit) -> Known:
-    """Estimates and covariance of every variance parameter of a model with structure."""
-    found = parameters_at(fit.problem, fit.theta, fit.sigma)
-    covariance = found.jacobian @ information(fit).covariance @ found.jacobian.T
-    links = tuple(_link(entry) for entry in found.entries)
-    on_boundary = _on_boundary(found, links)
-    is_held = ~np.any(found.jacobian[:, : len(fit.theta)], axis=1) & (
+    """Estimates and covariance of every variance parameter, and of every auxiliary one."""
+    found = parameters_of(fit)
+    facts = information(fit)
+    covariance = found.jacobian @ facts.covariance @ found.jacobian.T
+    links = tuple(link_of(entry) for entry in found.entries)
+    on_boundary = _on_boundary(found, links) | _in_singular_terms(fit, found)
+    is_held = ~np.any(found.jacobian[:, : len(fit.psi)], axis=1) & (
         fit.matrices.known_sigma is not None
     )
     covariance[is_held, :] = covariance[:, is_held] = 0.0
     unknown = on_boundary | (~is_held & (np.diag(covariance) <= 0))
+    if fit.generalised is not None:
+        unknown |= not_identified(found.jacobian, facts)
     covariance[unknown, :] = covariance[:, unknown] = np.nan
     return Known(found, covariance, on_boundary, links)
-
-
-def _link(entry: Reported | None) -> Link:
-    if entry is None:
-        return LOG
-    return IDENTITY if entry.quantity is None else LINKS[entry.quantity.kind]
 
 
 def _on_boundary(found: CovarianceParameters, links: tuple[Link, ...]) -> Mask:
@@ -110,13 +78,34 @@ def _on_boundary(found: CovarianceParameters, links: tuple[Link, ...]) -> Mask:
     largest = np.max(np.abs(found.values[is_sd]), initial=0.0)
     out = []
     for value, link, sd in zip(found.values, links, is_sd, strict=True):
-        unit = largest if sd else 1.0
+        unit = largest if sd else 0.0 if link is LOG else 1.0  # a dispersion has units of its own
         bounded = np.isfinite(link.low)
         out.append(
             bool(bounded and value - link.low <= EDGE * unit)
             or bool(np.isfinite(link.high) and link.high - value <= EDGE)
         )
     return np.array(out, dtype=np.bool_)
+
+
+def _in_singular_terms(fit: Fit, found: CovarianceParameters) -> Mask:
+    """Which parameters of a generalised model belong to a covariance that is singular, or to an
+    independent effect that does not vary: near zero, but where the search ended.
+    """
+    singular = {term.term for term in fit.convergence.singular}
+    mask = np.zeros(len(found.values), dtype=np.bool_)
+    if not singular or not isinstance(fit.problem, GeneralisedProblem):
+        return mask
+    least = NEGLIGIBLE * fit.problem.typical_scale(fit.psi)
+    for i, entry in enumerate(found.entries):
+        if entry is None or entry.owner != "term" or entry.index not in singular:
+            continue
+        term, place = fit.matrices.terms[entry.index], 0
+        if entry.quantity is not None and entry.quantity.kind == "sd":
+            place = entry.quantity.first
+        size = found.values[i] * fit.problem.column_scales[entry.index][place]
+        is_whole = term.is_plain and not term.is_independent
+        mask[i] = is_whole or (entry.is_sd and size < least)
+    return mask
 
 
 def wald_intervals(fit: Fit, level: float) -> Intervals:
@@ -143,9 +132,9 @@ def on_scale(fit: Fit, scale: VarianceScale) -> tuple[tuple[str, ...], tuple[str
     """
     if scale != "sd":
         raise DataError(
-            f'scale="{scale}" is not there for models with structured covariances.\n'
+            f'scale="{scale}" is there for plain linear models alone.\n'
             'Do:   use scale="sd", on which every parameter has its natural scale.\n'
-            "Why:  correlations and ranges have no variances to be given as."
+            "Why:  correlations, ranges and dispersions have no variances to be given as."
         )
     known = known_parameters(fit)
     return known.parameters.groups, known.parameters.terms, known

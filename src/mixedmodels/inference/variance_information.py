@@ -28,18 +28,15 @@ from mixedmodels.fit.variance_components import (
     reported_templates,
 )
 from mixedmodels.inference.flat import covariance_slopes
-from mixedmodels.inference.information import Information, information
-from mixedmodels.inference.structured_parameters import ATANH, on_scale
+from mixedmodels.inference.information import information, not_identified
+from mixedmodels.inference.link import ATANH
+from mixedmodels.inference.structured_parameters import on_scale
 from mixedmodels.options import require_option
 from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import VarianceScale
 
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-
-
-LOST = 1e-6
-"""Share of a parameter's change above which it is not within the identified directions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +122,7 @@ def variance_parameters(fit: Fit, scale: VarianceScale) -> VarianceParameters:
     covariance = jacobian @ facts.covariance @ jacobian.T
     untold = _unidentified(fit, parameters, scale)
     on_boundary = np.append(_on_boundary(fit, parameters), False)
-    unknown = untold | on_boundary | _not_identified(jacobian, facts)
+    unknown = untold | on_boundary | not_identified(jacobian, facts)
     estimate = np.where(untold, np.nan, estimate)
     covariance[unknown, :] = covariance[:, unknown] = np.nan
     groups, labels = group_names(fit.matrices), column_labels(fit.matrices)
@@ -236,18 +233,6 @@ def _correlation(S: Vector, dS: Vector, i: int, j: int) -> tuple[float, Vector]:
     correlation = float(np.clip(S[i, j] / product, -1.0, 1.0))
     relative = dS[:, i, i] / S[i, i] + dS[:, j, j] / S[j, j]
     return correlation, dS[:, i, j] / product - correlation * relative / 2
-
-
-def _not_identified(jacobian: Vector, facts: Information) -> Mask:
-    """Which parameters (r,) change along a direction that the covariance 2 H^+ leaves out.
-
-    H^+ H is the projection on the directions that it does not.
-    """
-    unit = np.sqrt(np.abs(np.diag(facts.hessian)))
-    unit[unit == 0] = 1.0
-    lost = np.abs(jacobian - jacobian @ facts.covariance @ facts.hessian / 2) / unit
-    mask: Mask = lost.max(axis=1) > LOST * (np.abs(jacobian) / unit).max(axis=1)
-    return mask
 
 
 def _unidentified(fit: Fit, parameters: list[Parameter], scale: VarianceScale) -> Mask:

@@ -30,6 +30,7 @@ from mixedmodels.report import introduction
 from mixedmodels.vocabulary import (
     AnovaTest,
     BootstrapKind,
+    CovarianceKind,
     DegreesOfFreedom,
     DropTest,
     IntervalMethod,
@@ -90,16 +91,30 @@ class MixedModel(ABC):
         """Fixed effects divided by their standard errors."""
         return fixed_effects.tvalues(self.fit)
 
-    def cov_params(self) -> pd.DataFrame:
-        """Covariance of the fixed effects' estimates."""
-        return fixed_effects.cov_params(self.fit)
+    def cov_params(self, kind: CovarianceKind | None = None) -> pd.DataFrame:
+        """Covariance of the fixed effects' estimates, by default that of `bse`.
+
+        Parameters
+        ----------
+        kind : {"hessian", "conditional"}, optional
+            ``"conditional"``, that of linear models, takes the other parameters as known.
+            ``"hessian"``, the default of generalised models, is from the Hessian in all parameters,
+            as in glmmTMB and by default in lme4's `glmer`.
+        """
+        return fixed_effects.cov_params(self.fit, kind)
 
     @property
     def pvalues(self) -> pd.Series:
         """Two-sided p-values of the fixed effects, with the default `ddf` of `coef_table`."""
         return rooms.coefficients.pvalues(self.fit, ddf_of(self.fit))
 
-    def coef_table(self, ddf: DegreesOfFreedom | None = None, *, level: float = 0.95) -> object:
+    def coef_table(
+        self,
+        ddf: DegreesOfFreedom | None = None,
+        *,
+        level: float = 0.95,
+        exponentiate: bool = False,
+    ) -> object:
         """Table `term, estimate, std_error, df, statistic, p_value, conf_low, conf_high`.
 
         Parameters
@@ -113,6 +128,11 @@ class MixedModel(ABC):
             known residual variances; ``"residual"`` is rows less fixed effects.
         level : float
             Coverage of the limits.
+        exponentiate : bool
+            Exponentials of the coefficients of a generalised model, in the column `odds_ratio`,
+            `rate_ratio`, `risk_ratio`, `hazard_ratio` or `mean_ratio` by its link and family; that
+            of the intercept is the odds, rate, … itself. Standard errors are those of the delta
+            method, limits are transformed, tests stay on the scale of the link.
 
         Examples
         --------
@@ -123,7 +143,9 @@ class MixedModel(ABC):
         0  Intercept   251.405      6.825  17.0      0.0
         1       Days    10.467      1.546  17.0      0.0
         """
-        return rooms.coefficients.coef_table(self.fit, ddf_of(self.fit, ddf), level=level)
+        return rooms.coefficients.coef_table(
+            self.fit, ddf_of(self.fit, ddf), level=level, exponentiate=exponentiate
+        )
 
     def conf_int(
         self,
@@ -142,13 +164,16 @@ class MixedModel(ABC):
         level : float
             Coverage.
         method : {"wald", "profile", "bootstrap"}
-            ``"wald"``: t intervals of fixed effects; of standard deviations normal on the log scale
-            and of correlations on Fisher's z scale, null where a covariance is singular.
+            ``"wald"``: t intervals of fixed effects, z in a generalised model; of standard
+            deviations normal on the log scale and of correlations on Fisher's z scale, null where a
+            covariance is singular.
             ``"profile"``: from the profile of the likelihood (ML), the limits found to 1e-6; a
             limit of 0, -1 or 1 says that the data do not rule it out. ``"bootstrap"``: percentiles
             of `n` parametric samples.
         which : {"fixed", "variance", "all"}
-            The parameters; standard deviations and correlations for the variance part.
+            The parameters; standard deviations and correlations for the variance part, and what a
+            generalised model has beside its mean: dispersion, shape, probability of excess zeros,
+            thresholds.
         ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Degrees of freedom of t intervals.
         n : int
@@ -172,7 +197,8 @@ class MixedModel(ABC):
         )
 
     def cov_variance(self, scale: VarianceScale = "sd") -> pd.DataFrame:
-        """Covariance of the estimated variance parameters, labelled by `group` and `term`.
+        """Covariance of the estimated variance parameters, labelled by `group` and `term`; of a
+        generalised model with those of dispersion, zero inflation or thresholds.
 
         Parameters
         ----------
@@ -206,7 +232,9 @@ class MixedModel(ABC):
         Table `group, term, parameter, estimate, std_error, conf_low, conf_high`.
         Standard deviations in the units of the response, correlations, ranges, powers, …, of the
         random effects and of the residuals; coefficients of ``sigma="~ x"`` are of the logarithm of
-        the standard deviation. `parameter` is the name that `fixed` and `tied` take. A parameter
+        the standard deviation. Of a generalised model also its dispersion, shape, probability of
+        excess zeros or thresholds; coefficients of formulas are of the logarithm or logit that
+        their names say. `parameter` is the name that `fixed` and `tied` take. A parameter
         that the data cannot tell from others is null, and so are the limits of one at the end of
         its range.
 

@@ -31,8 +31,15 @@ class Value:
     slope: float
 
 
+class Evaluated(Protocol):
+    """The criterion with a parameter held, which a path follows."""
+
+    def evaluate(self, value: float, x: Vector) -> Value:
+        """The criterion with the parameter at `value` and the rest at `x`."""
+
+
 class Constrained(Protocol):
-    """The criterion with a parameter held."""
+    """The same of a plain linear model, in coordinates of its templates."""
 
     def coordinates(self, T: Sequence[Vector], sigma: float) -> Vector:
         """The free coordinates of templates in the user's units."""

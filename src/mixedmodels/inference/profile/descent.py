@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.inference.profile.constrained import Constrained, Value
+from mixedmodels.inference.profile.constrained import Evaluated, Value
 
 Vector = NDArray[np.float64]
 
@@ -35,7 +35,7 @@ class State:
     inverse: Vector
 
 
-def inverse_hessian(criterion: Constrained, held: float, x: Vector, base: Vector) -> Vector:
+def inverse_hessian(criterion: Evaluated, held: float, x: Vector, base: Vector) -> Vector:
     """Inverse of the Hessian in the free coordinates, by differences of the gradient.
 
     `base` is the gradient at `x`. Directions of negative curvature are turned round.
@@ -54,7 +54,7 @@ def inverse_hessian(criterion: Constrained, held: float, x: Vector, base: Vector
     return inverse
 
 
-def minimise(criterion: Constrained, held: float, x: Vector, inverse: Vector | None) -> State:
+def minimise(criterion: Evaluated, held: float, x: Vector, inverse: Vector | None) -> State:
     """The minimum over the free coordinates, from `x`."""
     value = criterion.evaluate(held, x)
     if inverse is None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.inference.profile.constrained import Constrained
+from mixedmodels.inference.profile.constrained import Evaluated
 from mixedmodels.inference.profile.descent import STEP, State, inverse_hessian, minimise
 
 Vector = NDArray[np.float64]
@@ -24,16 +24,23 @@ SHORTEST = 1e-11
 MOST = 100
 """Points of the search for one bound."""
 
+NEAR = 0.05
+"""Of the way to an end that stands for infinity, from where nothing changes any more."""
+
 FARTHEST = 4.0
 """A step goes no farther than so many times the distance from the estimate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """An end of the range of a parameter, and whether the parameter can be there."""
+    """An end of the range of a parameter, and whether the parameter can be there.
+
+    An end that `is_far` stands for one at infinity: nothing changes between them.
+    """
 
     value: float
     attained: bool
+    is_far: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ class Start:
 
 
 def start_of(
-    criterion: Constrained,
+    criterion: Evaluated,
     estimate: float,
     x: Vector,
     *,
@@ -108,7 +115,7 @@ class Path:
     `restarts`, where the criterion may have several.
     """
 
-    criterion: Constrained
+    criterion: Evaluated
     start: Start
     limit: Limit
     restarts: tuple[Vector, ...] = ()
@@ -152,7 +159,9 @@ class Path:
         return near.x + along * (value - near.held), near.inverse
 
     def reach(self, z: float) -> float:
-        """The value at which |zeta| is `z`, or the limit if it is not reached before."""
+        """The value at which |zeta| is `z`, or the limit if it is not reached before: infinite if
+        that stands for infinity.
+        """
         estimate, limit = self.start.estimate, self.limit
         if limit.attained and (estimate == limit.value or abs(self.at(limit.value).zeta) <= z):
             return limit.value
@@ -166,6 +175,8 @@ class Path:
         value = self._ahead(low, z)
         for _ in range(MOST):
             value = self._inside(value, low.value, high)
+            if self._is_far(low.value, high):
+                return self.sign * np.inf
             point = self.at(value)
             excess = abs(point.zeta) - z
             if abs(excess) < PRECISION:
@@ -178,6 +189,12 @@ class Path:
                 return value
             value = self._ahead(point, z)
         return value
+
+    def _is_far(self, low: float, high: float) -> bool:
+        """Whether zeta is below its level all the way to an end that stands for infinity."""
+        limit, estimate = self.limit, self.start.estimate
+        left = abs(limit.value - low)
+        return limit.is_far and high == limit.value and left < NEAR * abs(limit.value - estimate)
 
     def walk(self, levels: tuple[float, ...]) -> None:
         """Compute points at about these values of |zeta|, ascending, as far as the limit."""

@@ -7,6 +7,7 @@ Venzon & Moolgavkar (1988), Applied Statistics 37, 87-94, for the intervals.
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import compress
 from typing import TypeVar, get_args
 
@@ -28,7 +29,9 @@ from mixedmodels.inference.profile.constrained import (
     HeldSigma,
 )
 from mixedmodels.inference.profile.criterion import Criterion
+from mixedmodels.inference.profile.generalised import traced_parameters
 from mixedmodels.inference.profile.path import Limit, Path, Point, start_of
+from mixedmodels.inference.profile.traced import Traced
 from mixedmodels.inference.replication import progress
 from mixedmodels.options import require_option, require_probability
 from mixedmodels.shortening import brief
@@ -112,16 +115,6 @@ class Profile:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Parameter:
-    group: str | None
-    term: str
-    held: Constrained
-    estimate: float
-    limits: tuple[Limit, Limit]
-    scale: float
-
-
 def profile(fit: Fit, *, which: Which = "all") -> Profile:
     """Profile the likelihood (ML) in every parameter.
 
@@ -138,20 +131,23 @@ def profile(fit: Fit, *, which: Which = "all") -> Profile:
     DataError
         If `which` is not known.
     """
-    best, parameters = _prepared(fit, which)
-
-    def curve(parameter: _Parameter) -> Curve:
-        points = [Point(parameter.estimate, 0.0, 0.0)]
-        for path in _paths(best, parameter):
-            path.walk(LEVELS)
-            points += path.points
-        points.sort(key=lambda p: p.value)
-        values, index = np.unique([p.value for p in points], return_index=True)
-        zeta = np.maximum.accumulate([points[i].zeta for i in index])
-        return Curve(parameter.group, parameter.term, parameter.estimate, values, zeta)
-
-    curves = _over(best, parameters, curve)
+    curves = _over(fit, traced(fit, which), _curve)
     return Profile(fit, which, tuple(curves))
+
+
+def _curve(parameter: Traced) -> Curve:
+    paths = parameter.paths()
+    points = [Point(path.start.estimate, 0.0, 0.0) for path in paths[:1]]
+    for path in paths:
+        path.walk(LEVELS)
+        points += [point for point in path.points if np.isfinite(point.zeta)]
+    points.sort(key=lambda p: p.value)
+    at, index = np.unique([p.value for p in points], return_index=True)
+    zeta = np.maximum.accumulate([points[i].zeta for i in index]) if points else np.empty(0)
+    values = parameter.natural(at)
+    if not points:
+        values, zeta = np.array([parameter.estimate]), np.zeros(1)
+    return Curve(parameter.group, parameter.term, parameter.estimate, values, zeta)
 
 
 def profile_intervals(
@@ -168,15 +164,17 @@ def profile_intervals(
     neither an estimate nor limits.
     """
     require_probability("level", level)
-    best, parameters = _prepared(fit, which)
+    parameters = traced(fit, which)
     parameters = parameters if only is None else list(compress(parameters, only))
     z = float(special.ndtri(0.5 + level / 2))
 
-    def limits(parameter: _Parameter) -> tuple[float, float]:
-        low, high = [path.reach(z) for path in _paths(best, parameter)] or [np.nan, np.nan]
-        return low, high
+    def limits(parameter: Traced) -> Vector:
+        if parameter.is_held:
+            return np.full(2, parameter.estimate)
+        reached = [path.reach(z) for path in parameter.paths()] or [np.nan, np.nan]
+        return parameter.natural(np.array(reached))
 
-    found = np.array(_over(best, parameters, limits), dtype=np.float64).reshape(-1, 2)
+    found = np.array(_over(fit, parameters, limits), dtype=np.float64).reshape(-1, 2)
     return Intervals(
         groups=tuple(p.group for p in parameters),
         terms=tuple(p.term for p in parameters),
@@ -188,14 +186,13 @@ def profile_intervals(
 
 def profile_at(fit: Fit, term: int, column: int, values: Vector) -> Vector:
     """The best log-likelihood (ML) with one standard deviation at each of some values (r,)."""
-    best, _ = _prepared(fit, "variance")
+    best = _best(fit)
     problem = exact(
         fit.problem, "The profile of heterogeneity", instead='use interval="wald", or conf_int()'
     )
     held = HeldDeviation(Criterion(problem), term, column)
     sd = best.sigma * float(np.linalg.norm(reported_templates(best)[term][column]))
-    parameter = _Parameter(None, "", held, sd, NOT_NEGATIVE, WALD * (sd or best.sigma))
-    low, high = _paths(best, parameter)
+    low, high = _paths(best, held, sd, NOT_NEGATIVE, WALD * (sd or best.sigma))
     found = np.full(len(values), -best.objective / 2)
     for path, side in ((low, values < sd), (high, values > sd)):
         for i in sorted(np.flatnonzero(side).tolist(), key=lambda i: abs(values[i] - sd)):
@@ -206,10 +203,8 @@ def profile_at(fit: Fit, term: int, column: int, values: Vector) -> Vector:
 Result = TypeVar("Result")
 
 
-def _over(
-    best: Fit, parameters: list[_Parameter], work: Callable[[_Parameter], Result]
-) -> list[Result]:
-    is_large = len(best.matrices.y) >= LARGE
+def _over(fit: Fit, parameters: list[Traced], work: Callable[[Traced], Result]) -> list[Result]:
+    is_large = len(fit.matrices.y) >= LARGE
     found = []
     with progress(len(parameters), "profile", " parameters") as bar, ThreadPoolExecutor() as pool:
         results = (pool.map if is_large else map)(work, parameters)
@@ -219,47 +214,56 @@ def _over(
     return found
 
 
-def _prepared(fit: Fit, which: Which) -> tuple[Fit, list[_Parameter]]:
+def traced(fit: Fit, which: Which) -> list[Traced]:
+    """The parameters of `which`, in the order of the tables of intervals."""
     require_option("which", which, get_args(Which))
-    best = fit
-    if fit.reml:
-        found = fit.problem.minimise(reml=False, control=fit.request.control)
-        best = replace(
-            fit,
-            reml=False,
-            theta=found.theta,
-            beta=found.beta,
-            sigma=found.sigma,
-            objective=found.deviance,
-            cov_beta_unscaled=found.cov_beta_unscaled,
-        )
-    return best, list(_parameters(best, which))
-
-
-def _parameters(fit: Fit, which: Which) -> Iterator[_Parameter]:
-    problem = exact(fit.problem, "The profile", instead='use conf_int(method="profile")')
+    if fit.generalised is not None:
+        return list(traced_parameters(fit, which))
+    best = _best(fit)
+    problem = exact(best.problem, "The profile", instead='use conf_int(method="profile")')
     criterion = Criterion(problem)
+    found: list[Traced] = []
     if which != "fixed":
-        yield from _variance_parameters(fit, criterion)
-        scale = fit.sigma / np.sqrt(2 * len(fit.matrices.y))
-        held = HeldSigma(criterion)
-        sigma = fit.sigma if fit.identification.identified[-1] else np.nan
-        yield _Parameter("Residual", "sd", held, sigma, POSITIVE, float(scale))
+        found += _variance_parameters(best, criterion)
+        found.append(_residual(best, criterion))
     if which != "variance":
-        estimates, errors = coefficients(fit), standard_errors(fit)
-        rows = fit.matrices.coordinates.columns(np.eye(len(estimates)))
-        for j, name in enumerate(fit.matrices.x_names):
-            yield _Parameter(
-                None,
-                name,
-                HeldCoefficient(criterion, rows[j]),
-                float(estimates[j]),
-                EVERYWHERE,
-                float(errors[j]),
-            )
+        found += _fixed_effects(best, criterion)
+    return found
 
 
-def _variance_parameters(fit: Fit, criterion: Criterion) -> Iterator[_Parameter]:
+def _best(fit: Fit) -> Fit:
+    """The fit at the maximum of the likelihood."""
+    if not fit.reml:
+        return fit
+    found = fit.problem.minimise(reml=False, control=fit.request.control)
+    return replace(
+        fit,
+        reml=False,
+        theta=found.theta,
+        beta=found.beta,
+        sigma=found.sigma,
+        objective=found.deviance,
+        cov_beta_unscaled=found.cov_beta_unscaled,
+    )
+
+
+def _fixed_effects(fit: Fit, criterion: Criterion) -> Iterator[Traced]:
+    estimates, errors = coefficients(fit), standard_errors(fit)
+    rows = fit.matrices.coordinates.columns(np.eye(len(estimates)))
+    for j, name in enumerate(fit.matrices.x_names):
+        held, estimate = HeldCoefficient(criterion, rows[j]), float(estimates[j])
+        paths = partial(_paths, fit, held, estimate, EVERYWHERE, float(errors[j]))
+        yield Traced(None, name, estimate, paths)
+
+
+def _residual(fit: Fit, criterion: Criterion) -> Traced:
+    scale = float(fit.sigma / np.sqrt(2 * len(fit.matrices.y)))
+    sigma = fit.sigma if fit.identification.identified[-1] else np.nan
+    paths = partial(_paths, fit, HeldSigma(criterion), sigma, POSITIVE, scale)
+    return Traced("Residual", "sd", sigma, paths)
+
+
+def _variance_parameters(fit: Fit, criterion: Criterion) -> Iterator[Traced]:
     labels, groups = column_labels(fit.matrices), group_names(fit.matrices)
     for k, (term, T) in enumerate(zip(fit.matrices.terms, reported_templates(fit), strict=True)):
         group, names = groups[term.group], labels[k]
@@ -267,14 +271,10 @@ def _variance_parameters(fit: Fit, criterion: Criterion) -> Iterator[_Parameter]
         known = known_entries(fit, k)
         for a, name in enumerate(names):
             scale = WALD * (sd[a] if sd[a] else fit.sigma * np.sqrt(np.mean(T**2) + 1e-2))
-            yield _Parameter(
-                group,
-                name,
-                HeldDeviation(criterion, k, a),
-                float(sd[a]) if known[a, a] else np.nan,
-                NOT_NEGATIVE,
-                float(scale),
-            )
+            estimate = float(sd[a]) if known[a, a] else np.nan
+            held = HeldDeviation(criterion, k, a)
+            paths = partial(_paths, fit, held, estimate, NOT_NEGATIVE, float(scale))
+            yield Traced(group, name, estimate, paths)
         if term.is_independent:
             continue
         cov = T @ T.T
@@ -283,34 +283,30 @@ def _variance_parameters(fit: Fit, criterion: Criterion) -> Iterator[_Parameter]
                 length = np.sqrt(cov[a, a] * cov[b, b])
                 is_known = bool(known[a, b] and known[a, a] and known[b, b])
                 corr = float(cov[a, b] / length) if length and is_known else np.nan
-                yield _Parameter(
-                    group,
-                    f"cor({names[a]}, {names[b]})",
-                    HeldCorrelation(criterion, k, a, b),
-                    float(np.clip(corr, -1, 1)),
-                    BETWEEN,
-                    WALD,
-                )
+                corr = float(np.clip(corr, -1, 1))
+                held_corr = HeldCorrelation(criterion, k, a, b)
+                paths = partial(_paths, fit, held_corr, corr, BETWEEN, WALD)
+                yield Traced(group, f"cor({names[a]}, {names[b]})", corr, paths)
 
 
-def _paths(fit: Fit, parameter: _Parameter) -> tuple[Path, ...]:
+def _paths(
+    fit: Fit, held: Constrained, estimate: float, limits: tuple[Limit, Limit], scale: float
+) -> tuple[Path, ...]:
     """Both sides; none for a correlation with something that does not vary, or with itself, and for
     a parameter that the data cannot tell from others.
     """
-    T, held = fit.T, parameter.held
+    T = fit.T
     is_parallel = isinstance(held, HeldCorrelation) and held.is_parallel
-    if not np.isfinite(parameter.estimate) or is_parallel:
+    if not np.isfinite(estimate) or is_parallel:
         return ()
-    x = held.coordinates(T, fit.sigma)
     start = start_of(
         held,
-        parameter.estimate,
-        x,
+        estimate,
+        held.coordinates(T, fit.sigma),
         best=fit.objective,
-        scale=parameter.scale,
+        scale=scale,
         at_limit=any(
-            limit.attained and abs(limit.value - parameter.estimate) <= NEARLY * parameter.scale
-            for limit in parameter.limits
+            limit.attained and abs(limit.value - estimate) <= NEARLY * scale for limit in limits
         ),
     )
     restarts: tuple[Vector, ...] = ()
@@ -319,7 +315,7 @@ def _paths(fit: Fit, parameter: _Parameter) -> tuple[Path, ...]:
         scales = fit.problem.column_scales
         moved = [t + ELSEWHERE * np.diag(1 / s) for t, s in zip(T, scales, strict=True)]
         restarts = (held.coordinates(moved, fit.sigma),)
-    return tuple(Path(held, start, limit, restarts) for limit in parameter.limits)
+    return tuple(Path(held, start, limit, restarts) for limit in limits)
 
 
 def _is_nearly_singular(fit: Fit) -> bool:

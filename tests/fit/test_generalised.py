@@ -15,15 +15,17 @@ from mixedmodels.fit.random_effects import conditional_sd, covariance_within
 
 RANDOM = np.random.default_rng(31)
 N, LEVELS = 240, 20
-SAME = {"rtol": 1e-6, "atol": 1e-6}
-"""Between searches that end at the same optimum by other ways."""
+SAME = {"rtol": 1e-4, "atol": 3e-5}
+"""Between searches that end at the same optimum by other ways: a criterion to 1e-8 is estimates to
+1e-4 of a standard error."""
 
 
 def simulated():
     g = np.repeat(np.arange(LEVELS), N // LEVELS)
     x = RANDOM.normal(size=N)
     size = RANDOM.integers(1, 9, N)
-    eta = 0.4 * x - 0.3 + RANDOM.normal(0, 0.8, LEVELS)[g]
+    slope = 0.4 + RANDOM.normal(0, 0.5, LEVELS)[g]
+    eta = slope * x - 0.3 + RANDOM.normal(0, 0.8, LEVELS)[g]
     return pd.DataFrame(
         {
             "g": np.array([f"s{k:02d}" for k in g]),
@@ -58,6 +60,7 @@ def numbers(model):
 def assert_same(model, other, *, constant=0.0):
     first, second = numbers(model), numbers(other)
     second[0] += constant
+    assert first[0] == pytest.approx(second[0], abs=1e-7)
     np.testing.assert_allclose(first, second, **SAME)
 
 

@@ -7,6 +7,7 @@ from scipy import special, stats
 
 import mixedmodels as mm
 from mixedmodels.errors import DataError
+from mixedmodels.fit.flat_hessian import covariance_of
 from tests.inference.generalised import CALLS, fitted, slopes, stored, table
 
 CRITERION = 1e-5  # what the references promise
@@ -156,6 +157,33 @@ def test_ratios_of_other_links_are_refused(small):
         model.coef_table(exponentiate=True)
     with pytest.raises(DataError, match="identity"):
         mm.lmm("x ~ z + (1 | g)", small).coef_table(exponentiate=True)
+
+
+@pytest.mark.parametrize("terms", ["(x | g)", "(x || g)", "cs(1 + x | g)", "ar1(0 + f | g)"])
+def test_errors_of_coefficients_are_there_whatever_is_singular(terms):
+    """Coordinates that mean nothing where effects do not vary leave the other errors alone."""
+    data = nothing_varies().assign(f=[f"t{i}" for i in range(6)] * 12)
+    model = mm.glmm(f"y ~ x + {terms}", data, family="poisson")
+    assert model.is_singular
+    X = np.column_stack([np.ones(len(data)), data.x])
+    covariance = np.linalg.inv(X.T * np.exp(X @ model.params) @ X)
+    np.testing.assert_allclose(model.cov_params(), covariance, rtol=1e-3, atol=1e-6)
+    z = model.params["x"] / np.sqrt(covariance[1, 1])
+    assert model.anova()["statistic"][0] == pytest.approx(z**2, rel=1e-2)
+    assert model.conf_int(which="variance")[["conf_low", "conf_high"]].isna().all(axis=None)
+
+
+def test_a_hessian_without_an_inverse():
+    """Theta in a flat direction counts as known; others are not told; nothing is at a saddle."""
+    H = np.array([[2.0, 0.0, 0.5], [0.0, 0.0, 0.0], [0.5, 0.0, 4.0]])
+    inner = 2 * np.linalg.inv(H[np.ix_([0, 2], [0, 2])])
+    known = covariance_of(H, n_theta=2)
+    np.testing.assert_allclose(known[np.ix_([0, 2], [0, 2])], inner)
+    assert known[1, 1] == 0
+    told = covariance_of(H, n_theta=1)
+    np.testing.assert_allclose(told[np.ix_([0, 2], [0, 2])], inner)
+    assert np.isnan(told[1]).all()
+    assert np.isnan(covariance_of(H - np.diag([0, 1, 0]), n_theta=2)).all()
 
 
 @pytest.mark.parametrize("ddf", ["satterthwaite", "kenward-roger", "residual", "between-within"])

@@ -15,6 +15,7 @@ from mixedmodels.design import ModelMatrices
 from mixedmodels.design.distribution import Distribution
 from mixedmodels.engine.generalised import GeneralisedProblem
 from mixedmodels.families import Family
+from mixedmodels.fit.flat_hessian import covariance_of
 from mixedmodels.fit.holding import held_problem
 from mixedmodels.fit.request import Request
 from mixedmodels.shortening import brief
@@ -34,7 +35,7 @@ class Generalised:
         delta, in the order of ``matrices.auxiliary`` and of the columns of each, unbounded.
     covariance : array (m + p + a, m + p + a)
         Of the estimates of psi: the inverse of half the exact Hessian of the criterion, as in
-        glmmTMB; nan where that is not positive definite.
+        glmmTMB; what `flat_hessian` makes of one that is not positive definite.
     covariance_conditional : array (p, p)
         (X'V^-1 X)^-1 at the conditional modes, theta and delta held: what lme4 reports without the
         Hessian.
@@ -73,12 +74,15 @@ def generalised_problem(
 
 def generalised_of(problem: GeneralisedProblem, solution: GeneralisedSolution) -> Generalised:
     """What a search found, by its names."""
-    n = problem.n_psi
     covariance = solution.covariance
+    if covariance is None:
+        unknown = np.full((problem.n_psi, problem.n_psi), np.nan)
+        hessian = unknown if solution.hessian is None else solution.hessian
+        covariance = covariance_of(hessian, problem.n_theta)
     return Generalised(
         family=problem.family,
         auxiliary=solution.auxiliary,
-        covariance=np.full((n, n), np.nan) if covariance is None else covariance,
+        covariance=covariance,
         covariance_conditional=solution.covariance_conditional,
         eta=solution.eta,
         nodes=problem.nodes,

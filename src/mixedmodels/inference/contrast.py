@@ -5,7 +5,7 @@ freedom of single rows, and those and a scale of the joint F. Coefficients, rows
 variance and contrasts all come through here, so that they cannot disagree.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -129,6 +129,8 @@ def f_test(fit: Fit, L: Vector, *, ddf: DegreesOfFreedom, rhs: Vector | None = N
         this fit.
     """
     method = method_of(fit, ddf)
+    if not np.isfinite(method.covariance).all():
+        return replace(NOTHING_TO_TEST, num_df=int(np.linalg.matrix_rank(L)))
     L, rhs = _independent_rows(L, np.zeros(len(L)) if rhs is None else rhs, fit)
     difference = L @ fit.beta - rhs
     variance = L @ method.covariance @ L.T

@@ -285,6 +285,16 @@ def test_quadrature_is_not_tested_against_laplace(small):
     assert "integrals" in found["note"][1]
 
 
+def test_without_random_effects_there_is_no_integral(small):
+    """Whatever the nodes: the smaller model is the logistic regression."""
+    model, alone = mm.glmm("z ~ x + (1 | g)", small, nodes=9), mm.glmm("z ~ x", small)
+    eta = alone.params["Intercept"] + alone.params["x"] * small.x
+    assert alone.objective == pytest.approx(-2 * np.sum(small.z * eta - np.logaddexp(0, eta)))
+    statistic = pytest.approx(alone.objective - model.objective)
+    assert model.ranova()["statistic"][1] == statistic
+    assert mm.compare(alone, model)["statistic"][1] == statistic
+
+
 LATENT = {"logit": np.pi**2 / 3, "probit": 1.0, "cloglog": np.pi**2 / 6}
 
 

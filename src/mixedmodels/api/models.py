@@ -202,6 +202,10 @@ def checked_control(control: object) -> Control:
 def compare(*models: MixedModel, names: Sequence[str] | None = None) -> object:
     """Compare models of the same data by likelihood ratios and information criteria.
 
+    Generalised models of different families, too: all criteria contain every constant. There is a
+    likelihood ratio where one family is a special case of another, such as the Poisson family of
+    the negative binomial one; probabilities and densities are not compared.
+
     The rows go from the fewest parameters to the most, and each model is tested against the one in
     the row above. REML fits with the same fixed effects are compared by REML; otherwise models
     that were fitted by REML are fitted again by maximum likelihood, and their note says so.

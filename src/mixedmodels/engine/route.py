@@ -48,12 +48,14 @@ def problem_of(matrices: ModelMatrices, method: FitMethod = "auto") -> AnyLinear
 def problem_like(problem: AnyProblem, matrices: ModelMatrices) -> AnyProblem:
     """The problem of other matrices, solved as this one is, for models that are compared.
 
-    Parameters of random terms that are held stay so where the terms are the same ones.
+    Parameters of random terms that are held stay so where the terms are the same ones. Without
+    random terms there is nothing to integrate, by however many nodes.
     """
     if isinstance(problem, StructuredTerms) and matrices.terms is problem.matrices.terms:
         return replace(problem, matrices=matrices)
     if isinstance(problem, GeneralisedProblem):
-        return replace(problem, matrices=matrices, values=None)
+        nodes = problem.nodes if matrices.terms else 1
+        return replace(problem, matrices=matrices, values=None, nodes=nodes)
     return problem_of(matrices, "iterative" if isinstance(problem, IterativeProblem) else "exact")
 
 

@@ -154,9 +154,7 @@ def test_singular_fits_start_inside():
     share = (b.replicates[:, 0] > 0).mean()
     exact = 1 - stats.f.cdf(1, 5, 24)  # the mean square between exceeds that within
     assert share == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 400))
-    theta = b.refits.theta
-    known = model.fit.identification
-    one = parameters_of(model.fit.problem, known, theta, b.refits.sigma, b.refits.beta)
+    one = parameters_of(model.fit.problem, model.fit.identification, b.refits)
     assert (one.values[:, 0] >= 0).all()
 
 

@@ -57,6 +57,9 @@ class Draws:
     theta : array (m,), optional
         Variance parameters of a model with structure: what the covariance of the residuals, and
         `roots` unless they are others, follow from.
+    auxiliary : array (a,), optional
+        delta of a generalised model, whose `mean` is on the scale of the linear predictor and whose
+        family is in the place of residuals.
     """
 
     mean: Vector
@@ -66,6 +69,7 @@ class Draws:
     effects: Shape = "normal"
     residuals: Shape = "normal"
     theta: Vector | None = None
+    auxiliary: Vector | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,7 @@ class RefitPlan:
     start : array (m,), optional
         theta from which every search starts, best the one that was drawn from. None for the search
         of a single fit, from other starts too where there are few rows; in plain models alone.
+        Of a generalised model psi = (theta | beta | delta).
     L : array (q, p), optional
         A hypothesis that will be tested.
     pieces : {"wald", "satterthwaite", "kenward-roger"}, optional
@@ -175,7 +180,10 @@ class Refits:
     theta : array (r, m)
         Relative covariance parameters, in the order of `model.theta`.
     beta, bse : array (r, p)
-        Fixed effects of the columns of X and their standard errors.
+        Fixed effects of the columns of X and their standard errors; in a generalised model with all
+        other parameters taken as known.
+    auxiliary : array (r, a)
+        delta of a generalised model; of a linear one there is none, a = 0.
     pieces : WaldPieces, SatterthwaitePieces or KenwardRogerPieces, optional
         For the hypothesis of the call, if there was one.
     """
@@ -188,6 +196,7 @@ class Refits:
     theta: Vector
     beta: Vector
     bse: Vector
+    auxiliary: Vector
     pieces: Pieces | None = None
 
     __repr__ = brief
@@ -206,6 +215,11 @@ class Refits:
         """Whether there is no fit at all (r,)."""
         found: NDArray[np.bool_] = self.status == FAILED
         return found
+
+    @property
+    def psi(self) -> Vector:
+        """All parameters (r, m + p + a) of a generalised model."""
+        return np.hstack([self.theta, self.beta, self.auxiliary])
 
 
 def draw(matrices: ModelMatrices, draws: Draws, first: int, count: int) -> Vector:
@@ -251,6 +265,7 @@ def named(found: _native.Refits, plan: RefitPlan, m: int) -> Refits:
         theta=found.theta,
         beta=found.beta,
         bse=found.bse,
+        auxiliary=np.empty((len(found.beta), 0)),
         pieces=None if plan.L is None or plan.pieces is None else _pieces(found, plan, m),
     )
 

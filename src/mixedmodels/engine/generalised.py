@@ -20,8 +20,15 @@ from numpy.typing import NDArray
 from mixedmodels import _native
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import checked_psi, columns, in_rows
-from mixedmodels.engine.batch import Draws, RefitPlan, Refits
+from mixedmodels.engine.batch import STALLED, Draws, RefitPlan, Refits, WaldPieces
 from mixedmodels.engine.failures import engine_errors
+from mixedmodels.engine.generalised_batch import (
+    draw_from_family,
+    is_singular,
+    named_generalised,
+    possible,
+    require_distribution,
+)
 from mixedmodels.engine.marginal import MarginalInverse
 from mixedmodels.engine.settings import Control
 from mixedmodels.engine.structured_arrays import term_arrays
@@ -225,16 +232,81 @@ class GeneralisedProblem(StructuredTerms):
     def draw(
         self, draws: Draws, first: int, count: int, *, matrices: ModelMatrices | None = None
     ) -> Vector:
-        """Refused: draws of a linear model have normal residuals."""
-        _refuse("Drawing normal residuals")
+        """Responses (n, count) of the replicates from `first` on, of these or of other rows.
+
+        Raises
+        ------
+        DataError
+            If the model has weights, which no distribution has, or other rows lack their trials.
+        """
+        m = self.matrices if matrices is None else matrices
+        require_distribution(draws, self.matrices, m)
+        psi = self._psi_of(draws)
+        if matrices is not None or not self._has_roots(draws):
+            return draw_from_family(self.family, m, draws, first, count)
+        effects = draws.effects if draws.roots or not m.terms else None
+        eta, key = in_rows(draws.mean), in_rows(draws.key)
+        with engine_errors(self.matrices):
+            return self.native.draw(psi, eta, key, effects, first, count).T
 
     def refit(self, Y: Vector, plan: RefitPlan) -> Refits:
-        """Refused: plans of linear models are in theta."""
-        _refuse("A batch of linear refits")
+        """Fit every column of `Y` (n, r): kept rows, successes, or the places of categories."""
+        _require_ml(plan.reml)
+        if plan.start is None or plan.pieces not in (None, "wald"):
+            raise ValueError("refits need a start, and bring the pieces of a Wald test alone")
+        start = self.checked_psi(plan.start)
+        start = np.concatenate([self.inside(start[: self.n_theta]), start[self.n_theta :]])
+        there = possible(self.family, self.matrices, Y)
+        with engine_errors(self.matrices):
+            found = self.native.refit(
+                columns(Y[:, there]), start, plan.max_evaluations, plan.tolerance, False
+            )
+        refits = named_generalised(found, there, m=self.n_theta, p=self.n_beta)
+        refits = replace(refits, singular=self._singular(refits, start))
+        return refits if plan.L is None else self._with_pieces(refits, Y, plan.L)
 
     def refit_drawn(self, draws: Draws, first: int, count: int, plan: RefitPlan) -> Refits:
-        """Refused: plans of linear models are in theta."""
-        _refuse("A batch of linear refits")
+        """Fit the replicates `first` to `first + count - 1` of a distribution."""
+        return self.refit(self.draw(draws, first, count), plan)
+
+    def _singular(self, refits: Refits, start: Vector) -> NDArray[np.bool_]:
+        """Which fits are singular, by the information of a row at the start of them all."""
+        out = np.zeros(len(refits), dtype=np.bool_)
+        if self.n_theta:
+            scales = [scale / self.typical_scale(start) for scale in self.column_scales]
+            for i in np.flatnonzero(~refits.failed).tolist():
+                out[i] = is_singular(self.templates(refits.theta[i]), scales)
+        return out
+
+    def _with_pieces(self, refits: Refits, Y: Vector, L: Vector) -> Refits:
+        """With L C L' of every fit, C from the Hessian in all parameters; a fit without one is
+        called stalled.
+        """
+        first, psi, status = self.n_theta, refits.psi, refits.status.copy()
+        covariance = np.full((len(refits), len(L), len(L)), np.nan)
+        for i in np.flatnonzero(~refits.failed).tolist():
+            C = self.with_response(np.ascontiguousarray(Y[:, i])).solution(psi[i]).covariance
+            if C is None or not np.isfinite(C).all():
+                status[i] = STALLED
+                continue
+            own = slice(first, first + self.n_beta)
+            covariance[i] = L @ C[own, own] @ L.T
+        return replace(refits, status=status, pieces=WaldPieces(covariance))
+
+    def _psi_of(self, draws: Draws) -> Vector:
+        """Psi with a beta of zero, which `mean` stands for."""
+        if draws.theta is None or draws.auxiliary is None:
+            raise ValueError("draws from a generalised model need its theta and delta")
+        return self.checked_psi(
+            np.concatenate([draws.theta, np.zeros(self.n_beta), draws.auxiliary])
+        )
+
+    def _has_roots(self, draws: Draws) -> bool:
+        """Whether random effects are drawn as theta says, or not at all."""
+        if draws.theta is None:
+            return False
+        pairs = zip(self.templates(draws.theta), draws.roots, strict=False)
+        return all(np.array_equal(T, root) for T, root in pairs)
 
     def _start(self, start: Sequence[float]) -> Vector:
         """Psi from a start of psi, or of theta alone."""

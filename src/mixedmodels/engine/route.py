@@ -82,8 +82,21 @@ def streamed_problem(
     return IterativeProblem(matrices, sums) if is_iterative else Problem(matrices, sums)
 
 
-def linear(problem: AnyProblem, what: str) -> AnyLinear:
+OF_FAMILY = "ask for what has a meaning with this family, or fit a linear model by `lmm`"
+"""What a generalised model has, in words."""
+
+
+def linear(problem: AnyProblem, what: str, *, instead: str = OF_FAMILY) -> AnyLinear:
     """The problem, where `what` has a meaning in linear models alone.
+
+    Parameters
+    ----------
+    problem
+        Either.
+    what
+        Begins the message.
+    instead
+        What a user can do with a generalised model.
 
     Raises
     ------
@@ -93,7 +106,7 @@ def linear(problem: AnyProblem, what: str) -> AnyLinear:
     if isinstance(problem, GeneralisedProblem):
         raise DataError(
             f"{what} is not available for generalised models.\n"
-            "Do:   ask for what has a meaning with this family, or fit a linear model by `lmm`.\n"
+            f"Do:   {instead}.\n"
             "Why:  it rests on residuals that are normal with a variance of their own."
         )
     return problem

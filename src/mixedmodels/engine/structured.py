@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mixedmodels import _native
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import columns, in_rows, without_offset
-from mixedmodels.engine.batch import INSIDE, Draws, RefitPlan, Refits, named
+from mixedmodels.engine.batch import Draws, RefitPlan, Refits, named
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.marginal import MarginalInverse, marginal_inverse
 from mixedmodels.engine.residual_blocks import row_variances
@@ -198,7 +198,7 @@ class StructuredProblem(StructuredTerms):
             raise ValueError(
                 "replicates bring the pieces of a test, and need no start, in plain models alone"
             )
-        start = self._inside(self.checked(plan.start))
+        start = self.inside(self.checked(plan.start))
         with engine_errors(self.matrices):
             found = self.native.refit(
                 columns(without_offset(self.matrices, Y)),
@@ -218,14 +218,6 @@ class StructuredProblem(StructuredTerms):
         """
         own = self._drawn if self._has_roots(draws) else self.draw
         return self.refit(own(draws, first, count), plan)
-
-    def _inside(self, theta: Vector) -> Vector:
-        """`theta` without standard deviations of zero: from there no search would start."""
-        least = INSIDE * self.units
-        report = self.report(theta)
-        sds = np.array([entry.is_sd for entry in report.entries], dtype=np.bool_)
-        alone = np.abs(report.jacobian[sds & (report.values == 0)]).sum(axis=0) > 0
-        return np.where(alone & (np.abs(theta) < least), least, theta)
 
     def _theta_of(self, draws: Draws) -> Vector:
         if draws.theta is None:

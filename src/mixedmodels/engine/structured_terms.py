@@ -15,6 +15,7 @@ from mixedmodels import _native
 from mixedmodels.covariance import Quantity
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import checked_theta
+from mixedmodels.engine.batch import INSIDE
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.report import Owner, Report, Reported, joined, report_of_entries
 from mixedmodels.vocabulary import QuantityKind
@@ -107,6 +108,20 @@ class StructuredTerms(ABC):
             start += count
         rest = Report(entries[start:], whole.values[start:], whole.jacobian[start:])
         return joined([*parts, rest], len(theta))
+
+    def inside(self, theta: Vector) -> Vector:
+        """`theta` without standard deviations of zero and correlations of one: from there no search
+        would start.
+        """
+        least = INSIDE * self.units
+        report = self.report(theta)
+        sds = np.array([entry.is_sd for entry in report.entries], dtype=np.bool_)
+        small = sds & (np.abs(report.values) <= np.abs(report.jacobian) @ least)
+        alone = np.abs(report.jacobian[small]).sum(axis=0) > 0
+        for k, term in enumerate(self.matrices.terms):
+            if term.structure.is_plain:
+                alone[[j for j, row, column in self._places(k) if row == column]] = True
+        return np.where(alone & (np.abs(theta) < least), least, theta)
 
     def checked(self, theta: Sequence[float] | Vector) -> Vector:
         """`theta` as an array, or a DataError if its length or values do not fit."""

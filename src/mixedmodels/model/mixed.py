@@ -774,10 +774,12 @@ class MixedModel(ABC):
             New random effects and residuals from the fitted normal distributions; drawn with
             replacement from the fit's own, stretched to the estimated variances (Carpenter,
             Goldstein & Rasbash 2003); or whole levels of the outermost grouping factor, which
-            believes in nothing but the independence of the groups.
+            believes in nothing but the independence of the groups. A generalised model has the
+            first, whose responses are of its family.
         statistic : callable, optional
             A function of a model that gives a number, a dict, a Series or an array. By
-            default all parameters, R² and intraclass correlations, without a return to Python.
+            default all parameters, and of a linear model R² and intraclass correlations, without a
+            return to Python.
         seed : int or Generator, optional
             The randomness.
 
@@ -790,8 +792,8 @@ class MixedModel(ABC):
         Raises
         ------
         DataError
-            If an option is not known, the statistic gives no numbers, or whole groups are asked for
-            where factors are crossed.
+            If an option is not known, the statistic gives no numbers, whole groups are asked for
+            where factors are crossed, or the responses of a generalised model have weights.
 
         Examples
         --------

@@ -15,7 +15,6 @@ from mixedmodels.fit.fixed_effects import coefficients
 from mixedmodels.fit.linear_predictor import add_random_effects, marginal_mean
 from mixedmodels.fit.variance_components import reported_covariances
 from mixedmodels.options import require_count, require_option
-from mixedmodels.prediction.family_responses import family_responses
 from mixedmodels.prediction.new_design import new_design
 from mixedmodels.prediction.parameters import (
     Correlations,
@@ -100,11 +99,9 @@ def simulate(
         effects=effects,
         residuals=residuals,
         theta=truth.theta,
+        auxiliary=None if fit.generalised is None else fit.generalised.auxiliary,
     )
-    if fit.generalised is not None:
-        y = family_responses(fit, m, draws, 0, n)
-    else:
-        y = fit.problem.draw(draws, 0, n, matrices=None if rows is None else m)
+    y = fit.problem.draw(draws, 0, n, matrices=None if rows is None else m)
     return y if rows is None else rows.spread(y)
 
 
@@ -161,9 +158,15 @@ def _checked(fit: Fit, theta: ArrayLike) -> Vector:
 
 
 def draws_of(fit: Fit, key: Key) -> Draws:
-    """The distribution of the response of new samples: everything normal."""
-    roots = scaled(fit.T, fit.sigma)
-    return Draws(population_mean(fit), roots, fit.sigma, key, theta=fit.theta)
+    """The distribution of the response of new samples: everything normal, or of the family."""
+    return Draws(
+        mean=population_mean(fit),
+        roots=scaled(fit.T, fit.sigma),
+        sigma=fit.sigma,
+        key=key,
+        theta=fit.theta,
+        auxiliary=None if fit.generalised is None else fit.generalised.auxiliary,
+    )
 
 
 def population_mean(fit: Fit) -> Vector:

@@ -17,7 +17,7 @@ from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.route import exact
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.inference.bootstrap.parameters import parameters_of
+from mixedmodels.inference.bootstrap.parameters import parameters_at_fit, parameters_of
 from mixedmodels.inference.bootstrap.resampling import (
     Case,
     outermost,
@@ -163,15 +163,11 @@ class Bootstrap:
             case.plan,
         )
         if self.statistic is None:
-            values = parameters_of(
-                self._problem, self.fit.identification, left.theta, left.sigma, left.beta
-            ).values
+            values = parameters_of(self.fit.problem, self.fit.identification, left).values
         else:
             values = np.array(
                 [
-                    self.statistic.named(
-                        fit_at(self.fit, case.of(np.delete(every, i)), left.theta[i])
-                    )[1]
+                    self.statistic.named(fit_at(self.fit, case.of(np.delete(every, i)), left, i))[1]
                     for i in np.flatnonzero(~left.failed).tolist()
                 ]
             )
@@ -202,11 +198,8 @@ def bootstrap(
     label = f"{kind} bootstrap"
     if statistic is None:
         refits = joined(replicated(resampling, n, label=label))
-        one = (fit.theta[None], np.array([fit.sigma]), fit.beta[None])
-        found = parameters_of(fit.problem, fit.identification, *one)
-        values = parameters_of(
-            fit.problem, fit.identification, refits.theta, refits.sigma, refits.beta
-        ).values
+        found = parameters_at_fit(fit)
+        values = parameters_of(fit.problem, fit.identification, refits).values
         return Bootstrap(
             fit, kind, found.groups, found.terms, found.values[0], values, refits, None
         )

@@ -13,11 +13,11 @@ from mixedmodels.fit.criteria import n_parameters
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.linear_predictor import marginal_mean
 from mixedmodels.inference.likelihood_ratio import likelihood_ratio, require_same_data
-from mixedmodels.inference.maximum import maximum_of
+from mixedmodels.inference.maximum import Maximum, maximum_of
 from mixedmodels.inference.replication import AT_ONCE, in_blocks, replicated
 from mixedmodels.options import require_count
-from mixedmodels.prediction.simulate import scaled
-from mixedmodels.prediction.streams import Seed, key_of
+from mixedmodels.prediction.simulate import draws_of, scaled
+from mixedmodels.prediction.streams import Key, Seed, key_of
 
 Vector = NDArray[np.float64]
 
@@ -118,16 +118,8 @@ def bootstrap_compare(fits: Sequence[Fit], n: int = 1000, *, seed: Seed = None) 
             "Do:   give two models of which one is a special case of the other.\n"
             f"Why:  {'; '.join(ratio.notes)}."
         )
-    solution = small.problem.estimates(found[0].theta, reml=False)
-    m = small.matrices
-    draws = Draws(
-        mean=marginal_mean(m.X, solution.beta, m.offset),
-        roots=scaled(small.problem.templates(solution.theta), solution.sigma),
-        sigma=solution.sigma,
-        key=key_of(seed),
-        theta=solution.theta,
-    )
-    plans = [RefitPlan(reml=False, start=maximum.theta) for maximum in found]
+    plans = [RefitPlan(reml=False, start=start) for start in _starts(found, (small, large))]
+    draws = _draws(small, found[0].theta, key_of(seed))
     job = RatioJob(small.problem, large.problem, draws, *plans)
     replicates = np.concatenate(replicated(job, n, label="bootstrap of the likelihood ratio"))
     known = replicates[np.isfinite(replicates)]
@@ -139,4 +131,25 @@ def bootstrap_compare(fits: Sequence[Fit], n: int = 1000, *, seed: Seed = None) 
         p_value=float((1 + np.count_nonzero(known >= ratio.statistic)) / (1 + len(known))),
         p_value_chi2=ratio.p_value,
         replicates=replicates,
+    )
+
+
+def _starts(maxima: Sequence[Maximum], fits: Sequence[Fit]) -> list[Vector]:
+    """Where the searches begin: the optimum by ML of each model."""
+    pairs = zip(maxima, fits, strict=True)
+    return [m.theta if fit.generalised is None else fit.psi for m, fit in pairs]
+
+
+def _draws(small: Fit, theta: Vector, key: Key) -> Draws:
+    """The distribution of the response in the smaller model, fitted by ML."""
+    if small.generalised is not None:
+        return draws_of(small, key)
+    solution = small.problem.estimates(theta, reml=False)
+    m = small.matrices
+    return Draws(
+        mean=marginal_mean(m.X, solution.beta, m.offset),
+        roots=scaled(small.problem.templates(solution.theta), solution.sigma),
+        sigma=solution.sigma,
+        key=key,
+        theta=solution.theta,
     )

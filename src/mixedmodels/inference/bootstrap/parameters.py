@@ -6,9 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.design import Identification
-from mixedmodels.engine.route import AnyPlain, AnyProblem, linear
+from mixedmodels.engine.batch import Refits
+from mixedmodels.engine.generalised import GeneralisedProblem
+from mixedmodels.engine.route import AnyPlain, AnyProblem
 from mixedmodels.engine.structured import StructuredProblem
+from mixedmodels.fit.auxiliary_parameters import auxiliary_parameters
 from mixedmodels.fit.covariance_parameters import parameters_at
+from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names
 from mixedmodels.inference.explained_variance import shares_known
 
@@ -34,10 +38,16 @@ class Parameters:
     values: Vector
 
 
-def parameters_of(
-    problem: AnyProblem, known: Identification, theta: Vector, sigma: Vector, beta: Vector
-) -> Parameters:
-    """Standard deviations and correlations by term, sigma, coefficients, R2 and ICC.
+def parameters_at_fit(fit: Fit) -> Parameters:
+    """Those of one fit, r = 1."""
+    delta = np.empty(0) if fit.generalised is None else fit.generalised.auxiliary
+    one = (fit.theta[None], np.array([fit.sigma]), fit.beta[None], delta[None])
+    return _parameters(fit.problem, fit.identification, *one)
+
+
+def parameters_of(problem: AnyProblem, known: Identification, refits: Refits) -> Parameters:
+    """Standard deviations and correlations by term, sigma, coefficients, R2 and ICC; of a
+    generalised model in place of sigma, R2 and ICC what it has beside its mean.
 
     nan for variance parameters that the data cannot tell from others.
 
@@ -47,10 +57,23 @@ def parameters_of(
         The model.
     known : Identification
         What the data can tell of its variance parameters.
-    theta, sigma, beta : arrays (r, m), (r,), (r, p)
+    refits : Refits
         The fits.
     """
-    problem = linear(problem, "A bootstrap of all parameters")
+    found = (refits.theta, refits.sigma, refits.beta, refits.auxiliary)
+    return _parameters(problem, known, *found)
+
+
+def _parameters(
+    problem: AnyProblem,
+    known: Identification,
+    theta: Vector,
+    sigma: Vector,
+    beta: Vector,
+    delta: Vector,
+) -> Parameters:
+    if isinstance(problem, GeneralisedProblem):
+        return _of_family(problem, theta, beta, delta)
     if isinstance(problem, StructuredProblem):
         return _of_structures(problem, known, theta, sigma, beta)
     covariances = _covariances(problem, theta, sigma)
@@ -92,6 +115,28 @@ def _of_structures(
     columns |= _shares(problem, known, covariances, residual, beta)
     groups, terms = zip(*columns, strict=True)
     return Parameters(groups, terms, np.column_stack(list(columns.values())))
+
+
+def _of_family(
+    problem: GeneralisedProblem, theta: Vector, beta: Vector, delta: Vector
+) -> Parameters:
+    """The same of a generalised model, fit by fit; nan where there is no fit."""
+    m = problem.matrices
+    random = parameters_at(problem, problem.native.start[: problem.n_theta], 1.0)
+    first = auxiliary_parameters(problem.family, m.auxiliary, np.zeros(delta.shape[1]))
+    values = np.full((len(beta), len(random.names)), np.nan)
+    others = np.full((len(beta), len(first.terms)), np.nan)
+    for i in np.flatnonzero(
+        np.isfinite(beta).all(axis=1) & np.isfinite(theta).all(axis=1)
+    ).tolist():
+        values[i] = parameters_at(problem, theta[i], 1.0).values
+        others[i] = auxiliary_parameters(problem.family, m.auxiliary, delta[i]).values
+    named = m.coordinates.reported(beta)
+    return Parameters(
+        (*random.groups, *first.groups, *(None for _ in m.x_names)),
+        (*random.terms, *first.terms, *m.x_names),
+        np.column_stack([values, others, named]),
+    )
 
 
 def _covariances(problem: AnyPlain, theta: Vector, sigma: Vector) -> list[Vector]:

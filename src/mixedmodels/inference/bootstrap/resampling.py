@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mixedmodels.design import Grouping, ModelMatrices
 from mixedmodels.engine.batch import FAILED, STATUS, Draws, RefitPlan, Refits, joined
 from mixedmodels.engine.problem import Problem
-from mixedmodels.engine.route import AnyProblem, exact
+from mixedmodels.engine.route import AnyProblem, exact, linear
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -175,6 +175,7 @@ def refits_of(
         theta=np.full((r, m), np.nan),
         beta=np.full((r, p), np.nan),
         bse=np.full((r, p), np.nan),
+        auxiliary=np.empty((r, 0)),
     )
     diagonal = np.array([row == column for _, row, column in model.theta_index], dtype=np.bool_)
     for i, replicate in enumerate(replicates):
@@ -200,9 +201,10 @@ def resampling_of(fit: Fit, kind: BootstrapKind, key: Key) -> Resampling:
     DataError
         If whole groups are to be drawn and the factors are crossed.
     """
-    plan = RefitPlan(reml=fit.reml, start=fit.theta)
+    plan = RefitPlan(reml=fit.reml, start=fit.psi)
     if kind == "parametric":
         return Parametric(fit.problem, draws_of(fit, key), plan)
+    linear(fit.problem, f'The bootstrap of kind "{kind}"', instead='use kind="parametric"')
     problem = exact(fit.problem, f'The bootstrap of kind "{kind}"', instead='use kind="parametric"')
     if kind == "residual":
         return _residual(fit, key, plan)

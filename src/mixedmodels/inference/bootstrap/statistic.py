@@ -8,10 +8,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixedmodels.engine.batch import Refits
-from mixedmodels.engine.convergence import convergence_of
-from mixedmodels.engine.route import AnyProblem, linear
+from mixedmodels.engine.convergence import convergence_of, generalised_convergence
+from mixedmodels.engine.generalised import GeneralisedProblem
+from mixedmodels.engine.route import AnyProblem
+from mixedmodels.engine.singularity import TermFacts
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit, term_facts
+from mixedmodels.fit.generalised import generalised_of
 from mixedmodels.inference.bootstrap.resampling import Resampling
 
 Vector = NDArray[np.float64]
@@ -77,15 +80,16 @@ class StatisticJob:
         values = np.full((count, self.size), np.nan)
         for i in np.flatnonzero(~refits.failed).tolist():
             problem = self.resampling.problem(first + i)
-            values[i] = self.statistic.named(fit_at(self.fit, problem, refits.theta[i]))[1]
+            values[i] = self.statistic.named(fit_at(self.fit, problem, refits, i))[1]
         return refits, values
 
 
-def fit_at(fit: Fit, problem: AnyProblem, theta: Vector) -> Fit:
-    """The fit of another problem of the same model, whose optimum is known."""
-    problem = linear(problem, "A batch of fits")
-    found = problem.estimates(theta, reml=fit.reml)
+def fit_at(fit: Fit, problem: AnyProblem, refits: Refits, i: int) -> Fit:
+    """The fit of another problem of the same model, whose optimum is that of `refits` at i."""
     facts = term_facts(fit.spec, problem.matrices)
+    if isinstance(problem, GeneralisedProblem):
+        return _generalised_at(fit, problem, refits.psi[i], facts)
+    found = problem.estimates(refits.theta[i], reml=fit.reml)
     return replace(
         fit,
         problem=problem,
@@ -96,4 +100,22 @@ def fit_at(fit: Fit, problem: AnyProblem, theta: Vector) -> Fit:
         b=tuple(found.b),
         cov_beta_unscaled=found.cov_beta_unscaled,
         convergence=convergence_of(problem, found, facts),
+    )
+
+
+def _generalised_at(
+    fit: Fit, problem: GeneralisedProblem, psi: Vector, facts: tuple[TermFacts, ...]
+) -> Fit:
+    found = problem.solution(psi)
+    generalised = generalised_of(problem, found)
+    return replace(
+        fit,
+        problem=problem,
+        theta=found.theta,
+        beta=found.beta,
+        objective=found.deviance,
+        b=tuple(found.b),
+        cov_beta_unscaled=generalised.of_beta(len(found.theta), len(found.beta)),
+        convergence=generalised_convergence(problem, found, facts),
+        generalised=generalised,
     )

@@ -89,6 +89,10 @@ class NotIdentifiedWarning(MixedModelsWarning):
     """The data cannot tell some variance parameters apart: their values are no estimates."""
 
 
+class SeparationWarning(MixedModelsWarning):
+    """Coefficients of a generalised model have no finite estimate: there is no maximum."""
+
+
 class NotEstimableWarning(MixedModelsWarning):
     """A mean depends on which columns of the fixed part were dropped; it is given as nan."""
 

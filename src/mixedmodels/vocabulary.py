@@ -95,7 +95,16 @@ KnownMatrices = Mapping[str, object]
 """Matrices by the names that ``cov=`` and ``precision=`` of a formula give them."""
 
 ResidualKind = Literal[
-    "response", "pearson", "standardized", "normalized", "marginal", "studentized", "scaled"
+    "response",
+    "pearson",
+    "standardized",
+    "normalized",
+    "marginal",
+    "studentized",
+    "scaled",
+    "deviance",
+    "working",
+    "quantile",
 ]
 
 SeriesResidual = Literal["normalized", "standardized", "pearson", "response", "marginal"]

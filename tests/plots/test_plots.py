@@ -49,7 +49,8 @@ def rendered(figure: Figure) -> bytes:
 
 
 def test_all_are_tested() -> None:
-    assert {*SINGLE, *SEVERAL, "check", "all_effects"} == set(HOMES)
+    of_families = {"calibration", "rootogram"}
+    assert {*SINGLE, *SEVERAL, *of_families, "check", "all_effects"} == set(HOMES)
 
 
 @pytest.mark.parametrize("name", SINGLE)

@@ -8,19 +8,32 @@ import argparse
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import get_args
 
 from mixedmodels import datasets
+from mixedmodels.api.generalised import glmm
 from mixedmodels.api.models import lmm
 from mixedmodels.cli.files import check_outputs, write_json
 from mixedmodels.cli.results import Extras, results, shown
 from mixedmodels.cli.table import Reading, Table, read_table
+from mixedmodels.design.names import references
 from mixedmodels.errors import MixedModelsError, MixedModelsWarning
+from mixedmodels.fit.degrees_of_freedom import ddf_of
 from mixedmodels.formula import parse
-from mixedmodels.vocabulary import ContrastName, DegreesOfFreedom, IntervalMethod
+from mixedmodels.model import MixedModel
+from mixedmodels.vocabulary import (
+    ContrastName,
+    DegreesOfFreedom,
+    FamilyName,
+    IntervalMethod,
+    LinkName,
+)
+
+OF_FAMILIES = ("link", "trials", "exposure", "nodes", "dispersion", "zero", "hurdle")
+"""Options of generalised models alone."""
 
 SEPARATORS = {"tab": "\t", r"\t": "\t", "space": " ", "comma": ",", "semicolon": ";"}
 """Separators in words."""
@@ -34,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments : sequence of str, optional
         Without the program's name; by default those of the process.
     """
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    _check_family(parser, options)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MixedModelsWarning)  # the summary says the same
@@ -55,7 +70,7 @@ def _print(output: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="mixedmodels", description="Linear mixed models.")
+    parser = argparse.ArgumentParser(prog="mixedmodels", description="Mixed models.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('mixedmodels')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     fit = commands.add_parser(
@@ -69,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     fit.add_argument("formula", metavar="FORMULA", help='such as "y ~ x + (1 | g)"')
     _add_model(fit.add_argument_group("the model"))
+    _add_family(fit.add_argument_group("generalised models", "For a response that is not normal."))
     _add_results(fit.add_argument_group("results"))
     _add_reading(fit.add_argument_group("how the file is read", "Found out where it is not given."))
     commands.add_parser("datasets", help="list the bundled data sets")
@@ -84,9 +100,30 @@ def _add_model(group: argparse._ArgumentGroup) -> None:
         help=f"coding of a factor: {', '.join(get_args(ContrastName))}; may be repeated",
     )  # fmt: skip
     group.add_argument(
-        "--ddf", choices=get_args(DegreesOfFreedom), default="satterthwaite",
-        help="degrees of freedom of the tests of fixed effects (default: %(default)s)",
+        "--ddf", choices=get_args(DegreesOfFreedom),
+        help="degrees of freedom of the tests of fixed effects (default: satterthwaite, and normal "
+        "with --family)",
     )  # fmt: skip
+
+
+def _add_family(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--family", metavar="NAME", choices=get_args(FamilyName),
+        help=f"distribution of the response: {', '.join(get_args(FamilyName))}",
+    )  # fmt: skip
+    group.add_argument(
+        "--link", metavar="NAME", choices=get_args(LinkName),
+        help=f"link of its mean (default: the family's own): {', '.join(get_args(LinkName))}",
+    )  # fmt: skip
+    group.add_argument("--trials", metavar="COLUMN", help="trials of binomial counts")
+    group.add_argument("--exposure", metavar="COLUMN", help="exposure of counts, or time at risk")
+    group.add_argument(
+        "--nodes", type=int, metavar="NUMBER",
+        help="nodes of adaptive quadrature (default: Laplace's approximation)",
+    )  # fmt: skip
+    group.add_argument("--dispersion", metavar="FORMULA", help='of the log dispersion, as "~ arm"')
+    group.add_argument("--zero", metavar="FORMULA", help="of the logit of zero inflation")
+    group.add_argument("--hurdle", metavar="FORMULA", help="of the logit of a zero of its own")
 
 
 def _add_results(group: argparse._ArgumentGroup) -> None:
@@ -142,29 +179,57 @@ def _fit(options: argparse.Namespace) -> str:
     table = _table(options)
     for note in table.notes:
         sys.stderr.write(f"mixedmodels: note: {note}\n")
-    model = lmm(
-        options.formula,
-        table.data,
-        reml=not options.ml,
-        weights=options.weights,
-        offset=options.offset,
-        contrasts=dict(options.contrasts) or None,
+    model = _model(options, table)
+    extras = Extras(
+        ddf_of(model.fit, options.ddf), options.anova, options.conf_int, tuple(options.means)
     )
-    extras = Extras(options.ddf, options.anova, options.conf_int, tuple(options.means))
     output = shown(model, extras)
     if options.json is not None:
         write_json(options.json, results(model, extras, notes=table.notes))
     if options.report is not None:
-        model.report(options.report, means=options.means, ddf=options.ddf)
+        model.report(options.report, means=options.means, ddf=extras.ddf)
     return output
+
+
+def _model(options: argparse.Namespace, table: Table) -> MixedModel:
+    """The fit of the table; options of generalised models need a family."""
+    shared = {
+        "weights": options.weights,
+        "offset": options.offset,
+        "contrasts": dict(options.contrasts) or None,
+    }
+    own = {name: getattr(options, name) for name in OF_FAMILIES}
+    given = {name: value for name, value in own.items() if value is not None}
+    if options.family is None:
+        return lmm(options.formula, table.data, reml=not options.ml, **shared)
+    return glmm(options.formula, table.data, family=options.family, **given, **shared)
+
+
+def _check_family(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Options that say nothing of the kind of model asked for are wrong usage."""
+    if options.command != "fit":
+        return
+    given = [name for name in OF_FAMILIES if getattr(options, name) is not None]
+    if options.family is None and given:
+        parser.error(f"--{given[0]} is of generalised models: give --family too")
+    if options.family is not None and options.ml:
+        parser.error("--ml is of linear models: generalised ones are fitted by maximum likelihood")
 
 
 def _table(options: argparse.Namespace) -> Table:
     reading = Reading(
         options.sep, options.decimal, options.encoding, options.na, tuple(options.factor)
     )
-    extra = [name for name in (options.weights, options.offset) if name is not None]
+    named = (options.weights, options.offset, options.trials, options.exposure)
+    formulas = (options.dispersion, options.zero, options.hurdle)
+    extra = [*filter(None, named), *_columns_of(filter(None, formulas))]
     return read_table(options.data, parse(options.formula), extra=extra, reading=reading)
+
+
+def _columns_of(formulas: Iterable[str]) -> list[str]:
+    """Every name in the formulas of other parts that may be a column."""
+    found = [reference for formula in formulas for reference in references(formula)]
+    return [reference.name for reference in found if not reference.is_call]
 
 
 def _list_datasets() -> str:

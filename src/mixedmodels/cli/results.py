@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mixedmodels.fit.auxiliary import part_estimates
+from mixedmodels.fit.variance_components import residual_sd
 from mixedmodels.means import Means
-from mixedmodels.model import LinearMixedModel
+from mixedmodels.model import MixedModel
 from mixedmodels.report import sections, text
 from mixedmodels.vocabulary import DegreesOfFreedom, IntervalMethod, SumOfSquares
 
@@ -38,7 +40,7 @@ class Extras:
     means: tuple[str, ...] = ()
 
 
-def shown(model: LinearMixedModel, extras: Extras) -> str:
+def shown(model: MixedModel, extras: Extras) -> str:
     """The summary, and what else was asked for."""
     parts = [str(model.summary(extras.ddf))]
     if extras.anova is not None and len(model.params):
@@ -52,9 +54,7 @@ def shown(model: LinearMixedModel, extras: Extras) -> str:
     return "\n\n".join(parts)
 
 
-def results(
-    model: LinearMixedModel, extras: Extras | None = None, *, notes: Sequence[str] = ()
-) -> Plain:
+def results(model: MixedModel, extras: Extras | None = None, *, notes: Sequence[str] = ()) -> Plain:
     """Everything that is printed, at full precision; undefined and infinite are None."""
     extras = extras or Extras()
     report = model.convergence
@@ -69,7 +69,6 @@ def results(
         "aic": model.aic,
         "aicc": model.aicc if math.isfinite(model.aicc) else None,
         "bic": model.bic,
-        "sigma": model.sigma,
         "theta": model.theta.to_dict(),
         "ngroups": model.ngroups,
         "ddf": extras.ddf,
@@ -86,6 +85,7 @@ def results(
         },
         "notes": list(notes),
     }
+    out |= _of_kind(model)
     if extras.anova is not None:
         out["anova"] = records(model.anova(extras.anova, ddf=extras.ddf))
     if extras.conf_int is not None:
@@ -103,7 +103,23 @@ def results(
     return out
 
 
-def _means(model: LinearMixedModel, extras: Extras) -> list[tuple[Means, Means | None]]:
+def _of_kind(model: MixedModel) -> Plain:
+    """What linear models have, and what generalised ones."""
+    fit = model.fit
+    if fit.generalised is None:
+        return {"sigma": residual_sd(fit)}
+    parts = part_estimates(fit)
+    return {
+        "family": fit.family.name,
+        "link": fit.family.link,
+        "nodes": fit.generalised.nodes,
+        "parts": {
+            part.kind: dict(zip(part.names, part.estimates.tolist(), strict=True)) for part in parts
+        },
+    }
+
+
+def _means(model: MixedModel, extras: Extras) -> list[tuple[Means, Means | None]]:
     """The means that are asked for, and their pairs where there are any."""
     found = [model.emmeans(specs, ddf=extras.ddf) for specs in extras.means]
     return [

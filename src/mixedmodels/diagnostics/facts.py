@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.design import columns_of, is_intercept
 from mixedmodels.diagnostics.leverage import Leverage, leverage, studentized
+from mixedmodels.diagnostics.quantile import quantile_residuals
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import fitted_array, residuals
@@ -24,12 +25,14 @@ class Facts:
     fit : Fit
         The fit.
     fitted : array (n,)
-        Fitted values.
+        Fitted values; of a generalised model linear predictors.
     r : array (n,)
         Studentized residuals; standardized ones where the leverage is out of reach, normalized
-        ones where covariances have structure. Rows without any freedom have zero.
+        ones where covariances have structure, quantile residuals of generalised models. Rows
+        without any freedom have zero.
     leverage : Leverage or None
-        None if the factors are too large, which `refusal` says, or covariances have structure.
+        None if the factors are too large, which `refusal` says, covariances have structure or the
+        model is generalised.
     refusal : str
         Why there is no leverage.
     """
@@ -45,6 +48,8 @@ class Facts:
     @property
     def kind(self) -> str:
         """What `r` is called."""
+        if self.fit.generalised is not None:
+            return "quantile"
         if not self.fit.matrices.is_plain:
             return "normalized"
         return "standardized" if self.leverage is None else "studentized"
@@ -52,6 +57,8 @@ class Facts:
 
 def facts(fit: Fit) -> Facts:
     """The facts of a fit."""
+    if fit.generalised is not None:
+        return Facts(fit, fit.generalised.eta, quantile_residuals(fit, seed=0), None, "")
     fitted = fitted_array(fit)
     if not fit.matrices.is_plain:
         return Facts(fit, fitted, residuals(fit, "normalized").to_numpy(), None, "")

@@ -4,7 +4,7 @@ At the estimated theta the result is exact and needs no refit. A table goes back
 frame library; the arrays stay here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import numpy as np
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from mixedmodels.diagnostics.deletion import without_levels, without_rows
 from mixedmodels.diagnostics.leverage import leverage, structured_leverage
-from mixedmodels.diagnostics.one_step import without_levels_one_step
+from mixedmodels.diagnostics.one_step import generalised_one_step, without_levels_one_step
 from mixedmodels.diagnostics.projection import projection
 from mixedmodels.diagnostics.projection import without as without_sets
+from mixedmodels.diagnostics.working import working
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fixed_effects import standard_errors
@@ -142,6 +143,8 @@ def influence(fit: Fit, by: str | None = None, *, theta: ThetaStep = "fixed") ->
     """
     _require_known(theta)
     _require_fixed_effects(fit)
+    if fit.generalised is not None:
+        return _of_working_model(fit, by, theta)
     if by is None:
         if theta != "fixed":
             raise DataError(
@@ -158,6 +161,20 @@ def influence(fit: Fit, by: str | None = None, *, theta: ThetaStep = "fixed") ->
     without = without_levels_one_step(fit, group) if one else without_levels(fit, group).copy()
     index = pd.Index(fit.matrices.groupings[group].levels, name=by)
     return Influence(fit, by, theta, index, without, None, _distance(fit, without))
+
+
+def _of_working_model(fit: Fit, by: str | None, theta: ThetaStep) -> Influence:
+    """Of a generalised model: that of its working model, to first order; with theta moved, one
+    Newton step of all its parameters.
+    """
+    if theta == "one-step" and by is not None:
+        group = _group_index(fit, by)
+        without = generalised_one_step(fit, group)
+        index = pd.Index(fit.matrices.groupings[group].levels, name=by)
+        return Influence(fit, by, theta, index, without, None, _distance(fit, without))
+    found = influence(working(fit), by, theta=theta)
+    cooks = found.cooks if by is None else _distance(fit, found.without)
+    return replace(found, fit=fit, cooks=cooks)
 
 
 def _structured_rows(fit: Fit) -> Influence:

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixedmodels.diagnostics.projection import leverage_and_spread, projection
+from mixedmodels.diagnostics.working import as_linear
 from mixedmodels.engine.equations import Equations
 from mixedmodels.engine.structured_terms import StructuredTerms
 from mixedmodels.errors import DataError
@@ -76,7 +77,10 @@ def equations(fit: Fit) -> Equations:
 
 
 def hat_values(fit: Fit) -> pd.Series:
-    """Leverage of the rows used, on their index; in [0, 1] unless residuals are correlated."""
+    """Leverage of the rows used, on their index; in [0, 1] unless residuals are correlated. Of a
+    generalised model that of its working model.
+    """
+    fit = as_linear(fit)
     values = leverage(fit).values if fit.matrices.is_plain else structured_leverage(fit)[0]
     return pd.Series(values, index=fit.matrices.index.view(), name="leverage")
 
@@ -90,6 +94,13 @@ def structured_leverage(fit: Fit) -> tuple[Vector, Vector]:
     sd = fit.problem.row_sd(fit.theta)
     scale = np.sqrt(np.where(spread > NO_FREEDOM * sd**2, spread, np.nan))
     return values, residuals(fit).to_numpy() / (fit.sigma * scale)
+
+
+def studentized_pearson(fit: Fit) -> Vector:
+    """Pearson residuals (n,) of a generalised model over sqrt(1 - h)."""
+    left = 1 - hat_values(fit).to_numpy()
+    scale = np.sqrt(np.where(left > NO_FREEDOM, left, np.nan))
+    return np.asarray(residuals(fit, "pearson").to_numpy() / scale)
 
 
 def studentized(fit: Fit, found: Leverage) -> Vector:

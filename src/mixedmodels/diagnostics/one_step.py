@@ -10,10 +10,13 @@ where it is flat in its root. What would be negative becomes zero. The coefficie
 at the new theta.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.diagnostics.deletion import LOST
+from mixedmodels.engine.generalised import GeneralisedProblem
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.route import exact
 from mixedmodels.errors import DataError
@@ -44,6 +47,42 @@ def without_levels_one_step(fit: Fit, group: int) -> Vector:
             theta = moved(problem, fit.theta, -inverse @ gradient)
             out[level] = problem.estimates(theta, reml=fit.reml).beta
     return out
+
+
+def generalised_one_step(fit: Fit, group: int) -> Vector:
+    """The same of a generalised fit: one Newton step of all its parameters, the Hessian that of all
+    rows.
+    """
+    m, covariance, whole = fit.matrices, _covariance(fit), fit.problem
+    if not isinstance(whole, GeneralisedProblem):
+        raise TypeError("the fit is not that of a generalised model")
+    grouping = m.groupings[group]
+    _require_affordable(len(m.y), len(grouping.levels), grouping.name)
+    own = slice(len(fit.theta), len(fit.theta) + len(fit.beta))
+    out = np.full((len(grouping.levels), len(fit.beta)), np.nan)
+    for level in range(len(out)):
+        left = m.take(grouping.codes != level)
+        if _determined(left.X):
+            _, gradient = replace(whole, matrices=left).gradient(fit.psi)
+            out[level] = fit.beta - covariance[own] @ gradient / 2
+    return out
+
+
+def _covariance(fit: Fit) -> Vector:
+    """Of the estimates of psi.
+
+    Raises
+    ------
+    DataError
+        Where the Hessian is not positive definite.
+    """
+    found = fit.generalised
+    if found is None or np.isnan(found.covariance).any():
+        raise DataError(
+            "The parameters cannot move by a Newton step: the Hessian is not positive definite.\n"
+            'Do:   use theta="fixed", or look at model.convergence.message.'
+        )
+    return found.covariance
 
 
 def moved(problem: Problem, theta: Vector, step: Vector) -> Vector:

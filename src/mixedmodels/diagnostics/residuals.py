@@ -4,7 +4,13 @@ from typing import get_args
 
 import pandas as pd
 
-from mixedmodels.diagnostics.leverage import leverage, structured_leverage, studentized
+from mixedmodels.diagnostics.leverage import (
+    leverage,
+    structured_leverage,
+    studentized,
+    studentized_pearson,
+)
+from mixedmodels.diagnostics.quantile import quantile_residuals
 from mixedmodels.diagnostics.scaled import scaled_residuals
 from mixedmodels.fit import fitted
 from mixedmodels.fit.fit import Fit
@@ -23,7 +29,7 @@ def residuals(fit: Fit, kind: ResidualKind = "response", *, seed: Seed = None) -
     kind : str
         See `LinearMixedModel.residuals`.
     seed : int or Generator, optional
-        For ``"scaled"``, the only kind that is random.
+        For ``"scaled"``, and ``"quantile"`` of counts, which are random.
 
     Raises
     ------
@@ -31,10 +37,15 @@ def residuals(fit: Fit, kind: ResidualKind = "response", *, seed: Seed = None) -
         For an unknown kind, or several grouping factors too large for the leverage.
     """
     require_option("kind", kind, get_args(ResidualKind))
+    index = fit.matrices.index.view()
+    if fit.generalised is not None and kind == "quantile":
+        return pd.Series(quantile_residuals(fit, seed=seed), index=index, name="resid")
+    if fit.generalised is not None and kind == "studentized":
+        return pd.Series(studentized_pearson(fit), index=index, name="resid")
     if kind == "studentized":
         is_plain = fit.matrices.is_plain
         values = studentized(fit, leverage(fit)) if is_plain else structured_leverage(fit)[1]
-        return pd.Series(values, index=fit.matrices.index.view(), name="resid")
+        return pd.Series(values, index=index, name="resid")
     if kind == "scaled":
         return scaled_residuals(fit, seed=seed).rename("resid")
     return fitted.residuals(fit, kind)

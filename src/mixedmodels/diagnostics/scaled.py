@@ -18,6 +18,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.linear_predictor import marginal_mean
 from mixedmodels.options import require_count
+from mixedmodels.prediction.family_responses import family_responses
 from mixedmodels.prediction.simulate import draws_of
 from mixedmodels.prediction.streams import Key, Seed, key_of, stream
 
@@ -32,7 +33,12 @@ TESTED_ROWS = 5000
 """Rows that the tests look at: enough to see a deviation that matters."""
 
 ROWS_STREAM = 2**40
-"""Number of the random stream that chooses rows and breaks ties; no replicate has it."""
+"""Number of the random stream that chooses rows and places values in their steps; no replicate
+has it.
+"""
+
+TIES_STREAM = ROWS_STREAM + 1
+"""The same of the one that orders equal values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +99,20 @@ def scaled_residuals(
 ) -> pd.Series:
     """Share of `n` simulated responses below each observation, between 0 and 1 (n_rows,).
 
-    Part of a step is added at random, so that a true model gives exactly uniform values. With
-    `rows`, at most so many rows, chosen at random, are looked at.
+    Part of a step is added at random, and of equal values a random share counts as below, so that a
+    true model gives exactly uniform values. With `rows`, at most so many rows, chosen at random,
+    are looked at.
     """
     require_count("n", n)
     key = key_of(seed)
-    chosen = _some_rows(len(fit.matrices.y), rows or len(fit.matrices.y), key)
+    chosen = some_rows(len(fit.matrices.y), rows or len(fit.matrices.y), key)
     y = fit.matrices.y[chosen]
-    below = np.zeros(len(y))
+    below, ties = np.zeros(len(y)), np.ones(len(y))
     for first in range(0, n, AT_ONCE):
-        drawn = _drawn(fit, chosen, key, first, min(AT_ONCE, n - first))
+        drawn = drawn_responses(fit, chosen, key, first, min(AT_ONCE, n - first))
         below += (drawn < y[:, None]).sum(axis=1)
-    values = (below + stream(key, ROWS_STREAM).random(len(y))) / (n + 1)
+        ties += (drawn == y[:, None]).sum(axis=1)
+    values = (below + ties * stream(key, ROWS_STREAM).random(len(y))) / (n + 1)
     return pd.Series(values, index=fit.matrices.index[chosen], name="scaled")
 
 
@@ -133,10 +141,10 @@ def scaled_tests(
     if n < 19:
         raise DataError(f"n = {n} replicates are too few.\nDo:   use at least 19, better 250.")
     key = key_of(seed)
-    chosen = _some_rows(len(fit.matrices.y), rows, key)
+    chosen = some_rows(len(fit.matrices.y), rows, key)
     y = fit.matrices.y[chosen]
-    all_of_them = np.column_stack([y, _drawn(fit, chosen, key, 0, n)])
-    ranks = all_of_them.argsort(axis=1).argsort(axis=1)
+    all_of_them = np.column_stack([y, drawn_responses(fit, chosen, key, 0, n)])
+    ranks = _ranks(all_of_them, key)
     spread = (all_of_them - all_of_them.mean(axis=1, keepdims=True)).std(axis=0)
     outside = ((ranks == 0) | (ranks == n)).sum(axis=0).astype(np.float64)
     return ScaledTests(
@@ -148,21 +156,41 @@ def scaled_tests(
     )
 
 
-def _drawn(fit: Fit, rows: NDArray[np.bool_], key: Key, first: int, count: int) -> Vector:
+def drawn_responses(fit: Fit, rows: NDArray[np.bool_], key: Key, first: int, count: int) -> Vector:
     """Responses of some of the rows, as new samples of the groups would give them."""
     some = None if rows.all() else fit.matrices.take(rows)
     m = fit.matrices if some is None else some
     mean = marginal_mean(m.X, fit.beta, m.offset)
     draws = replace(draws_of(fit, key), mean=mean)
+    if fit.generalised is not None:
+        return family_responses(fit, m, draws, first, count)
     return fit.problem.draw(draws, first, count, matrices=some)
 
 
-def _some_rows(n: int, at_most: int, key: NDArray[np.uint64]) -> NDArray[np.bool_]:
+def can_be_drawn(fit: Fit) -> bool:
+    """Whether responses can be simulated: not where weights multiply the likelihood of rows, which
+    is then that of no distribution.
+    """
+    return fit.generalised is None or fit.matrices.weights is None
+
+
+def some_rows(n: int, at_most: int, key: Key) -> NDArray[np.bool_]:
+    """All of n rows, or `at_most` of them chosen at random."""
     chosen = np.ones(n, dtype=np.bool_)
     if n > at_most:
         chosen[:] = False
         chosen[stream(key, ROWS_STREAM).choice(n, at_most, replace=False)] = True
     return chosen
+
+
+def _ranks(values: Vector, key: Key) -> NDArray[np.intp]:
+    """Ranks within every row, equal values in random order; only whole numbers have any."""
+    if not np.array_equal(values, np.rint(values)):
+        return values.argsort(axis=1).argsort(axis=1)
+    ties = stream(key, TIES_STREAM).permuted(
+        np.broadcast_to(np.arange(values.shape[1]), values.shape), axis=1
+    )
+    return np.lexsort((ties, values), axis=1).argsort(axis=1)
 
 
 def _distances(ranks: NDArray[np.intp], count: int) -> Vector:

@@ -93,6 +93,9 @@ class Convergence:
         of them, what to do and why.
     monte_carlo : MonteCarlo or None
         Of an iterative fit, what its random probes leave open.
+    separated : tuple of str
+        Of coefficients and variances of a generalised model that have no finite estimate, which
+        they are, what to do and why.
 
     Notes
     -----
@@ -112,12 +115,13 @@ class Convergence:
     trace: tuple[float, ...]
     undetermined: tuple[str, ...] = ()
     monte_carlo: MonteCarlo | None = None
+    separated: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:
-        """`search`, then `undetermined`, then the singular terms with their directions."""
+        """`search`, `undetermined`, `separated`, then the singular terms with their directions."""
         singular = (term.message for term in self.singular)
-        return "\n".join([self.search, *self.undetermined, *singular])
+        return "\n".join([self.search, *self.undetermined, *self.separated, *singular])
 
 
 def convergence_of(

@@ -27,6 +27,7 @@ from mixedmodels.fit.iterated import depends_on_fitted, fixed_point
 from mixedmodels.fit.notices import announce
 from mixedmodels.fit.request import Request
 from mixedmodels.fit.response import checked_response
+from mixedmodels.fit.separations import notices_of
 from mixedmodels.fit.start import ordered_control
 from mixedmodels.fit.undetermined import undetermined
 from mixedmodels.shortening import brief
@@ -200,7 +201,7 @@ def _fitted_generalised(request: Request, spec: ModelSpec, problem: GeneralisedP
         messages = undetermined(problem.matrices, known, covariances, 1.0)
         convergence = replace(convergence, undetermined=messages)
     found = generalised_of(problem, solution)
-    return Fit(
+    fit = Fit(
         request=_without_start(request),
         spec=spec,
         problem=problem,
@@ -214,6 +215,8 @@ def _fitted_generalised(request: Request, spec: ModelSpec, problem: GeneralisedP
         convergence=convergence,
         generalised=found,
     )
+    notices = notices_of(fit, converged=convergence.converged, covariances=fit.covariances)
+    return replace(fit, convergence=replace(convergence, separated=notices)) if notices else fit
 
 
 def _fitted_linear(request: Request, spec: ModelSpec, problem: AnyLinear) -> Fit:

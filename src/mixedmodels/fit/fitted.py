@@ -8,12 +8,20 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.auxiliary import auxiliary_rows
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.linear_predictor import linear_predictor, marginal_mean
+from mixedmodels.fit.row_distribution import family_residuals
 from mixedmodels.vocabulary import ResidualKind
 
 Vector = NDArray[np.float64]
 
 CONDITIONAL: tuple[ResidualKind, ...] = ("response", "pearson", "standardized", "normalized")
 """Kinds of what the fitted values leave."""
+
+OF_NORMAL_ROWS: dict[ResidualKind, ResidualKind] = {
+    "deviance": "pearson",
+    "working": "response",
+    "quantile": "normalized",
+}
+"""Kinds that the rows of a linear model have under another name."""
 
 
 def mean_residual_variance(fit: Fit) -> float:
@@ -39,6 +47,18 @@ def fitted_array(fit: Fit) -> Vector:
     return fit.family.mean(fit.generalised.eta, auxiliary_rows(fit))
 
 
+def observed_array(fit: Fit) -> Vector:
+    """The responses (n,) on the scale of `fitted_array`."""
+    m = fit.matrices
+    return m.y if m.size is None else m.y / m.size
+
+
+def population_array(fit: Fit) -> Vector:
+    """The mean (n,) of every row at random effects of zero, on the scale of the response."""
+    eta = marginal_mean(fit.matrices.X, fit.beta, fit.matrices.offset)
+    return eta if fit.generalised is None else fit.family.mean(eta, auxiliary_rows(fit))
+
+
 def linear_predictor_values(fit: Fit) -> pd.Series:
     """`linear_predictor_array`, on the index of the kept rows."""
     values = linear_predictor_array(fit)
@@ -57,11 +77,15 @@ def residuals(fit: Fit, kind: ResidualKind = "response") -> pd.Series:
     relative to sigma, as in lme4, where it is the square root of the weight that multiplies.
     ``"standardized"``: the Pearson residual divided by sigma, lme4's *scaled* residual; leverage is
     not taken into account. ``"normalized"``: R^{-1/2} (y - fitted) / sigma with the Cholesky factor
-    of the residual covariance, nlme's. ``"marginal"``: y - X beta - offset.
+    of the residual covariance, nlme's. ``"marginal"``: y - X beta - offset. ``"deviance"``,
+    ``"working"`` and ``"quantile"``, which are of generalised models, are of normal rows the
+    Pearson, response and normalized ones. Those of a generalised model: see `row_distribution`.
     """
     m = fit.matrices
     if fit.generalised is not None:
-        return _generalised_residuals(fit, kind)
+        values = family_residuals(fit, kind)
+        return pd.Series(values, index=m.index.view(), name="resid")
+    kind = OF_NORMAL_ROWS.get(kind, kind)
     if kind == "marginal":
         values = m.y - marginal_mean(m.X, fit.beta, m.offset)
     elif kind in CONDITIONAL:
@@ -78,16 +102,3 @@ def residuals(fit: Fit, kind: ResidualKind = "response") -> pd.Series:
     if kind in ("standardized", "normalized"):
         values = values / fit.sigma
     return pd.Series(values, index=m.index.view(), name="resid")
-
-
-def _generalised_residuals(fit: Fit, kind: ResidualKind) -> pd.Series:
-    """What the means leave of the responses, of successes in trials of their share."""
-    m = fit.matrices
-    if kind != "response" or fit.family.response == "ordered":
-        raise DataError(
-            f"residuals of kind {kind!r} are not available for the family {fit.family.name}.\n"
-            'Do:   ask for kind="response" of a response that is a number.\n'
-            "Why:  the variance of a row follows from its mean, and categories have no mean."
-        )
-    observed = m.y if m.size is None else m.y / m.size
-    return pd.Series(observed - fitted_array(fit), index=m.index.view(), name="resid")

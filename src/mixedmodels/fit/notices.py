@@ -14,11 +14,12 @@ from mixedmodels.errors import (
     ConvergenceWarning,
     DroppedColumnsWarning,
     NotIdentifiedWarning,
+    SeparationWarning,
 )
 
 
 def announce(convergence: Convergence, aliased: Sequence[str], *, on_failure: str) -> None:
-    """Warn of dropped columns, of variances that the data cannot tell, and of a failed search.
+    """Warn of dropped columns, of what the data cannot tell or separate, and of a failed search.
 
     Raises
     ------
@@ -31,6 +32,8 @@ def announce(convergence: Convergence, aliased: Sequence[str], *, on_failure: st
         warnings.warn(convergence.message, ConvergenceWarning, stacklevel=user_level())
     for message in convergence.undetermined:
         warnings.warn(message, NotIdentifiedWarning, stacklevel=user_level())
+    for message in convergence.separated:
+        warnings.warn(message, SeparationWarning, stacklevel=user_level())
     announce_dropped(aliased)
 
 

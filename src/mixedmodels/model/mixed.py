@@ -363,9 +363,13 @@ class MixedModel(ABC):
             covariance. ``"marginal"``: y minus the population mean. ``"studentized"``: the
             standardized residual divided by sqrt(1 - leverage). ``"scaled"``: the share of 250
             responses simulated with new random effects that lie below y, uniform if the model is
-            right.
+            right. Of a generalised model at the conditional modes: ``"response"`` (of shares where
+            there are trials), ``"pearson"`` over the standard deviation that the family gives,
+            ``"working"`` on the scale of the link, ``"deviance"``, and ``"quantile"``, the normal
+            quantile of the probability of a smaller response, for counts at random within its step
+            (Dunn & Smyth 1996): normal if the model is right, whatever the family.
         seed : int or Generator, optional
-            For ``"scaled"``, the only kind that is random.
+            For ``"scaled"`` and ``"quantile"``, the kinds that are random.
         """
         return rooms.residuals(self.fit, kind, seed=seed)
 
@@ -531,15 +535,20 @@ class MixedModel(ABC):
         """How the search ended; its `message` names the zero-variance directions."""
         return self.fit.convergence
 
-    def summary(self, ddf: DegreesOfFreedom | None = None) -> Summary:
+    def summary(
+        self, ddf: DegreesOfFreedom | None = None, *, exponentiate: bool = False
+    ) -> Summary:
         """What was fitted, to what, how well, and what to beware of; prints, and shows as HTML.
 
         Parameters
         ----------
         ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Degrees of freedom of the tests of the fixed effects.
+        exponentiate : bool
+            Also show the fixed effects as ratios: of odds (logit), of rates, risks or means (log),
+            of hazards (cloglog); there are none with other links.
         """
-        return rooms.summarise(self.fit, ddf=ddf_of(self.fit, ddf))
+        return rooms.summarise(self.fit, ddf=ddf_of(self.fit, ddf), exponentiate=exponentiate)
 
     def anova(
         self,

@@ -23,6 +23,7 @@ HOMES = {
     "acf": "series_plots",
     "all_effects": "effects",
     "autocorrelation": "group_plots",
+    "calibration": "calibration_plot",
     "caterpillar": "effect_levels",
     "check": "check_panel",
     "collinearity": "collinearity_plot",
@@ -35,6 +36,7 @@ HOMES = {
     "qq": "quantile_plots",
     "qq_ranef": "quantile_plots",
     "residuals": "residual_plots",
+    "rootogram": "rootogram_plot",
     "scale_location": "residual_plots",
     "scaled": "quantile_plots",
     "shrinkage": "effect_levels",
@@ -144,6 +146,20 @@ class Plots:
         """Where the responses fall among simulated ones, against the uniform."""
         return _axes("scaled")(self.fit, ax=ax, seed=seed)
 
+    def calibration(self, *, ax: "Axes | None" = None) -> "Axes":
+        """Observed shares of successes against fitted probabilities, in bins of like rows.
+
+        Of binary and binomial responses.
+        """
+        return _axes("calibration")(self.fit, ax=ax)
+
+    def rootogram(self, *, ax: "Axes | None" = None) -> "Axes":
+        """Frequencies of counts hung from those that the model expects, as square roots.
+
+        Of counts, and of successes in trials.
+        """
+        return _axes("rootogram")(self.fit, ax=ax)
+
     def caterpillar(self, group: str | None = None, *, level: float = 0.95) -> "Figure":
         """Random effects of one group in order, with intervals."""
         return _figure("caterpillar")(self.fit, group, level=level)
@@ -220,7 +236,7 @@ class Plots:
         *,
         by: "str | Sequence[str] | None" = None,
         level: float = 0.95,
-        ddf: DegreesOfFreedom = "satterthwaite",
+        ddf: DegreesOfFreedom | None = None,
         ax: "Axes | None" = None,
     ) -> "Axes | Figure":
         """The estimated mean along a column of the fixed part, with intervals.
@@ -262,7 +278,7 @@ class Plots:
         *,
         columns: int = 2,
         level: float = 0.95,
-        ddf: DegreesOfFreedom = "satterthwaite",
+        ddf: DegreesOfFreedom | None = None,
     ) -> "Figure":
         """Estimated means along every term of the fixed part that is in no higher one.
 

@@ -6,22 +6,26 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mixedmodels.diagnostics.calibration import has_shares
 from mixedmodels.diagnostics.checks import Check, Grade, check
 from mixedmodels.diagnostics.collinearity import inflation
 from mixedmodels.diagnostics.deletion import influence_is_cheap
 from mixedmodels.diagnostics.envelope import effect_quantiles
 from mixedmodels.diagnostics.facts import Facts, facts
 from mixedmodels.diagnostics.influence import influence
+from mixedmodels.diagnostics.working import as_linear
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels
 from mixedmodels.options import require_count
 from mixedmodels.plots import arrange, lettering, style
+from mixedmodels.plots.calibration_plot import draw_calibration
 from mixedmodels.plots.choice import group_index
 from mixedmodels.plots.collinearity_plot import draw_collinearity
 from mixedmodels.plots.group_plots import draw_autocorrelation, draw_group_spread
 from mixedmodels.plots.influence_plots import draw_influence, draw_leverage
 from mixedmodels.plots.quantile_plots import draw_qq, draw_qq_ranef, draw_scaled
 from mixedmodels.plots.residual_plots import draw_residuals, draw_scale_location
+from mixedmodels.plots.rootogram_plot import draw_rootogram
 from mixedmodels.plots.series_plots import draw_acf
 from mixedmodels.prediction.streams import Seed
 
@@ -80,6 +84,7 @@ def _panels(fit: Fit, seed: Seed) -> list[Panel]:
     rows = check(fit, seed=seed).rows
     return [
         *_of_residuals(found, rows, seed),
+        *_of_family(fit, rows),
         *_of_groups(found, rows, seed),
         *_of_the_whole(found, rows, seed),
     ]
@@ -102,6 +107,17 @@ def _of_residuals(found: Facts, rows: Sequence[Check], seed: Seed) -> list[Panel
             lambda ax: draw_qq(found, ax, seed),
         ),
     ]
+
+
+def _of_family(fit: Fit, rows: Sequence[Check]) -> list[Panel]:
+    """Of a generalised model, how shares or counts agree with what the family expects."""
+    counts = _named(rows, "Zeros", "Dispersion")
+    if has_shares(fit):
+        shares = _named(rows, "Calibration of the probabilities")
+        return [Panel(shares, lambda ax: draw_calibration(fit, ax))]
+    if fit.family.response == "count":
+        return [Panel(counts, lambda ax: draw_rootogram(fit, ax))]
+    return []
 
 
 def _of_groups(found: Facts, rows: Sequence[Check], seed: Seed) -> list[Panel]:
@@ -128,7 +144,8 @@ def _of_groups(found: Facts, rows: Sequence[Check], seed: Seed) -> list[Panel]:
         if influence_is_cheap(found.fit, i)
     }
     known = [row for row in _named(rows, "Influential levels") if row.grade != "unclear"]
-    if known and (found.leverage is not None or not found.fit.matrices.is_plain):
+    is_told = found.leverage is not None or found.fit.generalised is not None
+    if known and (is_told or not found.fit.matrices.is_plain):
         row = _worst(known)
         name = max((name for name in cheap if row.about.startswith(name)), key=len)
         panels.append(Panel([row], lambda ax: draw_influence(influence(found.fit, name), ax)))
@@ -145,15 +162,15 @@ def _of_the_whole(found: Facts, rows: Sequence[Check], seed: Seed) -> list[Panel
     panels.append(Panel(whole, lambda ax: draw_scaled(fit, ax, seed)))
     if inflation(fit):
         panels.append(Panel(_named(rows, "Collinearity"), lambda ax: draw_collinearity(fit, ax)))
-    elif found.leverage is not None and len(fit.beta):
+    elif (found.leverage is not None or fit.generalised is not None) and len(fit.beta):
         panels.append(Panel((), lambda ax: draw_leverage(fit, ax)))
     return panels
 
 
 def _draw_likeness(found: Facts, ax: Axes) -> Axes:
-    return (
-        draw_autocorrelation(found, ax) if found.fit.matrices.is_plain else draw_acf(found.fit, ax)
-    )
+    fit = as_linear(found.fit)
+    plain = found if fit is found.fit else facts(fit)
+    return draw_autocorrelation(plain, ax) if fit.matrices.is_plain else draw_acf(fit, ax)
 
 
 def _named(rows: Sequence[Check], *names: str) -> list[Check]:

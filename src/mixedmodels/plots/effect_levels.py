@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy import special
 from scipy.linalg import block_diag
 
+from mixedmodels.diagnostics.working import as_linear
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import residuals
@@ -93,7 +94,7 @@ def draw_caterpillar(fit: Fit, k: int, j: int, ax: Axes, *, level: float = 0.95)
 def shrinkage(fit: Fit, group: str | None = None, *, ax: Axes | None = None) -> Axes:
     """How far the model pulls each level's own estimate towards the population."""
     g = group_index(fit, group)
-    own, pooled, labels = _estimates(fit, g)
+    own, pooled, labels = _estimates(as_linear(fit), g)
     names = [column_labels(fit.matrices)[k][j] for k, j in known_columns(fit, g)]
     if len(names) == 1:
         height = float(np.clip(1.4 + 0.16 * len(labels), 4.4, 9.0))
@@ -108,7 +109,7 @@ def shrinkage_data(fit: Fit, group: str | None = None) -> Data:
     random effect of the model.
     """
     g = group_index(fit, group)
-    own, pooled, labels = _estimates(fit, g)
+    own, pooled, labels = _estimates(as_linear(fit), g)
     names = [column_labels(fit.matrices)[k][j] for k, j in known_columns(fit, g)]
     name = fit.matrices.groupings[g].name
     rows = [
@@ -260,7 +261,9 @@ def _left_out(unknown: Mask, outside: Mask) -> str:
 def _effect_on(fit: Fit, name: str) -> str:
     unit = name.startswith("Intercept") or "[" in name
     per = "" if unit else f" per unit of {lettering.term(name)}"
-    return f"Effect on {lettering.term(fit.spec.formula.response)}{per}"
+    response = lettering.term(fit.spec.formula.response)
+    link = fit.family.link
+    return f"Effect on {response if link == 'identity' else f'{link} of {response}'}{per}"
 
 
 def _half_width(fit: Fit, k: int, level: float) -> Vector:

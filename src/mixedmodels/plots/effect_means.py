@@ -11,6 +11,7 @@ import pandas as pd
 from mixedmodels.data import as_pandas
 from mixedmodels.design import columns_of, is_intercept
 from mixedmodels.errors import DataError
+from mixedmodels.fit.degrees_of_freedom import ddf_of
 from mixedmodels.fit.fit import Fit
 from mixedmodels.posthoc.results import Results, results
 from mixedmodels.posthoc.row_averages import predictions
@@ -50,7 +51,7 @@ class EffectMeans:
 
 
 def effect_means(
-    fit: Fit, x: str, by: Sequence[str], *, level: float, ddf: DegreesOfFreedom
+    fit: Fit, x: str, by: Sequence[str], *, level: float, ddf: DegreesOfFreedom | None
 ) -> EffectMeans:
     """The mean, over all rows used, of the population mean at values of `x` and of every `by`.
 
@@ -73,7 +74,7 @@ def effect_means(
     places = _places(columns[x], most=PLACES)
     series = list(product(*(_few(columns[name]) for name in by)))
     at = {x: places, **{name: _few(columns[name]) for name in reversed(by)}}
-    found = results(predictions(fit, at=at, ddf=ddf, level=level))
+    found = results(predictions(fit, at=at, ddf=ddf_of(fit, ddf), level=level))
     return EffectMeans(places, _is_number(columns[x]), series, found)
 
 

@@ -39,7 +39,7 @@ def effects(
     *,
     by: str | Sequence[str] | None = None,
     level: float = 0.95,
-    ddf: DegreesOfFreedom = "satterthwaite",
+    ddf: DegreesOfFreedom | None = None,
     ax: Axes | None = None,
 ) -> Axes | Figure:
     """The population mean along `x`, apart for values of the first `by`, in panels for the others.
@@ -74,7 +74,7 @@ def all_effects(
     *,
     columns: int = 2,
     level: float = 0.95,
-    ddf: DegreesOfFreedom = "satterthwaite",
+    ddf: DegreesOfFreedom | None = None,
 ) -> Figure:
     """The effects of every term that is in no higher one, a panel each: `x`, or `x` by another.
 
@@ -115,7 +115,7 @@ def effects_data(
     *,
     by: str | Sequence[str] | None = None,
     level: float = 0.95,
-    ddf: DegreesOfFreedom = "satterthwaite",
+    ddf: DegreesOfFreedom | None = None,
 ) -> Data:
     """Columns `x, by, estimate, std_error, df, conf_low, conf_high`; with several `by`s `panel`.
 

@@ -11,8 +11,7 @@ from mixedmodels.data import Column, encode
 from mixedmodels.design import Grouping
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.fitted import fitted_array
-from mixedmodels.fit.linear_predictor import marginal_mean
+from mixedmodels.fit.fitted import fitted_array, observed_array, population_array
 from mixedmodels.options import require_count
 from mixedmodels.plots import lettering, style
 from mixedmodels.plots.choice import group_index
@@ -65,13 +64,13 @@ def lines(
     height = 2.1 if len(chosen) > columns else 3.0
     figure, grid = style.panels(len(chosen), columns=columns, width=2.3, height=height)
     m = fit.matrices
-    fitted, marginal = fitted_array(fit), marginal_mean(m.X, fit.beta, m.offset)
+    y, fitted, marginal = observed_array(fit), fitted_array(fit), population_array(fit)
     inner = innermost(m.groupings, g)
     titles = lettering.fitting([grouping.levels[i] for i in chosen], 2.3 * 72 - 30, 9)
-    limits = _limits(along.values), _limits(np.concatenate([m.y, fitted]))
+    limits = _limits(along.values), _limits(np.concatenate([y, fitted]))
     for ax, level, title in zip(grid, chosen, titles, strict=True):
         rows = (grouping.codes == level) & np.isfinite(along.values)
-        part = along.values[rows], m.y[rows], fitted[rows], marginal[rows]
+        part = along.values[rows], y[rows], fitted[rows], marginal[rows]
         _panel(ax, *part, inner.codes[rows])
         lettering.literal(ax.set_title(title, fontsize=9))
         ax.set_xlim(*limits[0])
@@ -101,9 +100,9 @@ def lines_data(fit: Fit, x: str | None = None, *, group: str | None = None) -> D
         "row": np.asarray(m.index),
         "level": labels[grouping.codes],
         "x": _along(fit, x, g).labels,
-        "observed": m.y,
+        "observed": observed_array(fit),
         "fitted": fitted_array(fit),
-        "population": marginal_mean(m.X, fit.beta, m.offset),
+        "population": population_array(fit),
     }
 
 

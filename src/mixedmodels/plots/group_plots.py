@@ -7,6 +7,7 @@ from scipy import special
 
 from mixedmodels.diagnostics.autocorrelation import correlation
 from mixedmodels.diagnostics.facts import Facts, facts
+from mixedmodels.diagnostics.working import as_linear
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import largest_group
@@ -82,14 +83,14 @@ def _spread(found: Facts, g: int) -> Data:
 
 def autocorrelation(fit: Fit, *, ax: Axes | None = None) -> Axes:
     """Correlation of residuals that are so many rows apart in a level."""
-    return arranged(draw_autocorrelation(facts(fit), style.axes(ax)))
+    return arranged(draw_autocorrelation(facts(as_linear(fit)), style.axes(ax)))
 
 
 def autocorrelation_data(fit: Fit) -> Data:
     """Columns `lag, n, correlation, expected, noise`: of the data, under the model, and two
     standard errors.
     """
-    return _correlations(facts(fit))
+    return _correlations(facts(as_linear(fit)))
 
 
 def draw_autocorrelation(found: Facts, ax: Axes) -> Axes:

@@ -8,6 +8,7 @@ from mixedmodels.diagnostics.influence import Influence, largest
 from mixedmodels.diagnostics.influence import influence as influence_of
 from mixedmodels.diagnostics.leverage import leverage as leverage_of
 from mixedmodels.diagnostics.leverage import studentized
+from mixedmodels.diagnostics.working import as_linear
 from mixedmodels.fit.fit import Fit
 from mixedmodels.plots import lettering, style
 from mixedmodels.plots.arrange import arranged
@@ -47,6 +48,7 @@ def draw_leverage(fit: Fit, ax: Axes) -> Axes:
 
 def leverage_data(fit: Fit) -> Data:
     """Columns `row, leverage, residual, cooks_distance`."""
+    fit = as_linear(fit)
     found = leverage_of(fit)
     r = studentized(fit, found)
     left = np.where(found.values < 1, 1 - found.values, np.nan)

@@ -47,8 +47,7 @@ def draw_residuals(found: Facts, x: str | None, ax: Axes) -> Axes:
     """The points, zero, a smooth, and the names of the rows that lie far off."""
     fit = found.fit
     values: NDArray[np.generic] = found.fitted if x is None else _column(fit, x)
-    response = lettering.term(fit.spec.formula.response)
-    label = f"Fitted {response}" if x is None else lettering.name(x)
+    label = _fitted_label(fit) if x is None else lettering.name(x)
     style.level(ax, 0.0)
     if values.dtype.kind == "f":
         numbers = values.astype(np.float64)
@@ -57,7 +56,8 @@ def draw_residuals(found: Facts, x: str | None, ax: Axes) -> Axes:
         _name_far_rows(found, numbers, ax)
     else:
         note = _boxes(found.r, values, ax)
-    against = "fitted values" if x is None else lettering.name(x, 40)
+    predicted = "fitted values" if fit.generalised is None else "linear predictor"
+    against = predicted if x is None else lettering.name(x, 40)
     return style.finish(
         ax,
         title=f"Residuals against {against}",
@@ -65,6 +65,12 @@ def draw_residuals(found: Facts, x: str | None, ax: Axes) -> Axes:
         y=f"{found.kind.capitalize()} residual",
         note=note or _explained(values),
     )
+
+
+def _fitted_label(fit: Fit) -> str:
+    """What stands below fitted values, or linear predictors of a generalised model."""
+    what = "Fitted" if fit.generalised is None else "Linear predictor of"
+    return f"{what} {lettering.term(fit.spec.formula.response)}"
 
 
 def draw_scale_location(found: Facts, ax: Axes) -> Axes:
@@ -76,7 +82,7 @@ def draw_scale_location(found: Facts, ax: Axes) -> Axes:
     return style.finish(
         ax,
         title="Spread along the fitted values",
-        x=f"Fitted {lettering.term(found.fit.spec.formula.response)}",
+        x=_fitted_label(found.fit),
         y=f"√|{found.kind} residual|",
         note=note or "Dashed: an even spread. Line: smooth",
     )

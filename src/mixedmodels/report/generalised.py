@@ -1,6 +1,7 @@
 """What the summary of a generalised model has of its own: family, scale, parts beside the mean."""
 
 import numpy as np
+from scipy import special
 
 from mixedmodels.data import label
 from mixedmodels.engine.templates import correlation
@@ -10,6 +11,7 @@ from mixedmodels.fit.labels import column_labels, group_names
 from mixedmodels.fit.variance_components import known_covariances
 from mixedmodels.report import numbers
 from mixedmodels.report.document import Section, as_rows
+from mixedmodels.report.words import family_in_words, integral_in_words
 
 MOST = 12
 """Columns of a term whose correlations are shown."""
@@ -17,21 +19,29 @@ MOST = 12
 HEADINGS = {
     "dispersion": "Dispersion, on the log scale",
     "shape": "Shape, on the log scale",
-    "zero": "Zeros, on the logit scale",
+    "zero": "Zero inflation, on the logit scale",
+    "hurdle": "Hurdle, on the logit scale",
     "thresholds": "Thresholds",
 }
+
+DISPERSIONS = {
+    "gaussian": "the residual standard deviation",
+    "nb1": "alpha: the variance is mean × (1 + alpha)",
+    "nb2": "the size: the variance is mean + mean² / size",
+    "gamma": "the coefficient of variation: the variance is its square × mean²",
+    "inverse_gaussian": "s: the variance is s² × mean³",
+    "beta": "the precision phi: the variance is mean × (1 - mean) / (1 + phi)",
+    "beta_binomial": "the precision phi of the beta distribution of the probabilities",
+    "student_t": "the scale of the t distribution",
+}
+"""What the dispersion is, by family."""
 
 
 def title(fit: Fit) -> str:
     """What was fitted, and how."""
-    found = fit.generalised
-    nodes = 1 if found is None else found.nodes
-    how = "Laplace's approximation"
-    if nodes > 1:
-        how = f"adaptive Gauss-Hermite quadrature, {nodes} nodes"
     if not fit.matrices.terms:
         return "Generalised linear model without random effects, fitted by maximum likelihood"
-    return f"Generalised linear mixed model fitted by maximum likelihood ({how})"
+    return f"Generalised linear mixed model fitted by maximum likelihood ({integral_in_words(fit)})"
 
 
 def family_facts(fit: Fit) -> tuple[tuple[str, str], ...]:
@@ -41,7 +51,10 @@ def family_facts(fit: Fit) -> tuple[tuple[str, str], ...]:
     asked = fit.request.distribution
     if fit.generalised is None or asked is None:
         return ()
-    facts = [("Family", f"{fit.family.name}, {fit.family.link} link")]
+    facts = [("Family", f"{family_in_words(fit)}; {fit.family.link} link")]
+    size = fit.matrices.size
+    if size is not None:
+        facts.append(("Trials", f"{size.sum():.0f} in all"))
     levels = fit.spec.response_levels
     if fit.family.response == "trials" and levels:
         facts.append(("Success", f"{label(levels[1])} (failure: {label(levels[0])})"))
@@ -49,9 +62,9 @@ def family_facts(fit: Fit) -> tuple[tuple[str, str], ...]:
         facts.append(("Categories", " < ".join(map(label, levels)) + "; no intercept: thresholds"))
     texts = (("Dispersion", asked.dispersion), ("Zeros", asked.zero))
     facts += [(name, text) for name, text in texts if text is not None]
-    for name, given in (("Trials", asked.trials), ("Exposure", asked.exposure)):
-        if given is not None:
-            facts.append((name, given if isinstance(given, str) else "an array"))
+    if asked.exposure is not None:
+        exposure = asked.exposure
+        facts.append(("Exposure", exposure if isinstance(exposure, str) else "an array"))
     return tuple(facts)
 
 
@@ -87,19 +100,32 @@ def random_effects(fit: Fit) -> Section:
 
 def part_sections(fit: Fit) -> tuple[Section, ...]:
     """The parts beside the mean, a table each."""
-    return tuple(_part(part) for part in part_estimates(fit))
+    return tuple(_part(fit, part) for part in part_estimates(fit))
 
 
-def _part(part: PartEstimates) -> Section:
+def _part(fit: Fit, part: PartEstimates) -> Section:
+    is_hurdle = fit.family.zero == "hurdle"
     errors = np.sqrt(np.diag(part.covariance)).tolist()
     cells = numbers.column([*part.estimates.tolist(), *errors], yardstick=errors)
     p = len(errors)
     columns = (part.names, cells[:p], cells[p:])
     header = ("Term", "Estimate", "Std. error")
-    constant = part.names == ("Intercept",) and part.kind in ("dispersion", "shape")
-    note = (
-        f"That is {numbers.general(float(np.exp(part.estimates[0])), digits=4)}."
-        if constant
-        else ""
-    )
-    return Section(HEADINGS[part.kind], header, as_rows(columns), n_text=1, footnote=note)
+    heading = HEADINGS["hurdle" if is_hurdle and part.kind == "zero" else part.kind]
+    return Section(heading, header, as_rows(columns), n_text=1, footnote=_meaning(fit, part))
+
+
+def _meaning(fit: Fit, part: PartEstimates) -> str:
+    """What the numbers of a part say, on their natural scale where there is but one."""
+    value = float(part.estimates[0])
+    is_constant = part.names == ("Intercept",)
+    if part.kind == "thresholds":
+        return "P(category at most the one on the left) = F(threshold - linear predictor)."
+    if part.kind == "zero":
+        what = "of a zero" if fit.family.zero == "hurdle" else "of a zero beside the family's own"
+        shown = f": {numbers.general(float(special.expit(value)), digits=4)}" if is_constant else ""
+        return f"The probability {what}{shown}."
+    shown = f": {numbers.general(float(np.exp(value)), digits=4)}" if is_constant else ""
+    if part.kind == "shape":
+        return f"The degrees of freedom of the t distribution{shown}."
+    of = DISPERSIONS[fit.family.name]
+    return f"{of[0].upper()}{of[1:]}{shown}."

@@ -54,7 +54,7 @@ class Pictures(Protocol):
     def caterpillar(self, group: str | None = None) -> Any:
         """The random effects of a group."""
 
-    def all_effects(self, *, columns: int = 2, ddf: DegreesOfFreedom = "satterthwaite") -> Any:
+    def all_effects(self, *, columns: int = 2, ddf: DegreesOfFreedom | None = None) -> Any:
         """The estimated means along the terms of the fixed part."""
 
     def of_means(self, functions: LinearFunctions) -> MeansPictures:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixedmodels.engine.templates import correlation
-from mixedmodels.fit.criteria import aic, aicc, bic, log_likelihood, n_rows
+from mixedmodels.fit.criteria import aic, aicc, bic, log_likelihood, n_parameters, n_rows
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import residuals
 from mixedmodels.fit.labels import column_labels, group_names
@@ -14,10 +14,12 @@ from mixedmodels.fit.notices import dropped_text
 from mixedmodels.fit.variance_components import known_covariances, known_residual
 from mixedmodels.inference.coefficients import coefficient_tests
 from mixedmodels.inference.variance_intervals import variance_intervals
+from mixedmodels.options import require_flag
 from mixedmodels.report import html, latex, markdown, numbers, text
 from mixedmodels.report.covariances import covariance_sections
 from mixedmodels.report.document import Document, Section, as_rows
 from mixedmodels.report.generalised import family_facts, part_sections, random_effects, title
+from mixedmodels.report.ratios import ratios
 from mixedmodels.report.sections import LIMITS, interval_note
 from mixedmodels.report.structures import residual_in_words
 from mixedmodels.vocabulary import DegreesOfFreedom
@@ -68,15 +70,23 @@ class Summary:
         return html.render(self.document)
 
 
-def summarise(fit: Fit, *, ddf: DegreesOfFreedom = "satterthwaite") -> Summary:
-    """The summary of `fit`, its fixed effects tested with degrees of freedom by `ddf`.
+def summarise(
+    fit: Fit, *, ddf: DegreesOfFreedom = "satterthwaite", exponentiate: bool = False
+) -> Summary:
+    """The summary of `fit`, its fixed effects tested with degrees of freedom by `ddf`; with
+    `exponentiate` also as ratios of odds, rates or means.
 
     Raises
     ------
     DataError
-        If there is no such method, or it cannot be used with this fit.
+        If there is no such method, or it cannot be used with this fit; if exponentials of its
+        coefficients are no ratios.
     """
-    return Summary(Document(_title(fit), _facts(fit), _sections(fit, ddf), _notes(fit)))
+    require_flag("exponentiate", exponentiate)
+    sections = _sections(fit, ddf)
+    if exponentiate:
+        sections = (*sections, ratios(fit, coefficient_tests(fit, ddf)))
+    return Summary(Document(_title(fit), _facts(fit), sections, _notes(fit)))
 
 
 def _title(fit: Fit) -> str:
@@ -122,8 +132,10 @@ def _is_singular(fit: Fit) -> bool:
 def _sections(fit: Fit, ddf: DegreesOfFreedom) -> tuple[Section, ...]:
     sections = [_criteria(fit)]
     if fit.generalised is not None:
+        left = (_scaled_residuals(fit),) if fit.family.response != "ordered" else ()
+        random = (random_effects(fit),) if fit.matrices.terms else ()
         fixed = (_fixed_effects(fit, ddf),) if len(fit.beta) else ()
-        return (*sections, random_effects(fit), *fixed, *part_sections(fit))
+        return (*sections, *left, *random, *fixed, *part_sections(fit))
     if fit.matrices.has_rows:
         sections.append(_scaled_residuals(fit))
     if fit.matrices.is_plain:
@@ -141,13 +153,18 @@ def _criteria(fit: Fit) -> Section:
         heading = "Criterion"
         header = ("-2 log-likelihood", "Log-likelihood", "AIC", "AICc", "BIC")
     values = (fit.objective, log_likelihood(fit), aic(fit), aicc(fit), bic(fit))
-    return Section(heading, header, (tuple(numbers.fixed(v, decimals=2) for v in values),))
+    cells = tuple(numbers.fixed(v, decimals=2) for v in values)
+    if fit.generalised is None:
+        return Section(heading, header, (cells,))
+    left = f"{n_rows(fit) - n_parameters(fit)}"
+    return Section(heading, (*header, "Residual df"), ((*cells, left),))
 
 
 def _scaled_residuals(fit: Fit) -> Section:
     quantiles = np.quantile(residuals(fit, "standardized").to_numpy(), [0, 0.25, 0.5, 0.75, 1])
     cells = tuple(numbers.fixed(float(v), decimals=3) for v in quantiles)
-    return Section("Scaled residuals", ("Min", "1Q", "Median", "3Q", "Max"), (cells,))
+    heading = "Scaled residuals" if fit.generalised is None else "Pearson residuals"
+    return Section(heading, ("Min", "1Q", "Median", "3Q", "Max"), (cells,))
 
 
 def _random_effects(fit: Fit) -> Section:
@@ -231,7 +248,11 @@ def _tests(fit: Fit, ddf: DegreesOfFreedom) -> str:
 
 
 def _notes(fit: Fit) -> tuple[str, ...]:
-    notes = [*fit.convergence.undetermined, *(term.message for term in fit.convergence.singular)]
+    notes = [
+        *fit.convergence.undetermined,
+        *fit.convergence.separated,
+        *(term.message for term in fit.convergence.singular),
+    ]
     if not fit.convergence.converged:
         notes.insert(0, fit.convergence.search)
     if fit.spec.aliased:

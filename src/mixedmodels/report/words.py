@@ -29,9 +29,9 @@ TESTS: dict[DegreesOfFreedom, str] = {
 
 def in_words(fit: Fit) -> list[str]:
     """A sentence on the mean, and one per random term."""
-    response, fixed = fit.spec.formula.response, fixed_terms(fit)
+    fixed = fixed_terms(fit)
     mean = f"depends on {listed(fixed)}" if fixed else "is the same for all rows"
-    sentences = [f"The mean of {response} {mean}."]
+    sentences = [f"{_predicted_in_words(fit)} {mean}."]
     sentences += [
         f"Every one of the {len(grouping.levels)} levels of {grouping.name} has {effects}."
         for grouping, effects in _random_terms(
@@ -41,8 +41,31 @@ def in_words(fit: Fit) -> list[str]:
     if not fit.matrices.terms:
         independent = "" if residual_in_words(fit) else ": rows are independent"
         sentences.append(f"There are no random effects{independent}.")
-    sentences.append(f"What is left is normal{_what_is_left(fit)}.")
+    sentences.append(f"{_distribution_in_words(fit)}.")
     return sentences
+
+
+def _predicted_in_words(fit: Fit) -> str:
+    """What the linear predictor is of."""
+    response, link = fit.spec.formula.response, fit.family.link
+    if fit.family.response == "ordered":
+        return f"The {link} of the probability of a higher category of {response}"
+    mean = "probability" if fit.family.response == "trials" else "mean"
+    of_mean = f"mean of {response}" if mean == "mean" else f"probability in {response}"
+    return f"The {of_mean}" if link == "identity" else f"The {link} of the {of_mean}"
+
+
+def _distribution_in_words(fit: Fit) -> str:
+    """What the response is, given the linear predictor."""
+    if fit.generalised is None:
+        return f"What is left is normal{_what_is_left(fit)}"
+    return f"Given these, the distribution of the response is {family_in_words(fit)}"
+
+
+def family_in_words(fit: Fit) -> str:
+    """The family, and what zeros have beside it."""
+    zeros = {"inflated": " with further zeros", "hurdle": ", with zeros of their own (a hurdle)"}
+    return f"{fit.family.kind.title}{zeros.get(fit.family.zero, '')}"
 
 
 def _what_is_left(fit: Fit) -> str:
@@ -57,9 +80,14 @@ def methods_sentence(fit: Fit, ddf: DegreesOfFreedom, version: str) -> str:
     """The sentence to paste."""
     fixed = fixed_terms(fit)
     criterion = "restricted maximum likelihood" if fit.reml else "maximum likelihood"
+    mixed = "mixed " if fit.matrices.terms else ""
+    kind, how = f"linear {mixed}model", ""
+    if fit.generalised is not None:
+        kind = f"generalised linear {mixed}model ({fit.family.kind.title}, {fit.family.link} link)"
+        how = f" with {integral_in_words(fit)}" if fit.matrices.terms else ""
     parts = [
-        f"We fitted a linear {'mixed ' if fit.matrices.terms else ''}model of "
-        f"{fit.spec.formula.response} by {criterion} (mixedmodels {version})"
+        f"We fitted a {kind} of {fit.spec.formula.response} by {criterion}{how} "
+        f"(mixedmodels {version})"
     ]
     effects = [f"fixed effects of {listed(fixed)}" if fixed else "an overall mean"]
     effects += [
@@ -71,7 +99,17 @@ def methods_sentence(fit: Fit, ddf: DegreesOfFreedom, version: str) -> str:
     residual = residual_in_words(fit)
     counted += f", with residuals {residual}" if residual else ""
     tests = f"Fixed effects were tested with degrees of freedom by {TESTS[ddf]}."
+    if ddf == "normal" and fit.generalised is not None:
+        tests = "Fixed effects were tested by Wald's z and chi-square."
     return f"{parts[0]} with {listed(effects)}, on {counted}. {tests}"
+
+
+def integral_in_words(fit: Fit) -> str:
+    """How the likelihood of a generalised model was integrated over the random effects."""
+    nodes = 1 if fit.generalised is None else fit.generalised.nodes
+    if nodes == 1:
+        return "Laplace's approximation"
+    return f"adaptive Gauss-Hermite quadrature, {nodes} nodes"
 
 
 def equation(fit: Fit) -> list[str]:
@@ -96,9 +134,22 @@ def equation(fit: Fit) -> list[str]:
             random.append(f"z′{letter}[{group}]")
         distributions.append(f"{letter}[{group}] ~ N(0, {_spread(term, q)})")
     known = ["offset"] if fit.matrices.offset is not None else []
+    if fit.generalised is not None:
+        return [*_of_link(fit, " + ".join([*mean, *random, *known])), *distributions]
     error = _error(fit)
     line = " + ".join([*mean, *random, *known, "ε"])
     return [f"{fit.spec.formula.response} = {line}", *distributions, error]
+
+
+def _of_link(fit: Fit, line: str) -> list[str]:
+    """The equation of the linear predictor, and the distribution of the response."""
+    response, link = fit.spec.formula.response, fit.family.link
+    distribution = f"{response} ~ {family_in_words(fit)}"
+    if fit.family.response == "ordered":
+        return [f"{link} P({response} ≤ c) = τ[c] − η, η = {line}", distribution]
+    of = "P" if fit.family.response == "trials" else "E"
+    left = f"{of}({response})" if link == "identity" else f"{link} {of}({response})"
+    return [f"{left} = {line}", distribution]
 
 
 def _spread(term: TermMatrix, q: int) -> str:

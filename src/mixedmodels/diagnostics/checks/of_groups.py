@@ -10,9 +10,11 @@ from mixedmodels.diagnostics.checks.of_residuals import KURTOSIS, SKEWNESS, Z
 from mixedmodels.diagnostics.checks.table import Check, Grade, graded
 from mixedmodels.diagnostics.deletion import influence_is_cheap
 from mixedmodels.diagnostics.facts import Facts
+from mixedmodels.diagnostics.facts import facts as facts_of
 from mixedmodels.diagnostics.group_spread import group_spread
 from mixedmodels.diagnostics.influence import influence, largest
 from mixedmodels.diagnostics.moments import Shape, shape
+from mixedmodels.diagnostics.working import as_linear
 from mixedmodels.fit.labels import column_labels, terms_of_group
 from mixedmodels.fit.random_effects import are_known, known_modes
 
@@ -150,8 +152,9 @@ def _influence(facts: Facts, group: int) -> Check:
     name = facts.fit.matrices.groupings[group].name
     what = ("Influential levels", name)
     effect = "largest change of a coefficient, in standard errors"
+    is_generalised = facts.fit.generalised is not None
     if (
-        (facts.leverage is None and facts.fit.matrices.is_plain)
+        (facts.leverage is None and facts.fit.matrices.is_plain and not is_generalised)
         or not len(facts.fit.beta)
         or not influence_is_cheap(facts.fit, group)
     ):
@@ -194,7 +197,9 @@ def _influence(facts: Facts, group: int) -> Check:
 
 
 def _autocorrelation(facts: Facts) -> Iterator[Check]:
-    found = correlation(facts) if facts.fit.matrices.is_plain else correlation_left(facts.fit)
+    fit = as_linear(facts.fit)
+    plain = facts if fit is facts.fit else facts_of(fit)
+    found = correlation(plain) if fit.matrices.is_plain else correlation_left(fit)
     if found is None:
         return
     size = abs(found.excess)

@@ -24,6 +24,11 @@ SPREAD = (1.5, 2.5)
 CURVE = (0.03, 0.15)
 """Share of the residual variance that a cubic curve explains."""
 
+OTHER_FAMILY = (
+    "Look at plot.qq(). Quantile residuals are normal if the family is right: a family with more "
+    "spread, another link, or a term that is missing may be the remedy."
+)
+
 FEW_ROWS = 20
 
 Z = 2.5
@@ -60,7 +65,9 @@ def _normal(facts: Facts) -> Iterator[Check]:
             f"The residuals lean strongly: their tail to the {side} is much longer.",
         ),
         "Look at plot.qq(). A transformation of the response (a logarithm of a positive one) may "
-        "help; fixed effects bear it, prediction intervals do not.",
+        "help; fixed effects bear it, prediction intervals do not."
+        if facts.fit.generalised is None
+        else OTHER_FAMILY,
     )
     grade = graded(s.kurtosis, look=KURTOSIS[0], problem=KURTOSIS[1], noise=Z * s.kurtosis_error)
     yield Check(
@@ -76,7 +83,9 @@ def _normal(facts: Facts) -> Iterator[Check]:
             "The tails are much heavier than the normal's; a few rows carry much of the variance.",
         ),
         "Look at plot.qq() and at the rows with the largest residuals: mistakes in the data, a "
-        "mixture, or a spread that differs between rows? See whether the conclusions stay without.",
+        "mixture, or a spread that differs between rows? See whether the conclusions stay without."
+        if facts.fit.generalised is None
+        else OTHER_FAMILY,
     )
 
 
@@ -112,7 +121,10 @@ def _constant_spread(facts: Facts) -> Check:
             "and intervals are too wide in one place and too narrow in another.",
         ),
         "Look at plot.scale_location(). A transformation of the response or weights make the "
-        "spread even.",
+        "spread even."
+        if facts.fit.generalised is None
+        else "Look at plot.scale_location(). The variance of the family is another function of the "
+        "mean than that of the data: another family, or dispersion=, may fit.",
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mixedmodels.diagnostics.checks.table import Check, Grade, graded
-from mixedmodels.diagnostics.scaled import ScaledTest, scaled_tests
+from mixedmodels.diagnostics.scaled import ScaledTest, can_be_drawn, scaled_tests
 from mixedmodels.fit.fit import Fit
 from mixedmodels.prediction.streams import Seed
 
@@ -19,6 +19,17 @@ DISPERSION = (0.2, 0.5)
 
 def simulation_checks(fit: Fit, seed: Seed) -> Iterator[Check]:
     """All of them."""
+    if not can_be_drawn(fit):
+        yield Check(
+            "Distribution of the response",
+            "",
+            "distance from uniform",
+            float("nan"),
+            "unclear",
+            "No responses are simulated: weights multiply the likelihood of the rows.",
+            "Repeat the rows that the weights stand for, and check that fit.",
+        )
+        return
     tests = scaled_tests(fit, seed=seed)
     yield _uniform(tests.uniformity)
     yield _dispersed(tests.dispersion)

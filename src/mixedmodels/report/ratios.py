@@ -1,0 +1,40 @@
+"""Exponentiated coefficients: ratios of odds, rates, risks, hazards or means, by link."""
+
+import numpy as np
+
+from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.contrast import TTests
+from mixedmodels.report import numbers
+from mixedmodels.report.document import Section, as_rows
+from mixedmodels.report.sections import LIMITS
+
+
+def ratios(fit: Fit, tests: TTests) -> Section:
+    """The exponentiated coefficients of the fixed part with their limits.
+
+    Raises
+    ------
+    DataError
+        If the link is none of which exponentials are ratios.
+    """
+    name = fit.family.ratio
+    if name is None:
+        raise DataError(
+            f"Exponentials of coefficients are no ratios with the link {fit.family.link}.\n"
+            "Do:   leave exponentiate out, or use one of the links logit, log and cloglog; "
+            "comparisons() gives\n      ratios of means with any link."
+        )
+    column = name.capitalize()
+    heading = f"{column}s"
+    columns = [
+        list(fit.matrices.x_names),
+        *(
+            [numbers.general(float(value), digits=4) for value in np.exp(values)]
+            for values in (tests.estimate, tests.conf_low, tests.conf_high)
+        ),
+        [numbers.p_value(p) for p in tests.p_value],
+    ]
+    header = ("Term", column, *LIMITS, "p")
+    note = "Exponentials of the fixed effects; of the intercept, the value itself at zero."
+    return Section(heading, header, as_rows(columns), n_text=1, footnote=note)

@@ -1,0 +1,154 @@
+"""Checks of families: found where the data have it, silent where they do not."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import mixedmodels as mm
+from mixedmodels.diagnostics.calibration import bins_of, calibration_bins
+from mixedmodels.diagnostics.checks import Check
+from mixedmodels.diagnostics.dispersion import pearson_dispersion
+from mixedmodels.diagnostics.frequencies import count_frequencies, frequencies
+from mixedmodels.diagnostics.zeros import zeros_test
+from mixedmodels.errors import DataError
+
+
+def counts(seed: int = 5, n: int = 500, *, size: float | None = None) -> pd.DataFrame:
+    """Poisson, or with `size` negative binomial."""
+    random = np.random.default_rng(seed)
+    g, x = np.arange(n) % 25, random.normal(size=n)
+    mean = np.exp(0.6 + 0.4 * x + 0.5 * random.normal(size=25)[g])
+    if size is not None:
+        mean = mean * random.gamma(size, 1 / size, size=n)
+    return pd.DataFrame({"y": random.poisson(mean), "x": x, "g": g})
+
+
+def model(table: pd.DataFrame, **options: Any) -> mm.GeneralisedMixedModel:
+    return mm.glmm("y ~ x + (1 | g)", table, **{"family": "poisson", **options})
+
+
+def named(fit: mm.GeneralisedMixedModel, check: str) -> list[Check]:
+    return [row for row in fit.check().rows if row.check == check]
+
+
+def test_dispersion_is_pearsons() -> None:
+    fit = model(counts())
+    found = pearson_dispersion(fit.fit)
+    assert found is not None
+    mean = fit.fittedvalues.to_numpy()
+    y = fit.fit.matrices.y
+    assert found.chi2 == pytest.approx(np.sum((y - mean) ** 2 / mean))
+    assert found.df == 500 - 3
+    assert found.p_over == pytest.approx(stats.chi2.sf(found.chi2, found.df))
+
+
+def test_dispersion_of_lme4() -> None:
+    # lme4 1.1-31: sum(residuals(m, type = "pearson")^2) and df.residual(m) of
+    # glmer(TICKS ~ YEAR + cHEIGHT + (1 | BROOD) + (1 | LOCATION), grouseticks, poisson)
+    data = mm.datasets.load("grouseticks")
+    fit = mm.glmm("TICKS ~ YEAR + cHEIGHT + (1 | BROOD) + (1 | LOCATION)", data, family="poisson")
+    found = pearson_dispersion(fit.fit)
+    assert found is not None
+    assert (found.chi2, found.df) == (pytest.approx(691.13639, abs=0.1), 397)
+
+
+def test_overdispersion_is_found_and_not_made_up() -> None:
+    [row] = named(model(counts()), "Dispersion")
+    assert row.grade == "good"
+    [row] = named(model(counts(size=0.8)), "Dispersion")
+    assert row.grade == "problem"
+    assert row.value > 1.5
+    assert "negative_binomial" in row.advice
+
+
+def test_single_trials_have_no_dispersion() -> None:
+    table = counts()
+    table["y"] = table["y"] > 1
+    assert named(model(table, family="binomial"), "Dispersion") == []
+
+
+def test_zeros_are_counted_beside_simulated_ones() -> None:
+    plain, more = counts(), counts()
+    more.loc[np.random.default_rng(1).random(len(more)) < 0.35, "y"] = 0
+    assert named(model(plain), "Zeros")[0].grade == "good"
+    [row] = named(model(more), "Zeros")
+    assert row.grade in ("look", "problem")
+    assert row.value > 1.15
+    found = zeros_test(model(more).fit, seed=1)
+    assert found is not None
+    assert found.value == (more["y"] == 0).sum()
+    assert found.share < 0.02
+
+
+def test_a_true_model_gives_no_concern() -> None:
+    found = model(counts(8)).check()
+    assert [row.title for row in found.concerns if row.grade == "problem"] == []
+
+
+def test_calibration_bins_hold_every_trial() -> None:
+    random = np.random.default_rng(2)
+    p = random.uniform(0.05, 0.95, 700)
+    size = random.integers(1, 6, 700).astype(float)
+    y = random.binomial(size.astype(int), p).astype(float)
+    found = bins_of(y, size, p)
+    assert found.trials.sum() == size.sum()
+    assert found.observed @ found.trials == pytest.approx(y.sum())
+    assert found.fitted @ found.trials == pytest.approx(size @ p)
+    assert (np.diff(found.fitted) > 0).all()
+    assert found.outside < 0.25
+    wrong = bins_of(y, size, p**3)
+    assert wrong.outside > 0.5
+
+
+def test_rows_alike_share_a_bin() -> None:
+    p = np.repeat([0.2, 0.5, 0.8], 40)
+    found = bins_of((np.arange(120) % 2).astype(float), np.ones(120), p)
+    assert len(found.fitted) == 3
+
+
+def test_calibration_is_of_probabilities() -> None:
+    with pytest.raises(DataError, match="no success in trials"):
+        calibration_bins(model(counts()).fit)
+
+
+def test_expected_frequencies_add_up() -> None:
+    fit = model(counts())
+    found = count_frequencies(fit.fit)
+    mean = fit.fittedvalues.to_numpy()
+    assert found.observed.sum() == 500
+    assert found.expected[0] == pytest.approx(np.exp(-mean).sum())
+    assert found.expected.sum() <= 500
+    by_hand = frequencies(
+        fit.fit.matrices.y, lambda k: (stats.poisson.cdf(k - 1, mean), stats.poisson.cdf(k, mean))
+    )
+    assert found.expected == pytest.approx(by_hand.expected)
+
+
+def test_many_counts_fall_into_bins() -> None:
+    y = np.array([0.0, 3.0, 250.0])
+    found = frequencies(y, lambda k: (np.minimum((k - 1) / 300, 1), np.minimum(k / 300, 1)))
+    assert len(found.low) <= 50
+    assert found.observed.sum() == 3
+    assert (found.high[:-1] + 1 == found.low[1:]).all()
+
+
+def test_separation_is_a_problem_of_the_checks() -> None:
+    table = counts()
+    table["arm"] = np.resize(["A", "B"], len(table))
+    table.loc[table["arm"] == "B", "y"] = 0
+    with pytest.warns(mm.errors.SeparationWarning):
+        fit = mm.glmm("y ~ arm + (1 | g)", table, family="poisson")
+    [row] = named(fit, "Separation")
+    assert (row.grade, row.about, row.value) == ("problem", "arm[T.B]", 1.0)
+
+
+def test_weights_leave_nothing_to_simulate() -> None:
+    table = counts()
+    table["w"] = 1.0
+    fit = model(table, weights="w")
+    [row] = named(fit, "Distribution of the response")
+    assert row.grade == "unclear"
+    assert named(fit, "Zeros") == []

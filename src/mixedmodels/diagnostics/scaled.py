@@ -18,7 +18,6 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.linear_predictor import marginal_mean
 from mixedmodels.options import require_count
-from mixedmodels.prediction.family_responses import family_responses
 from mixedmodels.prediction.simulate import draws_of
 from mixedmodels.prediction.streams import Key, Seed, key_of, stream
 
@@ -162,8 +161,6 @@ def drawn_responses(fit: Fit, rows: NDArray[np.bool_], key: Key, first: int, cou
     m = fit.matrices if some is None else some
     mean = marginal_mean(m.X, fit.beta, m.offset)
     draws = replace(draws_of(fit, key), mean=mean)
-    if fit.generalised is not None:
-        return family_responses(fit, m, draws, first, count)
     return fit.problem.draw(draws, first, count, matrices=some)
 
 

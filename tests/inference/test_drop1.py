@@ -195,3 +195,18 @@ def test_tables_come_in_the_library_of_the_data(data):
 def test_unknown_test(data):
     with pytest.raises(DataError, match=r"test = .chisq. is not known.\nDo:   give one of .lrt"):
         mm.lmm("y ~ a + (1 | g)", data).drop1("chisq")
+
+
+def test_what_is_held_stays_so_without_the_term():
+    """The smaller model has the same fixed standard deviation."""
+    data = mm.datasets.load("oats")
+    held = {"fixed": {"sd(Block:Intercept)": 10.0}, "reml": False}
+    model = mm.lmm("yield ~ nitro + Variety + (1 | Block)", data, **held)
+    found = model.drop1().set_index("term")
+    for term, formula in (("nitro", "yield ~ Variety"), ("Variety", "yield ~ nitro")):
+        smaller = mm.lmm(f"{formula} + (1 | Block)", data, **held)
+        ratio = smaller.objective - model.objective
+        assert found.loc[term, "statistic"] == pytest.approx(ratio, abs=1e-6)
+        assert found.loc[term, "npar"] == smaller.npar
+        lrt = model.anova(2, test="lrt").set_index("term").loc[term, "statistic"]
+        assert lrt == pytest.approx(ratio, abs=1e-6)

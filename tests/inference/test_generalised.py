@@ -340,3 +340,28 @@ def test_shares_of_a_gamma_model_have_the_lognormal_variance():
     assert own == pytest.approx(parts["var.distribution"], rel=1e-2)
     total = parts["var.fixed"] + parts["var.random"] + own
     assert model.r2()["marginal"] == pytest.approx(parts["var.fixed"] / total, abs=1e-3)
+
+
+def test_two_ordered_categories_have_the_tests_of_a_binomial_response(small):
+    """Though thresholds stand for the constant, which hypotheses of types 1 and 2 come after."""
+    data = small.assign(o=pd.Categorical(np.where(small.z, "yes", "no"), ordered=True))
+    control = mm.Control(tolerance=1e-12)
+    binomial = mm.glmm("z ~ f * x + (1 | g)", data, control=control)
+    ordinal = mm.glmm("o ~ f * x + (1 | g)", data, family="ordinal", control=control)
+    for kind in (1, 2, 3):
+        for test in ("wald", "lrt"):
+            a, b = binomial.anova(kind, test=test), ordinal.anova(kind, test=test)
+            np.testing.assert_allclose(a["statistic"], b["statistic"], rtol=1e-4, atol=1e-6)
+            assert a["df"].tolist() == b["df"].tolist()
+    for test in ("wald", "lrt"):
+        a, b = binomial.drop1(test), ordinal.drop1(test)
+        np.testing.assert_allclose(a["statistic"], b["statistic"], rtol=1e-4, atol=1e-6)
+    assert binomial.r2() == pytest.approx(ordinal.r2(), rel=1e-4)
+
+
+def test_a_normal_family_has_the_shares_of_the_linear_model(small):
+    data = small.assign(w=np.log1p(small.y) + 0.3 * small.x**2)
+    normal = mm.glmm("w ~ x + (x | g)", data, family="gaussian")
+    linear = mm.lmm("w ~ x + (x | g)", data, reml=False)
+    assert normal.r2() == pytest.approx(linear.r2(), rel=1e-4)
+    assert normal.icc() == pytest.approx(linear.icc(), rel=1e-4)

@@ -235,6 +235,40 @@ def test_marginal_means_integrated_over_the_random_effects(frame, count, binomia
         assert found["std_error"].to_numpy() == pytest.approx(error, rel=EXACT)
 
 
+def test_differences_of_means_integrated_over_the_random_effects(binomial):
+    def difference(other):
+        means = Means(emmeans(other, "arm", ddf="normal")).response(marginal=True)
+        [first, second, _] = means.table()["estimate"]
+        return np.array([first - second])
+
+    means = Means(emmeans(binomial, "arm", ddf="normal")).response(marginal=True)
+    found = means.regrid().pairs(adjust="none").table().iloc[0]
+    assert found["estimate"] == pytest.approx(difference(binomial)[0], rel=1e-9)
+    [slopes] = slopes_in_psi(binomial, difference)
+    error = np.sqrt(slopes @ binomial.generalised.covariance @ slopes)
+    assert found["std_error"] == pytest.approx(error, rel=EXACT)
+
+
+@pytest.mark.filterwarnings("ignore::mixedmodels.errors.MixedModelsWarning")
+def test_an_average_that_is_not_estimable_leaves_the_others_as_they_are(frame):
+    data = frame.assign(z=np.where(frame["arm"] == "low", "u", frame["site"]))
+    fit = mm.glmm("y ~ x + arm * z + (1 | g)", data, "binomial").fit
+    assert fit.spec.aliased
+    found = Means(response_predictions(fit, at={"arm": ["control", "low"]}, re="all")).table()
+    alone = Means(response_predictions(fit, at={"arm": "high"}, re="all")).table()
+    assert found["estimate"].isna().any() or alone["estimate"].isna().any()
+    told = found.dropna(subset="estimate")
+    assert told["std_error"].notna().all()
+
+
+def test_averages_with_levels_that_the_fit_has_not_seen_are_refused(frame, binomial):
+    new = frame.iloc[:10].assign(g="nobody")
+    with pytest.raises(DataError, match="not seen"):
+        response_predictions(binomial, newdata=new, re="all")
+    estimate, _ = rows(response_predictions(binomial, newdata=new, re=["g"], marginal=True))
+    assert np.isfinite(estimate).all()
+
+
 def test_newdata_of_another_library(frame, binomial):
     new = pl.from_pandas(frame.iloc[:50])
     estimate, error = rows(response_comparisons(binomial, "arm", newdata=new, re="all"))

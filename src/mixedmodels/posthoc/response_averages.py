@@ -29,11 +29,12 @@ from mixedmodels.prediction.joint_errors import (
     eta_gradient,
 )
 from mixedmodels.prediction.links import Link
-from mixedmodels.prediction.predict import predicted_rows
+from mixedmodels.prediction.predict import Predicted, predicted_rows
 from mixedmodels.prediction.quantities import quantities
 from mixedmodels.prediction.responses import psi_gradient, response
 from mixedmodels.prediction.rows import Rows, groups_with_own_levels, new_rows
 from mixedmodels.prediction.selection import chosen_effects
+from mixedmodels.prediction.structured_errors import has_unseen
 from mixedmodels.vocabulary import PredictionType
 
 Vector = NDArray[np.float64]
@@ -119,6 +120,8 @@ def averages_of(fit: Fit, rows: GroupedRows, changes: Changes, scale: Scale) -> 
     made = _changed(fit, rows, changes, scale)
     chosen = chosen_effects(fit, scale.re)
     of = predicted_rows(fit, made, chosen)
+    if not scale.marginal:
+        _require_seen(of)
     auxiliary = auxiliary_of(fit, made)
     slopes = eta_gradient(fit, of)
     columns = effect_columns(fit, of) if of.has_known_levels else None
@@ -133,6 +136,18 @@ def averages_of(fit: Fit, rows: GroupedRows, changes: Changes, scale: Scale) -> 
         gradient = rows.means(psi_gradient(fit, of, at, slopes, auxiliary))
         found[one.name] = Averages(rows.means(at.value), gradient, effects)
     return found
+
+
+def _require_seen(of: Predicted) -> None:
+    """Refuse effects of levels that the fit has not seen, which it knows nothing of."""
+    for term, Z in zip(of.rows.terms, of.included, strict=True):
+        unseen = has_unseen(term) & Z.any(axis=1)
+        if unseen.any():
+            raise DataError(
+                f"{np.count_nonzero(unseen)} of the rows to average over have a level of a group "
+                "that the fit has not seen, or none.\n"
+                'Do:   write re="none", or marginal=True for the mean over levels.'
+            )
 
 
 def _require_size(groups: int, effects: int) -> None:
@@ -175,7 +190,7 @@ def linear_functions(
 ) -> LinearFunctions:
     """Averages as rows that are tested like all others."""
     has_effects = bool(of.effects.shape[1])
-    root = _root(conditional_covariance(fit, of.effects.T)) if has_effects else None
+    root = _root(fit, of.effects) if has_effects else None
     beta, beside = divided(fit, of.gradient, root)
     completed = fit.spec.columns.completed
     return LinearFunctions(
@@ -194,10 +209,15 @@ def linear_functions(
     )
 
 
-def _root(S: Vector) -> Vector:
-    """R with R R' = S, which may be singular."""
-    values, vectors = np.linalg.eigh(S)
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
+def _root(fit: Fit, effects: Vector) -> Vector:
+    """R (k, r) with R R' the covariance, which may be singular, of combinations (k, q_total) of the
+    random effects at known psi; nan in rows that are.
+    """
+    there = np.isfinite(effects).all(axis=1)
+    values, vectors = np.linalg.eigh(conditional_covariance(fit, effects[there].T))
+    root = np.full((len(effects), int(there.sum())), np.nan)
+    root[there] = vectors * np.sqrt(np.maximum(values, 0.0))
+    return root
 
 
 def compared_values(

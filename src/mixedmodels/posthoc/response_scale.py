@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from mixedmodels.errors import DataError
 from mixedmodels.options import require_flag, require_positive
+from mixedmodels.posthoc.joint import divided
 from mixedmodels.posthoc.linear_functions import LinearFunctions
+from mixedmodels.posthoc.results import mean_over_normal
 from mixedmodels.posthoc.spread import (
     around_the_mean,
     random_variance,
@@ -48,7 +50,7 @@ def response(
     labels = functions.labels
     if functions.is_ratio:
         labels = as_ratios(labels, fit.frame.columns)
-    notes = (*functions.notes, *_notes(functions, bias_adjust, marginal))
+    notes = (*functions.notes, *_notes(functions, bias_adjust))
     return replace(functions, labels=labels, back=variance, integral=integral, notes=notes)
 
 
@@ -68,12 +70,11 @@ def _require_one(
         )
 
 
-def _notes(functions: LinearFunctions, bias_adjust: bool, marginal: bool) -> list[str]:
+def _notes(functions: LinearFunctions, bias_adjust: bool) -> list[str]:
     """What a reader must know of means on the scale of the response."""
     if functions.kind != "mean":  # ratios have no bias
         return []
     found = ["freed of the bias of the transform"] if bias_adjust else []
-    found += ["integrated over the random effects"] if marginal else []
     if functions.fit.generalised is not None and functions.fit.family.zero != "none":
         found.append("means without the zeros of the zero part; predictions() includes them")
     return found
@@ -103,17 +104,24 @@ def regrid(functions: LinearFunctions) -> LinearFunctions:
             "Do:   write means.regrid().contrast(...)."
         )
     eta = functions.rows @ functions.fit.beta + functions.constant
-    beside = functions.beside
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        value, slope = transform.inverse(eta), transform.slope(eta)
+    if functions.integral is not None and functions.back is not None:
+        value, slope, bend = mean_over_normal(transform, eta, functions.back)
+        gradient = np.zeros((functions.size, len(functions.fit.psi)))
+        gradient[:, : len(functions.integral)] = bend[:, None] * functions.integral
+        beside = divided(functions.fit, gradient)[1]
+    else:
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            value, slope = transform.inverse(eta), transform.slope(eta)
+        beside = None if functions.beside is None else functions.beside.scaled(slope)
     L = functions.L * slope[:, None]
     return replace(
         functions,
         L=L,
         constant=value - slope * (eta - functions.constant),
-        beside=None if beside is None else beside.scaled(slope),
+        beside=beside,
         transform=None,
         back=None,
+        integral=None,
         is_approximate=True,
         notes=(*functions.notes, "on the scale of the response, by linear approximation"),
     )

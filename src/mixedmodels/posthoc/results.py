@@ -330,7 +330,14 @@ def _integrated(
             for limit in (found.conf_low, found.conf_high)
         ]
     low, high = np.minimum(*ends), np.maximum(*ends)
-    return replace(found, estimate=at[0], std_error=std_error, conf_low=low, conf_high=high)
+    return replace(
+        found,
+        estimate=at[0],
+        std_error=std_error,
+        conf_low=low,
+        conf_high=high,
+        notes=(*found.notes, "integrated over the random effects"),
+    )
 
 
 def mean_over_normal(transform: Transform, eta: Vector, variance: float) -> Vector:

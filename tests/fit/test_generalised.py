@@ -313,6 +313,16 @@ def test_ordered_categories_in_reverse_turn_every_sign():
     )
 
 
+def test_a_term_left_out_of_an_ordinal_model_leaves_the_thresholds_alone():
+    model = mm.glmm("grade ~ x + h + (1 | g)", ORDERED, "ordinal")
+    table = model.drop1().set_index("term")
+    for term, formula in (("x", "~ . - x"), ("h", "~ . - h")):
+        smaller = model.update(formula)
+        assert table.loc[term, "npar"] == smaller.npar
+        expected = 2 * (model.llf - smaller.llf)
+        assert table.loc[term, "statistic"] == pytest.approx(expected, abs=1e-5)
+
+
 def test_evenly_spaced_thresholds_are_a_special_case():
     free = mm.glmm("grade ~ x + (1 | g)", ORDERED, "ordinal")
     even = mm.glmm("grade ~ x + (1 | g)", ORDERED, "ordinal", thresholds="equidistant")

@@ -109,7 +109,7 @@ def test_a_normal_family_has_the_profile_of_the_linear_model(small):
         assert (np.abs(ours[column] - theirs[column]) <= LIMIT * width).all(), (ours, theirs)
 
 
-@pytest.mark.filterwarnings("ignore::mixedmodels.errors.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::mixedmodels.errors.SeparationWarning")
 def test_separated_data_have_one_limit(small):
     """The coefficient of a column that has no failures is unbounded above; below, its limit is that
     of a dense profile of the binomial likelihood.

@@ -104,6 +104,7 @@ def regrid(functions: LinearFunctions) -> LinearFunctions:
             "Do:   write means.regrid().contrast(...)."
         )
     eta = functions.rows @ functions.fit.beta + functions.constant
+    beside = functions.beside
     if functions.integral is not None and functions.back is not None:
         value, slope, bend = mean_over_normal(transform, eta, functions.back)
         gradient = np.zeros((functions.size, len(functions.fit.psi)))
@@ -112,7 +113,7 @@ def regrid(functions: LinearFunctions) -> LinearFunctions:
     else:
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             value, slope = transform.inverse(eta), transform.slope(eta)
-        beside = None if functions.beside is None else functions.beside.scaled(slope)
+        beside = None if beside is None else beside.scaled(slope)
     L = functions.L * slope[:, None]
     return replace(
         functions,

@@ -93,6 +93,10 @@ class SeparationWarning(MixedModelsWarning):
     """Coefficients of a generalised model have no finite estimate: there is no maximum."""
 
 
+class ProportionsWarning(MixedModelsWarning):
+    """A binomial response holds proportions of an unknown number of trials."""
+
+
 class NotEstimableWarning(MixedModelsWarning):
     """A mean depends on which columns of the fixed part were dropped; it is given as nan."""
 

@@ -26,7 +26,7 @@ CLOSE = {
     "glmm/contraception_ri/9": 2e-4,
     "generalised/bacteria_agq": 3e-6,
     "generalised/epil_agq": 3e-6,
-    "generalised/bacteria_cauchit_agq": 3e-4,  # tails that no polynomial follows
+    "generalised/bacteria_cauchit_agq": 1e-5,  # tails that no polynomial follows
 }
 """How far R's quadrature is from the integral, where its nodes are few; 1e-6 elsewhere."""
 
@@ -34,6 +34,7 @@ CLOSE = {
 def test_every_file_has_a_call() -> None:
     folders = ("glmm", "glmm_tmb", "generalised")
     files = {f"{f}/{path.stem}" for f in folders for path in Path(FOLDER / f).glob("*.json")}
+    files -= {"generalised/predictions"}  # what R predicts from fits, not fits
     assert files == {"/".join(name.split("/")[:2]) for name in CALLS}
 
 

@@ -31,7 +31,8 @@ def check_response(
     _refuse(~np.isfinite(y), y, text, "is infinite or missing", "correct or drop the row")
     match response:
         case "trials":
-            _check_trials(y, size, text)
+            if size is not None or not are_proportions(y, name, zero):
+                _check_trials(y, size, text)
         case "count":
             _check_counts(y, text, name, zero)
         case "positive":
@@ -43,6 +44,15 @@ def check_response(
             _require_variation(y, text, "categories")
         case "real":
             _require_variation(y, text, "values")
+
+
+def are_proportions(y: Vector, name: FamilyName, zero: ZeroKind) -> bool:
+    """Whether a response without trials is fractions from 0 to 1, each taken as one trial.
+
+    The log-likelihood is then a quasi-likelihood (Papke & Wooldridge 1996).
+    """
+    fractions = bool(((y >= 0) & (y <= 1)).all() and (y % 1 != 0).any())
+    return fractions and name == "binomial" and zero == "none"
 
 
 def _check_trials(y: Vector, size: Vector | None, text: str) -> None:

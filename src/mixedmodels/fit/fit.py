@@ -24,7 +24,7 @@ from mixedmodels.families import GAUSSIAN, Family
 from mixedmodels.fit.generalised import Generalised, generalised_of, generalised_problem
 from mixedmodels.fit.holding import held_problem
 from mixedmodels.fit.iterated import depends_on_fitted, fixed_point
-from mixedmodels.fit.notices import announce
+from mixedmodels.fit.notices import announce, announce_proportions
 from mixedmodels.fit.request import Request
 from mixedmodels.fit.response import checked_response
 from mixedmodels.fit.separations import notices_of
@@ -189,6 +189,7 @@ def fit_problem(request: Request, spec: ModelSpec, problem: AnyProblem) -> Fit:
             fit = _fitted_linear(request, spec, problem)
     aliased = (*spec.aliased, *(name for part in spec.auxiliary for name in part.aliased))
     announce(fit.convergence, aliased, on_failure=request.control.on_failure)
+    announce_proportions(fit.family, fit.matrices.y, fit.matrices.size)
     return fit
 
 

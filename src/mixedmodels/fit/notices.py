@@ -8,14 +8,19 @@ import warnings
 from collections.abc import Sequence
 from types import FrameType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mixedmodels.engine.convergence import Convergence
 from mixedmodels.errors import (
     ConvergenceError,
     ConvergenceWarning,
     DroppedColumnsWarning,
     NotIdentifiedWarning,
+    ProportionsWarning,
     SeparationWarning,
 )
+from mixedmodels.families import Family
 
 
 def announce(convergence: Convergence, aliased: Sequence[str], *, on_failure: str) -> None:
@@ -41,6 +46,21 @@ def announce_dropped(aliased: Sequence[str]) -> None:
     """Warn of dropped columns."""
     if aliased:
         warnings.warn(dropped_text(aliased), DroppedColumnsWarning, stacklevel=user_level())
+
+
+def announce_proportions(family: Family, y: NDArray[np.float64], size: object) -> None:
+    """Warn of a binomial response of fractions whose trials are not known."""
+    if family.response == "trials" and size is None and (y % 1 != 0).any():
+        warnings.warn(
+            "The response holds proportions, and the number of trials is not known: each row "
+            "counts as one trial.\n"
+            "Do:   give successes with trials=, or beta_binomial or beta as the family, unless a "
+            "quasi-likelihood of\n      fractions is what you mean.\n"
+            "Why:  3 of 10 and 300 of 1000 are the same proportion and not the same information; "
+            "standard errors\n      are those of one trial per row.",
+            ProportionsWarning,
+            stacklevel=user_level(),
+        )
 
 
 def dropped_text(aliased: Sequence[str]) -> str:

@@ -87,3 +87,13 @@ def test_check_panel(shares: mm.GeneralisedMixedModel, counts: mm.GeneralisedMix
     assert "Observed shares against fitted probabilities" in titles
     titles = [ax.get_title(loc="left") for ax in counts.plot.check().axes]
     assert any(title.startswith("Counts hung") for title in titles)
+
+
+def test_effects_are_means_of_the_response(shares: mm.GeneralisedMixedModel) -> None:
+    data = shares.plot.data("effects", "period")
+    expected = shares.predict(
+        {"period": ["1", "2", "3", "4"], "herd": ["1"] * 4}, re="none"
+    ).to_numpy()
+    assert data["estimate"].to_numpy() == pytest.approx(expected, rel=1e-6)
+    assert (data["conf_low"] > 0).all()
+    assert shares.plot.effects("period").get_ylabel() == "Mean incidence / size"

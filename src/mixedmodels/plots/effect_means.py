@@ -13,6 +13,8 @@ from mixedmodels.design import columns_of, is_intercept
 from mixedmodels.errors import DataError
 from mixedmodels.fit.degrees_of_freedom import ddf_of
 from mixedmodels.fit.fit import Fit
+from mixedmodels.posthoc.linear_functions import LinearFunctions
+from mixedmodels.posthoc.response_rows import response_predictions
 from mixedmodels.posthoc.results import Results, results
 from mixedmodels.posthoc.row_averages import predictions
 from mixedmodels.vocabulary import DegreesOfFreedom
@@ -74,8 +76,24 @@ def effect_means(
     places = _places(columns[x], most=PLACES)
     series = list(product(*(_few(columns[name]) for name in by)))
     at = {x: places, **{name: _few(columns[name]) for name in reversed(by)}}
-    found = results(predictions(fit, at=at, ddf=ddf_of(fit, ddf), level=level))
+    found = results(_predictions(fit, at, level=level, ddf=ddf_of(fit, ddf)))
     return EffectMeans(places, _is_number(columns[x]), series, found)
+
+
+def _predictions(
+    fit: Fit, at: dict[str, list[Any]], *, level: float, ddf: DegreesOfFreedom
+) -> LinearFunctions:
+    """On the scale of the response; of ordered categories, which have no mean, on that of the
+    linear predictor.
+    """
+    if is_on_response_scale(fit) and fit.generalised is not None:
+        return response_predictions(fit, at=at, ddf=ddf, level=level)
+    return predictions(fit, at=at, ddf=ddf, level=level)
+
+
+def is_on_response_scale(fit: Fit) -> bool:
+    """Whether the means of `effect_means` are means of the response."""
+    return fit.family.response != "ordered"
 
 
 def fixed_columns(fit: Fit) -> list[str]:

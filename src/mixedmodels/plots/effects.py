@@ -19,6 +19,7 @@ from mixedmodels.plots.effect_means import (
     effect_means,
     fixed_columns,
     is_covariate,
+    is_on_response_scale,
     values_of,
 )
 from mixedmodels.vocabulary import DegreesOfFreedom
@@ -63,7 +64,7 @@ def effects(
         ax,
         title=f"Estimated mean of {response} along {' by '.join(named)}",
         x=lettering.name(x),
-        y=f"Mean {lettering.term(fit.spec.formula.response)}",
+        y=_mean_label(fit),
         note=_note(data, level),
     )
     return arranged(ax)
@@ -102,7 +103,7 @@ def all_effects(
             ax,
             title=" by ".join(named),
             x=lettering.name(x),
-            y=f"Mean {lettering.term(fit.spec.formula.response)}",
+            y=_mean_label(fit),
             note="" if np.isfinite(_numbers(data, "estimate")).all() else GAPS,
         )
     response = lettering.term(fit.spec.formula.response, 60)
@@ -153,6 +154,12 @@ def effects_data(
         "conf_low": found.conf_low,
         "conf_high": found.conf_high,
     }
+
+
+def _mean_label(fit: Fit) -> str:
+    """What stands beside the means."""
+    what = "Mean" if is_on_response_scale(fit) else "Mean linear predictor of"
+    return f"{what} {lettering.term(fit.spec.formula.response)}"
 
 
 GAPS = "Gaps: means that the data do not determine"

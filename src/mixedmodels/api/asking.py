@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from mixedmodels.errors import DataError
 from mixedmodels.means import Means
-from mixedmodels.model import LinearMixedModel, MixedModel
+from mixedmodels.model import GeneralisedMixedModel, LinearMixedModel, MixedModel
 from mixedmodels.planning.assumed import assumed
 from mixedmodels.planning.plan import plan_of
 from mixedmodels.planning.questions import Test, Tests, are_several
@@ -63,4 +63,5 @@ def _asked(model: object) -> MixedModel:
     """The fitted model itself, or one that stands for a plan."""
     if isinstance(model, MixedModel):
         return model
-    return LinearMixedModel(assumed(plan_of(model)))
+    fit = assumed(plan_of(model))
+    return LinearMixedModel(fit) if fit.generalised is None else GeneralisedMixedModel(fit)

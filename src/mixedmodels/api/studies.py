@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mixedmodels.api.asking import OfMeans, SeveralWords, Words, read
 from mixedmodels.planning import power_curve as curves
 from mixedmodels.planning import sample_size as searches
-from mixedmodels.planning.plan import plan_of
+from mixedmodels.planning.plan import method_of, plan_of
 from mixedmodels.planning.power import Power, Powers, answered
 from mixedmodels.planning.questions import Question, are_several
 from mixedmodels.plots.planned import PlannedCurve, PlannedSize
@@ -28,7 +28,7 @@ def power(  # type: ignore[overload-overlap]  # a str is a sequence of str, an e
     delta: float = ...,
     n: int = ...,
     alpha: float = ...,
-    method: PowerMethod = ...,
+    method: PowerMethod | None = ...,
     seed: Seed = ...,
     effects: Shape = ...,
     residuals: Shape = ...,
@@ -47,7 +47,7 @@ def power(
     delta: float = ...,
     n: int = ...,
     alpha: float = ...,
-    method: PowerMethod = ...,
+    method: PowerMethod | None = ...,
     seed: Seed = ...,
     effects: Shape = ...,
     residuals: Shape = ...,
@@ -66,7 +66,7 @@ def power(
     delta: float = ...,
     n: int = ...,
     alpha: float = ...,
-    method: PowerMethod = ...,
+    method: PowerMethod | None = ...,
     seed: Seed = ...,
     effects: Shape = ...,
     residuals: Shape = ...,
@@ -84,7 +84,7 @@ def power(
     delta: float = 0.0,
     n: int = 1000,
     alpha: float = 0.05,
-    method: PowerMethod = "satterthwaite",
+    method: PowerMethod | None = None,
     seed: Seed = None,
     effects: Shape = "normal",
     residuals: Shape = "normal",
@@ -119,10 +119,11 @@ def power(
         Replicates. The interval of a power near 80 % is 5 points wide with 1,000.
     alpha : float
         Level of the test.
-    method : {"satterthwaite", "kenward-roger", "lrt", "normal"}
-        t or F tests of REML fits with degrees of freedom by the first two, or infinitely many
-        ("normal", a z test, which is too eager with few groups); or the likelihood ratio of ML
-        fits.
+    method : {"satterthwaite", "kenward-roger", "lrt", "normal"}, optional
+        t or F tests of REML fits with degrees of freedom by the first two (the first is the
+        default), or infinitely many ("normal", a z test, which is too eager with few groups); or
+        the likelihood ratio of ML fits. Generalised models have the last two, and by default the z
+        test.
     seed : int or Generator, optional
         The randomness.
     effects, residuals : {"normal", "t", "skewed"}
@@ -171,8 +172,10 @@ def power(
     """
     testing = Testing(side=side, null=null, delta=delta)
     asked = read(model, test)
-    question = Question(asked, n, alpha, level, method, effects, residuals, joint, testing)
-    found = answered(plan_of(model), question, seed)
+    plan = plan_of(model)
+    how = method_of(plan, method)
+    question = Question(asked, n, alpha, level, how, effects, residuals, joint, testing)
+    found = answered(plan, question, seed)
     return Powers(found) if are_several(asked) or len(found) > 1 else found[0]
 
 
@@ -189,7 +192,7 @@ def power_curve(
     delta: float = 0.0,
     n: int = 1000,
     alpha: float = 0.05,
-    method: PowerMethod = "satterthwaite",
+    method: PowerMethod | None = None,
     seed: Seed = None,
     effects: Shape = "normal",
     residuals: Shape = "normal",
@@ -236,8 +239,9 @@ def power_curve(
     """
     testing = Testing(side=side, null=null, delta=delta)
     asked = read(model, test)
-    question = Question(asked, n, alpha, level, method, effects, residuals, joint, testing, of)
     plan = plan_of(model)
+    how = method_of(plan, method)
+    question = Question(asked, n, alpha, level, how, effects, residuals, joint, testing, of)
     return PlannedCurve(curves.power_curve(plan, question, along=along, values=values, seed=seed))
 
 
@@ -254,7 +258,7 @@ def sample_size(
     delta: float = 0.0,
     n: int = 1000,
     alpha: float = 0.05,
-    method: PowerMethod = "satterthwaite",
+    method: PowerMethod | None = None,
     seed: Seed = None,
     effects: Shape = "normal",
     residuals: Shape = "normal",
@@ -309,8 +313,9 @@ def sample_size(
     """
     testing = Testing(side=side, null=null, delta=delta)
     asked = read(model, test)
-    question = Question(asked, n, alpha, level, method, effects, residuals, joint, testing, of)
     plan = plan_of(model)
+    how = method_of(plan, method)
+    question = Question(asked, n, alpha, level, how, effects, residuals, joint, testing, of)
     return PlannedSize(
         searches.sample_size(plan, question, along=along, target=target, largest=largest, seed=seed)
     )

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from mixedmodels import _native
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import checked_psi, columns, in_rows
-from mixedmodels.engine.batch import STALLED, Draws, RefitPlan, Refits, WaldPieces
+from mixedmodels.engine.batch import Draws, RefitPlan, Refits
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.generalised_batch import (
     draw_from_family,
@@ -252,8 +252,8 @@ class GeneralisedProblem(StructuredTerms):
     def refit(self, Y: Vector, plan: RefitPlan) -> Refits:
         """Fit every column of `Y` (n, r): kept rows, successes, or the places of categories."""
         _require_ml(plan.reml)
-        if plan.start is None or plan.pieces not in (None, "wald"):
-            raise ValueError("refits need a start, and bring the pieces of a Wald test alone")
+        if plan.start is None or plan.pieces is not None:
+            raise ValueError("refits of generalised models need a start, and bring no pieces")
         start = self.checked_psi(plan.start)
         start = np.concatenate([self.inside(start[: self.n_theta]), start[self.n_theta :]])
         there = possible(self.family, self.matrices, Y)
@@ -262,8 +262,7 @@ class GeneralisedProblem(StructuredTerms):
                 columns(Y[:, there]), start, plan.max_evaluations, plan.tolerance, False
             )
         refits = named_generalised(found, there, m=self.n_theta, p=self.n_beta)
-        refits = replace(refits, singular=self._singular(refits, start))
-        return refits if plan.L is None else self._with_pieces(refits, Y, plan.L)
+        return replace(refits, singular=self._singular(refits, start))
 
     def refit_drawn(self, draws: Draws, first: int, count: int, plan: RefitPlan) -> Refits:
         """Fit the replicates `first` to `first + count - 1` of a distribution."""
@@ -277,21 +276,6 @@ class GeneralisedProblem(StructuredTerms):
             for i in np.flatnonzero(~refits.failed).tolist():
                 out[i] = is_singular(self.templates(refits.theta[i]), scales)
         return out
-
-    def _with_pieces(self, refits: Refits, Y: Vector, L: Vector) -> Refits:
-        """With L C L' of every fit, C from the Hessian in all parameters; a fit without one is
-        called stalled.
-        """
-        first, psi, status = self.n_theta, refits.psi, refits.status.copy()
-        covariance = np.full((len(refits), len(L), len(L)), np.nan)
-        for i in np.flatnonzero(~refits.failed).tolist():
-            C = self.with_response(np.ascontiguousarray(Y[:, i])).solution(psi[i]).covariance
-            if C is None or not np.isfinite(C).all():
-                status[i] = STALLED
-                continue
-            own = slice(first, first + self.n_beta)
-            covariance[i] = L @ C[own, own] @ L.T
-        return replace(refits, status=status, pieces=WaldPieces(covariance))
 
     def _psi_of(self, draws: Draws) -> Vector:
         """Psi with a beta of zero, which `mean` stands for."""

@@ -18,6 +18,7 @@ from mixedmodels.engine.arrays import checked_theta
 from mixedmodels.engine.batch import INSIDE
 from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.report import Owner, Report, Reported, joined, report_of_entries
+from mixedmodels.errors import DataError
 from mixedmodels.vocabulary import QuantityKind
 
 Vector = NDArray[np.float64]
@@ -108,6 +109,25 @@ class StructuredTerms(ABC):
             start += count
         rest = Report(entries[start:], whole.values[start:], whole.jacobian[start:])
         return joined([*parts, rest], len(theta))
+
+    def theta_of(self, T: Sequence[Vector]) -> Vector:
+        """The free parameters (m,) that give lower-triangular templates of plain terms.
+
+        Raises
+        ------
+        DataError
+            If a term has a structure, of which a template is no free choice.
+        """
+        theta = np.zeros(self.n_theta)
+        for k, term in enumerate(self.matrices.terms):
+            if not term.structure.is_plain:
+                raise DataError(
+                    "Standard deviations and correlations do not say the covariance of a term "
+                    "with a structure.\nDo:   use terms such as (x | g) and (x || g)."
+                )
+            for j, row, column in self._places(k):
+                theta[j] = T[k][row, column]
+        return theta
 
     def inside(self, theta: Vector) -> Vector:
         """`theta` without standard deviations of zero and correlations of one: from there no search

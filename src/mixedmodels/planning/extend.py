@@ -8,7 +8,8 @@ from mixedmodels.errors import DataError
 from mixedmodels.planning.checks import check_confounding, check_size, require_unit
 from mixedmodels.planning.design import with_size
 from mixedmodels.planning.layout import Design
-from mixedmodels.planning.plan import Plan, replan
+from mixedmodels.planning.plan import Plan
+from mixedmodels.planning.replan import replan
 
 Index = NDArray[np.int64]
 Codes = NDArray[np.int32] | Index

@@ -9,19 +9,27 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixedmodels.data import Frame
-from mixedmodels.design import ModelMatrices, ModelSpec, build, rebuild
+from mixedmodels.design import ModelSpec
 from mixedmodels.design.environment import checked_context
 from mixedmodels.engine.batch import Draws
-from mixedmodels.engine.problem import Problem
+from mixedmodels.engine.generalised import GeneralisedProblem
 from mixedmodels.engine.route import exact
 from mixedmodels.engine.templates import working_template
 from mixedmodels.errors import DataError
+from mixedmodels.families import Family
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.linear_predictor import marginal_mean
 from mixedmodels.fit.request import Request, owned
 from mixedmodels.formula import parse
 from mixedmodels.options import require_count, require_option
+from mixedmodels.planning.family import (
+    Parameters,
+    delta_of,
+    distribution_of,
+    thresholds_of,
+)
 from mixedmodels.planning.layout import Design
+from mixedmodels.planning.planned import AnyPlanned, built, planned_problem, with_placeholder
 from mixedmodels.prediction.parameters import (
     Correlations,
     Deviations,
@@ -32,9 +40,12 @@ from mixedmodels.prediction.parameters import (
 from mixedmodels.prediction.simulate import scaled
 from mixedmodels.prediction.streams import Seed, key_of
 from mixedmodels.shortening import brief
-from mixedmodels.vocabulary import Context, Contrasts, Shape
+from mixedmodels.vocabulary import Context, Contrasts, FamilyName, LinkName, PowerMethod, Shape
 
 Vector = NDArray[np.float64]
+
+SEED = 0
+"""Of the response that stands in for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +60,30 @@ class Plan:
         Where the rows come from, if they are not somebody's own.
     spec : ModelSpec
         The recipe of the columns.
-    problem : Problem
-        The matrices.
+    problem : Problem or GeneralisedProblem
+        The matrices, with the family of a generalised model.
     beta : array (p,)
         Fixed effects of the columns of ``problem.matrices.X``.
     roots : tuple of (q_k, q_k) arrays
         Lower-triangular roots of the covariances Sigma_k of the columns of Z_k, in the units of
-        the response.
+        the response, or on the scale of the linear predictor.
     sigma : float
-        Residual standard deviation of a row of weight 1.
+        Residual standard deviation of a row of weight 1; 1 in a generalised model.
+    theta : array (m,)
+        The covariance parameters that the roots follow from, relative to sigma.
+    auxiliary : array (a,)
+        delta of a generalised model; of a linear one there is none, a = 0.
     """
 
     request: Request
     design: Design | None
     spec: ModelSpec
-    problem: Problem
+    problem: AnyPlanned
     beta: Vector
     roots: tuple[Vector, ...]
     sigma: float
+    theta: Vector
+    auxiliary: Vector
 
     __repr__ = brief
 
@@ -78,9 +95,11 @@ class Plan:
         return pd.Series(m.coordinates.reported(self.beta), index=names, name="estimate")
 
     @property
-    def theta(self) -> Vector:
-        """The relative covariance parameters (m,)."""
-        return self.problem.theta_of(self.roots) / self.sigma
+    def psi(self) -> Vector:
+        """Where the searches of replicates start: theta; of a generalised model all parameters."""
+        if isinstance(self.problem, GeneralisedProblem):
+            return np.concatenate([self.theta, self.beta, self.auxiliary])
+        return self.theta
 
     def draws(self, seed: Seed, *, effects: Shape, residuals: Shape) -> Draws:
         """The distribution of the responses."""
@@ -94,6 +113,8 @@ class Plan:
             key=key_of(seed),
             effects=effects,
             residuals=residuals,
+            theta=self.theta,
+            auxiliary=self.auxiliary,
         )
 
     def simulate(
@@ -117,11 +138,16 @@ def plan(
     fixed: Mapping[str, float],
     sd: Deviations | None = None,
     corr: Correlations | None = None,
-    sigma: float,
+    sigma: float | None = None,
+    family: FamilyName | Family | None = None,
+    link: LinkName | None = None,
+    trials: str | None = None,
+    parameters: Parameters | None = None,
     contrasts: Contrasts | None = None,
     context: Context | None = None,
 ) -> Plan:
-    """A model on a design, with effect sizes on the scale of the response.
+    """A model on a design, with effect sizes on the scale of the response, or of the linear
+    predictor of a generalised model.
 
     Parameters
     ----------
@@ -139,7 +165,16 @@ def plan(
         Correlations of the random effects by group: a number for all pairs, ``{("Intercept",
         "cond[T.b]"): 0.3}``, or a matrix in the order of the columns. By default zero.
     sigma : float
-        Residual standard deviation.
+        Residual standard deviation of a linear model.
+    family, link : str, optional
+        Of a generalised model, as in `mixedmodels.glmm`; without a family the model is linear.
+    trials : str, optional
+        The column of trials of every row, of which the response counts the successes.
+    parameters : mapping, optional
+        What the family has beside its mean, all of it, on the natural scale: ``{"dispersion": 2,
+        "zero": 0.1}``; ``"dispersion"`` as in docs/generalised.md, ``"shape"``, the probability of
+        an excess of zeros (``"zero"``) or of any (``"hurdle"``), ascending ``"thresholds"`` of an
+        ordinal response.
     contrasts : mapping, optional
         Coding of categorical columns, as in `mixedmodels.lmm`.
     context : mapping, optional
@@ -159,6 +194,7 @@ def plan(
     Examples
     --------
     >>> import mixedmodels as mm
+    >>> import numpy as np
     >>> study = mm.planning.design({"subject": 30, "item": 20}, within={"cond": ["a", "b"]})
     >>> plan = mm.planning.plan(
     ...     study,
@@ -171,30 +207,76 @@ def plan(
     {'Intercept': 0.0, 'cond[T.b]': 0.3}
     >>> plan.simulate(2, seed=1).shape
     (1200, 2)
+
+    Of counts, with a rate ratio of 1.5:
+
+    >>> trial = mm.planning.design(
+    ...     {"clinic": 20}, between={"clinic": {"arm": ["a", "b"]}}, repeats=8
+    ... )
+    >>> counts = mm.planning.plan(
+    ...     trial,
+    ...     "y ~ arm + (1 | clinic)",
+    ...     fixed={"Intercept": 1, "arm[T.b]": np.log(1.5)},
+    ...     sd={"clinic": 0.3},
+    ...     family="negative_binomial",
+    ...     parameters={"dispersion": 2},
+    ... )
+    >>> mm.power(counts, "arm", n=100, seed=1).method
+    'normal'
     """
-    if not finite("sigma", sigma) > 0:
-        raise DataError(
-            f"sigma = {sigma!r} is not a residual standard deviation.\n"
-            "Do:   give a positive number, in the units of the response."
-        )
-    parsed = parse(formula)
     frame = Frame.of(data.frame() if isinstance(data, Design) else data)
-    rows, own = _with_response(frame, parsed.response), checked_context(context)
-    request = owned(Request(parsed, rows, contrasts=contrasts, context=own))
-    spec, matrices = build(parsed, request.frame, contrasts=request.contrasts, context=own)
-    roots = covariance_roots(matrices, {} if sd is None else sd, {} if corr is None else corr)
+    request = Request(parse(formula), frame, contrasts=contrasts, context=checked_context(context))
+    if family is None:
+        sigma = _checked_sigma(sigma, {"link": link, "trials": trials, "parameters": parameters})
+    else:
+        _refuse_sigma(sigma)
+        own = distribution_of(family, link, trials, parameters)
+        request = replace(request, distribution=own, reml=False)
+    request = owned(replace(request, frame=with_placeholder(request, _categories(parameters))))
+    spec, matrices = built(request)
+    given = covariance_roots(matrices, {} if sd is None else sd, {} if corr is None else corr)
+    pairs = zip(matrices.terms, given, strict=True)
+    roots = tuple(working_template(term.coordinates, root) for term, root in pairs)
+    problem = planned_problem(request, matrices)
+    scale = 1.0 if sigma is None else float(sigma)
     return Plan(
         request=request,
         design=data if isinstance(data, Design) else None,
         spec=spec,
-        problem=Problem(matrices),
+        problem=problem,
         beta=matrices.coordinates.working(fixed_effects(fixed, matrices.x_names)),
-        roots=tuple(
-            working_template(term.coordinates, root)
-            for term, root in zip(matrices.terms, roots, strict=True)
-        ),
-        sigma=float(sigma),
+        roots=roots,
+        sigma=scale,
+        theta=problem.theta_of(roots) / scale,
+        auxiliary=delta_of(matrices.auxiliary, parameters if family is not None else None),
     )
+
+
+def _checked_sigma(sigma: float | None, others: Mapping[str, object]) -> float:
+    """The residual standard deviation of a linear plan, which has nothing of a family."""
+    for name, value in others.items():
+        if value is not None:
+            raise DataError(f"{name}= belongs to a family.\nDo:   give family=, or leave it out.")
+    if sigma is None or not finite("sigma", sigma) > 0:
+        raise DataError(
+            f"sigma = {sigma!r} is not a residual standard deviation.\n"
+            "Do:   give a positive number, in the units of the response; a generalised model has "
+            "family= in its place."
+        )
+    return float(sigma)
+
+
+def _refuse_sigma(sigma: float | None) -> None:
+    if sigma is not None:
+        raise DataError(
+            "sigma= is given, and so is a family.\n"
+            "Do:   leave it out; what a family has beside its mean is in parameters."
+        )
+
+
+def _categories(parameters: Parameters | None) -> int:
+    given = {} if parameters is None else parameters
+    return len(thresholds_of(given["thresholds"])) + 1 if "thresholds" in given else 2
 
 
 def plan_of(model: object) -> Plan:
@@ -217,85 +299,47 @@ def plan_of(model: object) -> Plan:
         request=fit.request,
         design=None,
         spec=fit.spec,
-        problem=exact(
-            fit.problem,
-            "Planning",
-            instead="draw responses with simulate() and fit them with refit(), or use terms such "
-            "as (x | g) and (x || g)",
-        ),
+        problem=_planned(fit),
         beta=fit.beta,
         roots=scaled(fit.T, fit.sigma),
         sigma=fit.sigma,
+        theta=fit.theta,
+        auxiliary=np.empty(0) if fit.generalised is None else fit.generalised.auxiliary,
     )
 
 
-def replan(old: Plan, frame: Frame, design: Design | None = None) -> Plan:
-    """The same model and parameters for other rows.
+def _planned(fit: Fit) -> AnyPlanned:
+    """The problem of a fit, if replicates of it can be fitted and tested."""
+    if isinstance(fit.problem, GeneralisedProblem):
+        return fit.problem
+    return exact(
+        fit.problem,
+        "Planning",
+        instead="draw responses with simulate() and fit them with refit(), or use terms such "
+        "as (x | g) and (x || g)",
+    )
 
-    Transforms and codings keep the state that they have in `old`, so that the parameters mean
-    the same.
+
+def method_of(plan: Plan, method: PowerMethod | None) -> PowerMethod:
+    """The method of a test, by default the usual one of the model.
 
     Raises
     ------
     DataError
-        If the rows cannot identify the coefficients of `old`, or the weights or the offset were
-        given as an array.
+        If the method has no meaning for a generalised model.
     """
-    request = old.request
-    if not isinstance(request.weights, str | None) or not isinstance(request.offset, str | None):
+    if not isinstance(plan.problem, GeneralisedProblem):
+        return "satterthwaite" if method is None else method
+    if method in ("satterthwaite", "kenward-roger"):
         raise DataError(
-            "The model was fitted with weights or an offset given as an array, which other rows "
-            "do not have.\nDo:   put them into a column of the data and fit with its name."
+            f'method="{method}" is not available for generalised models.\n'
+            'Do:   leave it out, for tests by z, or use method="lrt".\n'
+            "Why:  degrees of freedom come from a residual variance that is estimated."
         )
-    if request.formula.response.isidentifier():
-        frame = _with_response(frame, request.formula.response)
-    spec, matrices = build(
-        request.formula,
-        frame,
-        weights=request.weights,
-        offset=request.offset,
-        contrasts=request.contrasts,
-        context=request.context,
-        missing=request.missing,
-    )
-    if spec.x_names != old.spec.x_names:
-        lost = sorted({*old.spec.x_names} ^ {*spec.x_names})
-        raise DataError(
-            f"With these rows the model has other coefficients: {', '.join(lost)}.\n"
-            "Do:   choose sizes with which every cell of the design has rows."
-        )
-    return replace(
-        old,
-        request=replace(request, frame=frame),
-        design=design,
-        problem=Problem(_recoded(old, matrices, frame)),
-    )
+    return "normal" if method is None else method
 
 
-def _recoded(old: Plan, matrices: ModelMatrices, frame: Frame) -> ModelMatrices:
-    """The matrices with the columns of the old recipe: `poly` and the like keep their state."""
-    kept = matrices.kept
-    made = rebuild(old.spec, frame, groups=())
-    if not made.estimable.all():
-        raise DataError(
-            "Some of these rows need coefficients that the model has dropped: "
-            f"{', '.join(old.spec.aliased)}.\n"
-            "Do:   choose rows of the kinds that the model was made from, or leave out the terms "
-            "that repeat others there."
-        )
-    terms = tuple(
-        replace(term, Z=np.asfortranarray(new.Z[kept]), coordinates=recipe.coordinates)
-        for term, new, recipe in zip(matrices.terms, made.terms, old.spec.terms, strict=True)
-    )
-    X = np.asfortranarray(made.X[kept])
-    return replace(matrices, X=X, terms=terms, coordinates=old.spec.coordinates)
-
-
-def _with_response(frame: Frame, response: str) -> Frame:
-    """The rows with a placeholder, as the matrices do not depend on the response."""
-    if not response.isidentifier():
-        raise DataError(
-            f"The response of a plan is {response!r}.\n"
-            "Do:   write a plain name, as y; effect sizes are on the scale of what is modelled."
-        )
-    return frame.with_column(response, np.random.default_rng(0).standard_normal(frame.nrows))
+def one_response(plan: Plan) -> AnyPlanned:
+    """The problem with a response that the plan draws, always the same one."""
+    draws = plan.draws(SEED, effects="normal", residuals="normal")
+    return plan.problem.with_response(np.ascontiguousarray(plan.problem.draw(draws, 0, 1)[:, 0]))

@@ -9,14 +9,17 @@ from scipy import linalg, special
 
 from mixedmodels.design import ORIGINAL
 from mixedmodels.engine.batch import Draws, RefitPlan, Refits
+from mixedmodels.engine.generalised import GeneralisedProblem
 from mixedmodels.engine.problem import Problem
 from mixedmodels.errors import DataError
 from mixedmodels.inference.replication import replicated
 from mixedmodels.inference.replication.p_values import of_rows, p_values
 from mixedmodels.inference.replication.t_statistics import rows_in
+from mixedmodels.inference.replication.wald_pieces import with_wald_pieces
 from mixedmodels.planning.comparisons import Comparisons
 from mixedmodels.planning.hypothesis import Hypothesis
-from mixedmodels.planning.plan import Plan
+from mixedmodels.planning.plan import Plan, one_response
+from mixedmodels.planning.planned import AnyPlanned
 from mixedmodels.posthoc.replicates import adjusted_in_replicates
 from mixedmodels.posthoc.results import BY_P, across, departure
 from mixedmodels.posthoc.results import p_values as student_p_values
@@ -85,12 +88,22 @@ def replicates(
         np.concatenate([getattr(part, name) for part in parts])
         for name in ("singular", "converged", "failed")
     ]
-    covariance = plan.problem.estimates(plan.theta, reml=True).cov_beta_unscaled
+    covariance = _covariance(plan)
     found = []
     for i, one in enumerate(asked):
         p = _p_values(one, _joined([part.tested[i] for part in parts]), covariance)
         found += [Replicates(column, *states) for column in p.T]
     return tuple(found)
+
+
+def _covariance(plan: Plan) -> Vector:
+    """Of the fixed effects (p, p) in the design, up to a factor; of a generalised model at the
+    parameters of the plan and one response that it draws.
+    """
+    problem = one_response(plan)
+    if isinstance(problem, GeneralisedProblem):
+        return problem.solution(plan.psi).covariance_conditional
+    return problem.estimates(plan.theta, reml=True).cov_beta_unscaled
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,21 +119,41 @@ class WaldJob:
     def run(self, first: int, count: int) -> Part:
         """The tests of these replicates."""
         refits = self.problem.refit_drawn(self.draws, first, count, self.plan)
-        tested = [
-            _by_wald(of_rows(refits, rows), one)
-            for rows, one in zip(self.at, self.asked, strict=True)
-        ]
-        return _part(refits, tested)
+        return _tests(refits, self.asked, self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyWaldJob:
+    """Draw from the family, fit, make every test by z or chi-square: `L` has their rows."""
+
+    problem: GeneralisedProblem
+    draws: Draws
+    plan: RefitPlan
+    L: Vector
+    asked: tuple[Asked, ...]
+    at: tuple[slice, ...]
+
+    def run(self, first: int, count: int) -> Part:
+        """The tests of these replicates."""
+        Y = self.problem.draw(self.draws, first, count)
+        refits = with_wald_pieces(self.problem, self.problem.refit(Y, self.plan), Y, self.L)
+        return _tests(refits, self.asked, self.at)
+
+
+def _tests(refits: Refits, asked: Sequence[Asked], at: Sequence[slice]) -> Part:
+    return _part(
+        refits, [_by_wald(of_rows(refits, rows), one) for rows, one in zip(at, asked, strict=True)]
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class RatioJob:
     """Draw, fit the model and the model under every hypothesis by ML, compare the criteria;
-    `nulls` are the models under the rows of every question.
+    `nulls` are the models under the rows of every question, with the plans of their fits.
     """
 
-    nulls: tuple[tuple[Problem, ...], ...]
-    problem: Problem
+    nulls: tuple[tuple[tuple[AnyPlanned, RefitPlan], ...], ...]
+    problem: AnyPlanned
     draws: Draws
     plan: RefitPlan
     df: tuple[int, ...]
@@ -130,7 +163,7 @@ class RatioJob:
         large = self.problem.refit_drawn(self.draws, first, count, self.plan)
         tested = []
         for nulls, df in zip(self.nulls, self.df, strict=True):
-            small = [null.refit_drawn(self.draws, first, count, self.plan) for null in nulls]
+            small = [null.refit_drawn(self.draws, first, count, own) for null, own in nulls]
             deviance = np.column_stack([fit.deviance for fit in small])
             statistic = np.maximum(deviance - large.deviance[:, None], 0.0)
             tested.append(_without_t(special.chdtrc(df, statistic)))
@@ -143,16 +176,19 @@ def _part(refits: Refits, tested: Sequence[Tested]) -> Part:
 
 def _job(
     plan: Plan, asked: Sequence[Asked], draws: Draws, method: PowerMethod
-) -> WaldJob | RatioJob:
+) -> WaldJob | FamilyWaldJob | RatioJob:
     if method == "lrt":
         for one in asked:
             _require_ratio(one)
-        nulls = tuple(tuple(_null(plan.problem, L) for L in _rows_of(one)) for one in asked)
+        nulls = tuple(tuple(_null(plan, L) for L in _rows_of(one)) for one in asked)
         df = tuple(len(one.L) if isinstance(one, Hypothesis) else 1 for one in asked)
-        return RatioJob(nulls, plan.problem, draws, RefitPlan(reml=False, start=plan.theta), df)
+        return RatioJob(nulls, plan.problem, draws, RefitPlan(reml=False, start=plan.psi), df)
     L = np.vstack([one.L for one in asked])
     ends = np.cumsum([len(one.L) for one in asked]).tolist()
     at = tuple(slice(end - len(one.L), end) for one, end in zip(asked, ends, strict=True))
+    if isinstance(plan.problem, GeneralisedProblem):
+        fitting = RefitPlan(reml=False, start=plan.psi)
+        return FamilyWaldJob(plan.problem, draws, fitting, L, tuple(asked), at)
     pieces = "wald" if method == "normal" else method
     fitting = RefitPlan(reml=True, start=plan.theta, L=L, pieces=pieces)
     return WaldJob(plan.problem, draws, fitting, tuple(asked), at)
@@ -222,9 +258,13 @@ def _require_ratio(one: Asked) -> None:
         )
 
 
-def _null(problem: Problem, L: Vector) -> Problem:
-    """The model in which L beta is zero."""
+def _null(plan: Plan, L: Vector) -> tuple[AnyPlanned, RefitPlan]:
+    """The model in which L beta is zero, and how it is fitted."""
     left = linalg.null_space(L)
     names = tuple(f"x{j}" for j in range(left.shape[1]))
-    X = np.asfortranarray(problem.matrices.X @ left)
-    return Problem(replace(problem.matrices, X=X, x_names=names, coordinates=ORIGINAL))
+    X = np.asfortranarray(plan.problem.matrices.X @ left)
+    matrices = replace(plan.problem.matrices, X=X, x_names=names, coordinates=ORIGINAL)
+    if isinstance(plan.problem, GeneralisedProblem):
+        start = np.concatenate([plan.theta, left.T @ plan.beta, plan.auxiliary])
+        return replace(plan.problem, matrices=matrices), RefitPlan(reml=False, start=start)
+    return Problem(matrices), RefitPlan(reml=False, start=plan.theta)

@@ -146,14 +146,29 @@ def test_type_checkers_see_the_same_names() -> None:
     assert files("mixedmodels").joinpath("py.typed").is_file()
 
 
-LINEAR = {"sigma", "scale", "heterogeneity", "predict", "simulate"}
-"""Of these what a generalised model does not have, or not in the same form."""
+LINEAR = {"sigma", "scale", "heterogeneity"}
+"""Of these what a generalised model does not have: what belongs to a residual variance."""
+
+GENERALISED = [
+    "family",
+    "response_levels",
+    "linear_predictor",
+    "auxiliary_params",
+    "auxiliary_table",
+]
+"""What a generalised model has beside."""
 
 
 @pytest.mark.parametrize("name", MODEL)
 def test_model_has(name: str) -> None:
     assert hasattr(mm.LinearMixedModel, name)
-    assert hasattr(mm.GeneralisedMixedModel, name) or name in LINEAR
+    assert hasattr(mm.GeneralisedMixedModel, name) == (name not in LINEAR)
+
+
+@pytest.mark.parametrize("name", GENERALISED)
+def test_a_generalised_model_has(name: str) -> None:
+    assert hasattr(mm.GeneralisedMixedModel, name)
+    assert not hasattr(mm.LinearMixedModel, name)
 
 
 def test_means_have() -> None:

@@ -30,7 +30,6 @@ OF_STEPS = {"glmm_tmb/gasoline_beta": 1.3e-2}
 """Where glmmTMB's Hessian is from steps that are too coarse: how far its errors are off."""
 
 SHORT = {
-    "glmm_tmb/cbpp_cloglog": 8.6,  # proportions: a constant
     "glmm/verbagg/1": 8e-4,  # glmmTMB reaches 8151.39972, as this package does
     "glmm/contraception_ri/1": 2e-4,
     "glmm/grouseticks/1": 5e-5,

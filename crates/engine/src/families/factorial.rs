@@ -52,8 +52,8 @@ pub fn log_factorial(y: f64) -> f64 {
 
 /// log C(n, y).
 pub fn log_choose(n: f64, y: f64) -> f64 {
-    if y == 0.0 || y == n {
-        return 0.0;
+    if y == 0.0 || y == n || n == 1.0 {
+        return 0.0; // a fraction of one trial has no probability: nothing to normalise
     }
     if n < TABLE as f64 {
         return log_factorial(n) - log_factorial(y) - log_factorial(n - y);

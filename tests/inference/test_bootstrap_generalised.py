@@ -11,7 +11,7 @@ from scipy import special
 import mixedmodels as mm
 from mixedmodels.errors import DataError
 from mixedmodels.inference.bootstrap.resampling import resampling_of
-from mixedmodels.prediction.streams import key_of
+from mixedmodels.prediction.streams import key_of, stream
 
 
 @pytest.fixture(scope="module")
@@ -186,11 +186,38 @@ def test_weights_are_no_distribution(frame):
     assert again.llf == pytest.approx(model.llf)
 
 
-@pytest.mark.parametrize("kind", ["residual", "case"])
-def test_other_kinds_say_what_to_do(frame, kind):
+def test_the_residual_kind_says_what_to_do(frame):
     model = mm.glmm("event ~ x + (1 | g)", frame)
-    with pytest.raises(DataError, match='use kind="parametric"'):
-        model.bootstrap(10, kind=kind, seed=1)
+    with pytest.raises(DataError, match='use kind="parametric" or kind="case"'):
+        model.bootstrap(10, kind="residual", seed=1)
+
+
+@pytest.mark.parametrize("name", ["binomial", "hurdle", "ordinal", "poisson"])
+def test_whole_groups_are_drawn_with_all_that_belongs_to_their_rows(name, frame):
+    formula, options = MODELS[name]
+    model = mm.glmm(formula, frame, **options)
+    found = model.bootstrap(4, kind="case", seed=7).result
+    source = resampling_of(model.fit, "case", key_of(7))
+    for i in range(4):
+        chosen = stream(key_of(7), i).integers(24, size=24)
+        rows = np.concatenate([source.rows[level] for level in chosen])
+        drawn = frame.iloc[rows].assign(g=np.repeat(np.arange(24), 10)).reset_index(drop=True)
+        single = mm.glmm(formula, drawn, **options)
+        assert found.refits.deviance[i] == pytest.approx(single.fit.objective, abs=1e-5)
+    asked = model.bootstrap(4, kind="case", seed=7, statistic=lambda m: m.params.to_dict()).result
+    fixed = [group is None for group in found.groups]
+    np.testing.assert_allclose(asked.replicates, found.replicates[:, fixed], rtol=1e-6)
+
+
+def test_a_sample_without_a_level_of_a_factor_has_no_fit():
+    random = np.random.default_rng(1)
+    g = np.repeat(np.arange(6), 5)
+    data = {"y": random.integers(0, 3, 30), "arm": np.where(g < 2, "a", "b"), "g": g}
+    model = mm.glmm("y ~ arm + (1 | g)", data, "poisson")
+    b = model.bootstrap(100, kind="case", seed=1)
+    source = resampling_of(model.fit, "case", key_of(1))
+    arms = [np.ptp(source.problem(i).matrices.X[:, 1]) > 0 for i in range(100)]
+    assert b.n_failed == arms.count(False) > 0
 
 
 def test_the_likelihood_ratio_of_two_generalised_models(frame):

@@ -262,13 +262,13 @@ class GeneralisedProblem(StructuredTerms):
                 columns(Y[:, there]), start, plan.max_evaluations, plan.tolerance, False
             )
         refits = named_generalised(found, there, m=self.n_theta, p=self.n_beta)
-        return replace(refits, singular=self._singular(refits, start))
+        return replace(refits, singular=self.singular(refits, start))
 
     def refit_drawn(self, draws: Draws, first: int, count: int, plan: RefitPlan) -> Refits:
         """Fit the replicates `first` to `first + count - 1` of a distribution."""
         return self.refit(self.draw(draws, first, count), plan)
 
-    def _singular(self, refits: Refits, start: Vector) -> NDArray[np.bool_]:
+    def singular(self, refits: Refits, start: Vector) -> NDArray[np.bool_]:
         """Which fits are singular, by the information of a row at the start of them all."""
         out = np.zeros(len(refits), dtype=np.bool_)
         if self.n_theta:

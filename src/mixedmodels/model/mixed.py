@@ -784,7 +784,7 @@ class MixedModel(ABC):
             replacement from the fit's own, stretched to the estimated variances (Carpenter,
             Goldstein & Rasbash 2003); or whole levels of the outermost grouping factor, which
             believes in nothing but the independence of the groups. A generalised model has the
-            first, whose responses are of its family.
+            first, whose responses are of its family, and the last.
         statistic : callable, optional
             A function of a model that gives a number, a dict, a Series or an array. By
             default all parameters, and of a linear model R² and intraclass correlations, without a

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from scipy import special
 
 from mixedmodels.engine.batch import RefitPlan, Refits, joined
-from mixedmodels.engine.problem import Problem
-from mixedmodels.engine.route import exact
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.bootstrap.parameters import parameters_at_fit, parameters_of
@@ -22,6 +20,7 @@ from mixedmodels.inference.bootstrap.resampling import (
     Case,
     outermost,
     refits_of,
+    resampled,
     resampling_of,
 )
 from mixedmodels.inference.bootstrap.statistic import Statistic, StatisticJob, fit_at
@@ -143,23 +142,19 @@ class Bootstrap:
         moved: Vector = special.ndtr(bias + z / (1 - self._acceleration() * z))
         return moved
 
-    @property
-    def _problem(self) -> Problem:
-        return exact(self.fit.problem, 'The interval "bca"')
-
     def _acceleration(self) -> Vector:
         """From the skewness of the estimates without one group each."""
         case = Case(
-            self._problem,
+            resampled(self.fit, 'The interval "bca"'),
             outermost(self.fit.matrices),
             np.zeros(2, dtype=np.uint64),
-            RefitPlan(reml=self.fit.reml, start=self.fit.theta),
+            RefitPlan(reml=self.fit.reml, start=self.fit.psi),
         )
         every = np.arange(len(case.rows))
         left = refits_of(
             lambda level: case.of(np.delete(every, level)),
             range(len(every)),
-            self._problem,
+            case.original,
             case.plan,
         )
         if self.statistic is None:

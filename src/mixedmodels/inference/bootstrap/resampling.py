@@ -3,7 +3,7 @@
 Every one can fit a range of its replicates, and give the data of a single one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.design import Grouping, ModelMatrices
 from mixedmodels.engine.batch import FAILED, STATUS, Draws, RefitPlan, Refits, joined
+from mixedmodels.engine.generalised import GeneralisedProblem
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.route import AnyProblem, exact, linear
 from mixedmodels.engine.settings import Control
@@ -27,6 +28,9 @@ from mixedmodels.vocabulary import BootstrapKind
 
 Vector = NDArray[np.float64]
 Int = NDArray[np.int64]
+
+Resampled = Problem | GeneralisedProblem
+"""A model whose groups can be drawn with replacement."""
 
 VANISHES = 1e-12
 """Eigenvalue of a covariance, relative to the largest, that counts as zero."""
@@ -122,7 +126,7 @@ class Case:
     Without random effects the rows themselves are drawn.
     """
 
-    original: Problem
+    original: Resampled
     group: int | None
     key: Key
     plan: RefitPlan
@@ -139,17 +143,20 @@ class Case:
         """One problem per replicate: the designs differ."""
         return refits_of(self.problem, range(first, first + count), self.original, self.plan)
 
-    def problem(self, replicate: int) -> Problem:
+    def problem(self, replicate: int) -> Resampled:
         """The rows of the replicate, every copy of a level a level of its own."""
         levels = len(self.rows)
         return self.of(stream(self.key, replicate).integers(levels, size=levels))
 
-    def of(self, chosen: Int) -> Problem:
+    def of(self, chosen: Int) -> Resampled:
         """The rows of the chosen levels."""
         rows = np.concatenate([self.rows[level] for level in chosen])
         copy = np.repeat(np.arange(len(chosen)), [len(self.rows[level]) for level in chosen])
         m = self.original.matrices.take(rows)
-        return Problem(replace(m, groupings=tuple(_relabelled(g, copy) for g in m.groupings)))
+        drawn = replace(m, groupings=tuple(_relabelled(g, copy) for g in m.groupings))
+        if isinstance(self.original, GeneralisedProblem):
+            return replace(self.original, matrices=drawn)
+        return Problem(drawn)
 
 
 def _relabelled(grouping: Grouping, copy: Int) -> Grouping:
@@ -160,10 +167,40 @@ def _relabelled(grouping: Grouping, copy: Int) -> Grouping:
 
 
 def refits_of(
-    problem: Callable[[int], Problem], replicates: range, model: Problem, plan: RefitPlan
+    problem: Callable[[int], Resampled], replicates: range, model: Resampled, plan: RefitPlan
 ) -> Refits:
     """Fit problems of different designs, one by one; one that has no fit is a flagged row."""
-    r, m, p = len(replicates), model.n_theta, len(model.matrices.x_names)
+    made = (problem(replicate) for replicate in replicates)
+    if isinstance(model, GeneralisedProblem):
+        return _family_refits(made, model, plan)
+    return _linear_refits(made, len(replicates), model, plan)
+
+
+def _family_refits(
+    problems: Iterable[AnyProblem], model: GeneralisedProblem, plan: RefitPlan
+) -> Refits:
+    """Each is a batch of one response, from the start of them all; a sample in which the
+    coefficients are not determined has no response that could be fitted.
+    """
+    nothing = np.full((len(model.matrices.y), 1), np.nan)
+    parts = []
+    for problem in problems:
+        m = problem.matrices
+        is_full = all(np.linalg.matrix_rank(part) == part.shape[1] for part in _columns(m))
+        own, y = (problem, m.y[:, None]) if is_full else (model, nothing)
+        parts.append(own.refit(y, plan))
+    return joined(parts)
+
+
+def _columns(m: ModelMatrices) -> list[Vector]:
+    """Of the fixed part, and of the parts beside the mean."""
+    return [part for part in (m.X, *(part.D for part in m.auxiliary)) if part.shape[1]]
+
+
+def _linear_refits(
+    problems: Iterable[AnyProblem], r: int, model: Problem, plan: RefitPlan
+) -> Refits:
+    m, p = model.n_theta, len(model.matrices.x_names)
     start = None if plan.start is None else tuple(plan.start)
     control = Control(max_evaluations=plan.max_evaluations, tolerance=plan.tolerance, start=start)
     out = Refits(
@@ -178,10 +215,9 @@ def refits_of(
         auxiliary=np.empty((r, 0)),
     )
     diagonal = np.array([row == column for _, row, column in model.theta_index], dtype=np.bool_)
-    for i, replicate in enumerate(replicates):
-        made = problem(replicate)
+    for i, made in enumerate(problems):
         try:
-            found = made.minimise(reml=plan.reml, control=control)
+            found = linear(made, "A case").minimise(reml=plan.reml, control=control)
         except DataError:  # a sample in which the coefficients are not determined
             continue
         out.status[i] = STATUS[found.status]
@@ -204,7 +240,10 @@ def resampling_of(fit: Fit, kind: BootstrapKind, key: Key) -> Resampling:
     plan = RefitPlan(reml=fit.reml, start=fit.psi)
     if kind == "parametric":
         return Parametric(fit.problem, draws_of(fit, key), plan)
-    linear(fit.problem, f'The bootstrap of kind "{kind}"', instead='use kind="parametric"')
+    what = f'The bootstrap of kind "{kind}"'
+    if kind == "case":
+        return Case(resampled(fit, what), outermost(fit.matrices), key, plan)
+    linear(fit.problem, what, instead='use kind="parametric" or kind="case"')
     problem = exact(fit.problem, f'The bootstrap of kind "{kind}"', instead='use kind="parametric"')
     if kind == "residual":
         return _residual(fit, key, plan)
@@ -237,6 +276,25 @@ def _power(cov: Vector, exponent: float) -> Vector:
     keep = values > VANISHES * max(values[-1], np.finfo(np.float64).tiny)
     power: Vector = (vectors[:, keep] * values[keep] ** exponent) @ vectors[:, keep].T
     return power
+
+
+def resampled(fit: Fit, what: str) -> Resampled:
+    """The problem of a fit whose groups can be drawn with replacement.
+
+    Raises
+    ------
+    DataError
+        If levels belong together, in a known covariance or as several of one row.
+    """
+    if not isinstance(fit.problem, GeneralisedProblem):
+        return exact(fit.problem, what, instead='use kind="parametric"')
+    if any(t.precision is not None or t.members is not None for t in fit.matrices.terms):
+        raise DataError(
+            f"{what} is not available for known covariances and for rows of several levels.\n"
+            'Do:   use kind="parametric".\n'
+            "Why:  levels that belong together cannot be drawn one by one."
+        )
+    return fit.problem
 
 
 def outermost(m: ModelMatrices) -> int | None:

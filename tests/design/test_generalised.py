@@ -75,6 +75,15 @@ def test_successes_in_trials_in_any_words(text, options):
     np.testing.assert_array_equal(m.size, SIZE)
 
 
+def test_a_number_of_trials_that_is_the_same_in_every_row():
+    m = matrices("successes / 9 ~ x + (1 | g)")
+    np.testing.assert_array_equal(m.y, SUCCESSES)
+    np.testing.assert_array_equal(m.size, np.full(N, 9))
+    for text in ("successes / 2.5 ~ x + (1 | g)", "successes / 'a' ~ x + (1 | g)"):
+        with pytest.raises(DataError, match="no positive whole number"):
+            matrices(text)
+
+
 @pytest.mark.parametrize("name", ["binary", "passed", "answer", "sick"])
 @pytest.mark.parametrize("convert", [pd.DataFrame, in_polars, lambda d: d.to_dict("list")])
 def test_one_outcome_of_two_in_any_type_and_library(name, convert):

@@ -28,6 +28,8 @@ def frame():
         ("rank", (1, 0), "Column 'x'"),
         ("factorisation", (0, 2), "level 'c' of g"),
         ("input", None, "what happened"),
+        ("modes", None, "use a link that takes every linear predictor"),
+        ("quadrature", None, "cannot integrate over these random effects: what happened"),
     ],
 )
 def test_places_have_names(frame, kind, place, words):

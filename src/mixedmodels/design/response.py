@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from mixedmodels.design.variables import Variables
 from mixedmodels.errors import DataError, FormulaError
 from mixedmodels.families import Family
 from mixedmodels.formula import Formula
+from mixedmodels.formula.expression import expression_of
 from mixedmodels.formula.trials import TrialsResponse
 
 MOST_CATEGORIES = 100
@@ -183,7 +185,7 @@ def successes_and_trials(
         If the trials are no positive whole numbers.
     """
     y = evaluate(asked.successes, variables, state)
-    other = evaluate(asked.other, variables, state)
+    other = _of_rows(asked.other, variables, state)
     if not asked.of_failures:
         return y, checked_sizes(other, formula.response)
     if (other < 0).any():
@@ -193,3 +195,12 @@ def successes_and_trials(
             "Do:   write cbind(successes, failures), with failures such as trials - successes."
         )
     return y, checked_sizes(y + other, formula.response)
+
+
+def _of_rows(factor: Factor, variables: Variables, state: dict[str, Any]) -> Vector:
+    """The values of a part (n,), which may be one number."""
+    if factor.eval_method is not Factor.EvalMethod.LITERAL:
+        return evaluate(factor, variables, state)
+    value = expression_of(factor.expr).tree
+    is_number = isinstance(value, ast.Constant) and type(value.value) in (int, float)
+    return np.full(variables.nrows, float(factor.expr) if is_number else np.nan)

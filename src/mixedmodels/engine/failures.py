@@ -104,6 +104,17 @@ def _quadrature(_: ModelMatrices, message: str) -> str:
     )
 
 
+def _modes(_: ModelMatrices, __: str) -> str:
+    return (
+        "The modes of the random effects were not found: at some values of the parameters a mean\n"
+        "is outside the range of the family.\n"
+        "Do:   use a link that takes every linear predictor (logit of probabilities, log of\n"
+        "      counts and positive responses); or begin near the solution, Control(start=...).\n"
+        "Why:  with a link such as the log of a probability, or the identity of a positive mean,\n"
+        "      a random effect of some size has no mean."
+    )
+
+
 def _unusable(_: ModelMatrices, message: str) -> str:
     return (
         f"The numbers cannot be used: {message}.\n"
@@ -133,6 +144,8 @@ _AT_LARGE = {
     "perfect": _perfect,
     "memory": _memory,
     "quadrature": _quadrature,
+    "modes": _modes,
+    "impossible": _modes,
     "traces": _traces,
     "unsolved": _unsolved,
 }

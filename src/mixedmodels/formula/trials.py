@@ -58,7 +58,11 @@ def trials_response(formula: Formula) -> TrialsResponse | None:
 
 
 def _part(node: ast.expr, whole: Factor) -> Factor:
-    """A part of the response as what is evaluated; it stands where the response does."""
+    """A part of the response as what is evaluated; it stands where the response does. A number is
+    a literal, the same in every row.
+    """
+    if isinstance(node, ast.Constant):
+        return Factor(ast.unparse(node), eval_method="literal", metadata=whole.metadata)
     if isinstance(node, ast.Name):
         return Factor(unquote(node.id), eval_method="lookup", metadata=whole.metadata)
     return Factor(ast.unparse(node), eval_method="python", metadata=whole.metadata)

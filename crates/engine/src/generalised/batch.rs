@@ -125,8 +125,8 @@ impl Problem {
         let end = self.minimise_from(start, units.to_vec(), None, plan.options)?;
         let near = self.derivatives(&end.point)?;
         let variances = if plan.hessian {
-            let hessian = self.hessian(&end.point, &near, units)?;
-            covariance(&hessian).map(|c| self.outer_covariance(&c))
+            let hessian = self.hessian(&end.point, &near, units);
+            hessian.ok().and_then(|h| covariance(&h)).map(|c| self.outer_covariance(&c))
         } else {
             None
         };

@@ -40,9 +40,10 @@ impl Problem {
         units: Option<&[f64]>,
     ) -> Result<Estimates> {
         let near = self.derivatives(point)?;
-        let hessian = match units {
-            None => None,
-            Some(units) => Some(self.hessian(point, &near, units)?),
+        // Where the criterion has no value beside the point, it has no Hessian either.
+        let hessian = match units.map(|units| self.hessian(point, &near, units)) {
+            Some(Err(stop)) if stop.is_stop() => return Err(stop),
+            found => found.and_then(Result::ok),
         };
         let covariance = hessian.as_ref().and_then(covariance).map(|c| self.outer_covariance(&c));
         let mut psi = self.outer(&point.psi);

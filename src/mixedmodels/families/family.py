@@ -181,6 +181,19 @@ class Family:
         below, at, above = self.native.tails(_row(y), _sizes(size), _row(eta), auxiliary).T
         return below, np.where(above < 0.5, 1 - above, below + at)
 
+    def quantile_residuals(
+        self, y: Vector, size: Vector | None, eta: Vector, auxiliary: Vector, uniforms: Vector
+    ) -> Vector:
+        """Standard normal residuals (n,) of a true model (Dunn and Smyth 1996).
+
+        The normal quantile of P(Y < y) + `uniforms` P(Y = y), with `uniforms` (n,) between 0 and 1:
+        random ones of a discrete response, which has no such residual without them. Exact in either
+        tail.
+        """
+        return self.native.quantile_residuals(
+            _row(y), _sizes(size), _row(eta), auxiliary, _row(uniforms)
+        )
+
 
 GAUSSIAN = Family("gaussian", "identity")
 """The family of every linear model."""

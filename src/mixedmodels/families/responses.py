@@ -139,7 +139,7 @@ def _check_positive(y: Vector, text: str, name: FamilyName, zero: ZeroKind) -> N
         y < 0,
         y,
         text,
-        f"is negative, and a {name} response is positive",
+        f"is negative, and a response of the family {name} is positive",
         'correct the row, or use family="gaussian"',
     )
     if zero != "hurdle":
@@ -147,7 +147,7 @@ def _check_positive(y: Vector, text: str, name: FamilyName, zero: ZeroKind) -> N
             y == 0,
             y,
             text,
-            f"is zero, and a {name} response is positive",
+            f"is zero, and a response of the family {name} is positive",
             'give hurdle="~ 1", which has a probability of zeros, or drop the rows',
         )
     _check_behind(y, text, zero)

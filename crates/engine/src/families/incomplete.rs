@@ -59,7 +59,7 @@ fn series(shape: f64, x: f64) -> f64 {
     for k in 1..TERMS {
         term *= x / (shape + k as f64);
         sum += term;
-        if term < ENOUGH * sum {
+        if term < ENOUGH * sum || term.is_nan() {
             break;
         }
     }
@@ -87,7 +87,7 @@ fn continued(first: f64, term: impl Fn(usize) -> (f64, f64)) -> f64 {
         c = off_zero(b + a / c);
         let factor = c * d;
         value *= factor;
-        if (factor - 1.0).abs() < 1e-16 || a == 0.0 {
+        if (factor - 1.0).abs() < 1e-16 || factor.is_nan() || a == 0.0 {
             break;
         }
     }

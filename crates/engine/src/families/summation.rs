@@ -44,6 +44,9 @@ fn sum(y: f64, at: f64, last: f64, step: f64, ratio: impl Fn(f64) -> f64, unimod
         term *= factor;
         sum += term;
         j += step;
+        if term.is_nan() {
+            return f64::NAN;
+        }
         // What follows is below a geometric series of this factor.
         if unimodal && factor < 1.0 && term * factor <= ENOUGH * sum * (1.0 - factor) {
             break;

@@ -182,7 +182,9 @@ impl Family for WithZeros {
             }
             Kind::Truncated => {
                 let share = rest / some;
-                let below = zero + share * (of.below - none).max(0.0);
+                // Of a family that is mostly zero from the other side, lest 1 − P(0) be rounding.
+                let smaller = if none > 0.5 { some - of.at - of.above } else { of.below - none };
+                let below = zero + share * smaller.max(0.0);
                 Tails { below, at: share * of.at, above: share * of.above }
             }
             _ => Tails { below: zero + rest * of.below, at: rest * of.at, above: rest * of.above },
@@ -214,7 +216,6 @@ impl Family for WithZeros {
         match (self.kind, observation.y) {
             (Kind::Inflated, 0.0) => 0.0,
             (_, 0.0) => zero.ln(),
-            (Kind::Truncated, 1.0) => rest.ln(),
             (Kind::Truncated, _) => super::peak::peak(self, observation, auxiliary),
             _ => rest.ln() + self.base.saturated(observation, &auxiliary[..at]),
         }

@@ -98,7 +98,7 @@ def test_what_there_is_not(arguments: tuple[object, ...], message: str) -> None:
     ("family", "y", "size", "message"),
     [
         ("binomial", [0, 1, 2, 1], None, "'y' is neither 0 nor 1 in row 3 of the rows used: 2."),
-        ("binomial", [0, 0.25, 1, 1], None, "holds proportions (0.25 in row 2"),
+        ("beta_binomial", [0, 0.25, 1, 1], None, "holds proportions (0.25 in row 2"),
         ("binomial", [0, 0.5, 1, 1], [2] * 4, "is no whole number of successes in 1 row"),
         (
             "binomial",

@@ -47,8 +47,9 @@ fn sum(y: f64, at: f64, last: f64, step: f64, ratio: impl Fn(f64) -> f64, unimod
         if term.is_nan() {
             return f64::NAN;
         }
-        // What follows is below a geometric series of this factor.
-        if unimodal && factor < 1.0 && term * factor <= ENOUGH * sum * (1.0 - factor) {
+        // What follows is below a geometric series of this factor, or too small for a number.
+        let little = term * factor <= ENOUGH * sum * (1.0 - factor) || term < f64::MIN_POSITIVE;
+        if unimodal && factor < 1.0 && little {
             break;
         }
     }

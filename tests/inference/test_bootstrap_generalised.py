@@ -1,6 +1,7 @@
 """The bootstrap of generalised models: every family, replicates that are fits, honest counts."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -176,6 +177,18 @@ def test_a_response_of_one_category_has_no_fit_and_is_counted():
     assert 5 < b.n_failed == sum(empty) < 60
     assert np.isnan(b.replicates[empty]).all()
     assert f"{b.n_failed} without a fit" in repr(b)
+
+
+def test_searches_that_did_not_converge_are_counted(frame):
+    model = mm.glmm("event ~ x + (1 | g)", frame)
+    b = model.bootstrap(30, seed=1)
+    assert b.n_not_converged == 0
+    assert "converged" not in repr(b)
+    source = resampling_of(model.fit, "parametric", key_of(1))
+    short = replace(source, plan=replace(source.plan, max_evaluations=2)).run(0, 30)
+    cut = replace(b, result=replace(b.result, refits=short))
+    assert cut.n_not_converged == 30
+    assert "30 not converged" in repr(cut)
 
 
 def test_weights_are_no_distribution(frame):

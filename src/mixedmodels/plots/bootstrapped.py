@@ -42,6 +42,11 @@ class BootstrappedModel:
         return self.result.n_failed
 
     @property
+    def n_not_converged(self) -> int:
+        """Replicates whose search did not end at a minimum, which count like all others."""
+        return self.result.n_not_converged
+
+    @property
     def n_singular(self) -> int:
         """Replicates with a singular fit, which count like all others."""
         return self.result.n_singular
@@ -74,8 +79,9 @@ class BootstrappedModel:
 
     def __repr__(self) -> str:
         r, k = self.replicates.shape
-        kind = self.result.kind.capitalize()
+        kind, lost = self.result.kind.capitalize(), self.n_not_converged
         return (
             f"{kind} bootstrap of {k} quantities: {r:,} replicates, {self.n_singular:,} of them "
             f"singular, {self.n_failed:,} without a fit"
+            + (f", {lost:,} not converged" if lost else "")
         )

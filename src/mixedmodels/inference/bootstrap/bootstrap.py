@@ -73,6 +73,11 @@ class Bootstrap:
         return int(np.count_nonzero(self.refits.failed))
 
     @property
+    def n_not_converged(self) -> int:
+        """Replicates whose search did not end at a minimum, which count like all others."""
+        return int(np.count_nonzero(~self.refits.converged & ~self.refits.failed))
+
+    @property
     def n_singular(self) -> int:
         """Replicates with a singular fit, which count like all others."""
         return int(np.count_nonzero(self.refits.singular))

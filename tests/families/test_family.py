@@ -269,6 +269,7 @@ def test_arrays_that_do_not_fit_are_refused() -> None:
         ("gamma", "log", "mean ratio", None, False),
         ("gamma", "inverse", None, None, True),
         ("ordinal", "logit", "odds ratio", np.pi**2 / 3, False),
+        ("ordinal", "cloglog", None, np.pi**2 / 6, False),
         ("beta", "logit", "odds ratio", None, False),
         ("gaussian", "identity", None, None, True),
     ],

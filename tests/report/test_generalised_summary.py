@@ -46,6 +46,18 @@ def test_ratios_on_request(cbpp: mm.GeneralisedMixedModel) -> None:
         linear.summary(exponentiate=True)
 
 
+def test_an_ordinal_model_with_cloglog_has_no_hazard_ratios_of_that_sign() -> None:
+    answers = mm.datasets.load("verbagg")
+    model = mm.glmm("resp ~ btype + (1 | id)", answers, family="ordinal", link="cloglog")
+    with pytest.raises(DataError, match=r"exp\(-coefficient\) is the hazard ratio"):
+        model.coef_table(exponentiate=True)
+    with pytest.raises(DataError, match=r"exp\(-coefficient\) is the hazard ratio"):
+        model.summary(exponentiate=True)
+    assert in_words(model.fit)[0].startswith(
+        "Minus the cloglog of the probability of a lower category"
+    )
+
+
 @pytest.mark.parametrize("form", ["to_markdown", "to_latex", "_repr_html_"])
 def test_every_form(cbpp: mm.GeneralisedMixedModel, form: str) -> None:
     text = getattr(cbpp.summary(exponentiate=True), form)()

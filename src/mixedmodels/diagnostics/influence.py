@@ -1,6 +1,7 @@
 """Influence: what the estimates become without a row, or without all rows of a level.
 
-At the estimated theta the result is exact and needs no refit. A table goes back to the user's
+At the estimated theta the result is exact and needs no refit; of a generalised model it is that of
+its working model, to first order. A table goes back to the user's
 frame library; the arrays stay here.
 """
 

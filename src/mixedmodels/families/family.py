@@ -100,6 +100,9 @@ class Family:
         """What the exponential of a coefficient is: an odds, hazard, rate, risk or mean ratio; None
         with a link of which it is no ratio.
 
+        With cloglog thresholds less the linear predictor are the logarithm of a cumulative hazard,
+        so that the exponential of an ordinal model's coefficient is one over a hazard ratio.
+
         Examples
         --------
         >>> family_of("poisson").ratio, family_of("binomial", "log").ratio
@@ -107,6 +110,8 @@ class Family:
         """
         if self.link == "log":
             return RATIOS_OF_LOG.get(self.response, "mean ratio")
+        if self.response == "ordered" and self.link == "cloglog":
+            return None
         return RATIOS.get(self.link)
 
     @property

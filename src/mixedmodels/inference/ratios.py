@@ -20,6 +20,13 @@ def ratio_name(fit: Fit) -> str:
     """
     ratio = fit.family.ratio
     if ratio is None:
+        if fit.family.response == "ordered" and fit.family.link == "cloglog":
+            raise DataError(
+                "Exponentials of coefficients are no ratios in an ordinal model with cloglog.\n"
+                "Do:   leave exponentiate out; exp(-coefficient) is the hazard ratio.\n"
+                "Why:  a positive coefficient makes high categories likely, and so lowers the "
+                "hazard\n      of stopping at a low one."
+            )
         raise DataError(
             f"Exponentials of coefficients are no ratios with the link {fit.family.link}.\n"
             "Do:   leave exponentiate out, or use the link logit, cloglog or log; comparisons() "

@@ -483,8 +483,9 @@ class MixedModel(ABC):
         by : str, optional
             A grouping factor; by default single rows.
         theta : {"fixed", "one-step"}
-            Keep the variances of the fit, for which the result is exact without any refit, or
-            let them move by one Newton step (by group alone).
+            Keep the variances of the fit, for which the result is exact without any refit (of a
+            generalised model to first order), or let them move by one Newton step (by group
+            alone).
 
         Returns
         -------

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.contrast import TTests
+from mixedmodels.inference.ratios import ratio_name
 from mixedmodels.report import numbers
 from mixedmodels.report.document import Section, as_rows
 from mixedmodels.report.sections import LIMITS
@@ -18,14 +18,7 @@ def ratios(fit: Fit, tests: TTests) -> Section:
     DataError
         If the link is none of which exponentials are ratios.
     """
-    name = fit.family.ratio
-    if name is None:
-        raise DataError(
-            f"Exponentials of coefficients are no ratios with the link {fit.family.link}.\n"
-            "Do:   leave exponentiate out, or use one of the links logit, log and cloglog; "
-            "comparisons() gives\n      ratios of means with any link."
-        )
-    column = name.capitalize()
+    column = ratio_name(fit).replace("_", " ").capitalize()
     heading = f"{column}s"
     columns = [
         list(fit.matrices.x_names),

@@ -49,6 +49,8 @@ def _predicted_in_words(fit: Fit) -> str:
     """What the linear predictor is of."""
     response, link = fit.spec.formula.response, fit.family.link
     if fit.family.response == "ordered":
+        if link == "cloglog":  # the one link that is not symmetric
+            return f"Minus the {link} of the probability of a lower category of {response}"
         return f"The {link} of the probability of a higher category of {response}"
     mean = "probability" if fit.family.response == "trials" else "mean"
     of_mean = f"mean of {response}" if mean == "mean" else f"probability in {response}"

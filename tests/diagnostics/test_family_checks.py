@@ -12,7 +12,9 @@ from mixedmodels.diagnostics.calibration import bins_of, calibration_bins
 from mixedmodels.diagnostics.checks import Check
 from mixedmodels.diagnostics.dispersion import pearson_dispersion
 from mixedmodels.diagnostics.frequencies import count_frequencies, frequencies
+from mixedmodels.diagnostics.replicates import replicates
 from mixedmodels.diagnostics.zeros import zeros_test
+from mixedmodels.engine.generalised import GeneralisedProblem
 from mixedmodels.errors import DataError
 
 
@@ -42,7 +44,10 @@ def test_dispersion_is_pearsons() -> None:
     y = fit.fit.matrices.y
     assert found.chi2 == pytest.approx(np.sum((y - mean) ** 2 / mean))
     assert found.df == 500 - 3
-    assert found.p_over == pytest.approx(stats.chi2.sf(found.chi2, found.df))
+    # What modes that follow their rows leave: n less the sum of the leverages, to first order.
+    assert found.expected == pytest.approx(500 - fit.hat_values().sum(), rel=0.05)
+    assert 0.01 < found.p_over < 1
+    assert found.p_over + found.p_under >= 1
 
 
 def test_dispersion_of_lme4() -> None:
@@ -62,6 +67,42 @@ def test_overdispersion_is_found_and_not_made_up() -> None:
     assert row.grade == "problem"
     assert row.value > 1.5
     assert "negative_binomial" in row.advice
+
+
+def test_an_effect_of_every_row_is_no_underdispersion() -> None:
+    random = np.random.default_rng(11)
+    table = counts(11)
+    table["y"] = random.poisson(table["y"] * np.exp(0.6 * random.normal(size=len(table))) + 1)
+    table["row"] = np.arange(len(table))
+    fit = mm.glmm("y ~ x + (1 | g) + (1 | row)", table, family="poisson")
+    found = pearson_dispersion(fit.fit)
+    assert found is not None
+    assert found.chi2 < 0.6 * found.df
+    assert 0.8 < found.ratio < 1.25
+    assert named(fit, "Dispersion")[0].grade == "good"
+    assert [row for row in fit.check().concerns if row.check.startswith("Symmetry")] == []
+
+
+def test_too_many_rows_for_replicates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mixedmodels.diagnostics.replicates.MOST_ROWS", 100)
+    fit = model(counts())
+    found = pearson_dispersion(fit.fit)
+    assert found is not None
+    assert found.expected == pytest.approx(500 - fit.hat_values().sum())
+    assert found.p_over == pytest.approx(stats.chi2.sf(found.chi2, found.expected))
+    assert fit.check().rows
+
+
+def test_replicates_have_the_modes_of_their_responses() -> None:
+    fit = model(counts()).fit
+    found = replicates(fit)
+    assert found is not None
+    rows = found.rows(fit)[3]
+    assert isinstance(fit.problem, GeneralisedProblem)
+    alone = fit.problem.with_response(found.y[:, 3].copy()).solution(fit.psi)
+    assert rows.eta == pytest.approx(alone.eta)
+    assert found.b[0][3] == pytest.approx(alone.b[0])
+    assert rows.pearson() == pytest.approx((rows.y - np.exp(rows.eta)) / np.exp(rows.eta / 2))
 
 
 def test_single_trials_have_no_dispersion() -> None:

@@ -51,10 +51,9 @@ def test_fitted_lines_are_on_the_scale_of_the_response(shares: mm.GeneralisedMix
 def test_residuals_are_quantile_residuals(shares: mm.GeneralisedMixedModel) -> None:
     ax = shares.plot.residuals()
     assert ax.get_ylabel() == "Quantile residual"
-    assert ax.get_xlabel() == "Linear predictor of incidence / size"
-    assert shares.plot.data("residuals")["x"].to_numpy() == pytest.approx(
-        shares.linear_predictor.to_numpy()
-    )
+    assert ax.get_xlabel() == "Fixed part of incidence / size"
+    expected = shares.fit.matrices.X @ shares.fit.beta
+    assert shares.plot.data("residuals")["x"].to_numpy() == pytest.approx(expected)
 
 
 def test_effects_say_their_scale(shares: mm.GeneralisedMixedModel) -> None:

@@ -5,14 +5,16 @@ curves. Means over rows of like fitted probability do (Gelman & Hill 2007, *Data
 Regression and Multilevel/Hierarchical Models*, section 5.6: binned residuals).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
+from mixedmodels.diagnostics.replicates import RARE, replicates
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.row_distribution import row_distribution
+from mixedmodels.fit.row_distribution import RowDistribution, row_distribution
 
 Vector = NDArray[np.float64]
 
@@ -37,19 +39,33 @@ class Bins:
         Share of successes.
     trials : array (bins,)
         Trials in the bin.
-    half : array (bins,)
-        Two standard errors of the share if the fitted probabilities are right.
+    low, high : array (bins,)
+        Between which `observed` less `fitted` lies in 95 of 100 models.
+    usual : float
+        Share of bins beyond these limits that one model in a hundred exceeds.
     """
 
     fitted: Vector
     observed: Vector
     trials: Vector
-    half: Vector
+    low: Vector
+    high: Vector
+    usual: float
+
+    @property
+    def residual(self) -> Vector:
+        """Observed less fitted (bins,)."""
+        return self.observed - self.fitted
+
+    @property
+    def is_far(self) -> NDArray[np.bool_]:
+        """Bins outside their limits."""
+        return (self.residual < self.low) | (self.residual > self.high)
 
     @property
     def outside(self) -> float:
         """Share of the bins that lie farther off than chance would have 19 of 20."""
-        return float(np.mean(np.abs(self.observed - self.fitted) > self.half))
+        return float(np.mean(self.is_far))
 
 
 def has_shares(fit: Fit) -> bool:
@@ -58,7 +74,8 @@ def has_shares(fit: Fit) -> bool:
 
 
 def calibration_bins(fit: Fit) -> Bins:
-    """The bins of a binary or binomial fit, at the conditional modes.
+    """The bins of a binary or binomial fit, at the conditional modes; limits from replicates of the
+    model, whose modes follow their rows as those of the data do.
 
     Raises
     ------
@@ -70,13 +87,26 @@ def calibration_bins(fit: Fit) -> Bins:
             "Calibration is of probabilities, and the response is no success in trials.\n"
             "Do:   use plot.residuals() and plot.qq(); plot.rootogram() for counts."
         )
-    rows = row_distribution(fit)
+    own = _bins_of_rows(row_distribution(fit))
+    found = replicates(fit)
+    if found is None:
+        return own
+    others = [_bins_of_rows(one) for one in found.rows(fit)]
+    residuals = np.array([np.interp(own.fitted, one.fitted, one.residual) for one in others])
+    low, high = np.quantile(residuals, [0.025, 0.975], axis=0)
+    outside = np.mean((residuals < low) | (residuals > high), axis=1)
+    return replace(own, low=low, high=high, usual=float(np.quantile(outside, RARE)))
+
+
+def _bins_of_rows(rows: RowDistribution) -> Bins:
     size = np.ones(len(rows.y)) if rows.size is None else rows.size
     return bins_of(rows.y, size, rows.mean() / size)
 
 
 def bins_of(successes: Vector, trials: Vector, p: Vector) -> Bins:
-    """The bins of rows (n,) with fitted probabilities `p`; rows alike in it share a bin."""
+    """The bins of rows (n,) with fitted probabilities `p`; rows alike in it share a bin. Limits are
+    two standard errors of independent rows.
+    """
     order = np.argsort(p, kind="stable")
     cut = _bins(p[order], trials[order])
 
@@ -85,7 +115,10 @@ def bins_of(successes: Vector, trials: Vector, p: Vector) -> Bins:
 
     size = total(trials)
     variance = total(trials * p * (1 - p)) / size**2
-    return Bins(total(trials * p) / size, total(successes) / size, size, 2 * np.sqrt(variance))
+    half = 2 * np.sqrt(variance)
+    places = np.arange(len(size) + 1)
+    usual = places[special.bdtr(places, len(size), 0.05) >= RARE][0] / len(size)
+    return Bins(total(trials * p) / size, total(successes) / size, size, -half, half, usual)
 
 
 def _bins(p: Vector, trials: Vector) -> NDArray[np.intp]:

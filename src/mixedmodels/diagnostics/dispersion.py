@@ -1,8 +1,10 @@
-"""Dispersion of counts about their means: Pearson's chi-square over its degrees of freedom.
+"""Dispersion of counts about their means: Pearson's chi-square beside what the model gives.
 
-With residuals at the conditional modes and n - npar degrees of freedom, as is customary for mixed
-models; modes that follow their rows make it somewhat too small, so that a ratio above one is told
-late rather than early. The comparison with simulated responses (`scaled_tests`) has no such bias.
+The sum of squared Pearson residuals at the conditional modes is compared with that of replicates of
+the model (`replicates`). Its customary comparison with n - npar expects too much, the more the
+modes follow their rows: with an effect for every row it calls every model underdispersed. Where
+there are no replicates the expectation is n less the effective number of parameters, the sum of
+the leverages.
 """
 
 from dataclasses import dataclass
@@ -11,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from mixedmodels.diagnostics.leverage import hat_values
+from mixedmodels.diagnostics.replicates import replicates
+from mixedmodels.errors import DataError
 from mixedmodels.fit.criteria import n_parameters
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.row_distribution import row_distribution
@@ -20,11 +25,25 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Dispersion:
-    """Pearson's chi-square with its degrees of freedom, the probabilities of one at least and at
-    most as large, and what to do if there is too much.
+    """Pearson's chi-square and what the model gives.
+
+    Attributes
+    ----------
+    chi2 : float
+        Of the data.
+    expected : float
+        Of the model.
+    df : int
+        Rows less parameters.
+    p_over, p_under : float
+        Probabilities of one at least, and at most, as large; from replicates (the data counted
+        among them) where there are any.
+    remedy : str
+        What to do if it is too large.
     """
 
     chi2: float
+    expected: float
     df: int
     p_over: float
     p_under: float
@@ -32,26 +51,40 @@ class Dispersion:
 
     @property
     def ratio(self) -> float:
-        """Chi-square over its degrees of freedom: 1 where the family's variance is right."""
-        return self.chi2 / self.df
+        """Chi-square over that of the model: 1 where the family's variance is right."""
+        return self.chi2 / self.expected
 
 
 def pearson_dispersion(fit: Fit) -> Dispersion | None:
-    """The dispersion of counts; None for other families, and where every row is a single trial,
-    whose variance follows from its mean.
+    """The dispersion of counts; None for other families, with weights, and where every row is a
+    single trial, whose variance follows from its mean.
     """
     rows = row_distribution(fit)
     df = len(rows.y) - n_parameters(fit)
-    if rows.family.response not in ("trials", "count") or rows.has_single_trials or df < 1:
+    is_told = rows.family.response in ("trials", "count") and fit.matrices.weights is None
+    if not is_told or rows.has_single_trials or df < 1:
         return None
     chi2 = float(np.sum(rows.pearson() ** 2))
-    return Dispersion(
-        chi2=chi2,
-        df=df,
-        p_over=float(special.chdtrc(df, chi2)),
-        p_under=float(special.chdtr(df, chi2)),
-        remedy=_remedy(rows.family.name),
-    )
+    found = replicates(fit)
+    if found is None:
+        expected = _freedom(fit)
+        over, under = special.chdtrc(expected, chi2), special.chdtr(expected, chi2)
+    else:
+        others = np.array([np.sum(one.pearson() ** 2) for one in found.rows(fit)])
+        expected = float(others.mean())
+        over, under = (np.mean(np.append(side, True)) for side in (others >= chi2, others <= chi2))
+    return Dispersion(chi2, expected, df, float(over), float(under), _remedy(rows.family.name))
+
+
+def _freedom(fit: Fit) -> float:
+    """Rows less the effective number of parameters, or less that of parameters where leverage is
+    out of reach.
+    """
+    n = len(fit.matrices.y)
+    try:
+        return n - float(hat_values(fit).sum())
+    except DataError:
+        return float(n - n_parameters(fit))
 
 
 def _remedy(family: str) -> str:

@@ -11,6 +11,7 @@ from mixedmodels.diagnostics.quantile import quantile_residuals
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import fitted_array, residuals
+from mixedmodels.fit.linear_predictor import marginal_mean
 from mixedmodels.shortening import brief
 
 Vector = NDArray[np.float64]
@@ -25,7 +26,8 @@ class Facts:
     fit : Fit
         The fit.
     fitted : array (n,)
-        Fitted values; of a generalised model linear predictors.
+        Fitted values; of a generalised model the linear predictor at random effects of zero, as
+        residuals grow with the conditional one also where the model is right.
     r : array (n,)
         Studentized residuals; standardized ones where the leverage is out of reach, normalized
         ones where covariances have structure, quantile residuals of generalised models. Rows
@@ -58,7 +60,8 @@ class Facts:
 def facts(fit: Fit) -> Facts:
     """The facts of a fit."""
     if fit.generalised is not None:
-        return Facts(fit, fit.generalised.eta, quantile_residuals(fit, seed=0), None, "")
+        fixed = marginal_mean(fit.matrices.X, fit.beta, fit.matrices.offset)
+        return Facts(fit, fixed, quantile_residuals(fit, seed=0), None, "")
     fitted = fitted_array(fit)
     if not fit.matrices.is_plain:
         return Facts(fit, fitted, residuals(fit, "normalized").to_numpy(), None, "")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.row_distribution import row_distribution
+from mixedmodels.fit.row_distribution import RowDistribution, row_distribution
 from mixedmodels.prediction.streams import Seed, key_of, stream
 
 Vector = NDArray[np.float64]
@@ -22,7 +22,12 @@ PLACES_STREAM = 2**40 + 2
 
 def quantile_residuals(fit: Fit, *, seed: Seed = None) -> Vector:
     """The quantile residuals (n,) of a generalised fit."""
-    below, at, above = row_distribution(fit).tails()
+    return placed(row_distribution(fit), seed)
+
+
+def placed(rows: RowDistribution, seed: Seed) -> Vector:
+    """Those of any rows."""
+    below, at, above = rows.tails()
     place = stream(key_of(seed), PLACES_STREAM).random(len(at))
     low, high = below + place * at, above + (1 - place) * at
     return np.asarray(np.where(low < high, special.ndtri(low), -special.ndtri(high)))

@@ -123,18 +123,23 @@ class RowDistribution:
         return values if self.size is None else values * self.size
 
 
-def row_distribution(fit: Estimated) -> RowDistribution:
-    """The rows of a generalised fit."""
+def row_distribution(
+    fit: Estimated, y: Vector | None = None, eta: Vector | None = None
+) -> RowDistribution:
+    """The rows of a generalised fit, or the same rows with other responses and linear predictors
+    (n,).
+    """
     m, found = fit.matrices, fit.generalised
     if found is None:
         raise ValueError("the rows of a linear model are normal")
     n = len(m.y)
+    used = m.y if y is None else y
     return RowDistribution(
         family=fit.family,
-        y=m.y,
+        y=used,
         size=m.size,
-        eta=found.eta,
-        auxiliary=row_values(m.auxiliary, found.auxiliary, n, y=m.y),
+        eta=found.eta if eta is None else eta,
+        auxiliary=row_values(m.auxiliary, found.auxiliary, n, y=used),
         weights=np.ones(n) if m.weights is None else m.weights,
     )
 

@@ -19,33 +19,33 @@ def calibration(fit: Fit, *, ax: Axes | None = None) -> Axes:
 
 def calibration_data(fit: Fit) -> Data:
     """Columns `fitted, observed, residual, trials, conf_low, conf_high`, a row per bin; the limits
-    are those of the residual if the fitted probabilities are right.
+    are those of the residual in 95 of 100 data sets simulated from the model.
     """
     found = calibration_bins(fit)
     return {
         "fitted": found.fitted,
         "observed": found.observed,
-        "residual": found.observed - found.fitted,
+        "residual": found.residual,
         "trials": found.trials,
-        "conf_low": -found.half,
-        "conf_high": found.half,
+        "conf_low": found.low,
+        "conf_high": found.high,
     }
 
 
 def draw_calibration(fit: Fit, ax: Axes) -> Axes:
-    """The bins, the diagonal on which they lie if the model is right, and limits around it."""
+    """The bins, the diagonal on which they lie if the model is right, and limits."""
     found = calibration_bins(fit)
     low, high = _limits(found)
     ax.plot([low, high], [low, high], color=style.REFERENCE, linestyle="--", linewidth=1, zorder=0)
     ax.fill_between(
         found.fitted,
-        np.maximum(found.fitted - found.half, 0.0),
-        np.minimum(found.fitted + found.half, 1.0),
+        np.maximum(found.fitted + found.low, 0.0),
+        np.minimum(found.fitted + found.high, 1.0),
         color=style.BAND,
         alpha=0.6,
         linewidth=0,
     )
-    far = np.abs(found.observed - found.fitted) > found.half
+    far = found.is_far
     for chosen, colour, size in ((~far, style.POINT, 20), (far, style.ORANGE, 30)):
         ax.scatter(found.fitted[chosen], found.observed[chosen], s=size, color=colour, zorder=3)
     response = lettering.term(fit.spec.formula.response)
@@ -54,8 +54,7 @@ def draw_calibration(fit: Fit, ax: Axes) -> Axes:
         title="Observed shares against fitted probabilities",
         x=f"Fitted probability of {response}",
         y="Observed share",
-        note=f"{len(found.fitted)} bins of like rows. Band: two standard errors if the model is "
-        "right",
+        note=f"{len(found.fitted)} bins of like rows. Band: 95 of 100 simulated data sets",
     )
 
 

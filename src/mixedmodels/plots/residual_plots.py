@@ -56,7 +56,7 @@ def draw_residuals(found: Facts, x: str | None, ax: Axes) -> Axes:
         _name_far_rows(found, numbers, ax)
     else:
         note = _boxes(found.r, values, ax)
-    predicted = "fitted values" if fit.generalised is None else "linear predictor"
+    predicted = "fitted values" if fit.generalised is None else "the fixed part"
     against = predicted if x is None else lettering.name(x, 40)
     return style.finish(
         ax,
@@ -68,9 +68,9 @@ def draw_residuals(found: Facts, x: str | None, ax: Axes) -> Axes:
 
 
 def _fitted_label(fit: Fit) -> str:
-    """What stands below fitted values, or linear predictors of a generalised model."""
-    what = "Fitted" if fit.generalised is None else "Linear predictor of"
-    return f"{what} {lettering.term(fit.spec.formula.response)}"
+    """What stands below fitted values, or the fixed part of a generalised model."""
+    response = lettering.term(fit.spec.formula.response)
+    return f"Fitted {response}" if fit.generalised is None else f"Fixed part of {response}"
 
 
 def draw_scale_location(found: Facts, ax: Axes) -> Axes:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import special
 
 from mixedmodels.diagnostics.calibration import calibration_bins, has_shares
 from mixedmodels.diagnostics.checks.table import Check, graded
@@ -26,7 +25,8 @@ ZEROS = (1.15, 1.5)
 """Zeros over those that the model expects, or the other way round."""
 
 OFF = (0.1, 0.25)
-"""Share of the bins whose observed share lies outside its limits; chance gives one in twenty."""
+"""Share of the bins whose observed share lies outside its limits. Chance gives one in twenty, but
+the replicates do not estimate the parameters again, as the data do: twice their rare is chance."""
 
 
 def family_checks(fit: Fit, seed: Seed) -> Iterator[Check]:
@@ -86,14 +86,15 @@ def _dispersed(fit: Fit) -> Iterator[Check]:
     yield Check(
         "Dispersion",
         "",
-        "Pearson chi-square over its degrees of freedom",
+        "Pearson chi-square over the model's",
         found.ratio,
         grade,
         "The responses spread about their means as the family says."
         if grade == "good"
         else f"The responses spread {'more' if over else 'less'} about their means than the family "
-        f"says ({found.chi2:.4g} on {found.df} degrees of freedom, p = {p:.2g}).",
-        f"Standard errors are about {np.sqrt(found.ratio):.2g} times too small. {found.remedy}"
+        f"says (chi-square {found.chi2:.4g}, of data simulated from the model "
+        f"{found.expected:.4g}, p = {p:.2g}).",
+        f"Standard errors may be {np.sqrt(found.ratio):.2g} times too small. {found.remedy}"
         if over
         else "Standard errors are too large. Counts that exclude each other, or a mean with too "
         "many random effects, do this.",
@@ -133,14 +134,12 @@ def _calibrated(fit: Fit) -> Iterator[Check]:
     found = calibration_bins(fit)
     if len(found.fitted) < 5:
         return
-    bins = len(found.fitted)
-    usual = float(special.bdtri(np.floor(0.05 * bins), bins, 1 - CHANCE)) if bins else 0.0
-    grade = graded(found.outside, look=OFF[0], problem=OFF[1], noise=max(usual, 2 / bins))
-    far = int(np.argmax(np.abs(found.observed - found.fitted) / found.half))
+    grade = graded(found.outside, look=OFF[0], problem=OFF[1], noise=2 * found.usual)
+    far = int(np.argmax(np.maximum(found.residual - found.high, found.low - found.residual)))
     yield Check(
         "Calibration of the probabilities",
         "",
-        "share of bins outside two standard errors",
+        "share of bins outside 95% limits",
         found.outside,
         grade,
         "Rows of like fitted probability have about that share of successes."

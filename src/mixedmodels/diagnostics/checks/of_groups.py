@@ -14,7 +14,9 @@ from mixedmodels.diagnostics.facts import facts as facts_of
 from mixedmodels.diagnostics.group_spread import group_spread
 from mixedmodels.diagnostics.influence import influence, largest
 from mixedmodels.diagnostics.moments import Shape, shape
+from mixedmodels.diagnostics.replicates import replicates, usual_shape
 from mixedmodels.diagnostics.working import as_linear
+from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, terms_of_group
 from mixedmodels.fit.random_effects import are_known, known_modes
 
@@ -45,8 +47,11 @@ def group_checks(facts: Facts) -> Iterator[Check]:
         yield _levels(grouping.name, len(grouping.levels), all(known[k].all() for k in terms))
         for k in terms:
             for j, name in enumerate(labels[k]):
-                b = known_modes(facts.fit, k)[:, j]
-                yield _effects(f"{name} | {grouping.name}", b, is_known=bool(known[k][j]))
+                about = f"{name} | {grouping.name}"
+                if known[k][j]:
+                    yield _effects(about, known_modes(facts.fit, k)[:, j], _chance(facts.fit, k, j))
+                else:
+                    yield _unknown_effects(about)
         yield _spread(facts, g)
         yield _influence(facts, g)
     yield from _autocorrelation(facts)
@@ -78,16 +83,30 @@ def _levels(name: str, levels: int, is_known: bool) -> Check:
     )
 
 
-def _effects(name: str, b: Vector, *, is_known: bool) -> Check:
+def _unknown_effects(name: str) -> Check:
+    why = "Their variance or covariances cannot be told from other parameters."
+    advice = "See model.convergence.message."
+    return Check("Shape of the random effects", name, "skewness", np.nan, "unclear", why, advice)
+
+
+def _chance(fit: Fit, term: int, column: int) -> tuple[float, float]:
+    """Skewness and excess kurtosis that the modes of a generalised model have though the effects
+    are normal, as they lean where rows are few; zero of a linear one, whose modes are as normal.
+    """
+    found = replicates(fit)
+    if found is None:
+        return 0.0, 0.0
+    coordinates = fit.matrices.terms[term].coordinates
+    return usual_shape(coordinates.reported(b)[:, column] for b in found.b[term])
+
+
+def _effects(name: str, b: Vector, chance: tuple[float, float]) -> Check:
     what = ("Shape of the random effects", name)
-    if not is_known:
-        why = "Their variance or covariances cannot be told from other parameters."
-        return Check(*what, "skewness", np.nan, "unclear", why, "See model.convergence.message.")
     if len(b) < LEVELS_FOR_SHAPE or np.ptp(b) == 0:
         why = "The variance is zero." if np.ptp(b) == 0 else f"{len(b)} levels are too few to tell."
         return Check(*what, "skewness", np.nan, "unclear", why, "Look at plot.qq_ranef().")
     s = shape(b)
-    effect, value, grade = _worse(s)
+    effect, value, grade = _worse(s, chance)
     words = {
         "good": "No marked departure from a normal distribution.",
         "look": "The effects lean to one side."
@@ -108,11 +127,10 @@ def _effects(name: str, b: Vector, *, is_known: bool) -> Check:
     )
 
 
-def _worse(s: Shape) -> tuple[str, float, Grade]:
-    lean = graded(
-        abs(s.skewness), look=SKEWNESS[0], problem=SKEWNESS[1], noise=Z * s.skewness_error
-    )
-    tail = graded(s.kurtosis, look=KURTOSIS[0], problem=KURTOSIS[1], noise=Z * s.kurtosis_error)
+def _worse(s: Shape, chance: tuple[float, float]) -> tuple[str, float, Grade]:
+    noise = max(Z * s.skewness_error, chance[0]), max(Z * s.kurtosis_error, chance[1])
+    lean = graded(abs(s.skewness), look=SKEWNESS[0], problem=SKEWNESS[1], noise=noise[0])
+    tail = graded(s.kurtosis, look=KURTOSIS[0], problem=KURTOSIS[1], noise=noise[1])
     order: tuple[Grade, ...] = ("good", "look", "problem")
     if order.index(tail) > order.index(lean):
         return "excess kurtosis", s.kurtosis, tail

@@ -9,6 +9,8 @@ from scipy import special
 from mixedmodels.diagnostics.checks.table import Check, graded
 from mixedmodels.diagnostics.facts import Facts, covariates
 from mixedmodels.diagnostics.moments import shape
+from mixedmodels.diagnostics.quantile import placed
+from mixedmodels.diagnostics.replicates import replicates, usual_shape
 
 Vector = NDArray[np.float64]
 
@@ -47,10 +49,8 @@ def residual_checks(facts: Facts) -> Iterator[Check]:
 
 
 def _normal(facts: Facts) -> Iterator[Check]:
-    s = shape(facts.r)
-    grade = graded(
-        abs(s.skewness), look=SKEWNESS[0], problem=SKEWNESS[1], noise=Z * s.skewness_error
-    )
+    s, noise = shape(facts.r), _chance(facts)
+    grade = graded(abs(s.skewness), look=SKEWNESS[0], problem=SKEWNESS[1], noise=noise[0])
     side = "right" if s.skewness > 0 else "left"
     yield Check(
         "Symmetry of the residuals",
@@ -69,7 +69,7 @@ def _normal(facts: Facts) -> Iterator[Check]:
         if facts.fit.generalised is None
         else OTHER_FAMILY,
     )
-    grade = graded(s.kurtosis, look=KURTOSIS[0], problem=KURTOSIS[1], noise=Z * s.kurtosis_error)
+    grade = graded(s.kurtosis, look=KURTOSIS[0], problem=KURTOSIS[1], noise=noise[1])
     yield Check(
         "Tails of the residuals",
         "",
@@ -87,6 +87,16 @@ def _normal(facts: Facts) -> Iterator[Check]:
         if facts.fit.generalised is None
         else OTHER_FAMILY,
     )
+
+
+def _chance(facts: Facts) -> tuple[float, float]:
+    """Skewness and excess kurtosis that chance gives the residuals of a model that is right."""
+    s, found = shape(facts.r), replicates(facts.fit)
+    own = Z * s.skewness_error, Z * s.kurtosis_error
+    if found is None:
+        return own
+    usual = usual_shape(placed(one, i) for i, one in enumerate(found.rows(facts.fit)))
+    return max(own[0], usual[0]), max(own[1], usual[1])
 
 
 def _constant_spread(facts: Facts) -> Check:

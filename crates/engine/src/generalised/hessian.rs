@@ -1,5 +1,7 @@
 //! The Hessian of the criterion in ψ, from exact gradients on either side of a point.
 
+use rayon::prelude::*;
+
 use super::derivatives::Derivatives;
 use super::modes::Precision;
 use super::point::Point;
@@ -12,25 +14,28 @@ use crate::watch::Watch;
 /// of its square, and that of rounding of the error of a gradient over it.
 const STEP: f64 = 1e-3;
 
+/// Rows up to which other threads are not worth waking.
+const FEW: usize = 2_000;
+
 impl Problem {
     /// ∂²d/∂ψ² at a point, in the engine's coordinates. `near` says how far a
     /// parameter is to move, and how the modes follow.
     pub fn hessian(&self, point: &Point, near: &Derivatives, units: &[f64]) -> Result<Square> {
         let m = point.psi.len();
         let watch = Watch::current();
-        let mut out = Square::zeros(m);
-        for j in 0..m {
-            watch.check()?;
-            let step = |curvature: f64| STEP * (2.0 / curvature.max(2.0 / units[j].powi(2))).sqrt();
-            let mut h = step(near.hessian[(j, j)]);
-            let mut column = self.column(point, near, j, h)?;
-            // At a variance of zero the model knows of no curvature.
-            if step(column[j]) < 0.5 * h {
-                h = step(column[j]);
-                column = self.column(point, near, j, h)?;
-            }
-            out.data[m * j..m * (j + 1)].copy_from_slice(&column);
-        }
+        let one = |j: usize| {
+            let find = || {
+                watch.check()?;
+                self.bent(point, near, j, units[j])
+            };
+            watch.during(find)
+        };
+        let columns: Vec<Vec<f64>> = if self.n() < FEW {
+            (0..m).map(one).collect::<Result<_>>()?
+        } else {
+            (0..m).into_par_iter().map(one).collect::<Result<_>>()?
+        };
+        let mut out = Square { n: m, data: columns.concat() };
         for j in 0..m {
             for i in 0..j {
                 let mean = 0.5 * (out[(i, j)] + out[(j, i)]);
@@ -38,6 +43,16 @@ impl Problem {
             }
         }
         Ok(out)
+    }
+
+    /// A column of the Hessian, by a step that fits the curvature.
+    fn bent(&self, point: &Point, near: &Derivatives, j: usize, unit: f64) -> Result<Vec<f64>> {
+        let step = |curvature: f64| STEP * (2.0 / curvature.max(2.0 / unit.powi(2))).sqrt();
+        let h = step(near.hessian[(j, j)]);
+        let column = self.column(point, near, j, h)?;
+        // At a variance of zero the model knows of no curvature.
+        let better = step(column[j]);
+        if better < 0.5 * h { self.column(point, near, j, better) } else { Ok(column) }
     }
 
     /// The difference of the gradients at ψ_j ± h, over 2h.

@@ -300,7 +300,8 @@ class Means:
         marginal : bool
             Of a generalised model, the mean over its random effects, exactly what `bias_adjust`
             approximates: E h(eta + e), e normal with their mean variance over the rows, whose
-            uncertainty the standard error includes.
+            uncertainty the standard error includes. Random slopes have another variance at
+            every value of their column: there write ``predictions(at=..., marginal=True)``.
         sigma : float, optional
             Standard deviation around the population mean; by default that of the model, random
             effects included (of a generalised model these alone).

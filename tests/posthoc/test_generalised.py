@@ -298,3 +298,17 @@ def test_newdata_of_another_library(frame, binomial):
 def test_what_has_no_meaning_is_refused(ask, message, binomial):
     with pytest.raises(DataError, match=message):
         ask(binomial)
+
+
+def test_means_over_random_slopes_say_whose_variance_they_take() -> None:
+    ticks = mm.datasets.load("grouseticks")
+    by_slope = mm.glmm("TICKS ~ cHEIGHT + (cHEIGHT | LOCATION)", ticks, "poisson")
+    by_intercept = mm.glmm("TICKS ~ cHEIGHT + (1 | LOCATION)", ticks, "poisson")
+    for model, said in ((by_slope, True), (by_intercept, False)):
+        means = model.emmeans("cHEIGHT", at={"cHEIGHT": [-50, 50]})
+        for shown in (means.response(marginal=True), means.response(bias_adjust=True)):
+            assert ("takes each row's own" in " ".join(str(shown).split())) is said
+        assert "takes each row's own" not in " ".join(str(means.response()).split())
+        assert "takes each row's own" not in " ".join(
+            str(means.response(bias_adjust=True, sigma=1.0)).split()
+        )

@@ -234,7 +234,8 @@ class MixedModel(ABC):
         random effects and of the residuals; coefficients of ``sigma="~ x"`` are of the logarithm of
         the standard deviation. Of a generalised model also its dispersion, shape, probability of
         excess zeros or thresholds; coefficients of formulas are of the logarithm or logit that
-        their names say. `parameter` is the name that `fixed` and `tied` take. A parameter
+        their names say. `parameter` is the name that `fixed` and `tied` take, of random
+        effects and residuals: dispersion, shape, zeros and thresholds cannot be held. A parameter
         that the data cannot tell from others is null, and so are the limits of one at the end of
         its range.
 

@@ -20,6 +20,7 @@ from mixedmodels.posthoc.results import mean_over_normal
 from mixedmodels.posthoc.spread import (
     around_the_mean,
     random_variance,
+    random_variance_differs,
     random_variance_slopes,
 )
 from mixedmodels.posthoc.transforms import Transform
@@ -27,6 +28,12 @@ from mixedmodels.prediction.parameters import finite
 
 MINUS = re.compile(r" - (?![^(]*\))")
 """A minus that is in no brackets."""
+
+SLOPES = (
+    "with the mean variance of the random effects over the rows; predictions(marginal=True) takes "
+    "each row's own"
+)
+"""What means over random slopes are not."""
 
 
 def response(
@@ -51,6 +58,13 @@ def response(
     if functions.is_ratio:
         labels = as_ratios(labels, fit.frame.columns)
     notes = (*functions.notes, *_notes(functions, bias_adjust))
+    if (
+        functions.kind == "mean"
+        and fit.generalised is not None
+        and (marginal or (bias_adjust and sigma is None))
+        and random_variance_differs(fit)
+    ):
+        notes = (*notes, SLOPES)
     return replace(functions, labels=labels, back=variance, integral=integral, notes=notes)
 
 

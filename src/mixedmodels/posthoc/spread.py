@@ -58,6 +58,14 @@ def random_variance(fit: Fit) -> float:
     return mean_variance(fit, fit.theta)
 
 
+def random_variance_differs(fit: Fit) -> bool:
+    """Whether that variance is one thing in one row and another in the next: random slopes."""
+    m = fit.matrices
+    pairs = zip(m.terms, fit.problem.templates(fit.theta), strict=True)
+    total = sum(own_variances(m, term, T) for term, T in pairs)
+    return bool(np.ptp(np.asarray(total)) > 1e-6 * np.max(total, initial=0.0))
+
+
 def mean_variance(fit: Fit, theta: Vector) -> float:
     """The same at any theta, relative to sigma squared."""
     m = fit.matrices

@@ -134,7 +134,7 @@ VALUE_NAMES = frozenset({*CONSTANTS, *CODINGS})
 INSTEAD: Mapping[str, str] = {
     "lag": "A row before another one is a matter of groups: make the column before the fit.",
     "Q": "Write a name that is no plain word in backticks: `my column`.",
-    "offset": "An offset is an argument: lmm(…, offset='column').",
+    "offset": "An offset is an argument: offset='column'.",
     "np.mean": "Write center(x), which also keeps the mean for predictions.",
     "np.std": "Write scale(x), which also keeps the standard deviation for predictions.",
 }

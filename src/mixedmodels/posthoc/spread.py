@@ -105,7 +105,8 @@ def spread(fit: Fit, around: Around) -> Spread:
     """
     if fit.generalised is not None:
         raise DataError(
-            f"A model of the family {fit.family.name} has no residual standard deviation to divide by.\n"
+            f"A model of the family {fit.family.name} has no residual standard deviation to "
+            "divide by.\n"
             "Do:   give sigma, a number; or show ratios with contrast().response().\n"
             "Why:  the variance of its response changes with the mean."
         )

@@ -1,7 +1,7 @@
 """Evaluations of the criterion over the generalised reference models of the tests.
 
-`python -m benchmarks.generalised.evaluations` prints a table: model, family, evaluations, Newton
-steps for the modes, how far below (negative) or above R's the criterion ended.
+`python -m benchmarks.generalised.evaluations` prints a table: model, family, evaluations, how far
+below (negative) or above R's the criterion ended.
 """
 
 from __future__ import annotations

@@ -127,7 +127,8 @@ def glmm(
 
     Notes
     -----
-    Standard errors are from the exact Hessian of the criterion in all parameters, tests by z.
+    Standard errors are from the Hessian of the criterion in all parameters, by differences of its
+    exact gradient; tests by z.
     There is no REML.
 
     Examples

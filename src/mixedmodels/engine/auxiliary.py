@@ -37,6 +37,11 @@ def thresholds(part: AuxiliaryMatrix, delta: Vector) -> tuple[Vector, Vector]:
     return delta[0] + slopes[:, 1:].sum(axis=1), slopes
 
 
+def of_thresholds(tau: Vector) -> Vector:
+    """The delta (t,) of ascending thresholds (t,) of a flexible part: `thresholds` backwards."""
+    return np.concatenate([tau[:1], np.log(np.diff(tau))])
+
+
 def row_values(
     parts: Sequence[AuxiliaryMatrix],
     delta: Vector,

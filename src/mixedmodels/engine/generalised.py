@@ -40,6 +40,9 @@ from mixedmodels.shortening import brief
 
 Vector = NDArray[np.float64]
 
+OF_FAMILY = "ask for what has a meaning with this family, or fit a linear model by `lmm`"
+"""What a generalised model has, in words."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GeneralisedProblem(StructuredTerms):
@@ -137,7 +140,7 @@ class GeneralisedProblem(StructuredTerms):
             return self.native.estimates(self.checked_psi(psi), hessian)
 
     def hessian(self, psi: Sequence[float] | Vector) -> Vector:
-        """The exact Hessian (n_psi, n_psi) of the criterion at `psi`."""
+        """The Hessian (n_psi, n_psi) of the criterion at `psi`: differences of exact gradients."""
         found = self.solution(psi).hessian
         if found is None:
             raise ValueError("the Hessian was asked for and not given")
@@ -315,9 +318,14 @@ def _require_ml(reml: bool) -> None:
         _refuse("Restricted maximum likelihood")
 
 
-def _refuse(what: str) -> NoReturn:
-    raise DataError(
+def of_linear_models(what: str, *, instead: str = OF_FAMILY) -> DataError:
+    """That `what` has no meaning in a generalised model, and what to do instead."""
+    return DataError(
         f"{what} is not available for generalised models.\n"
-        "Do:   ask for what has a meaning with this family, or fit a linear model by `lmm`.\n"
-        "Why:  it belongs to residuals that are normal with a variance of their own."
+        f"Do:   {instead}.\n"
+        "Why:  it rests on residuals that are normal with a variance of their own."
     )
+
+
+def _refuse(what: str) -> NoReturn:
+    raise of_linear_models(what)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from mixedmodels import _native
 from mixedmodels.design import ModelMatrices
-from mixedmodels.engine.generalised import GeneralisedProblem
+from mixedmodels.engine.generalised import OF_FAMILY, GeneralisedProblem, of_linear_models
 from mixedmodels.engine.iterative import IterativeProblem, refuse
 from mixedmodels.engine.plan import is_remainder_dear, is_small, planned
 from mixedmodels.engine.problem import Problem
@@ -82,10 +82,6 @@ def streamed_problem(
     return IterativeProblem(matrices, sums) if is_iterative else Problem(matrices, sums)
 
 
-OF_FAMILY = "ask for what has a meaning with this family, or fit a linear model by `lmm`"
-"""What a generalised model has, in words."""
-
-
 def linear(problem: AnyProblem, what: str, *, instead: str = OF_FAMILY) -> AnyLinear:
     """The problem, where `what` has a meaning in linear models alone.
 
@@ -104,11 +100,7 @@ def linear(problem: AnyProblem, what: str, *, instead: str = OF_FAMILY) -> AnyLi
         If the model is generalised.
     """
     if isinstance(problem, GeneralisedProblem):
-        raise DataError(
-            f"{what} is not available for generalised models.\n"
-            f"Do:   {instead}.\n"
-            "Why:  it rests on residuals that are normal with a variance of their own."
-        )
+        raise of_linear_models(what, instead=instead)
     return problem
 
 

@@ -70,11 +70,8 @@ def auxiliary_rows(fit: Fit, *, of_response: bool = False) -> Vector:
     """The auxiliary parameters (n, k) of the kept rows, as the family takes them: with
     `of_response` for the density of what was observed, else for means and variances.
     """
-    m, found = fit.matrices, fit.generalised
-    n = len(m.y)
-    if found is None:
-        return np.empty((n, 0))
-    return row_values(m.auxiliary, found.auxiliary, n, y=m.y if of_response else None)
+    m = fit.matrices
+    return row_values(m.auxiliary, fit.delta, len(m.y), y=m.y if of_response else None)
 
 
 def auxiliary_params(fit: Fit) -> dict[str, pd.Series]:

@@ -106,7 +106,12 @@ class Fit:
         """
         if self.generalised is None:
             return self.theta
-        return np.concatenate([self.theta, self.beta, self.generalised.auxiliary])
+        return np.concatenate([self.theta, self.beta, self.delta])
+
+    @property
+    def delta(self) -> Vector:
+        """Parameters (a,) of the parts beside the mean, unbounded; none in a linear model."""
+        return np.empty(0) if self.generalised is None else self.generalised.auxiliary
 
     @property
     def family(self) -> Family:

@@ -34,7 +34,7 @@ class Generalised:
     auxiliary : array (a,)
         delta, in the order of ``matrices.auxiliary`` and of the columns of each, unbounded.
     covariance : array (m + p + a, m + p + a)
-        Of the estimates of psi: the inverse of half the exact Hessian of the criterion, as in
+        Of the estimates of psi: the inverse of half the Hessian of the criterion, as in
         glmmTMB; what `flat_hessian` makes of one that is not positive definite.
     covariance_conditional : array (p, p)
         (X'V^-1 X)^-1 at the conditional modes, theta and delta held: what lme4 reports without the

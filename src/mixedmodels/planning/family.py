@@ -10,6 +10,7 @@ from scipy import special
 from mixedmodels.data import Frame
 from mixedmodels.design import AuxiliaryMatrix, ModelMatrices
 from mixedmodels.design.distribution import Distribution
+from mixedmodels.engine.auxiliary import of_thresholds
 from mixedmodels.errors import DataError
 from mixedmodels.families import Family, family_of
 from mixedmodels.formula import Formula
@@ -74,8 +75,7 @@ def delta_of(parts: Sequence[AuxiliaryMatrix], given: Parameters | None) -> Vect
 
 def _unbounded(part: AuxiliaryMatrix, given: object) -> Vector:
     if part.thresholds is not None:
-        tau = thresholds_of(given)
-        return np.concatenate([tau[:1], np.log(np.diff(tau))])
+        return of_thresholds(thresholds_of(given))
     value = finite(f"parameters[{part.kind!r}]", given)
     if not (0 < value < 1 if part.kind == "zero" else value > 0):
         range_ = "between 0 and 1" if part.kind == "zero" else "positive"

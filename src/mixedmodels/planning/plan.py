@@ -17,7 +17,7 @@ from mixedmodels.engine.route import exact
 from mixedmodels.engine.templates import working_template
 from mixedmodels.errors import DataError
 from mixedmodels.families import Family
-from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.fit import Fit, matrices_of
 from mixedmodels.fit.linear_predictor import marginal_mean
 from mixedmodels.fit.request import Request, owned
 from mixedmodels.formula import parse
@@ -29,7 +29,7 @@ from mixedmodels.planning.family import (
     thresholds_of,
 )
 from mixedmodels.planning.layout import Design
-from mixedmodels.planning.planned import AnyPlanned, built, planned_problem, with_placeholder
+from mixedmodels.planning.planned import AnyPlanned, planned_problem, with_placeholder
 from mixedmodels.prediction.parameters import (
     Correlations,
     Deviations,
@@ -233,7 +233,7 @@ def plan(
         own = distribution_of(family, link, trials, parameters)
         request = replace(request, distribution=own, reml=False)
     request = owned(replace(request, frame=with_placeholder(request, _categories(parameters))))
-    spec, matrices = built(request)
+    spec, matrices = matrices_of(request)
     given = covariance_roots(matrices, {} if sd is None else sd, {} if corr is None else corr)
     pairs = zip(matrices.terms, given, strict=True)
     roots = tuple(working_template(term.coordinates, root) for term, root in pairs)
@@ -304,7 +304,7 @@ def plan_of(model: object) -> Plan:
         roots=scaled(fit.T, fit.sigma),
         sigma=fit.sigma,
         theta=fit.theta,
-        auxiliary=np.empty(0) if fit.generalised is None else fit.generalised.auxiliary,
+        auxiliary=fit.delta,
     )
 
 

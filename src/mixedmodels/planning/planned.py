@@ -3,7 +3,7 @@
 import numpy as np
 
 from mixedmodels.data import Frame
-from mixedmodels.design import ModelMatrices, ModelSpec, build
+from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.generalised import GeneralisedProblem
 from mixedmodels.engine.problem import Problem
 from mixedmodels.errors import DataError
@@ -13,21 +13,6 @@ from mixedmodels.planning.family import with_response
 
 AnyPlanned = Problem | GeneralisedProblem
 """What replicates are drawn from and fitted to."""
-
-
-def built(request: Request) -> tuple[ModelSpec, ModelMatrices]:
-    """The recipe and the matrices of the rows of a request."""
-    return build(
-        request.formula,
-        request.frame,
-        weights=request.weights,
-        offset=request.offset,
-        contrasts=request.contrasts,
-        context=request.context,
-        missing=request.missing,
-        known=request.known,
-        distribution=request.distribution,
-    )
 
 
 def planned_problem(request: Request, matrices: ModelMatrices) -> AnyPlanned:

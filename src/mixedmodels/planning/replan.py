@@ -7,11 +7,12 @@ import numpy as np
 from mixedmodels.data import Frame
 from mixedmodels.design import ModelMatrices, rebuild
 from mixedmodels.errors import DataError
+from mixedmodels.fit.fit import matrices_of
 from mixedmodels.fit.request import Request
 from mixedmodels.planning.family import categories_of
 from mixedmodels.planning.layout import Design
 from mixedmodels.planning.plan import Plan
-from mixedmodels.planning.planned import built, planned_problem, with_placeholder
+from mixedmodels.planning.planned import planned_problem, with_placeholder
 
 
 def replan(old: Plan, frame: Frame, design: Design | None = None) -> Plan:
@@ -32,7 +33,7 @@ def replan(old: Plan, frame: Frame, design: Design | None = None) -> Plan:
     if request.distribution is not None or request.formula.response.isidentifier():
         categories = categories_of(old.problem.matrices)
         request = replace(request, frame=with_placeholder(request, categories))
-    spec, matrices = built(request)
+    spec, matrices = matrices_of(request)
     if spec.x_names != old.spec.x_names:
         lost = sorted({*old.spec.x_names} ^ {*spec.x_names})
         raise DataError(

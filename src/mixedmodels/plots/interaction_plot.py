@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from mixedmodels.fit.fitted import observed_array
 from mixedmodels.options import require_flag
 from mixedmodels.plots import lettering, style
 from mixedmodels.plots.arrange import arranged
@@ -344,7 +345,7 @@ def _generalised_response(functions: LinearFunctions) -> Vector | None:
     is_identity = fit.family.link == "identity"
     if fit.family.response == "ordered" or (functions.back is None and not is_identity):
         return None
-    y = m.y if m.size is None else m.y / m.size
+    y = observed_array(fit)
     if m.offset is None:
         return np.asarray(y)
     away = m.offset - np.mean(m.offset)

@@ -8,7 +8,7 @@ from scipy import linalg
 
 from mixedmodels.fit.fit import Fit
 from mixedmodels.posthoc.linear_functions import Beside
-from mixedmodels.prediction.responses import covariance_of
+from mixedmodels.prediction.responses import covariance_of_psi
 
 Vector = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ def divided(fit: Fit, gradient: Vector, roots: Vector | None = None) -> tuple[Ve
     m, p = len(fit.theta), len(fit.beta)
     place = np.arange(gradient.shape[1])
     order = np.r_[place[m : m + p], place[:m], place[m + p :]]
-    covariance = covariance_of(fit)[np.ix_(order, order)]
+    covariance = covariance_of_psi(fit)[np.ix_(order, order)]
     rest = gradient[:, order[p:]]
     if roots is not None:
         rest = np.hstack([rest, roots])

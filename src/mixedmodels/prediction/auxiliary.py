@@ -32,7 +32,7 @@ class Auxiliary:
 
 def auxiliary_of(fit: Fit, rows: Rows) -> Auxiliary:
     """The auxiliary parameters of rows; zeros for parts whose columns the rows do not have."""
-    delta = np.empty(0) if fit.generalised is None else fit.generalised.auxiliary
+    delta = fit.delta
     parts, n, first = fit.matrices.auxiliary, len(rows.X), 0
     values, slopes = [], []
     for part, D in zip(parts, rows.auxiliary, strict=True):
@@ -55,7 +55,5 @@ def auxiliary_of(fit: Fit, rows: Rows) -> Auxiliary:
 
 def thresholds_of(fit: Fit) -> tuple[Vector, Vector]:
     """The thresholds tau (C - 1,) of an ordinal model, and their derivatives (C - 1, a)."""
-    if fit.generalised is None:
-        raise TypeError("the fit is not that of a generalised model")
     [part] = fit.matrices.auxiliary
-    return thresholds(part, fit.generalised.auxiliary)
+    return thresholds(part, fit.delta)

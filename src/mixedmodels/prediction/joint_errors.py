@@ -19,6 +19,7 @@ from scipy import sparse
 
 from mixedmodels.design import incidence
 from mixedmodels.engine.generalised import GeneralisedProblem
+from mixedmodels.engine.route import generalised
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.linear_predictor import add_random_effects
 from mixedmodels.fit.once import once
@@ -69,7 +70,7 @@ def eta_gradient(fit: Fit, of: Predicted) -> Vector:
 @once
 def mode_slopes(fit: Fit) -> list[Vector]:
     """Per term db/dpsi (levels, q_k, len(psi))."""
-    return _by_term(fit, generalised(fit).mode_slopes(fit.psi))
+    return _by_term(fit, _problem(fit).mode_slopes(fit.psi))
 
 
 def _by_term(fit: Fit, of_all: Vector) -> list[Vector]:
@@ -83,11 +84,8 @@ def _by_term(fit: Fit, of_all: Vector) -> list[Vector]:
     return parts
 
 
-def generalised(fit: Fit) -> GeneralisedProblem:
-    """The problem of a generalised fit."""
-    if not isinstance(fit.problem, GeneralisedProblem):
-        raise TypeError("the fit is not that of a generalised model")
-    return fit.problem
+def _problem(fit: Fit) -> GeneralisedProblem:
+    return generalised(fit.problem, "A joint covariance of estimates and random effects")
 
 
 def effect_columns(fit: Fit, of: Predicted) -> sparse.csr_array:
@@ -108,7 +106,7 @@ def effect_columns(fit: Fit, of: Predicted) -> sparse.csr_array:
 
 def conditional_covariance(fit: Fit, right: Vector) -> Vector:
     """Covariance (r, r) of right'(b - b-hat) at known psi, of columns `right` (q_total, r)."""
-    solved = generalised(fit).solve(fit.psi, np.asfortranarray(right))
+    solved = _problem(fit).solve(fit.psi, np.asfortranarray(right))
     return np.asarray(right.T @ solved)
 
 
@@ -118,7 +116,7 @@ def _conditional(fit: Fit, of: Predicted) -> Vector:
         return np.zeros(len(of.estimate))
     terms = fit.matrices.terms
     if not of.rows.is_new and all(Z is term.Z for Z, term in zip(of.included, terms, strict=True)):
-        return generalised(fit).row_variance(fit.psi)
+        return _problem(fit).row_variance(fit.psi)
     if len(terms) == 1 and of.rows.terms[0].members is None:
         return _within_levels(fit, of)
     return _across_levels(fit, of)
@@ -142,7 +140,7 @@ def _across_levels(fit: Fit, of: Predicted) -> Vector:
     step = max(1, BLOCK // columns.shape[1])
     for low in range(0, len(first), step):
         right = columns[low : low + step].toarray().T
-        solved = generalised(fit).solve(fit.psi, np.asfortranarray(right))
+        solved = _problem(fit).solve(fit.psi, np.asfortranarray(right))
         variance[low : low + step] = np.einsum("qn,qn->n", right, solved)
     return variance[place]
 

@@ -20,7 +20,7 @@ from mixedmodels.prediction.auxiliary import Auxiliary
 from mixedmodels.prediction.joint_errors import LinearErrors
 from mixedmodels.prediction.links import Function
 from mixedmodels.prediction.predict import Predicted, unknown_variances
-from mixedmodels.prediction.responses import covariance_of
+from mixedmodels.prediction.responses import covariance_of_psi
 
 Vector = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ class Observations:
     def of(fit: Fit, of: Predicted, auxiliary: Auxiliary, errors: LinearErrors) -> "Observations":
         """Those of some rows."""
         g = errors.gradient
-        variance = np.einsum("ni,ij,nj->n", g, covariance_of(fit), g, optimize=True)
+        variance = np.einsum("ni,ij,nj->n", g, covariance_of_psi(fit), g, optimize=True)
         variance = variance + errors.conditional + sum(unknown_variances(fit, of, fit.theta))
         with np.errstate(invalid="ignore"):
             sd = np.sqrt(variance)

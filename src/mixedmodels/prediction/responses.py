@@ -134,7 +134,7 @@ def error_variances(
     it is a mean over these.
     """
     gradient = psi_gradient(fit, of, at, errors.gradient, auxiliary)
-    covariance = covariance_of(fit)
+    covariance = covariance_of_psi(fit)
     variance = np.einsum("ni,ij,nj->n", gradient, covariance, gradient, optimize=True)
     conditional = errors.conditional
     if at.by_variance is None:
@@ -142,7 +142,7 @@ def error_variances(
     return np.asarray(variance + at.slope**2 * conditional)
 
 
-def covariance_of(fit: Fit) -> Vector:
+def covariance_of_psi(fit: Fit) -> Vector:
     """Covariance of the estimates of psi of a generalised fit."""
     if fit.generalised is None:
         raise TypeError("the fit is not that of a generalised model")

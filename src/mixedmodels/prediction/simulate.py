@@ -99,7 +99,7 @@ def simulate(
         effects=effects,
         residuals=residuals,
         theta=truth.theta,
-        auxiliary=None if fit.generalised is None else fit.generalised.auxiliary,
+        auxiliary=fit.delta,
     )
     y = fit.problem.draw(draws, 0, n, matrices=None if rows is None else m)
     return y if rows is None else rows.spread(y)
@@ -165,7 +165,7 @@ def draws_of(fit: Fit, key: Key) -> Draws:
         sigma=fit.sigma,
         key=key,
         theta=fit.theta,
-        auxiliary=None if fit.generalised is None else fit.generalised.auxiliary,
+        auxiliary=fit.delta,
     )
 
 

@@ -4,13 +4,11 @@ import numpy as np
 from scipy import special
 
 from mixedmodels.data import label
-from mixedmodels.engine.templates import correlation
 from mixedmodels.fit.auxiliary import PartEstimates, part_estimates
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.labels import column_labels, group_names
-from mixedmodels.fit.variance_components import known_covariances
 from mixedmodels.report import numbers
 from mixedmodels.report.document import Section, as_rows
+from mixedmodels.report.random_effects import random_effects
 from mixedmodels.report.words import family_in_words, integral_in_words
 
 MOST = 12
@@ -68,34 +66,9 @@ def family_facts(fit: Fit) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-def random_effects(fit: Fit) -> Section:
-    """Variances, standard deviations and correlations, on the scale of the linear predictor."""
-    groups, labels = group_names(fit.matrices), column_labels(fit.matrices)
-    names: list[tuple[str, str]] = []
-    variances: list[float] = []
-    correlations: list[list[str]] = []
-    for k, cov in enumerate(known_covariances(fit)):
-        term = fit.matrices.terms[k]
-        whole = groups[term.group] + (f" | {term.part}" if term.part else "")
-        shown = not term.is_independent and len(term.names) <= MOST
-        corr = correlation(cov)
-        for j, name in enumerate(labels[k]):
-            names.append((whole if j == 0 else "", name))
-            variances.append(float(cov[j, j]))
-            known = corr[j, :j].tolist() if shown else []
-            correlations.append([numbers.fixed(c, decimals=2) for c in known])
-    n_corr = max((len(row) for row in correlations), default=0)
-    columns = [
-        [group for group, _ in names],
-        [name for _, name in names],
-        numbers.column(variances),
-        numbers.column([v**0.5 for v in variances]),
-        *([row[j] if j < len(row) else "" for row in correlations] for j in range(n_corr)),
-    ]
-    header = ("Group", "Term", "Variance", "Std. dev.", *["Corr."][:n_corr])
-    note = "On the scale of the linear predictor."
-    padding = ("",) * (n_corr - 1)
-    return Section("Random effects", header + padding, as_rows(columns), n_text=2, footnote=note)
+def on_the_linear_predictor(fit: Fit) -> Section:
+    """The random effects, which are on that scale."""
+    return random_effects(fit, note="On the scale of the linear predictor.", most=MOST)
 
 
 def part_sections(fit: Fit) -> tuple[Section, ...]:

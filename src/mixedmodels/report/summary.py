@@ -5,20 +5,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mixedmodels.engine.templates import correlation
 from mixedmodels.fit.criteria import aic, aicc, bic, log_likelihood, n_parameters, n_rows
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import residuals
-from mixedmodels.fit.labels import column_labels, group_names
 from mixedmodels.fit.notices import dropped_text
-from mixedmodels.fit.variance_components import known_covariances, known_residual
+from mixedmodels.fit.variance_components import known_residual
 from mixedmodels.inference.coefficients import coefficient_tests
 from mixedmodels.inference.variance_intervals import variance_intervals
 from mixedmodels.options import require_flag
 from mixedmodels.report import html, latex, markdown, numbers, text
 from mixedmodels.report.covariances import covariance_sections
 from mixedmodels.report.document import Document, Section, as_rows
-from mixedmodels.report.generalised import family_facts, part_sections, random_effects, title
+from mixedmodels.report.generalised import (
+    family_facts,
+    on_the_linear_predictor,
+    part_sections,
+    title,
+)
+from mixedmodels.report.random_effects import random_effects
 from mixedmodels.report.ratios import ratios
 from mixedmodels.report.sections import LIMITS, interval_note
 from mixedmodels.report.structures import residual_in_words
@@ -133,13 +137,16 @@ def _sections(fit: Fit, ddf: DegreesOfFreedom) -> tuple[Section, ...]:
     sections = [_criteria(fit)]
     if fit.generalised is not None:
         left = (_scaled_residuals(fit),) if fit.family.response != "ordered" else ()
-        random = (random_effects(fit),) if fit.matrices.terms else ()
+        random = (on_the_linear_predictor(fit),) if fit.matrices.terms else ()
         fixed = (_fixed_effects(fit, ddf),) if len(fit.beta) else ()
         return (*sections, *left, *random, *fixed, *part_sections(fit))
     if fit.matrices.has_rows:
         sections.append(_scaled_residuals(fit))
     if fit.matrices.is_plain:
-        sections.append(_random_effects(fit))
+        limits = _limits(fit)
+        variance = known_residual(fit)
+        table = random_effects(fit, residual=variance, limits=limits.columns, note=limits.note)
+        sections.append(table)
     else:
         sections += covariance_sections(fit)
     return (*sections, _fixed_effects(fit, ddf)) if len(fit.beta) else tuple(sections)
@@ -165,39 +172,6 @@ def _scaled_residuals(fit: Fit) -> Section:
     cells = tuple(numbers.fixed(float(v), decimals=3) for v in quantiles)
     heading = "Scaled residuals" if fit.generalised is None else "Pearson residuals"
     return Section(heading, ("Min", "1Q", "Median", "3Q", "Max"), (cells,))
-
-
-def _random_effects(fit: Fit) -> Section:
-    groups = group_names(fit.matrices)
-    labels = column_labels(fit.matrices)
-    names: list[tuple[str, str]] = []
-    variances: list[float] = []
-    correlations: list[list[str]] = []
-    for k, cov in enumerate(known_covariances(fit)):
-        term = fit.matrices.terms[k]
-        corr = correlation(cov)
-        for j, label in enumerate(labels[k]):
-            names.append((groups[term.group] if j == 0 else "", label))
-            variances.append(float(cov[j, j]))
-            known = [] if term.is_independent else corr[j, :j].tolist()
-            correlations.append([numbers.fixed(c, decimals=2) for c in known])
-    names.append(("Residual", ""))
-    variances.append(known_residual(fit))
-    correlations.append([])
-    limits = _limits(fit)
-    n_corr = max(len(row) for row in correlations)
-    padded = [row + [""] * (n_corr - len(row)) for row in correlations]
-    columns = [
-        *zip(*names, strict=True),
-        numbers.column(variances),
-        numbers.column([v**0.5 for v in variances]),
-        *limits.columns,
-        *([row[j] for row in padded] for j in range(n_corr)),
-    ]
-    header = ("Group", "Term", "Variance", "Std. dev.", *LIMITS, *["Corr."][:n_corr])
-    padding = ("",) * (n_corr - 1)
-    heading = "Random effects" if groups else "Residual"
-    return Section(heading, header + padding, as_rows(columns), n_text=2, footnote=limits.note)
 
 
 @dataclass(frozen=True, slots=True)

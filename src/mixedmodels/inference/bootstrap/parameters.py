@@ -40,8 +40,7 @@ class Parameters:
 
 def parameters_at_fit(fit: Fit) -> Parameters:
     """Those of one fit, r = 1."""
-    delta = np.empty(0) if fit.generalised is None else fit.generalised.auxiliary
-    one = (fit.theta[None], np.array([fit.sigma]), fit.beta[None], delta[None])
+    one = (fit.theta[None], np.array([fit.sigma]), fit.beta[None], fit.delta[None])
     return _parameters(fit.problem, fit.identification, *one)
 
 

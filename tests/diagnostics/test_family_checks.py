@@ -139,9 +139,11 @@ def test_calibration_bins_hold_every_trial() -> None:
     assert found.observed @ found.trials == pytest.approx(y.sum())
     assert found.fitted @ found.trials == pytest.approx(size @ p)
     assert (np.diff(found.fitted) > 0).all()
-    assert found.outside < 0.25
+    assert found.is_far.mean() < 0.25
+    assert found.distance < found.usual
     wrong = bins_of(y, size, p**3)
-    assert wrong.outside > 0.5
+    assert wrong.is_far.mean() > 0.5
+    assert wrong.distance > 2 * wrong.usual
 
 
 def test_rows_alike_share_a_bin() -> None:

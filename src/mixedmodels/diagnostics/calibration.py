@@ -42,7 +42,7 @@ class Bins:
     low, high : array (bins,)
         Between which `observed` less `fitted` lies in 95 of 100 models.
     usual : float
-        Share of bins beyond these limits that one model in a hundred exceeds.
+        `distance` that one model in a hundred exceeds.
     """
 
     fitted: Vector
@@ -63,9 +63,9 @@ class Bins:
         return (self.residual < self.low) | (self.residual > self.high)
 
     @property
-    def outside(self) -> float:
-        """Share of the bins that lie farther off than chance would have 19 of 20."""
-        return float(np.mean(self.is_far))
+    def distance(self) -> float:
+        """Root-mean-square of `residual`, every trial counted once."""
+        return float(np.sqrt(self.trials @ self.residual**2 / self.trials.sum()))
 
 
 def has_shares(fit: Fit) -> bool:
@@ -94,8 +94,8 @@ def calibration_bins(fit: Fit) -> Bins:
     others = [_bins_of_rows(one) for one in found.rows(fit)]
     residuals = np.array([np.interp(own.fitted, one.fitted, one.residual) for one in others])
     low, high = np.quantile(residuals, [0.025, 0.975], axis=0)
-    outside = np.mean((residuals < low) | (residuals > high), axis=1)
-    return replace(own, low=low, high=high, usual=float(np.quantile(outside, RARE)))
+    usual = float(np.quantile([one.distance for one in others], RARE))
+    return replace(own, low=low, high=high, usual=usual)
 
 
 def _bins_of_rows(rows: RowDistribution) -> Bins:
@@ -116,9 +116,9 @@ def bins_of(successes: Vector, trials: Vector, p: Vector) -> Bins:
     size = total(trials)
     variance = total(trials * p * (1 - p)) / size**2
     half = 2 * np.sqrt(variance)
-    places = np.arange(len(size) + 1)
-    usual = places[special.bdtr(places, len(size), 0.05) >= RARE][0] / len(size)
-    return Bins(total(trials * p) / size, total(successes) / size, size, -half, half, usual)
+    mean_square = float(size @ variance / size.sum())
+    usual = np.sqrt(special.chdtri(len(size), 1 - RARE) / len(size) * mean_square)
+    return Bins(total(trials * p) / size, total(successes) / size, size, -half, half, float(usual))
 
 
 def _bins(p: Vector, trials: Vector) -> NDArray[np.intp]:

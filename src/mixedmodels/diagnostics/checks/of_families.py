@@ -24,9 +24,8 @@ UNDER = (0.8, 0.5)
 ZEROS = (1.15, 1.5)
 """Zeros over those that the model expects, or the other way round."""
 
-OFF = (0.1, 0.25)
-"""Share of the bins whose observed share lies outside its limits. Chance gives one in twenty, but
-the replicates do not estimate the parameters again, as the data do: twice their rare is chance."""
+OFF = (0.04, 0.1)
+"""Distance of observed shares from fitted probabilities."""
 
 
 def family_checks(fit: Fit, seed: Seed) -> Iterator[Check]:
@@ -134,13 +133,13 @@ def _calibrated(fit: Fit) -> Iterator[Check]:
     found = calibration_bins(fit)
     if len(found.fitted) < 5:
         return
-    grade = graded(found.outside, look=OFF[0], problem=OFF[1], noise=2 * found.usual)
+    grade = graded(found.distance, look=OFF[0], problem=OFF[1], noise=found.usual)
     far = int(np.argmax(np.maximum(found.residual - found.high, found.low - found.residual)))
     yield Check(
         "Calibration of the probabilities",
         "",
-        "share of bins outside 95% limits",
-        found.outside,
+        "mean distance of shares from probabilities",
+        found.distance,
         grade,
         "Rows of like fitted probability have about that share of successes."
         if grade == "good"

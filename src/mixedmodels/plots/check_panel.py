@@ -13,6 +13,7 @@ from mixedmodels.diagnostics.deletion import influence_is_cheap
 from mixedmodels.diagnostics.envelope import effect_quantiles
 from mixedmodels.diagnostics.facts import Facts, facts
 from mixedmodels.diagnostics.influence import influence
+from mixedmodels.diagnostics.scaled import can_be_drawn
 from mixedmodels.diagnostics.working import as_linear
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels
@@ -159,12 +160,17 @@ def _of_the_whole(found: Facts, rows: Sequence[Check], seed: Seed) -> list[Panel
     if neighbours:
         panels.append(Panel(neighbours, lambda ax: _draw_likeness(found, ax)))
     whole = _named(rows, "Distribution of the response", "Spread of the response")
-    panels.append(Panel(whole, lambda ax: draw_scaled(fit, ax, seed)))
+    if can_be_drawn(fit):
+        panels.append(Panel(whole, lambda ax: draw_scaled(fit, ax, seed)))
     if inflation(fit):
         panels.append(Panel(_named(rows, "Collinearity"), lambda ax: draw_collinearity(fit, ax)))
-    elif (found.leverage is not None or fit.generalised is not None) and len(fit.beta):
+    elif (found.leverage is not None or _has_working_leverage(fit)) and len(fit.beta):
         panels.append(Panel((), lambda ax: draw_leverage(fit, ax)))
     return panels
+
+
+def _has_working_leverage(fit: Fit) -> bool:
+    return fit.generalised is not None and fit.matrices.is_plain
 
 
 def _draw_likeness(found: Facts, ax: Axes) -> Axes:

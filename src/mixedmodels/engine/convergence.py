@@ -96,6 +96,9 @@ class Convergence:
     separated : tuple of str
         Of coefficients and variances of a generalised model that have no finite estimate, which
         they are, what to do and why.
+    unneeded : tuple of str
+        Of parts of a generalised model beside the mean that the data do not need, such as a
+        dispersion of counts that vary no more than Poisson's.
 
     Notes
     -----
@@ -116,12 +119,14 @@ class Convergence:
     undetermined: tuple[str, ...] = ()
     monte_carlo: MonteCarlo | None = None
     separated: tuple[str, ...] = ()
+    unneeded: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:
-        """`search`, `undetermined`, `separated`, then the singular terms with their directions."""
+        """`search`, and all notes, those of the singular terms with their directions last."""
         singular = (term.message for term in self.singular)
-        return "\n".join([self.search, *self.undetermined, *self.separated, *singular])
+        notes = (*self.undetermined, *self.separated, *self.unneeded, *singular)
+        return "\n".join([self.search, *notes])
 
 
 def convergence_of(

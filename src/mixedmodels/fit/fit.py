@@ -30,6 +30,7 @@ from mixedmodels.fit.response import checked_response
 from mixedmodels.fit.separations import notices_of
 from mixedmodels.fit.start import ordered_control
 from mixedmodels.fit.undetermined import undetermined
+from mixedmodels.fit.unneeded import unneeded_parts
 from mixedmodels.shortening import brief
 
 Vector = NDArray[np.float64]
@@ -222,7 +223,10 @@ def _fitted_generalised(request: Request, spec: ModelSpec, problem: GeneralisedP
         generalised=found,
     )
     notices = notices_of(fit, converged=convergence.converged, covariances=fit.covariances)
-    return replace(fit, convergence=replace(convergence, separated=notices)) if notices else fit
+    unneeded = unneeded_parts(fit)
+    if not notices and not unneeded:
+        return fit
+    return replace(fit, convergence=replace(convergence, separated=notices, unneeded=unneeded))
 
 
 def _fitted_linear(request: Request, spec: ModelSpec, problem: AnyLinear) -> Fit:

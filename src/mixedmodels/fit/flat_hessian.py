@@ -16,12 +16,20 @@ FLAT = 1e-10
 BENT = 1e-6
 """Negative curvature, at unit diagonal, from which the point is no minimum."""
 
+IDLE = 1e-10
+"""Curvature in a logarithm or logit below which the criterion does not depend on it: its standard
+error would be above 100,000.
+"""
+
 LOST = 1e-6
 """Share of a coordinate that is in flat directions, from which it is not told."""
 
 
-def covariance_of(hessian: Vector, n_theta: int) -> Vector:
+def covariance_of(hessian: Vector, n_theta: int, n_auxiliary: int = 0) -> Vector:
     """2 H^+ of a Hessian (P, P) that is not positive definite; nan where that says nothing.
+
+    The last `n_auxiliary` coordinates are logarithms and logits: one that the criterion does not
+    depend on, at the end of its range, leaves rounding error in its row.
 
     In the rows of fixed effects and auxiliary parameters that are in a flat direction themselves;
     everywhere if the criterion bends down somewhere, or the Hessian is not finite.
@@ -29,6 +37,9 @@ def covariance_of(hessian: Vector, n_theta: int) -> Vector:
     n = len(hessian)
     if not np.isfinite(hessian).all():
         return np.full((n, n), np.nan)
+    idle = np.zeros(n, dtype=np.bool_)
+    idle[n - n_auxiliary :] = np.abs(np.diag(hessian))[n - n_auxiliary :] < IDLE
+    hessian = np.where(idle | idle[:, None], 0.0, hessian)
     diagonal = np.diag(hessian)
     unit = np.where(diagonal > 0, 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0)), 0.0)
     values, vectors = np.linalg.eigh(hessian * np.outer(unit, unit))

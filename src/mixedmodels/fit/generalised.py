@@ -78,7 +78,7 @@ def generalised_of(problem: GeneralisedProblem, solution: GeneralisedSolution) -
     if covariance is None:
         unknown = np.full((problem.n_psi, problem.n_psi), np.nan)
         hessian = unknown if solution.hessian is None else solution.hessian
-        covariance = covariance_of(hessian, problem.n_theta)
+        covariance = covariance_of(hessian, problem.n_theta, len(solution.auxiliary))
     return Generalised(
         family=problem.family,
         auxiliary=solution.auxiliary,

@@ -225,6 +225,7 @@ def _notes(fit: Fit) -> tuple[str, ...]:
     notes = [
         *fit.convergence.undetermined,
         *fit.convergence.separated,
+        *fit.convergence.unneeded,
         *(term.message for term in fit.convergence.singular),
     ]
     if not fit.convergence.converged:

@@ -32,6 +32,7 @@ def family_checks(fit: Fit, seed: Seed) -> Iterator[Check]:
     """All that apply to the family."""
     yield from _separated(fit)
     yield from _one_sided(fit)
+    yield from _unneeded(fit)
     yield from _dispersed(fit)
     yield from _zeros(fit, seed)
     yield from _calibrated(fit)
@@ -70,6 +71,20 @@ def _one_sided(fit: Fit) -> Iterator[Check]:
             found.headline,
             "Report no variance of this group: use a fixed effect of what differs between the "
             "levels, or bring more rows for each.",
+        )
+
+
+def _unneeded(fit: Fit) -> Iterator[Check]:
+    for message in fit.convergence.unneeded:
+        what, advice, *_ = message.splitlines()
+        yield Check(
+            "Parts that the data need",
+            "",
+            "parts at the end of their range",
+            1.0,
+            "look",
+            what,
+            f"{advice.removeprefix('Do:').strip().capitalize()}",
         )
 
 

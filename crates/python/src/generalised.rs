@@ -323,18 +323,6 @@ impl GeneralisedProblem {
         to_matrix(py, found, rows, m)
     }
 
-    /// Thresholds of an ordered response, and their Jacobian in the auxiliary parameters.
-    #[expect(clippy::type_complexity, reason = "one tuple, taken apart at once")]
-    fn thresholds(
-        &self,
-        py: Python<'_>,
-        auxiliary: PyReadonlyArray1<'_, f64>,
-    ) -> PyResult<(Py<PyArray1<f64>>, Py<PyArray2<f64>>)> {
-        let (values, slopes) = self.inner.thresholds(vector(&auxiliary, "auxiliary")?);
-        let (n, m) = (values.len(), auxiliary.len());
-        Ok((to_vector(py, values), to_matrix(py, slopes, n, m)?))
-    }
-
     /// Responses of replicates, as rows.
     #[pyo3(signature = (psi, eta, key, effects, first, count))]
     #[expect(clippy::too_many_arguments, reason = "keywords in Python")]

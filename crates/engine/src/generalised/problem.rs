@@ -218,14 +218,6 @@ impl Problem {
         out
     }
 
-    /// Thresholds at δ, and their Jacobian row by row; none where there are no thresholds.
-    pub fn thresholds(&self, delta: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        match self.sources.first() {
-            Some(source @ Source::Thresholds { .. }) => source.thresholds(delta),
-            _ => (vec![], vec![]),
-        }
-    }
-
     fn beta_of<'a>(&self, psi: &'a mut [f64]) -> &'a mut [f64] {
         let first = self.n_theta();
         &mut psi[first..first + self.p]

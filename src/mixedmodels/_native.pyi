@@ -400,14 +400,6 @@ class Family:
     ) -> NDArray[np.float64]:
         """P(Y < y), P(Y = y), P(Y > y) as columns, each accurate where it is small."""
 
-    def quantile_residuals(
-        self,
-        y: NDArray[np.float64],
-        size: NDArray[np.float64] | None,
-        eta: NDArray[np.float64],
-        auxiliary: NDArray[np.float64],
-        uniforms: NDArray[np.float64],
-    ) -> NDArray[np.float64]: ...
     def mean(
         self,
         size: NDArray[np.float64] | None,

@@ -120,6 +120,17 @@ def test_quantile_residuals_lie_within_their_steps(cbpp: mm.GeneralisedMixedMode
     assert not np.allclose(again, cbpp.residuals("quantile", seed=6))
 
 
+def test_quantile_residuals_of_what_cannot_be_are_far_and_finite() -> None:
+    rng = np.random.default_rng(4)
+    y = rng.poisson(3.0, 60)
+    y[::15] = 200_000
+    data = pd.DataFrame({"y": y, "g": np.repeat(np.arange(6), 10)})
+    r = mm.glmm("y ~ 1 + (1 | g)", data, "poisson").residuals("quantile", seed=1).to_numpy()
+    assert np.isfinite(r).all()
+    assert r[::15].min() > 30
+    assert r.min() < -30
+
+
 def test_quantile_residuals_are_normal_if_the_model_is_right(
     binary: mm.GeneralisedMixedModel,
 ) -> None:

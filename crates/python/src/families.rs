@@ -193,26 +193,6 @@ impl Family {
         })
     }
 
-    fn quantile_residuals(
-        &self,
-        py: Python<'_>,
-        y: PyReadonlyArray1<'_, f64>,
-        size: Option<PyReadonlyArray1<'_, f64>>,
-        eta: PyReadonlyArray1<'_, f64>,
-        auxiliary: PyReadonlyArray2<'_, f64>,
-        uniforms: PyReadonlyArray1<'_, f64>,
-    ) -> PyResult<Vector> {
-        let width = self.inner.n_auxiliary();
-        let uniforms = vector(&uniforms, "uniforms")?;
-        with_rows(width, Some(&y), size.as_ref(), Some(&eta), &auxiliary, |rows| {
-            check("uniforms", uniforms.len(), rows.n)?;
-            rows.each(py, |i| {
-                let (at, auxiliary) = (rows.observation(i), rows.auxiliary(i));
-                self.inner.tails(at, rows.eta(i), auxiliary).residual(uniforms[i])
-            })
-        })
-    }
-
     fn mean(
         &self,
         py: Python<'_>,

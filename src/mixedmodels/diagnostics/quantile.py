@@ -19,6 +19,10 @@ Vector = NDArray[np.float64]
 PLACES_STREAM = 2**40 + 2
 """Number of the random stream that places responses within their steps; no replicate has it."""
 
+LEAST = float(np.finfo(np.float64).tiny)
+"""Probabilities below it are not told from 0: a response that cannot be has a residual of 37.5, not
+an infinite one."""
+
 
 def quantile_residuals(fit: Fit, *, seed: Seed = None) -> Vector:
     """The quantile residuals (n,) of a generalised fit."""
@@ -30,4 +34,5 @@ def placed(rows: RowDistribution, seed: Seed) -> Vector:
     below, at, above = rows.tails()
     place = stream(key_of(seed), PLACES_STREAM).random(len(at))
     low, high = below + place * at, above + (1 - place) * at
+    low, high = np.maximum(low, LEAST), np.maximum(high, LEAST)
     return np.asarray(np.where(low < high, special.ndtri(low), -special.ndtri(high)))

@@ -23,8 +23,14 @@ from mixedmodels.vocabulary import (
 
 Vector = NDArray[np.float64]
 
-RATIOS: dict[LinkName, str] = {"logit": "odds ratio", "cloglog": "hazard ratio"}
-"""What exponentials of coefficients are, by link."""
+RATIOS: dict[tuple[ResponseKind, LinkName], str] = {
+    ("trials", "logit"): "odds ratio",
+    ("trials", "cloglog"): "hazard ratio",
+    ("unit", "logit"): "odds ratio",
+    ("ordered", "logit"): "odds ratio",
+}
+"""What exponentials of coefficients are, by response and link. With cloglog a proportion has no
+hazard, and the hazards of ordered categories have the inverse ratio."""
 
 RATIOS_OF_LOG: dict[ResponseKind, str] = {"count": "rate ratio", "trials": "risk ratio"}
 """The same of the log link, by response; of others a ratio of means."""
@@ -110,9 +116,7 @@ class Family:
         """
         if self.link == "log":
             return RATIOS_OF_LOG.get(self.response, "mean ratio")
-        if self.response == "ordered" and self.link == "cloglog":
-            return None
-        return RATIOS.get(self.link)
+        return RATIOS.get((self.response, self.link))
 
     @property
     def latent_variance(self) -> float | None:
@@ -185,19 +189,6 @@ class Family:
         """P(Y < y) and P(Y <= y) (n,)."""
         below, at, above = self.native.tails(_row(y), _sizes(size), _row(eta), auxiliary).T
         return below, np.where(above < 0.5, 1 - above, below + at)
-
-    def quantile_residuals(
-        self, y: Vector, size: Vector | None, eta: Vector, auxiliary: Vector, uniforms: Vector
-    ) -> Vector:
-        """Standard normal residuals (n,) of a true model (Dunn and Smyth 1996).
-
-        The normal quantile of P(Y < y) + `uniforms` P(Y = y), with `uniforms` (n,) between 0 and 1:
-        random ones of a discrete response, which has no such residual without them. Exact in either
-        tail.
-        """
-        return self.native.quantile_residuals(
-            _row(y), _sizes(size), _row(eta), auxiliary, _row(uniforms)
-        )
 
 
 GAUSSIAN = Family("gaussian", "identity")

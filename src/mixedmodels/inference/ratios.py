@@ -28,9 +28,10 @@ def ratio_name(fit: Fit) -> str:
                 "hazard\n      of stopping at a low one."
             )
         raise DataError(
-            f"Exponentials of coefficients are no ratios with the link {fit.family.link}.\n"
-            "Do:   leave exponentiate out, or use the link logit, cloglog or log; comparisons() "
-            "and\n      emmeans() give ratios of means with any link.\n"
+            "Exponentials of coefficients are no ratios in the family "
+            f"{fit.family.name} with the link {fit.family.link}.\n"
+            "Do:   leave exponentiate out, or use the link logit or log, with trials also cloglog; "
+            "comparisons()\n      and emmeans() give ratios of means with any link.\n"
             "Why:  a difference on the scale of another link is no ratio on that of the response."
         )
     return ratio.replace(" ", "_")

@@ -8,8 +8,6 @@ use std::fmt::Debug;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::normal::lower_normal_quantile;
-
 /// Auxiliary parameters of a row at most: a dispersion and a shape, a dispersion and the logit of
 /// zero inflation, or two thresholds. No family has more, and rows are made by the million.
 pub const MOST: usize = 2;
@@ -73,19 +71,6 @@ impl Tails {
     /// Of a continuous response.
     pub const fn continuous((below, above): (f64, f64)) -> Self {
         Self { below, at: 0.0, above }
-    }
-
-    /// Φ⁻¹(P(Y < y) + u P(Y = y)), from the smaller tail: a standard normal variable of a true model
-    /// and a uniform u (P. Dunn and G. Smyth, Randomized quantile residuals, 1996). Finite: beyond 37
-    /// probabilities are too small to be told from none.
-    pub fn residual(self, uniform: f64) -> f64 {
-        let below = self.below + uniform * self.at;
-        let above = self.above + (1.0 - uniform) * self.at;
-        if below <= above {
-            lower_normal_quantile(below.max(f64::MIN_POSITIVE).ln())
-        } else {
-            -lower_normal_quantile(above.max(f64::MIN_POSITIVE).ln())
-        }
     }
 }
 

@@ -32,6 +32,9 @@ pub enum Growth {
 /// Variance from which tails are no longer summed.
 const WIDE: f64 = 1e6;
 
+/// μ/k from which probabilities fall too slowly to be summed.
+const SLOW: f64 = 1e3;
+
 /// k beyond which the beta distribution would round p to 1: tails are summed.
 const LARGE: f64 = 1e6;
 
@@ -119,7 +122,7 @@ impl Family for NegativeBinomial {
         let y = observation.y;
         let at = self.row(observation, eta, auxiliary, Order::Value).value.exp();
         let (p, q) = (1.0 / (1.0 + ratio), ratio / (1.0 + ratio));
-        if size < LARGE && mean / p > WIDE {
+        if size < LARGE && (mean / p > WIDE || ratio > SLOW) {
             let less = |y: f64| if y > 0.0 { beta_tails(size, y, p, q) } else { (0.0, 1.0) };
             return Tails { below: less(y).0, at, above: less(y + 1.0).1 };
         }

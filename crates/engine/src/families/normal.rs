@@ -39,21 +39,3 @@ pub fn log_normal_cdf(x: f64) -> Taylor {
     }
     [value, lambda, -lambda * r, lambda * r * r - lambda * (1.0 - lambda * r)]
 }
-
-/// x of log Φ(x) ≤ log ½, by Newton's method on log Φ, which is concave: from a start below, steps
-/// only rise.
-pub fn lower_normal_quantile(log: f64) -> f64 {
-    if log == f64::NEG_INFINITY || log.is_nan() {
-        return log;
-    }
-    let mut x = -(-2.0 * log).max(0.0).sqrt();
-    for _ in 0..50 {
-        let [value, slope, ..] = log_normal_cdf(x);
-        let step = (log - value) / slope;
-        x += step;
-        if step.abs() <= 1e-15 * (1.0 + x.abs()) {
-            break;
-        }
-    }
-    x
-}

@@ -19,8 +19,17 @@ use super::number::{Jet, Number, row_of};
 use super::probability::ProbabilityLink;
 use super::taylor::log_one_minus_exp_minus_exp;
 
-/// Tries of a truncated draw, before it is walked to; none is needed where zeros are few.
-const TRIES: usize = 50;
+/// Tries of a truncated draw, in multiples of their expected number, before it is walked to.
+const TRIES: f64 = 30.0;
+
+/// 1 − P(0) below which a truncated draw is walked to at once.
+const SELDOM: f64 = 1e-4;
+
+/// 1 − P(0) below which tails of truncated counts are sums of their own.
+const RARE: f64 = 1e-6;
+
+/// Probability that ends such a sum.
+const ENOUGH: f64 = 1e-18;
 
 /// Which probability a family's zeros have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,11 +107,31 @@ impl WithZeros {
         (mean / rest, (slope + mean / rest * zero_slope) / rest, square / rest)
     }
 
+    /// Tails of a truncated count of a family that is nearly always zero, whose own are too rounded:
+    /// probabilities fall from 1 on.
+    fn summed(&self, observation: Observation, eta: f64, auxiliary: &[f64]) -> Tails {
+        let of = |y: f64| {
+            let at = Observation { y, ..observation };
+            self.row(at, eta, auxiliary, Order::Value).value.exp()
+        };
+        let (mut j, mut below) = (1.0, chance(auxiliary).0);
+        while j < observation.y {
+            let p = of(j);
+            below += p;
+            if p < ENOUGH {
+                break;
+            }
+            j += 1.0;
+        }
+        let (below, at) = (below.min(1.0), of(observation.y));
+        Tails { below, at, above: (1.0 - below - at).max(0.0) }
+    }
+
     /// A count above zero.
     fn draw_truncated(&self, random: &mut ChaCha8Rng, size: f64, eta: f64, base: &[f64]) -> f64 {
         let (_, _, rest) = self.zero(size, eta, base);
-        if rest > 0.2 {
-            for _ in 0..TRIES {
+        if rest > SELDOM {
+            for _ in 0..(TRIES / rest) as usize {
                 let y = self.base.draw(random, size, eta, base);
                 if y != 0.0 {
                     return y;
@@ -180,12 +209,12 @@ impl Family for WithZeros {
             Kind::Inflated if first => {
                 Tails { below: 0.0, at: zero + rest * of.at, above: rest * of.above }
             }
+            Kind::Truncated if some < RARE => self.summed(observation, eta, auxiliary),
             Kind::Truncated => {
-                let share = rest / some;
                 // Of a family that is mostly zero from the other side, lest 1 − P(0) be rounding.
                 let smaller = if none > 0.5 { some - of.at - of.above } else { of.below - none };
-                let below = zero + share * smaller.max(0.0);
-                Tails { below, at: share * of.at, above: share * of.above }
+                let below = zero + rest * (smaller.max(0.0) / some);
+                Tails { below, at: rest * (of.at / some), above: rest * (of.above / some) }
             }
             _ => Tails { below: zero + rest * of.below, at: rest * of.at, above: rest * of.above },
         }

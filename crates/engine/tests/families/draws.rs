@@ -51,6 +51,10 @@ fn draws_follow_their_distribution() {
             }
         }
     }
+    // Mostly zeros behind a hurdle, the other counts small or far apart.
+    for (eta, size) in [(-9.0, 0.0), (-12.0, 0.0), (8.0, -5.0)] {
+        check(&*family("nb2", "log", Zero::Hurdle, 0).unwrap(), 1.0, eta, &[size, -0.6]);
+    }
     check(&*plain("gamma", "log"), 1.0, 0.7, &[-0.4]);
     check(&*plain("gamma", "log"), 1.0, 0.7, &[0.6]);
     check(&*plain("inverse_gaussian", "log"), 1.0, 0.7, &[-0.6]);
@@ -75,23 +79,5 @@ fn draws_of_ordered_categories_have_their_shares() {
             let p = family.tails(at, eta, &ends[k..k + 2]).at;
             assert!((share - p).abs() < 4.0 * (p / DRAWS as f64).sqrt(), "{link} {k}: {share} {p}");
         }
-    }
-}
-
-#[test]
-fn residuals_keep_the_far_tails() {
-    // Normal responses are their own residuals.
-    let normal = plain("gaussian", "identity");
-    for z in [-37.0, -12.0, -3.0, -0.1, 0.0, 0.7, 5.0, 20.0, 37.0] {
-        let tails = normal.tails(Observation { y: z, size: 1.0 }, 0.0, &[0.0]);
-        assert!((tails.residual(0.3) - z).abs() < 1e-12 * (1.0 + z.abs()), "{z}");
-    }
-    let poisson = plain("poisson", "log");
-    for y in [0.0, 5.0, 300.0] {
-        let tails = poisson.tails(Observation { y, size: 1.0 }, 1.0, &[]);
-        let ends = [tails.residual(0.0), tails.residual(1.0)];
-        // One that cannot happen is as far as can be told.
-        assert!(ends[0] < ends[1] || y == 300.0 && ends[0] > 37.0, "{ends:?}");
-        assert!(ends.iter().all(|r| r.is_finite()), "{ends:?}");
     }
 }

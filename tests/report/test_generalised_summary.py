@@ -42,7 +42,7 @@ def test_ratios_on_request(cbpp: mm.GeneralisedMixedModel) -> None:
     )
     assert "Rate ratio" in str(owls.summary(exponentiate=True))
     linear = mm.lmm("Reaction ~ Days + (1 | Subject)", mm.datasets.load("sleepstudy"))
-    with pytest.raises(DataError, match="no ratios with the link identity"):
+    with pytest.raises(DataError, match="no ratios"):
         linear.summary(exponentiate=True)
 
 
@@ -72,7 +72,7 @@ def test_words(cbpp: mm.GeneralisedMixedModel) -> None:
     assert equation(cbpp.fit)[0].startswith("logit P(incidence / size) = β₀ + β₁ period[T.2]")
     assert equation(cbpp.fit)[1] == "incidence / size ~ binomial"
     said = methods_sentence(cbpp.fit, "normal", "1.0")
-    assert "generalised linear mixed model (binomial, logit link)" in said
+    assert "generalised linear mixed model (binomial; logit link)" in said
     assert "Laplace's approximation" in said
     assert "Wald's z and chi-square" in said
 

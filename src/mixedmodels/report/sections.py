@@ -1,13 +1,17 @@
 """Tables that more than one kind of report shows."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.anova import HYPOTHESES, METHODS, term_tests
+from mixedmodels.inference.contrast import FTest
 from mixedmodels.inference.icc import icc
 from mixedmodels.inference.interval import Intervals
 from mixedmodels.inference.intervals import METHODS as BY
 from mixedmodels.inference.intervals import Wanted
+from mixedmodels.inference.marginality import Hypothesis
 from mixedmodels.inference.r2 import r2
 from mixedmodels.inference.variance_intervals import variance_intervals
 from mixedmodels.prediction.streams import Seed
@@ -78,9 +82,7 @@ def analysis_of_variance(fit: Fit, kind: SumOfSquares, ddf: DegreesOfFreedom) ->
     tests = term_tests(fit, kind, ddf=ddf)
     columns = {
         "Term": [row.term for row, _ in tests],
-        "Num. df": [str(test.num_df) for _, test in tests],
-        "Den. df": numbers.column([test.den_df for _, test in tests], digits=3),
-        "F": [numbers.fixed(test.statistic, decimals=3) for _, test in tests],
+        **(_f_statistics(tests) if fit.generalised is None else _chi_squares(tests)),
         "p": [numbers.p_value(test.p_value) for _, test in tests],
     }
     return Section(
@@ -90,6 +92,23 @@ def analysis_of_variance(fit: Fit, kind: SumOfSquares, ddf: DegreesOfFreedom) ->
         n_text=1,
         footnote=f"{HYPOTHESES[kind]} {METHODS[ddf]}",
     )
+
+
+def _f_statistics(tests: Sequence[tuple[Hypothesis, FTest]]) -> dict[str, list[str]]:
+    return {
+        "Num. df": [str(test.num_df) for _, test in tests],
+        "Den. df": numbers.column([test.den_df for _, test in tests], digits=3),
+        "F": [numbers.fixed(test.statistic, decimals=3) for _, test in tests],
+    }
+
+
+def _chi_squares(tests: Sequence[tuple[Hypothesis, FTest]]) -> dict[str, list[str]]:
+    return {
+        "df": [str(test.num_df) for _, test in tests],
+        "Chi-square": [
+            numbers.fixed(test.num_df * test.statistic, decimals=3) for _, test in tests
+        ],
+    }
 
 
 def explained_variance(fit: Fit) -> Section:

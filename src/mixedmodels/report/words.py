@@ -85,7 +85,7 @@ def methods_sentence(fit: Fit, ddf: DegreesOfFreedom, version: str) -> str:
     mixed = "mixed " if fit.matrices.terms else ""
     kind, how = f"linear {mixed}model", ""
     if fit.generalised is not None:
-        kind = f"generalised linear {mixed}model ({fit.family.kind.title}, {fit.family.link} link)"
+        kind = f"generalised linear {mixed}model ({family_in_words(fit)}; {fit.family.link} link)"
         how = f" with {integral_in_words(fit)}" if fit.matrices.terms else ""
     parts = [
         f"We fitted a {kind} of {fit.spec.formula.response} by {criterion}{how} "

@@ -1,6 +1,7 @@
 """Separation of whole models: found, named, and never where there is none."""
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -149,3 +150,28 @@ def test_means_that_end_nowhere_are_not_separated() -> None:
     model, said = fitted("z ~ arm + (1 | g)", table, family="gamma")
     assert said == []
     assert "Separation" not in [row.check for row in model.check().rows]
+
+
+def test_numbers_that_are_levels() -> None:
+    table = data()
+    table.loc[table["g"] < 3, "count"] = 0
+    _, [said] = fitted("count ~ 0 + C(g) + x", table, family="poisson")
+    assert "C(g)[0] (-), C(g)[1] (-) and C(g)[2] (-)" in said
+    assert "all 30 rows with g = 0 or g = 1 or g = 2 have a count of 0" in said
+
+
+def test_other_frames_say_the_same() -> None:
+    polars = pytest.importorskip("polars")
+    table = data()
+    table.loc[table["arm"] == "C", "y"] = 0
+    _, [said] = fitted("y ~ arm + x + (1 | g)", table)
+    _, [again] = fitted("y ~ arm + x + (1 | g)", polars.from_pandas(table))
+    assert again == said
+
+
+def test_what_was_said_is_in_the_report(tmp_path: Path) -> None:
+    table = data()
+    table.loc[table["arm"] == "C", "y"] = 0
+    model, _ = fitted("y ~ arm + x + (1 | g)", table)
+    page = model.report(tmp_path / "page.html").read_text("utf-8")
+    assert "Quasi-complete separation" in page

@@ -19,6 +19,9 @@ from mixedmodels.fit.row_distribution import Estimated
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+FEW_VALUES = 200
+"""Values of a number that may be levels."""
+
 MOST_LEVELS = 6
 """Levels or cells that a message spells out; the rest are counted."""
 
@@ -53,19 +56,35 @@ def place_of(fit: Told, moved: Mask, rises: NDArray[np.int8]) -> str:
         found = _cells(chosen, moved)
         if found:
             return found
-    return next(_sides(fit, rises), "")
+    as_factors = (_cells((f,), moved) for f in _numbers_as_factors(fit))
+    return next(_sides(fit, rises), "") or next(filter(None, as_factors), "")
 
 
 def _factors(fit: Told) -> list[_Factor]:
-    kept, found = fit.matrices.kept, []
+    """The factors of the fixed part, and numbers of two values."""
+    kinds = {name: variable.kind for name, variable in fit.spec.variables.items()}
+    return [
+        _coded(fit, name)
+        for name, kind in kinds.items()
+        if kind != "number" or _distinct(fit, name) <= 2
+    ]
+
+
+def _numbers_as_factors(fit: Told) -> Iterator[_Factor]:
+    """Numbers of few values, which a formula may use as levels: C(year)."""
     for name, variable in fit.spec.variables.items():
-        column = fit.frame.column(name)
-        values = column.numbers
-        few = values is None or variable.kind == "boolean" or len(np.unique(values[kept])) <= 2
-        if few:
-            coded = encode(column)
-            found.append(_Factor(name, coded.codes[kept].astype(np.int64), coded.levels))
-    return found
+        if variable.kind == "number" and 2 < _distinct(fit, name) <= FEW_VALUES:
+            yield _coded(fit, name)
+
+
+def _coded(fit: Told, name: str) -> _Factor:
+    coded = encode(fit.frame.column(name))
+    return _Factor(name, coded.codes[fit.matrices.kept].astype(np.int64), coded.levels)
+
+
+def _distinct(fit: Told, name: str) -> int:
+    numbers = fit.frame.column(name).numbers
+    return 0 if numbers is None else len(np.unique(numbers[fit.matrices.kept]))
 
 
 def _cells(chosen: tuple[_Factor, ...], moved: Mask) -> str:
@@ -82,7 +101,7 @@ def _cells(chosen: tuple[_Factor, ...], moved: Mask) -> str:
         for cell in codes[share == 1.0].tolist()
     ]
     shown = names[:MOST_LEVELS]
-    rest = [f"{len(names) - MOST_LEVELS} more cells"] if len(names) > MOST_LEVELS else []
+    rest = [f"{len(names) - MOST_LEVELS} more"] if len(names) > MOST_LEVELS else []
     return " or ".join([*shown, *rest])
 
 
@@ -98,4 +117,4 @@ def _sides(fit: Told, rises: NDArray[np.int8]) -> Iterator[str]:
         x = numbers[fit.matrices.kept].astype(np.float64)
         for low, high in ((down, up), (up, down)):
             if x[low].max() <= x[high].min():
-                yield f"{name} up to {x[low].max():.6g} or from {x[high].min():.6g} on"
+                yield f"{name} up to {x[low].max():.10g} or from {x[high].min():.10g} on"

@@ -63,5 +63,5 @@ def test_residual_kinds(model, kept):
 
 
 def test_unknown_kind(model):
-    with pytest.raises(DataError, match="kind = 'deviance' is not known"):
-        model.residuals("deviance")
+    with pytest.raises(DataError, match="kind = 'anscombe' is not known"):
+        model.residuals("anscombe")

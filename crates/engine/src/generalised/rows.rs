@@ -10,6 +10,9 @@ use crate::families::{Batch, Derivatives, MOST, Order, Row};
 /// Rows that one task visits.
 const CHUNK: usize = 4096;
 
+/// Rows up to which other threads are not worth waking.
+pub const FEW: usize = 4 * CHUNK;
+
 /// The rows at one η.
 #[derive(Debug, Clone)]
 pub struct Rows {
@@ -85,7 +88,7 @@ impl Problem {
         };
         let pieces = value.chunks_mut(CHUNK).zip(score.chunks_mut(CHUNK));
         let pieces = pieces.zip(weight.chunks_mut(CHUNK)).enumerate();
-        let sums: Vec<f64> = if n > CHUNK {
+        let sums: Vec<f64> = if n > FEW {
             let pieces: Vec<_> = pieces.collect();
             pieces.into_par_iter().map(|(k, ((v, s), w))| fill(k, v, s, w)).collect()
         } else {
@@ -133,19 +136,24 @@ impl Problem {
             });
             return out;
         }
-        let weights = out.weight.par_chunks_mut(CHUNK);
-        let auxiliary = out.auxiliary.par_chunks_mut(CHUNK * k);
-        let bends = out.bends.par_chunks_mut(CHUNK * k * k);
-        weights.zip(auxiliary).zip(bends).enumerate().for_each(|(chunk, ((w, a), b))| {
+        let fill = |first: usize, w: &mut [f64], a: &mut [[f64; 3]], b: &mut [f64]| {
             for (i, w) in w.iter_mut().enumerate() {
-                let row = chunk * CHUNK + i;
+                let row = first + i;
                 let c = self.weight(row);
                 let own = auxiliaries.of(row);
                 let found = self.family.row(self.observation(row), eta[row], own, Order::Third);
                 *w = -c * found.eta[2];
                 copy_auxiliaries(&found, c, k, &mut a[i * k..], &mut b[i * k * k..]);
             }
-        });
+        };
+        let Slopes { weight, auxiliary, bends } = &mut out;
+        if n > FEW {
+            let pieces = weight.par_chunks_mut(CHUNK).zip(auxiliary.par_chunks_mut(CHUNK * k));
+            let pieces = pieces.zip(bends.par_chunks_mut(CHUNK * k * k)).enumerate();
+            pieces.for_each(|(chunk, ((w, a), b))| fill(chunk * CHUNK, w, a, b));
+        } else {
+            fill(0, weight, auxiliary, bends);
+        }
         out
     }
 }
@@ -160,7 +168,7 @@ fn copy_auxiliaries(found: &Row, c: f64, k: usize, slopes: &mut [[f64; 3]], bend
 
 /// Fills `out` chunk by chunk, on several threads where there are many rows.
 pub fn in_chunks(n: usize, out: &mut [f64], fill: impl Fn(usize, &mut [f64]) + Sync) {
-    if n > CHUNK {
+    if n > FEW {
         let one = |(k, out): (usize, &mut [f64])| fill(k * CHUNK, out);
         out.par_chunks_mut(CHUNK).enumerate().for_each(one);
     } else {
@@ -176,7 +184,7 @@ pub fn summed(n: usize, width: usize, add: impl Fn(usize, &mut [f64]) + Sync) ->
         sums
     };
     let chunks = n.div_ceil(CHUNK);
-    let parts: Vec<Vec<f64>> = if chunks > 1 {
+    let parts: Vec<Vec<f64>> = if n > FEW {
         (0..chunks).into_par_iter().map(one).collect()
     } else {
         (0..chunks).map(one).collect()

@@ -3,13 +3,11 @@
 use rayon::prelude::*;
 
 use super::problem::Problem;
+use super::rows::FEW;
 use super::touching::Touch;
 
 /// Positions that one task visits, where there are many rows.
 const POSITIONS: usize = 256;
-
-/// Rows up to which other threads are not worth waking.
-const FEW: usize = 8192;
 
 impl Problem {
     /// A = Z'WZ.

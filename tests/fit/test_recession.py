@@ -162,3 +162,18 @@ def test_three_categories_told_by_a_number() -> None:
     # One all of whose rows are of the middle category goes nowhere: the others hold the thresholds.
     y = np.array([1, 1, 1, 0, 1, 2, 0, 1, 2.0])
     assert found_by_categories(b, y, thresholds, np.eye(3)) is None
+
+
+def test_many_forms_are_found_without_their_signs() -> None:
+    random = np.random.default_rng(5)
+    n, d = 90, 60
+    X = np.column_stack([np.ones(n), random.normal(size=(n, d - 1))])
+    y = np.where(random.random(n) < 0.5, 1.0, -1.0)  # fewer rows than twice the columns
+    found = of(y[:, None] * X, np.zeros((0, d)))
+    assert found is not None and found.is_complete
+    assert found.low.all() and found.high.all()
+    # Columns that single rows hold in place go nowhere: their rows are there twice, both ways.
+    held = np.vstack([y[:, None] * X, np.eye(d)[:5], -np.eye(d)[:5]])
+    found = of(held, np.zeros((0, d)))
+    if found is not None:
+        assert not found.low[:5].any() and not found.high[:5].any()

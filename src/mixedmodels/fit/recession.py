@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 FIRST = 1_000
 """Rows of the first program, and most that join at a time."""
@@ -35,6 +36,9 @@ BROKEN = 1e-7
 
 MOVES = 1e-5
 """Size of a form from which a direction moves it, coordinates up to one."""
+
+MOST_SIGNED = 30
+"""Forms whose signs are asked for, by two programs each; more are taken to go either way."""
 
 DEPENDENT = 1e-10
 """Singular value over the largest, below which equalities leave a direction free."""
@@ -71,7 +75,7 @@ class Recession:
     """
 
     is_complete: bool
-    low: NDArray[np.bool_]
+    low: Mask
     high: NDArray[np.bool_]
     moved: NDArray[np.bool_]
 
@@ -92,12 +96,29 @@ def recession(demands: Demands, forms: Vector) -> Recession | None:
     if not moved.any():
         return None
     asked = _unit_rows(_unit_rows(forms / scale) @ free)
+    low, high = _ends(cone, asked, moved)
     return Recession(
         is_complete=bool(moved.all()) and not len(demands.peaked),
-        low=np.array([form @ cone.farthest(-form) < -MOVES for form in asked]),
-        high=np.array([form @ cone.farthest(form) > MOVES for form in asked]),
+        low=low,
+        high=high,
         moved=moved,
     )
+
+
+def _ends(cone: "_Cone", asked: Vector, moved: Mask) -> tuple[Mask, Mask]:
+    """Whether each of the forms (k, d) falls and rises along directions of the cone.
+
+    The cone spans what the rows that no direction moves leave free, so that a form is constant on
+    it exactly if it is one of their combinations. Of the others two programs tell the signs.
+    """
+    spanned = _free(cone.A[~moved])
+    goes = np.sqrt(np.sum((asked @ spanned) ** 2, axis=1)) > MOVES
+    low, high = goes.copy(), goes.copy()
+    if goes.sum() <= MOST_SIGNED:
+        for j in np.flatnonzero(goes):
+            low[j] = asked[j] @ cone.farthest(-asked[j]) < -MOVES
+            high[j] = asked[j] @ cone.farthest(asked[j]) > MOVES
+    return low, high
 
 
 @dataclass(slots=True)

@@ -188,3 +188,16 @@ def test_fitted_values_and_residuals(name: str) -> None:
         if theirs is not None:
             mine = model.residuals(kind).to_numpy()[: len(theirs)]
             np.testing.assert_allclose(mine, theirs, rtol=slack, atol=slack)
+
+
+@pytest.mark.parametrize("nodes", [1, 9, 25])
+def test_means_and_odds_ratios(nodes: int) -> None:
+    """Estimates alone: R's standard errors are those of known variances."""
+    pairs, means = generalised(f"glmm/cbpp/{nodes}").found["emmeans"]
+    mine = fit(f"glmm/cbpp/{nodes}").emmeans("period")
+    probabilities = mine.response().table()
+    np.testing.assert_allclose(probabilities["estimate"], means["prob"], rtol=ESTIMATES)
+    log_odds = mine.pairs().table()["estimate"]
+    np.testing.assert_allclose(log_odds, pairs["estimate"], rtol=ESTIMATES, atol=ESTIMATES)
+    ratios = mine.pairs().response().table()["estimate"]
+    np.testing.assert_allclose(ratios, np.exp(pairs["estimate"]), rtol=2 * ESTIMATES)

@@ -103,4 +103,8 @@ _WORDS: dict[QuantityKind, str] = {
     "range": "range",
     "nugget": "nugget",
     "smoothness": "nu",
+    "dispersion": "dispersion",
+    "probability": "probability",
+    "threshold": "threshold",
+    "coefficient": "coefficient",
 }

@@ -19,11 +19,14 @@ use super::number::{Jet, Number, row_of};
 use super::probability::ProbabilityLink;
 use super::taylor::log_one_minus_exp_minus_exp;
 
-/// Tries of a truncated draw, in multiples of their expected number, before it is walked to.
-const TRIES: f64 = 30.0;
+/// 1 − P(0) above which a truncated draw is tried for until it is none of the zeros.
+const OFTEN: f64 = 0.05;
 
-/// 1 − P(0) below which a truncated draw is walked to at once.
-const SELDOM: f64 = 1e-4;
+/// Counts that are no longer searched.
+const LARGEST: f64 = 1e15;
+
+/// A logit of no zeros but the family's.
+const NEVER: f64 = -1e3;
 
 /// 1 − P(0) below which tails of truncated counts are sums of their own.
 const RARE: f64 = 1e-6;
@@ -127,28 +130,35 @@ impl WithZeros {
         Tails { below, at, above: (1.0 - below - at).max(0.0) }
     }
 
-    /// A count above zero.
+    /// A count above zero: the first that is not drawn as a zero, or where zeros are many the smallest
+    /// y with P(Y > y) below a uniform number, by doubling and halving.
     fn draw_truncated(&self, random: &mut ChaCha8Rng, size: f64, eta: f64, base: &[f64]) -> f64 {
         let (_, _, rest) = self.zero(size, eta, base);
-        if rest > SELDOM {
-            for _ in 0..(TRIES / rest) as usize {
+        if rest == 0.0 || rest.is_nan() {
+            return if rest == 0.0 { 1.0 } else { f64::NAN };
+        }
+        if rest > OFTEN {
+            loop {
                 let y = self.base.draw(random, size, eta, base);
                 if y != 0.0 {
                     return y;
                 }
             }
         }
-        let at = |y: f64| self.base.row(Observation { y, size }, eta, base, Order::Value).value;
+        let mut auxiliary = [NEVER; MOST];
+        auxiliary[..base.len()].copy_from_slice(base);
+        let auxiliary = &auxiliary[..=base.len()];
+        let above = |y: f64| self.tails(Observation { y, size }, eta, auxiliary).above;
         let u: f64 = StandardUniform.sample(random);
-        let (mut y, mut left) = (1.0, u * rest);
-        loop {
-            let p = at(y).exp();
-            left -= p;
-            if left <= 0.0 || p <= 1e-300 {
-                return y;
-            }
-            y += 1.0;
+        let (mut low, mut high) = (0.0, 1.0);
+        while high < LARGEST && above(high) >= u {
+            (low, high) = (high, 2.0 * high);
         }
+        while high - low > 1.0 {
+            let middle = (0.5 * (low + high)).floor();
+            if above(middle) >= u { low = middle } else { high = middle }
+        }
+        high
     }
 }
 

@@ -52,7 +52,7 @@ fn draws_follow_their_distribution() {
         }
     }
     // Mostly zeros behind a hurdle, the other counts small or far apart.
-    for (eta, size) in [(-9.0, 0.0), (-12.0, 0.0), (8.0, -5.0)] {
+    for (eta, size) in [(-4.0, 0.0), (-9.0, 0.0), (-20.0, 0.0), (5.0, -5.0)] {
         check(&*family("nb2", "log", Zero::Hurdle, 0).unwrap(), 1.0, eta, &[size, -0.6]);
     }
     check(&*plain("gamma", "log"), 1.0, 0.7, &[-0.4]);

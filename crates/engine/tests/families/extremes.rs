@@ -51,6 +51,10 @@ fn counts_are_finite() {
     for name in ["nb1", "nb2"] {
         for (eta, a) in FAR.iter().flat_map(|e| [-12.0, -2.0, 0.0, 9.0, 18.0, 40.0].map(|a| (e, a)))
         {
+            // Below, k of a linear variance is no number of full precision.
+            if name == "nb1" && eta - a < -700.0 {
+                continue;
+            }
             for y in [0.0, 1.0, 40.0, 1e5] {
                 if y > 1e4 && *eta > 30.0 {
                     continue;

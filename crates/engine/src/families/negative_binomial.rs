@@ -35,6 +35,9 @@ const WIDE: f64 = 1e6;
 /// μ/k from which probabilities fall too slowly to be summed.
 const SLOW: f64 = 1e3;
 
+/// k below which every count is zero: P(Y > 0) < k log(1 + μ/k).
+const TINY: f64 = 1e-290;
+
 /// k beyond which the beta distribution would round p to 1: tails are summed.
 const LARGE: f64 = 1e6;
 
@@ -121,6 +124,18 @@ impl Family for NegativeBinomial {
         let (mean, size, ratio) = self.parts(eta, auxiliary);
         let y = observation.y;
         let at = self.row(observation, eta, auxiliary, Order::Value).value.exp();
+        if size < TINY {
+            let below = if y > 0.0 { 1.0 } else { 0.0 };
+            return Tails { below, at, above: 0.0 };
+        }
+        if ratio == f64::INFINITY {
+            // q is 1: Σ Γ(k + j)/(Γ(k) j!) for j < y is Γ(k + y)/(Γ(k + 1) Γ(y)).
+            let none =
+                self.row(Observation { y: 0.0, ..observation }, eta, auxiliary, Order::Value);
+            let ways = libm::lgamma(size + y) - libm::lgamma(size + 1.0) - libm::lgamma(y);
+            let below = if y > 0.0 { (none.value + ways).exp() } else { 0.0 };
+            return Tails { below, at, above: (1.0 - below - at).max(0.0) };
+        }
         let (p, q) = (1.0 / (1.0 + ratio), ratio / (1.0 + ratio));
         if size < LARGE && (mean / p > WIDE || ratio > SLOW) {
             let less = |y: f64| if y > 0.0 { beta_tails(size, y, p, q) } else { (0.0, 1.0) };

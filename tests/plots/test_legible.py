@@ -26,12 +26,15 @@ REFUSED = {
 }
 """Pictures that some of the models cannot have."""
 
+OF_FAMILIES = ("calibration", "rootogram")
+"""Pictures of generalised models alone, looked at in test_plots_of_families."""
+
 
 def pictures(model: mm.LinearMixedModel) -> Iterator[tuple[str, Draw]]:
     """Every plot of a model, also along and by each of its columns and groups."""
     plot = model.plot
     for name in HOMES:
-        if name not in ("effects", "variogram"):
+        if name not in ("effects", "variogram", *OF_FAMILIES):
             yield name, getattr(plot, name)
     group = model.fit.matrices.groupings[-1].name
     yield "influence of levels", lambda: plot.influence(group)

@@ -47,6 +47,12 @@ pub fn shape(name: &str) -> PyResult<Shape> {
     }
 }
 
+/// The two words of a key.
+pub fn words(key: &PyReadonlyArray1<'_, u64>) -> PyResult<[u64; 2]> {
+    let two = <[u64; 2]>::try_from(vector(key, "key")?);
+    two.map_err(|_| PyValueError::new_err("a key has two words"))
+}
+
 impl DrawsLike<'_> {
     /// The engine's own.
     pub fn engine(&self) -> PyResult<Draws<'_>> {
@@ -56,14 +62,11 @@ impl DrawsLike<'_> {
             (0..q).for_each(|j| (0..q).for_each(|i| out[(i, j)] = view[(i, j)]));
             out
         };
-        let &[low, high] = vector(&self.key, "key")? else {
-            return Err(PyValueError::new_err("a key has two words"));
-        };
         Ok(Draws {
             mean: vector(&self.mean, "mean")?,
             roots: self.roots.iter().map(root).collect(),
             sigma: self.sigma,
-            key: [low, high],
+            key: words(&self.key)?,
             effects: shape(&self.effects)?,
             residuals: shape(&self.residuals)?,
         })

@@ -15,7 +15,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::attention::{attended, limited};
-use crate::batch::{Refits, shape};
+use crate::batch::{Refits, shape, words};
 use crate::convert::{columns, exception, to_matrix, to_vector, vector};
 use crate::inference::{Information, KenwardRoger};
 use crate::problem::{INFORMATION, SEARCH, Solution, bytes, status};
@@ -326,14 +326,11 @@ impl StructuredProblem {
         first: u64,
         count: usize,
     ) -> PyResult<Py<PyArray2<f64>>> {
-        let &[low, high] = vector(&key, "key")? else {
-            return Err(PyValueError::new_err("a key has two words"));
-        };
         let draws = Draws {
             mean: vector(&mean, "mean")?,
             theta: self.theta(&theta)?,
             sigma,
-            key: [low, high],
+            key: words(&key)?,
             effects: effects.map(shape).transpose()?,
             residuals: shape(residuals)?,
         };

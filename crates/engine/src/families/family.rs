@@ -127,8 +127,12 @@ pub trait Family: Send + Sync + Debug {
         rows_one_by_one(self, batch, out);
     }
 
-    /// Expected −∂²l/∂η² or a near positive number, for steps where −∂²l/∂η² is not positive.
-    fn information(&self, size: f64, eta: f64, auxiliary: &[f64]) -> f64;
+    /// Expected −∂²l/∂η² or a near positive number, for steps where −∂²l/∂η² is not positive: that of the
+    /// quasi-likelihood, which is exact of exponential families.
+    fn information(&self, size: f64, eta: f64, auxiliary: &[f64]) -> f64 {
+        let slope = self.mean_slope(size, eta, auxiliary);
+        slope * slope / self.variance(size, eta, auxiliary)
+    }
 
     /// Expected response (a count of `size` trials; the number of a category).
     fn mean(&self, size: f64, eta: f64, auxiliary: &[f64]) -> f64;

@@ -41,11 +41,6 @@ impl Family for Gaussian {
         self.derive(observation, eta, auxiliary, order)
     }
 
-    fn information(&self, size: f64, eta: f64, auxiliary: &[f64]) -> f64 {
-        let slope = self.link.mean(eta)[1];
-        slope * slope / self.variance(size, eta, auxiliary)
-    }
-
     fn mean(&self, _: f64, eta: f64, _: &[f64]) -> f64 {
         self.link.mean(eta)[0]
     }

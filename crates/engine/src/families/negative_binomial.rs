@@ -101,12 +101,6 @@ impl Family for NegativeBinomial {
         self.derive(observation, eta, auxiliary, order)
     }
 
-    /// Exact where the variance is quadratic.
-    fn information(&self, size: f64, eta: f64, auxiliary: &[f64]) -> f64 {
-        let slope = self.link.mean(eta)[1];
-        slope * slope / self.variance(size, eta, auxiliary)
-    }
-
     fn mean(&self, _: f64, eta: f64, _: &[f64]) -> f64 {
         self.link.mean(eta)[0]
     }

@@ -451,10 +451,8 @@ class GeneralisedSolution:
     covariance_conditional: NDArray[np.float64]
     b: list[NDArray[np.float64]]
     eta: NDArray[np.float64]
-    log_likelihood_conditional: float
     trace: NDArray[np.float64]
     status: str
-    n_inner: int
 
 class GeneralisedRefits:
     """Many fits, a row for each response; nan where there is none, and why in `messages`."""
@@ -463,7 +461,6 @@ class GeneralisedRefits:
     bse: NDArray[np.float64]
     deviance: NDArray[np.float64]
     status: list[str]
-    singular: list[bool]
     n_evaluations: list[int]
     messages: list[str | None]
 
@@ -533,7 +530,6 @@ class GeneralisedProblem:
         start: NDArray[np.float64],
         max_evaluations: int,
         tolerance: float,
-        hessian: bool,
     ) -> GeneralisedRefits: ...
     def working(
         self, psi: NDArray[np.float64]

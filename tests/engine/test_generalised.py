@@ -433,7 +433,7 @@ def test_draws_and_refits_do_not_depend_on_the_cut() -> None:
     whole = problem.draw(psi, eta, key, "normal", 0, 6)
     parts = [problem.draw(psi, eta, key, "normal", first, 2) for first in (0, 2, 4)]
     np.testing.assert_array_equal(whole, np.vstack(parts))
-    fits = problem.refit(np.asfortranarray(whole.T), psi, 200, 1e-9, True)
+    fits = problem.refit(np.asfortranarray(whole.T), psi, 200, 1e-9)
     assert fits.status == ["converged"] * 6
     for i, y in enumerate(whole):
         alone = problem.with_response(np.ascontiguousarray(y)).minimise(psi, 200, 1e-9, True)

@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -29,14 +30,19 @@ def crossed() -> pd.DataFrame:
 FORMULA = "y ~ x + (x | a) + (x | b)"
 
 
-def limited(data: pd.DataFrame, formula: str = FORMULA, **arguments: object) -> mm.LinearMixedModel:
+def limited(
+    data: pd.DataFrame,
+    formula: str = FORMULA,
+    fit: Callable[..., mm.LinearMixedModel | mm.GeneralisedMixedModel] = mm.lmm,
+    **arguments: object,
+) -> mm.LinearMixedModel | mm.GeneralisedMixedModel:
     """A fit that was stopped after an evaluation and before the optimum: by trying limits."""
     limit = 0.05
     for _ in range(60):
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                model = mm.lmm(formula, data, control=Control(time_limit=limit), **arguments)
+                model = fit(formula, data, control=Control(time_limit=limit), **arguments)
         except TimeLimitError:
             limit *= 1.25
             continue
@@ -59,6 +65,18 @@ def test_the_best_point_so_far_is_returned_and_flagged(crossed):
     assert best.fit.objective <= model.fit.objective
     again = mm.lmm(FORMULA, crossed, control=Control(start=model.theta))
     assert again.fit.objective == pytest.approx(best.fit.objective, abs=1e-5)
+
+
+def test_so_is_that_of_a_generalised_model(crossed):
+    """Wherever the time ends: between evaluations, and while the errors are computed."""
+    data = crossed.assign(z=(crossed["y"] > 0).astype(int))
+    formula = "z ~ x + (1 | a) + (1 | b)"
+    model = limited(data, formula, mm.glmm)
+    assert not model.convergence.converged
+    assert model.fit.objective == pytest.approx(np.nanmin(model.convergence.trace), abs=1e-6)
+    best = mm.glmm(formula, data)
+    assert best.fit.objective <= model.fit.objective + 1e-8
+    assert np.isfinite(best.bse).all()
 
 
 def test_structured_searches_stop_too():

@@ -3,7 +3,7 @@
 use mixedmodels_engine::generalised::{
     Design, Draws, Estimates, Minimum, Plan, Point, Problem as Inner, Refit, Source, Spacing,
 };
-use mixedmodels_engine::optimise::Options;
+use mixedmodels_engine::optimise::{Options, Status};
 use mixedmodels_engine::structured;
 use numpy::{
     PyArray1, PyArray2, PyArray3, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
@@ -13,7 +13,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::attention::{attended, limited};
-use crate::batch::shape;
+use crate::batch::{shape, words};
 use crate::convert::{columns, to_matrix, to_vector, vector};
 use crate::families::Family;
 use crate::problem::{SEARCH, bytes, status};
@@ -67,10 +67,8 @@ pub struct GeneralisedSolution {
     covariance_conditional: Py<PyArray2<f64>>,
     b: Vec<Py<PyArray2<f64>>>,
     eta: Py<PyArray1<f64>>,
-    log_likelihood_conditional: f64,
     trace: Py<PyArray1<f64>>,
     status: &'static str,
-    n_inner: usize,
 }
 
 /// Many fits: one row per response, nan where there is no fit.
@@ -80,7 +78,6 @@ pub struct GeneralisedRefits {
     bse: Py<PyArray2<f64>>,
     deviance: Py<PyArray1<f64>>,
     status: Vec<&'static str>,
-    singular: Vec<bool>,
     n_evaluations: Vec<usize>,
     /// Why a response has no fit.
     messages: Vec<Option<String>>,
@@ -96,7 +93,7 @@ impl GeneralisedRefits {
         let r = found.len();
         let (mut psi, mut bse) = (vec![f64::NAN; r * m], vec![f64::NAN; r * p]);
         let mut deviance = vec![f64::NAN; r];
-        let (mut ended, mut singular) = (vec!["failed"; r], vec![false; r]);
+        let mut ended = vec!["failed"; r];
         let (mut n_evaluations, mut messages) = (vec![0; r], vec![None; r]);
         for (i, one) in found.into_iter().enumerate() {
             match one {
@@ -105,7 +102,7 @@ impl GeneralisedRefits {
                     psi[i * m..(i + 1) * m].copy_from_slice(&fit.psi);
                     bse[i * p..(i + 1) * p].copy_from_slice(&fit.bse);
                     deviance[i] = fit.deviance;
-                    (ended[i], singular[i]) = (status(fit.status), fit.singular);
+                    ended[i] = status(fit.status);
                     n_evaluations[i] = fit.n_evaluations;
                 }
             }
@@ -115,7 +112,6 @@ impl GeneralisedRefits {
             bse: to_matrix(py, bse, r, p)?,
             deviance: to_vector(py, deviance),
             status: ended,
-            singular,
             n_evaluations,
             messages,
         })
@@ -127,7 +123,6 @@ struct Found {
     estimates: Estimates,
     trace: Vec<f64>,
     status: &'static str,
-    n_inner: usize,
 }
 
 fn optional(values: Option<&PyReadonlyArray1<'_, f64>>, what: &str) -> PyResult<Option<Vec<f64>>> {
@@ -245,10 +240,11 @@ impl GeneralisedProblem {
         let options = Options { max_evaluations, tolerance, ..Options::default() };
         let found = limited(py, SEARCH * self.inner.cost(), || {
             let end = self.inner.minimise(start.as_deref(), options)?;
-            let Minimum { point, gradient, units, trace, n_inner, status: ended } = end;
+            let Minimum { point, derivatives, units, trace, status: ended } = end;
             let units = hessian.then_some(&units[..]);
-            let estimates = self.inner.estimates(&point, &gradient, units)?;
-            Ok(Found { estimates, trace, status: status(ended), n_inner })
+            let estimates = self.inner.estimates(&point, &derivatives, units)?;
+            let ended = if estimates.is_late { Status::TimeLimit } else { ended };
+            Ok(Found { estimates, trace, status: status(ended) })
         })?;
         self.solution(py, found)
     }
@@ -261,11 +257,14 @@ impl GeneralisedProblem {
         hessian: bool,
     ) -> PyResult<GeneralisedSolution> {
         let found = self.at(py, &psi, |inner, point| {
-            let gradient = inner.gradient(point)?;
+            let near = inner.derivatives(point)?;
             let units = if hessian { Some(inner.start()?.units) } else { None };
-            let estimates = inner.estimates(point, &gradient, units.as_deref())?;
-            let (trace, n_inner) = (vec![estimates.deviance], point.modes.n_steps);
-            Ok(Found { estimates, trace, status: "converged", n_inner })
+            let estimates = inner.estimates(point, &near, units.as_deref())?;
+            if estimates.is_late {
+                return Err(mixedmodels_engine::EngineError::TimeLimit);
+            }
+            let trace = vec![estimates.deviance];
+            Ok(Found { estimates, trace, status: "converged" })
         })?;
         self.solution(py, found)
     }
@@ -336,13 +335,10 @@ impl GeneralisedProblem {
         first: u64,
         count: usize,
     ) -> PyResult<Py<PyArray2<f64>>> {
-        let &[low, high] = vector(&key, "key")? else {
-            return Err(PyValueError::new_err("a key has two words"));
-        };
         let draws = Draws {
             eta: vector(&eta, "eta")?,
             psi: self.psi(&psi)?,
-            key: [low, high],
+            key: words(&key)?,
             effects: effects.map(shape).transpose()?,
         };
         let cost = count as f64 * self.inner.n() as f64 * 50.0 + self.inner.cost();
@@ -352,7 +348,7 @@ impl GeneralisedProblem {
 
     /// One fit per column of Y (n × r, Fortran order).
     #[expect(non_snake_case, reason = "the name of a block of responses")]
-    #[pyo3(signature = (Y, start, max_evaluations, tolerance, hessian))]
+    #[pyo3(signature = (Y, start, max_evaluations, tolerance))]
     fn refit(
         &self,
         py: Python<'_>,
@@ -360,11 +356,10 @@ impl GeneralisedProblem {
         start: PyReadonlyArray1<'_, f64>,
         max_evaluations: usize,
         tolerance: f64,
-        hessian: bool,
     ) -> PyResult<GeneralisedRefits> {
         let responses = columns(&Y, "Y")?;
         let options = Options { max_evaluations, tolerance, ..Options::default() };
-        let plan = Plan { start: self.psi(&start)?, options, hessian };
+        let plan = Plan { start: self.psi(&start)?, options };
         let cost = SEARCH * responses.len() as f64 * self.inner.cost();
         let found = attended(py, cost, || self.inner.refits(&responses, plan))?;
         GeneralisedRefits::new(py, found, self.inner.n_parameters(), self.inner.p)
@@ -405,7 +400,7 @@ impl GeneralisedProblem {
     }
 
     fn solution(&self, py: Python<'_>, found: Found) -> PyResult<GeneralisedSolution> {
-        let Found { estimates: e, trace, status, n_inner } = found;
+        let Found { estimates: e, trace, status } = found;
         let (m, p, all) = (self.inner.n_theta(), self.inner.p, self.inner.n_parameters());
         let square = |s: Option<mixedmodels_engine::dense::Square>, n: usize| {
             s.map(|s| to_matrix(py, s.data, n, n)).transpose()
@@ -423,10 +418,8 @@ impl GeneralisedProblem {
             covariance_conditional: to_matrix(py, e.conditional.data, p, p)?,
             b: b.map(|(v, t)| to_matrix(py, v, t.n_levels, t.q)).collect::<PyResult<_>>()?,
             eta: to_vector(py, e.eta),
-            log_likelihood_conditional: e.log_density,
             trace: to_vector(py, trace),
             status,
-            n_inner,
         })
     }
 }

@@ -262,7 +262,7 @@ class GeneralisedProblem(StructuredTerms):
         there = possible(self.family, self.matrices, Y)
         with engine_errors(self.matrices):
             found = self.native.refit(
-                columns(Y[:, there]), start, plan.max_evaluations, plan.tolerance, False
+                columns(Y[:, there]), start, plan.max_evaluations, plan.tolerance
             )
         refits = named_generalised(found, there, m=self.n_theta, p=self.n_beta)
         return replace(refits, singular=self.singular(refits, start))

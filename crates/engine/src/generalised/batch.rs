@@ -4,7 +4,6 @@
 use rayon::prelude::*;
 
 use super::auxiliary::Auxiliaries;
-use super::hessian::covariance;
 use super::modes::Precision;
 use super::point::Parts;
 use super::problem::Problem;
@@ -36,8 +35,6 @@ pub struct Plan<'a> {
     pub start: &'a [f64],
     /// Settings of the search.
     pub options: Options,
-    /// Whether standard errors come from the Hessian in all of ψ, rather than in β at the modes.
-    pub hessian: bool,
 }
 
 /// One fit, in the user's units.
@@ -45,15 +42,13 @@ pub struct Plan<'a> {
 pub struct Refit {
     /// How the search ended.
     pub status: Status,
-    /// Whether a standard deviation is exactly zero.
-    pub singular: bool,
     /// Evaluations of the criterion.
     pub n_evaluations: usize,
     /// The criterion.
     pub deviance: f64,
     /// ψ.
     pub psi: Vec<f64>,
-    /// Standard errors of β̂.
+    /// Standard errors of β̂, θ and δ taken as known.
     pub bse: Vec<f64>,
 }
 
@@ -123,32 +118,17 @@ impl Problem {
 
     fn refitted(&self, start: &[f64], units: &[f64], plan: Plan<'_>) -> Result<Refit> {
         let end = self.minimise_from(start, units.to_vec(), None, plan.options)?;
-        let near = self.derivatives(&end.point)?;
-        let variances = if plan.hessian {
-            let hessian = self.hessian(&end.point, &near, units);
-            hessian.ok().and_then(|h| covariance(&h)).map(|c| self.outer_covariance(&c))
-        } else {
-            None
-        };
         let (first, p) = (self.n_theta(), self.p);
-        let bse = match variances {
-            Some(c) => (first..first + p).map(|j| c[(j, j)].sqrt()).collect(),
-            None if plan.hessian => vec![f64::NAN; p],
-            None => {
-                let c = self.conditional(&near.hessian);
-                (0..p).map(|j| c[(j, j)].sqrt()).collect()
-            }
-        };
+        let variances = self.conditional(&end.derivatives.hessian);
         let mut psi = self.outer(&end.point.psi);
         let theta = self.covariances.canonical(&psi[..first]);
         psi[..first].copy_from_slice(&theta);
         Ok(Refit {
             status: end.status,
-            singular: self.covariances.report(&theta).values.contains(&0.0),
             n_evaluations: end.trace.len(),
             deviance: end.point.deviance,
             psi,
-            bse,
+            bse: (0..p).map(|j| variances[(j, j)].sqrt()).collect(),
         })
     }
 

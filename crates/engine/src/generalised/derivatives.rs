@@ -37,6 +37,15 @@ pub struct Derivatives {
     pub motion: Vec<f64>,
 }
 
+impl Derivatives {
+    /// û after a step of ψ, to first order.
+    pub fn followed(&self, modes: &[f64], step: &[f64]) -> Vec<f64> {
+        let own = |i: usize| self.motion[i * step.len()..(i + 1) * step.len()].iter();
+        let along = |i: usize| own(i).zip(step).map(|(m, s)| m * s).sum::<f64>();
+        modes.iter().enumerate().map(|(i, u)| u + along(i)).collect()
+    }
+}
+
 /// What both are made of.
 pub(super) struct Parted<'a> {
     problem: &'a Problem,

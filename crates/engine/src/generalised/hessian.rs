@@ -58,36 +58,15 @@ impl Problem {
     /// The difference of the gradients at ψ_j ± h, over 2h.
     fn column(&self, point: &Point, near: &Derivatives, j: usize, h: f64) -> Result<Vec<f64>> {
         let slope = |step: f64| {
-            let mut psi = point.psi.clone();
+            let (mut psi, mut moved) = (point.psi.clone(), vec![0.0; point.psi.len()]);
             psi[j] += step;
-            let modes = moved(&point.modes.u, &near.motion, j, step);
+            moved[j] = step;
+            let modes = near.followed(&point.modes.u, &moved);
             self.gradient(&self.evaluate(&psi, &modes, Precision::GIVEN)?)
         };
         let (after, before) = (slope(h)?, slope(-h)?);
         Ok(after.iter().zip(&before).map(|(a, b)| (a - b) / (2.0 * h)).collect())
     }
-
-    /// The Hessian with β in the user's coordinates: L H L' in its rows and columns.
-    pub fn outer_hessian(&self, hessian: &Square) -> Square {
-        let n = hessian.n;
-        let mut half = Square::zeros(n);
-        for j in 0..n {
-            let column = self.outer_gradient(&hessian.data[n * j..n * (j + 1)]);
-            (0..n).for_each(|i| half[(j, i)] = column[i]);
-        }
-        let mut out = Square::zeros(n);
-        for j in 0..n {
-            let column = self.outer_gradient(&half.data[n * j..n * (j + 1)]);
-            out.data[n * j..n * (j + 1)].copy_from_slice(&column);
-        }
-        out
-    }
-}
-
-/// û after a step of one parameter.
-fn moved(modes: &[f64], motion: &[f64], j: usize, step: f64) -> Vec<f64> {
-    let m = motion.len() / modes.len().max(1);
-    modes.iter().enumerate().map(|(i, u)| u + step * motion[i * m + j]).collect()
 }
 
 /// 2 H⁻¹, factored at unit diagonal; None where H is not positive definite.

@@ -64,8 +64,6 @@ pub struct Modes {
     pub cross: CrossProducts,
     /// M = LL'.
     pub factor: Factor,
-    /// Newton steps taken.
-    pub n_steps: usize,
 }
 
 /// What is held while the modes are found.
@@ -109,7 +107,7 @@ impl Problem {
             return Err(EngineError::Impossible);
         }
         let watch = Watch::current();
-        for step in 0..MOST_STEPS {
+        for _ in 0..MOST_STEPS {
             watch.check()?;
             let (a, cross, factor) = self.factorised(at, &mut trial)?;
             let gradient = self.gradient_of_u(at, &trial);
@@ -119,7 +117,7 @@ impl Problem {
             // At a mode the observed information makes M positive definite, and no row has another.
             let exact = |trial: Trial, a, cross, factor| {
                 let Trial { u, b, rows, penalty, .. } = trial;
-                let found = Modes { u, b, rows, a, penalty, cross, factor, n_steps: step + 1 };
+                let found = Modes { u, b, rows, a, penalty, cross, factor };
                 if found.rows.expected { Err(EngineError::Modes) } else { Ok(found) }
             };
             if decrement <= NOTHING || last == f64::INFINITY {

@@ -1,11 +1,11 @@
 //! What is known at one ψ, in the user's units.
 
-use super::derivatives::Parted;
+use super::derivatives::{Derivatives, Parted};
 use super::hessian::covariance;
 use super::point::Point;
 use super::problem::Problem;
 use crate::dense::{Square, cholesky, solve_lower, solve_lower_transpose};
-use crate::error::Result;
+use crate::error::{EngineError, Result};
 use crate::structured::{Inverse, backward, forward};
 
 /// Estimates at a point.
@@ -27,22 +27,23 @@ pub struct Estimates {
     pub effects: Vec<Vec<f64>>,
     /// η̂, offset included.
     pub eta: Vec<f64>,
-    /// Σ ℓ at the modes.
-    pub log_density: f64,
+    /// Whether the time allowed was over before the Hessian was found.
+    pub is_late: bool,
 }
 
 impl Problem {
-    /// Estimates at a point (of which `gradient` is the gradient), with the Hessian if `units` are given.
+    /// Estimates at a point with its derivatives; with the Hessian if `units` are given.
     pub fn estimates(
         &self,
         point: &Point,
-        gradient: &[f64],
+        near: &Derivatives,
         units: Option<&[f64]>,
     ) -> Result<Estimates> {
-        let near = self.derivatives(point)?;
         // Where the criterion has no value beside the point, it has no Hessian either.
-        let hessian = match units.map(|units| self.hessian(point, &near, units)) {
-            Some(Err(stop)) if stop.is_stop() => return Err(stop),
+        let found = units.map(|units| self.hessian(point, near, units));
+        let is_late = matches!(found, Some(Err(EngineError::TimeLimit)));
+        let hessian = match found {
+            Some(Err(EngineError::Interrupted)) => return Err(EngineError::Interrupted),
             found => found.and_then(Result::ok),
         };
         let covariance = hessian.as_ref().and_then(covariance).map(|c| self.outer_covariance(&c));
@@ -52,7 +53,7 @@ impl Problem {
         let flips: Vec<f64> =
             signed.iter().zip(&psi).map(|(s, p)| if s == p { 1.0 } else { -1.0 }).collect();
         psi[..m].copy_from_slice(&signed);
-        let mut gradient = self.outer_gradient(gradient);
+        let mut gradient = self.outer_gradient(&near.gradient);
         gradient.iter_mut().zip(&flips).for_each(|(g, f)| *g *= f);
         Ok(Estimates {
             psi,
@@ -63,24 +64,18 @@ impl Problem {
             conditional: self.conditional(&near.hessian),
             effects: self.effects(point),
             eta: self.order.restored(point.modes.rows.eta.clone()),
-            log_density: point.modes.rows.log_density,
+            is_late,
         })
     }
 
     /// A covariance of ψ in the user's coordinates: L⁻ᵀ C L⁻¹ in the rows and columns of β.
-    pub fn outer_covariance(&self, inner: &Square) -> Square {
-        let n = inner.n;
-        let mut half = Square::zeros(n);
-        for j in 0..n {
-            let column = self.outer(&inner.data[n * j..n * (j + 1)]);
-            (0..n).for_each(|i| half[(j, i)] = column[i]);
-        }
-        let mut out = Square::zeros(n);
-        for j in 0..n {
-            let column = self.outer(&half.data[n * j..n * (j + 1)]);
-            out.data[n * j..n * (j + 1)].copy_from_slice(&column);
-        }
-        out
+    fn outer_covariance(&self, inner: &Square) -> Square {
+        on_both_sides(inner, |column| self.outer(column))
+    }
+
+    /// A Hessian in ψ in the user's coordinates: L H L' in the rows and columns of β.
+    fn outer_hessian(&self, inner: &Square) -> Square {
+        on_both_sides(inner, |column| self.outer_gradient(column))
     }
 
     /// (X'V⁻¹X)⁻¹: the Hessian model has 2X'V⁻¹X in the rows and columns of γ.
@@ -179,25 +174,6 @@ impl Problem {
         (self.order.restored(rows.weight.clone()), self.order.restored(rows.score.clone()))
     }
 
-    /// Z b by rows, for b by position.
-    pub fn along(&self, b: &[f64]) -> Vec<f64> {
-        let plan = &self.covariances.plan;
-        let one = |row: usize| {
-            let mut z = self.z_of(row).iter();
-            let mut sum = 0.0;
-            for &v in plan.nodes_of(row) {
-                let (from, to) = (plan.grid.offset[v as usize], plan.grid.offset[v as usize + 1]);
-                sum += b[from..to].iter().zip(&mut z).map(|(b, z)| b * z).sum::<f64>();
-            }
-            sum
-        };
-        let mut out = vec![0.0; self.n()];
-        super::rows::in_chunks(self.n(), &mut out, |first, out| {
-            out.iter_mut().enumerate().for_each(|(i, v)| *v = one(first + i));
-        });
-        out
-    }
-
     /// ∂b̂/∂ψ = ∂Λ û + Λ ∂û at a point, ψ in the user's coordinates: effects term by term, row-major with
     /// one column per parameter.
     pub fn mode_slopes(&self, point: &Point) -> Result<Vec<f64>> {
@@ -219,6 +195,15 @@ impl Problem {
         });
         Ok(out)
     }
+}
+
+/// F A F' for a symmetric A and the linear map F of its columns.
+fn on_both_sides(a: &Square, map: impl Fn(&[f64]) -> Vec<f64>) -> Square {
+    let mapped = |a: &Square| {
+        let columns = a.data.chunks_exact(a.n.max(1));
+        Square { n: a.n, data: columns.flat_map(&map).collect() }
+    };
+    mapped(&mapped(a).transpose())
 }
 
 /// A matrix over ψ after changes of sign of the first elements.

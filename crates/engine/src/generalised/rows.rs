@@ -42,22 +42,38 @@ pub struct Slopes {
 impl Problem {
     /// η = o + Xβ + Zb at γ = L'β and b by position.
     pub fn predictor(&self, gamma: &[f64], b: &[f64]) -> Vec<f64> {
-        let mut eta = vec![0.0; self.n()];
+        self.each_row(|row| {
+            let known = self.offset.as_ref().map_or(0.0, |o| o[row]);
+            let fixed: f64 = self.x_of(row).iter().zip(gamma).map(|(x, g)| x * g).sum();
+            known + fixed + self.z_times(row, b)
+        })
+    }
+
+    /// Z b by rows, for b by position.
+    pub fn along(&self, b: &[f64]) -> Vec<f64> {
+        self.each_row(|row| self.z_times(row, b))
+    }
+
+    /// z'b of a row.
+    #[inline(always)]
+    fn z_times(&self, row: usize, b: &[f64]) -> f64 {
         let plan = &self.covariances.plan;
-        let one = |row: usize| {
-            let mut sum = self.offset.as_ref().map_or(0.0, |o| o[row]);
-            sum += self.x_of(row).iter().zip(gamma).map(|(x, g)| x * g).sum::<f64>();
-            let mut z = self.z_of(row).iter();
-            for &v in plan.nodes_of(row) {
-                let (from, to) = (plan.grid.offset[v as usize], plan.grid.offset[v as usize + 1]);
-                sum += b[from..to].iter().zip(&mut z).map(|(b, z)| b * z).sum::<f64>();
-            }
-            sum
-        };
-        in_chunks(self.n(), &mut eta, |first, out| {
-            out.iter_mut().enumerate().for_each(|(i, e)| *e = one(first + i));
+        let mut z = self.z_of(row).iter();
+        let mut sum = 0.0;
+        for &v in plan.nodes_of(row) {
+            let (from, to) = (plan.grid.offset[v as usize], plan.grid.offset[v as usize + 1]);
+            sum += b[from..to].iter().zip(&mut z).map(|(b, z)| b * z).sum::<f64>();
+        }
+        sum
+    }
+
+    /// A number per row.
+    pub fn each_row(&self, of: impl Fn(usize) -> f64 + Sync) -> Vec<f64> {
+        let mut out = vec![0.0; self.n()];
+        in_chunks(self.n(), &mut out, |first, out| {
+            out.iter_mut().enumerate().for_each(|(i, v)| *v = of(first + i));
         });
-        eta
+        out
     }
 
     /// The rows at η. With `expected`, rows whose weight is not positive have the expected one.

@@ -1,5 +1,6 @@
 //! The search for the minimum over ψ: a trust region without bounds.
 
+use super::derivatives::Derivatives;
 use super::modes::Precision;
 use super::point::Point;
 use super::problem::Problem;
@@ -34,14 +35,12 @@ const HIDDEN: f64 = 50.0;
 pub struct Minimum {
     /// The evaluation there.
     pub point: Point,
-    /// ∂d/∂ψ in the engine's coordinates.
-    pub gradient: Vec<f64>,
+    /// Its derivatives, in the engine's coordinates.
+    pub derivatives: Derivatives,
     /// The units of the search.
     pub units: Vec<f64>,
     /// Criterion at every evaluation.
     pub trace: Vec<f64>,
-    /// Newton steps for the modes in all evaluations.
-    pub n_inner: usize,
     /// How it ended.
     pub status: Status,
 }
@@ -75,7 +74,6 @@ impl Problem {
             watch,
             units,
             trace: vec![],
-            n_inner: 0,
             gained: f64::INFINITY,
             precision: Precision::ROUGH,
         };
@@ -91,7 +89,6 @@ struct Search<'a> {
     watch: Watch,
     units: Vec<f64>,
     trace: Vec<f64>,
-    n_inner: usize,
     /// Decrease of the criterion by the last accepted step.
     gained: f64,
     /// How well the modes at the present point are known.
@@ -103,7 +100,6 @@ impl Search<'_> {
         self.watch.pause()?;
         let point = self.problem.evaluate(psi, modes, precision);
         self.trace.push(point.as_ref().map_or(f64::NAN, |p| p.deviance));
-        self.n_inner += point.as_ref().map_or(0, |p| p.modes.n_steps);
         self.watch.advance(1);
         point
     }
@@ -114,9 +110,9 @@ impl Search<'_> {
         loop {
             let derivatives = match self.problem.derivatives(&point) {
                 Err(EngineError::TimeLimit) => {
-                    let all = || self.problem.gradient(&point);
-                    let gradient = self.watch.overtime().during(all)?;
-                    return Ok(self.ended(point, gradient, Status::TimeLimit));
+                    let all = || self.problem.derivatives(&point);
+                    let derivatives = self.watch.overtime().during(all)?;
+                    return Ok(self.ended(point, derivatives, Status::TimeLimit));
                 }
                 other => other?,
             };
@@ -126,28 +122,37 @@ impl Search<'_> {
             hessian.add(&missed.correction);
             let status = match Model::new(&gradient, &hessian) {
                 None => Some(Status::Stalled),
-                Some(model) => {
-                    match self.step(&mut point, &derivatives.motion, &model, &mut radius) {
-                        Err(EngineError::TimeLimit) => Some(Status::TimeLimit),
-                        other => other?,
-                    }
-                }
+                Some(model) => match self.step(&mut point, &derivatives, &model, &mut radius) {
+                    Err(EngineError::TimeLimit) => Some(Status::TimeLimit),
+                    other => other?,
+                },
             };
-            if status == Some(Status::Converged) && self.precision == Precision::ROUGH {
-                point = self.evaluate(&point.psi.clone(), &point.modes.u, Precision::FINE)?;
-                self.precision = Precision::FINE;
-                continue;
-            }
-            if status == Some(Status::Converged)
-                && let Some(zero) = self.at_zero(&point)?
-            {
-                point = zero;
-                continue;
-            }
+            let status = match status {
+                Some(Status::Converged) => match self.better_known(&point) {
+                    Ok(Some(next)) => {
+                        point = next;
+                        continue;
+                    }
+                    Ok(None) => status,
+                    Err(EngineError::TimeLimit) => Some(Status::TimeLimit),
+                    Err(other) => return Err(other),
+                },
+                _ => status,
+            };
             if let Some(status) = status {
-                return Ok(self.ended(point, derivatives.gradient, status));
+                return Ok(self.ended(point, derivatives, status));
             }
         }
+    }
+
+    /// The point with its modes to the last digit, if they are not yet, or with small standard deviations
+    /// at zero.
+    fn better_known(&mut self, point: &Point) -> Result<Option<Point>> {
+        if self.precision == Precision::FINE {
+            return self.at_zero(point);
+        }
+        self.precision = Precision::FINE;
+        self.evaluate(&point.psi, &point.modes.u, Precision::FINE).map(Some)
     }
 
     /// The same point with standard deviations that are nearly zero at zero, if they do no better.
@@ -169,16 +174,16 @@ impl Search<'_> {
         Ok(Some(zero).filter(|zero| zero.deviance <= bound))
     }
 
-    fn ended(self, point: Point, gradient: Vec<f64>, status: Status) -> Minimum {
-        let Self { units, trace, n_inner, .. } = self;
-        Minimum { point, gradient, units, trace, n_inner, status }
+    fn ended(self, point: Point, derivatives: Derivatives, status: Status) -> Minimum {
+        let Self { units, trace, .. } = self;
+        Minimum { point, derivatives, units, trace, status }
     }
 
     /// Tries shorter and shorter steps until one is accepted; says how the search ended if it did.
     fn step(
         &mut self,
         at: &mut Point,
-        motion: &[f64],
+        near: &Derivatives,
         model: &Model,
         radius: &mut f64,
     ) -> Result<Option<Status>> {
@@ -196,7 +201,7 @@ impl Search<'_> {
             }
             let moved: Vec<f64> = step.step.iter().zip(&self.units).map(|(s, u)| s * u).collect();
             let psi: Vec<f64> = at.psi.iter().zip(&moved).map(|(p, s)| p + s).collect();
-            let modes = followed(&at.modes.u, motion, &moved);
+            let modes = near.followed(&at.modes.u, &moved);
             let far = step.decrease > FAR;
             let precision = if far { Precision::ROUGH } else { Precision::FINE };
             let trial = match self.evaluate(&psi, &modes, precision) {
@@ -222,11 +227,4 @@ impl Search<'_> {
             }
         }
     }
-}
-
-/// û after a step of ψ, to first order.
-fn followed(modes: &[f64], motion: &[f64], step: &[f64]) -> Vec<f64> {
-    let own = |i: usize| motion[i * step.len()..(i + 1) * step.len()].iter();
-    let along = |i: usize| own(i).zip(step).map(|(m, s)| m * s).sum::<f64>();
-    modes.iter().enumerate().map(|(i, u)| u + along(i)).collect()
 }

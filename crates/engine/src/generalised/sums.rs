@@ -137,11 +137,7 @@ impl Problem {
             }
             sum
         };
-        let mut out = vec![0.0; self.n()];
-        super::rows::in_chunks(self.n(), &mut out, |first, out| {
-            out.iter_mut().enumerate().for_each(|(i, h)| *h = one(first + i));
-        });
-        out
+        self.each_row(one)
     }
 }
 

@@ -47,7 +47,7 @@ __all__ = [
     "sample_size",
 ]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _MODULES = ("datasets", "errors", "planning")
 _HOMES = {

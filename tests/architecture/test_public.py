@@ -1,8 +1,6 @@
 """The public names are those that were promised, and each can be used."""
 
 import ast
-import tomllib
-from importlib.metadata import version
 from importlib.resources import files
 
 import pytest
@@ -10,7 +8,7 @@ import pytest
 import mixedmodels as mm
 from mixedmodels import _native
 from mixedmodels.means import Means
-from tests.architecture.source import PACKAGE, PROJECT, tree
+from tests.architecture.source import PACKAGE, tree
 
 PUBLIC = [
     "Control",
@@ -179,18 +177,6 @@ def test_means_have() -> None:
 @pytest.mark.parametrize("name", ERRORS)
 def test_errors_has(name: str) -> None:
     assert issubclass(getattr(mm.errors, name), Exception)
-
-
-def test_one_version() -> None:
-    assert mm.__version__ == version("mixedmodels")
-    for file, *keys in (
-        ("pyproject.toml", "project", "version"),
-        ("Cargo.toml", "workspace", "package", "version"),
-    ):
-        value = tomllib.loads((PROJECT / file).read_text("utf-8"))
-        for key in keys:
-            value = value[key]
-        assert value == mm.__version__
 
 
 def test_the_stub_names_what_the_binary_has() -> None:

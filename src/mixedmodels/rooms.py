@@ -46,8 +46,11 @@ if TYPE_CHECKING:
     from mixedmodels.posthoc.trends import emtrends
     from mixedmodels.prediction.simulate import simulate
     from mixedmodels.report import maketables
+    from mixedmodels.report.augment import augment
+    from mixedmodels.report.glance import glance
     from mixedmodels.report.page import report
     from mixedmodels.report.summary import summarise
+    from mixedmodels.report.tidy import tidy
 
 __all__ = [
     "BootstrappedModel",
@@ -56,6 +59,7 @@ __all__ = [
     "ProfiledModel",
     "acf",
     "anova",
+    "augment",
     "bootstrap",
     "bootstrap_compare",
     "check",
@@ -68,6 +72,7 @@ __all__ = [
     "drop1",
     "emmeans",
     "emtrends",
+    "glance",
     "hat_values",
     "heterogeneity",
     "icc",
@@ -90,6 +95,7 @@ __all__ = [
     "slopes",
     "summarise",
     "tests_of_coefficients",
+    "tidy",
     "variogram",
 ]
 
@@ -103,6 +109,7 @@ _HOMES = {
     "ProfiledModel": "mixedmodels.plots.profiled",
     "acf": "mixedmodels.diagnostics.acf",
     "anova": "mixedmodels.inference.anova",
+    "augment": "mixedmodels.report.augment",
     "bootstrap": "mixedmodels.inference.bootstrap.bootstrap",
     "bootstrap_compare": "mixedmodels.inference.bootstrap",
     "check": "mixedmodels.diagnostics.checks",
@@ -115,6 +122,7 @@ _HOMES = {
     "drop1": "mixedmodels.inference.drop1",
     "emmeans": "mixedmodels.posthoc.emmeans",
     "emtrends": "mixedmodels.posthoc.trends",
+    "glance": "mixedmodels.report.glance",
     "hat_values": "mixedmodels.diagnostics.leverage",
     "heterogeneity": "mixedmodels.inference.heterogeneity.heterogeneity",
     "icc": "mixedmodels.inference.icc",
@@ -137,6 +145,7 @@ _HOMES = {
     "slopes": "mixedmodels.posthoc.row_averages",
     "summarise": "mixedmodels.report.summary",
     "tests_of_coefficients": "mixedmodels.inference",
+    "tidy": "mixedmodels.report.tidy",
     "variogram": "mixedmodels.diagnostics.variogram",
 }
 

@@ -206,6 +206,9 @@ probability of such a zero, or the mean category.
 
 Which = Literal["fixed", "variance", "all"]
 
+Effects = Literal["all", "fixed", "ran_pars", "ran_vals"]
+"""Rows of `tidy`: fixed effects, variance parameters, or random effects of single levels."""
+
 VarianceScale = Literal["sd", "var", "theta"]
 """Scale of variance parameters: sd and correlation, variance and covariance, or relative."""
 

@@ -90,6 +90,9 @@ MODEL = [
     "check",
     "plot",
     "report",
+    "tidy",
+    "glance",
+    "augment",
 ]
 
 MEANS = [

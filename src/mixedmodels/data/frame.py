@@ -19,6 +19,8 @@ from mixedmodels.data.unkept import UnkeptRows
 from mixedmodels.errors import DataError
 from mixedmodels.shortening import brief
 
+Mask = NDArray[np.bool_]
+
 Backend = nw.Implementation
 """The frame library that results go back to."""
 
@@ -153,6 +155,20 @@ class Frame:
         data = self._data.with_columns(series)
         table = data.to_native() if isinstance(self._table, pd.DataFrame) else data
         return Frame(table, columns, self.nrows, self.index, self.backend)
+
+    def beside(self, columns: Mapping[str, NDArray[np.float64]], rows: Mask | None = None) -> Any:
+        """The user's table with columns of numbers behind its own, all rows or some, in its own
+        library; of pandas with its index.
+        """
+        data = self._data if rows is None else self._data.filter(rows.tolist())
+        native = data.to_native()
+        if isinstance(native, pd.DataFrame):
+            return native.assign(**columns)
+        made = [
+            nw.new_series(name, _with_nulls(values, self.backend), nw.Float64, backend=self.backend)  # type: ignore[arg-type]
+            for name, values in columns.items()
+        ]
+        return data.with_columns(*made).to_native()
 
     def table(self, columns: Mapping[str, Any]) -> Any:
         """A table in the library that the data came in; see `table`."""

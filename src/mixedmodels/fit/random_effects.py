@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -134,10 +135,21 @@ def ranef_table(fit: Fit, *, level: float = 0.95) -> object:
     b given the data at the estimated variances, without the uncertainty of the fixed effects, and
     the limits are normal.
     """
+    return fit.frame.table(ranef_columns(fit, level))
+
+
+def ranef_columns(fit: Fit, level: float = 0.95) -> dict[str, NDArray[Any]]:
+    """The columns of `ranef_table`.
+
+    Raises
+    ------
+    DataError
+        If `level` is no probability.
+    """
     require_probability("level", level)
     z = NormalDist().inv_cdf(0.5 + level / 2)
     labels = column_labels(fit.matrices)
-    parts: dict[str, list[NDArray[np.generic]]] = {
+    parts: dict[str, list[NDArray[Any]]] = {
         name: [] for name in ("group", "level", "term", "estimate", "std_error")
     }
     for g, group in enumerate(group_names(fit.matrices)):
@@ -152,10 +164,8 @@ def ranef_table(fit: Fit, *, level: float = 0.95) -> object:
                 parts["std_error"].append(sd[:, j])
     columns = {name: _joined(pieces) for name, pieces in parts.items()}
     estimate, error = columns["estimate"], columns["std_error"]
-    return fit.frame.table(
-        {**columns, "conf_low": estimate - z * error, "conf_high": estimate + z * error}
-    )
+    return {**columns, "conf_low": estimate - z * error, "conf_high": estimate + z * error}
 
 
-def _joined(pieces: list[NDArray[np.generic]]) -> Vector:
+def _joined(pieces: list[NDArray[Any]]) -> NDArray[Any]:
     return np.concatenate(pieces) if pieces else np.empty(0)

@@ -1,5 +1,7 @@
 """Every variance parameter on its natural scale with its standard error and interval."""
 
+from typing import Any
+
 import numpy as np
 
 from mixedmodels.fit.fit import Fit
@@ -19,22 +21,25 @@ def covariance_parameters(fit: Fit, level: float = 0.95) -> object:
     DataError
         If `level` is no probability.
     """
+    return fit.frame.table(natural_columns(fit, level))
+
+
+def natural_columns(fit: Fit, level: float = 0.95) -> dict[str, Any]:
+    """The columns of `covariance_parameters`."""
     require_probability("level", level)
     names, estimates = told_parameters(fit)
     known = np.isfinite(estimates)
     limits = natural_intervals(fit, level)
     variances = np.diag(variance_parameters(fit, "sd").covariance)
-    return fit.frame.table(
-        {
-            "group": list(names.groups),
-            "term": list(names.terms),
-            "parameter": list(names.names),
-            "estimate": estimates,
-            "std_error": np.where(known, np.sqrt(variances), np.nan),
-            "conf_low": np.where(known, limits.conf_low, np.nan),
-            "conf_high": np.where(known, limits.conf_high, np.nan),
-        }
-    )
+    return {
+        "group": list(names.groups),
+        "term": list(names.terms),
+        "parameter": list(names.names),
+        "estimate": estimates,
+        "std_error": np.where(known, np.sqrt(variances), np.nan),
+        "conf_low": np.where(known, limits.conf_low, np.nan),
+        "conf_high": np.where(known, limits.conf_high, np.nan),
+    }
 
 
 def natural_intervals(fit: Fit, level: float = 0.95) -> Intervals:

@@ -33,6 +33,7 @@ from mixedmodels.vocabulary import (
     CovarianceKind,
     DegreesOfFreedom,
     DropTest,
+    Effects,
     IntervalMethod,
     ResidualKind,
     SeriesResidual,
@@ -1116,6 +1117,115 @@ class MixedModel(ABC):
         PC2  0.231       0.054              -0.017          1.000
         """
         return rooms.re_pca(self.fit)
+
+    def tidy(
+        self,
+        effects: Effects | Sequence[Effects] = "all",
+        *,
+        conf_int: bool = True,
+        level: float = 0.95,
+        exponentiate: bool = False,
+        ddf: DegreesOfFreedom | None = None,
+    ) -> Any:
+        """The estimates as one table, one row per number, as `broom.mixed::tidy` gives them.
+
+        Table `effect, group, term, estimate, std_error, df, statistic, p_value, conf_low,
+        conf_high`, null where a number has no test or no group; with ``"ran_vals"`` also `level`.
+
+        Parameters
+        ----------
+        effects : {"all", "fixed", "ran_pars", "ran_vals"} or a list of these
+            ``"fixed"``: as `coef_table`. ``"ran_pars"``: standard deviations, correlations and what
+            else `covariance_parameters` has, on its natural scale; of a generalised model with
+            dispersion, zeros or thresholds. ``"ran_vals"``: the random effects of every level, as
+            `ranef_table`. ``"all"``: both kinds of parameters, without single levels.
+        conf_int : bool
+            Columns of limits.
+        level : float
+            Their coverage.
+        exponentiate : bool
+            Fixed effects of a generalised model as ratios, as in `coef_table`; the others stay.
+        ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
+            Degrees of freedom of the tests of the fixed effects.
+
+        Raises
+        ------
+        DataError
+            If an option is not known, or exponentials of the coefficients are no ratios.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> model.tidy()[["effect", "group", "term", "estimate", "std_error"]].round(2)
+             effect     group                  term  estimate  std_error
+        0     fixed       NaN             Intercept    251.41       6.82
+        1     fixed       NaN                  Days     10.47       1.55
+        2  ran_pars   Subject             Intercept     24.74       5.84
+        3  ran_pars   Subject                  Days      5.92       1.25
+        4  ran_pars   Subject  cor(Intercept, Days)      0.07       0.33
+        5  ran_pars  Residual                    sd     25.59       1.51
+        """
+        return rooms.tidy(
+            self.fit,
+            effects,
+            conf_int=conf_int,
+            level=level,
+            exponentiate=exponentiate,
+            ddf=ddf_of(self.fit, ddf),
+        )
+
+    def glance(self) -> Any:
+        """The model in one row, as `broom.mixed::glance` gives it.
+
+        Table `response, family, link, nobs, n_missing, npar, df_residual, sigma, llf, aic, aicc,
+        bic, objective, reml, converged, is_singular`. `df_residual` is rows less parameters, and
+        `sigma` null in a generalised model and where the data cannot tell it.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> model.glance()[["nobs", "npar", "sigma", "llf", "aic", "reml"]].round(2)
+           nobs  npar  sigma     llf      aic  reml
+        0   180     6  25.59 -871.81  1755.63  True
+        """
+        return rooms.glance(self.fit)
+
+    def augment(self, data: object = None, *, influence: bool = False) -> Any:
+        """The rows of the data with what the model says of each, as `broom.mixed::augment`.
+
+        The table itself, with the columns `fitted` (with the random effects), `fitted_population`
+        (at random effects of zero), `resid` and `resid_standardized` (over the row's standard
+        deviation) behind its own. Of a generalised model on the scale of the response: a share of
+        successes, of an ordered response the expected category, counted from 1, without residuals.
+
+        Parameters
+        ----------
+        data : frame, optional
+            By default the rows used, with all columns of the data. The data of the fit, also with
+            further columns: all rows, null where one was dropped as something is missing. Any other
+            rows: `fitted` and `fitted_population` are predictions, with random effects of zero for
+            new levels, and there are no residuals.
+        influence : bool
+            Also `hat`, the leverage, and `cooks_distance`; see `influence`.
+
+        Raises
+        ------
+        DataError
+            If the data have a column of one of these names already or lack one of the model's, or
+            influence is asked of other rows than those of the fit.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> data = mm.datasets.load("dyestuff")
+        >>> mm.lmm("Yield ~ 1 + (1 | Batch)", data).augment().head(2).round(1)
+          Batch   Yield  fitted  fitted_population  resid  resid_standardized
+        0     A  1545.0  1509.9             1527.5   35.1                 0.7
+        1     A  1440.0  1509.9             1527.5  -69.9                -1.4
+        """
+        return rooms.augment(self.fit, data, influence=influence)
 
     def refit(self, y: str | ArrayLike) -> Self:
         """The same model for another response.

@@ -1221,9 +1221,9 @@ class MixedModel(ABC):
         >>> import mixedmodels as mm
         >>> data = mm.datasets.load("dyestuff")
         >>> mm.lmm("Yield ~ 1 + (1 | Batch)", data).augment().head(2).round(1)
-          Batch   Yield  fitted  fitted_population  resid  resid_standardized
-        0     A  1545.0  1509.9             1527.5   35.1                 0.7
-        1     A  1440.0  1509.9             1527.5  -69.9                -1.4
+          Batch  Yield  fitted  fitted_population  resid  resid_standardized
+        0     A   1545  1509.9             1527.5   35.1                 0.7
+        1     A   1440  1509.9             1527.5  -69.9                -1.4
         """
         return rooms.augment(self.fit, data, influence=influence)
 

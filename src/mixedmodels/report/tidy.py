@@ -60,7 +60,7 @@ def tidy(
 
 def _asked(effects: object) -> tuple[Effects, ...]:
     """The parts, each once, in the order asked for."""
-    several = effects if isinstance(effects, (list, tuple)) else [effects]
+    several: Sequence[Any] = effects if isinstance(effects, (list, tuple)) else [effects]
     named: list[Effects] = []
     for one in several:
         require_option("effects", one, get_args(Effects))

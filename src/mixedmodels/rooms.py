@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from mixedmodels.prediction.simulate import simulate
     from mixedmodels.report import maketables
     from mixedmodels.report.augment import augment
+    from mixedmodels.report.elimination import step
     from mixedmodels.report.glance import glance
     from mixedmodels.report.page import report
     from mixedmodels.report.summary import summarise
@@ -93,6 +94,7 @@ __all__ = [
     "response_slopes",
     "simulate",
     "slopes",
+    "step",
     "summarise",
     "tests_of_coefficients",
     "tidy",
@@ -143,6 +145,7 @@ _HOMES = {
     "response_slopes": "mixedmodels.posthoc.response_rows",
     "simulate": "mixedmodels.prediction.simulate",
     "slopes": "mixedmodels.posthoc.row_averages",
+    "step": "mixedmodels.report.elimination",
     "summarise": "mixedmodels.report.summary",
     "tests_of_coefficients": "mixedmodels.inference",
     "tidy": "mixedmodels.report.tidy",

@@ -79,6 +79,7 @@ MODEL = [
     "slopes",
     "ranova",
     "drop1",
+    "step",
     "profile",
     "bootstrap",
     "simulate",

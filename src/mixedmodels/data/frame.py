@@ -148,6 +148,12 @@ class Frame:
         plain = native.reset_index(drop=True) if isinstance(native, pd.DataFrame) else native
         return Frame.of(plain)
 
+    def where(self, kept: NDArray[np.bool_]) -> Frame:
+        """A table of the rows that are `kept` (N,), with the labels that they have here."""
+        part = self._data[np.flatnonzero(kept).tolist()]
+        table = part.to_native() if isinstance(self._table, pd.DataFrame) else part
+        return Frame(table, self.columns, len(part), self.index[kept], self.backend)
+
     def with_column(self, name: str, values: NDArray[np.float64] | Sequence[str | None]) -> Frame:
         """The same table with a column of numbers or text, added or replaced."""
         series = nw.new_series(name, values, backend=self.backend)  # type: ignore[arg-type]

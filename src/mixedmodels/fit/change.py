@@ -121,6 +121,41 @@ def update(
     return fit_model(request)
 
 
+def on_its_rows(fit: Fit) -> Fit:
+    """The same fit, of data that have no rows but those it uses.
+
+    Models made from it then use the same rows, also where they lack a column in which values are
+    missing.
+    """
+    kept = fit.matrices.kept
+    if not fit.matrices.n_missing:
+        return fit
+    request = fit.request
+    index = request.frame.index
+
+    def part(what: str, values: str | ArrayLike | None) -> str | ArrayLike | None:
+        if values is None or isinstance(values, str):
+            return values
+        return np.asarray(by_row(what, values, index), dtype=np.float64)[kept]
+
+    distribution = request.distribution
+    if distribution is not None:
+        trials, exposure = distribution.trials, distribution.exposure
+        distribution = replace(
+            distribution, trials=part("trials", trials), exposure=part("exposure", exposure)
+        )
+    return fit_model(
+        replace(
+            request,
+            frame=request.frame.where(kept),
+            weights=part("weights", request.weights),
+            offset=part("offset", request.offset),
+            response=None if request.response is None else request.response[kept],
+            distribution=distribution,
+        )
+    )
+
+
 def _other_texts(request: Request) -> tuple[str, ...]:
     """The formulas of a request beside that of the mean."""
     own = () if request.distribution is None else request.distribution.texts

@@ -102,7 +102,7 @@ def _check_removed(new: str, old: Formula, addends: Sequence[Addend]) -> None:
         if addend.sign == "+":
             present |= terms
         elif terms and not terms & present:
-            known = ", ".join(_written(term) for term in old.fixed_sum)
+            known = ", ".join(written_term(term) for term in old.fixed_sum)
             what = render(addend.tokens)
             message = f"There is no term {what} to remove. The fixed part has: {known}."
             length = addend.stop - addend.start
@@ -140,12 +140,12 @@ def _rest(kept: RandomTerm, removed: RandomTerm) -> list[RandomTerm]:
     if not terms:
         return []
     has_intercept = any(str(term) == "1" for term in terms)
-    left = " + ".join([*([] if has_intercept else ["0"]), *map(_written, terms)])
+    left = " + ".join([*([] if has_intercept else ["0"]), *map(written_term, terms)])
     group = ":".join(map(quote, kept.group))
     return list(parse(f"y ~ ({left} {'|' if left == '1' else '||'} {group})").random)
 
 
-def _written(term: Term) -> str:
+def written_term(term: Term) -> str:
     """A term as it is written in a formula."""
     return ":".join(
         quote(factor.expr) if factor.eval_method is Factor.EvalMethod.LOOKUP else factor.expr

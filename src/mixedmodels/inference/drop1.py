@@ -42,11 +42,47 @@ SPANNED = "the other terms span its columns: nothing to test"
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """A model without one term: its name, the columns (n, p_0) that stay, what is to be said."""
+    """A model without one term: its name, the columns (n, p_0) and the terms that stay, what is to
+    be said.
+    """
 
     label: str
     X: Vector
+    others: tuple[Term, ...]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RatioOfDrop:
+    """A model without one term by maximum likelihood, against the whole.
+
+    Attributes
+    ----------
+    drop
+        What was left out; None in the whole model.
+    maximum
+        The model at its optimum.
+    statistic, df
+        The likelihood ratio and its degrees of freedom; nan without a test.
+    notes
+        What is to be said of it.
+    """
+
+    drop: Drop | None
+    maximum: Maximum
+    statistic: float
+    df: float
+    notes: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return "<none>" if self.drop is None else self.drop.label
+
+    @property
+    def p_value(self) -> float:
+        """From chi-square."""
+        return chi_square_tail(self.statistic, int(self.df)) if self.df > 0 else NAN
 
 
 def drop1(fit: Fit, test: DropTest = "lrt", *, ddf: DegreesOfFreedom = "satterthwaite") -> object:
@@ -79,7 +115,7 @@ def drop1(fit: Fit, test: DropTest = "lrt", *, ddf: DegreesOfFreedom = "satterth
     """
     require_option("test", test, get_args(DropTest))
     if test == "lrt":
-        return _ratios(fit)
+        return fit.frame.table(columns_of_ratios(ratios_of_drops(fit)))
     if test == "wald":
         return _chi_squares(fit)
     if fit.generalised is not None:
@@ -89,7 +125,7 @@ def drop1(fit: Fit, test: DropTest = "lrt", *, ddf: DegreesOfFreedom = "satterth
             "Why:  F compares with an estimated residual variance, of which there is none: the "
             "tests\n      are of chi-square."
         )
-    return _f_tests(fit, ddf)
+    return fit.frame.table(columns_of_tests(tests_of_drops(fit, ddf)))
 
 
 def hypothesis_of_columns(X: Vector, X_0: Vector, *, is_centred: bool = False) -> Vector:
@@ -130,50 +166,45 @@ def _drop(fit: Fit, term: Term, others: Sequence[Term]) -> Drop:
     notes = rows_held_back(fit, columns)
     if X.shape[1] == len(fit.beta):
         notes.append(SPANNED)
-    return Drop(term_label(term), X, tuple(notes))
+    return Drop(term_label(term), X, tuple(others), tuple(notes))
 
 
-def _ratios(fit: Fit) -> object:
+def ratios_of_drops(fit: Fit) -> list[RatioOfDrop]:
+    """The model itself, fitted by ML, then without each term that can go."""
     full = maximum_of(fit, reml=False)
-    drops = _drops(fit)
-    maxima = [_without(fit, drop, full) for drop in drops]
-    rows = [full, *maxima]
-    changes = [row.objective - full.objective for row in rows]
-    no_test = [frees_variances(row, full) for row in rows]
-    statistics = [
-        NAN if without else change if change > NOTHING else 0.0
-        for change, without in zip(changes, no_test, strict=True)
-    ]
-    df = [
-        NAN if without else n_parameters(full) - n_parameters(row)
-        for row, without in zip(rows, no_test, strict=True)
-    ]
     first = ["refitted by ML"] if fit.reml else []
-    notes = [[*first, *caveats(full)]]
-    notes += [
-        [
+    whole = RatioOfDrop(None, full, NAN, NAN, (*first, *caveats(full)))
+    return [whole, *(_ratio(fit, drop, full) for drop in _drops(fit))]
+
+
+def columns_of_ratios(rows: Sequence[RatioOfDrop]) -> dict[str, object]:
+    """The columns `term, npar, aic, note, statistic, df, p_value`."""
+    return {
+        "term": np.array([row.label for row in rows], dtype=object),
+        "npar": np.array([n_parameters(row.maximum) for row in rows], dtype=np.int64),
+        "aic": np.array([aic(row.maximum) for row in rows], dtype=np.float64),
+        "note": np.array(["; ".join(row.notes) for row in rows], dtype=object),
+        "statistic": np.array([row.statistic for row in rows], dtype=np.float64),
+        "df": np.array([row.df for row in rows], dtype=np.float64),
+        "p_value": np.array([row.p_value for row in rows], dtype=np.float64),
+    }
+
+
+def _ratio(fit: Fit, drop: Drop, full: Maximum) -> RatioOfDrop:
+    row = _without(fit, drop, full)
+    without = frees_variances(row, full)
+    change = row.objective - full.objective
+    return RatioOfDrop(
+        drop=drop,
+        maximum=row,
+        statistic=NAN if without else change if change > NOTHING else 0.0,
+        df=NAN if without else float(n_parameters(full) - n_parameters(row)),
+        notes=(
             *drop.notes,
             *([FREES_VARIANCES] if without else []),
             *differences(row, full),
             *caveats(row),
-        ]
-        for drop, row, without in zip(drops, maxima, no_test[1:], strict=True)
-    ]
-    return fit.frame.table(
-        {
-            "term": ["<none>", *(drop.label for drop in drops)],
-            "npar": [n_parameters(row) for row in rows],
-            "aic": np.array([aic(row) for row in rows]),
-            "note": ["; ".join(parts) for parts in notes],
-            "statistic": np.array([NAN, *statistics[1:]]),
-            "df": np.array([NAN, *df[1:]], dtype=np.float64),
-            "p_value": np.array(
-                [
-                    chi_square_tail(s, int(d)) if d > 0 else NAN
-                    for s, d in zip(statistics, df, strict=True)
-                ]
-            ),
-        }
+        ),
     )
 
 
@@ -186,31 +217,33 @@ def _without(fit: Fit, drop: Drop, full: Maximum) -> Maximum:
     return search(problem, reml=False, control=fit.request.control)
 
 
-def _f_tests(fit: Fit, ddf: DegreesOfFreedom) -> object:
-    drops = _drops(fit)
-    tests = [_f_of(fit, drop, ddf) for drop in drops]
-    return fit.frame.table(
-        {
-            "term": np.array([drop.label for drop in drops], dtype=object),
-            "num_df": np.array([test.num_df for test in tests], dtype=np.int64),
-            "den_df": np.array([test.den_df for test in tests], dtype=np.float64),
-            "note": np.array(["; ".join(drop.notes) for drop in drops], dtype=object),
-            "statistic": np.array([test.statistic for test in tests], dtype=np.float64),
-            "p_value": np.array([test.p_value for test in tests], dtype=np.float64),
-        }
-    )
+def tests_of_drops(fit: Fit, ddf: DegreesOfFreedom) -> list[tuple[Drop, FTest]]:
+    """Every term that can go with the F test of its hypothesis."""
+    return [(drop, _f_of(fit, drop, ddf)) for drop in _drops(fit)]
+
+
+def columns_of_tests(rows: Sequence[tuple[Drop, FTest]]) -> dict[str, object]:
+    """The columns `term, num_df, den_df, note, statistic, p_value`."""
+    tests = [test for _, test in rows]
+    return {
+        "term": np.array([drop.label for drop, _ in rows], dtype=object),
+        "num_df": np.array([test.num_df for test in tests], dtype=np.int64),
+        "den_df": np.array([test.den_df for test in tests], dtype=np.float64),
+        "note": np.array(["; ".join(drop.notes) for drop, _ in rows], dtype=object),
+        "statistic": np.array([test.statistic for test in tests], dtype=np.float64),
+        "p_value": np.array([test.p_value for test in tests], dtype=np.float64),
+    }
 
 
 def _chi_squares(fit: Fit) -> object:
-    drops = _drops(fit)
-    tests = [_f_of(fit, drop, "normal") for drop in drops]
+    rows = tests_of_drops(fit, "normal")
     return fit.frame.table(
         {
-            "term": np.array([drop.label for drop in drops], dtype=object),
-            "df": np.array([test.num_df for test in tests], dtype=np.int64),
-            "note": np.array(["; ".join(drop.notes) for drop in drops], dtype=object),
-            "statistic": np.array([test.num_df * test.statistic for test in tests], dtype=float),
-            "p_value": np.array([test.p_value for test in tests], dtype=np.float64),
+            "term": np.array([drop.label for drop, _ in rows], dtype=object),
+            "df": np.array([test.num_df for _, test in rows], dtype=np.int64),
+            "note": np.array(["; ".join(drop.notes) for drop, _ in rows], dtype=object),
+            "statistic": np.array([test.num_df * test.statistic for _, test in rows], dtype=float),
+            "p_value": np.array([test.p_value for _, test in rows], dtype=np.float64),
         }
     )
 

@@ -29,7 +29,7 @@ from mixedmodels.inference.likelihood_ratio import (
     likelihood_ratio,
     ratio_columns,
 )
-from mixedmodels.inference.maximum import caveats, maximum_of, rows_held_back, search
+from mixedmodels.inference.maximum import Maximum, caveats, maximum_of, rows_held_back, search
 from mixedmodels.inference.nested import column_space, is_inside
 
 Vector = NDArray[np.float64]
@@ -89,26 +89,67 @@ def ranova(fit: Fit) -> object:
             "The model has no random terms, so there is nothing to test.\n"
             "Do:   use drop1() for the fixed terms."
         )
+    return fit.frame.table(columns_of_models([whole_model(fit), *reduced_models(fit)]))
+
+
+@dataclass(frozen=True, slots=True)
+class ReducedModel:
+    """A model with less in its random part, and its test against the whole.
+
+    Attributes
+    ----------
+    reduction
+        What was left out; None in the whole model.
+    maximum
+        The model at its optimum.
+    test
+        The likelihood ratio.
+    notes
+        What is to be said of it.
+    """
+
+    reduction: Reduction | None
+    maximum: Maximum
+    test: LikelihoodRatio
+    notes: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return "<none>" if self.reduction is None else self.reduction.label
+
+
+def whole_model(fit: Fit) -> ReducedModel:
+    """The first row of the table."""
     full = maximum_of(fit)
-    chosen = list(_reductions(fit))
-    problems = [problem_like(fit.problem, _reduced(fit.matrices, row)) for row in chosen]
-    maxima = [search(p, reml=fit.reml, control=fit.request.control) for p in problems]
-    tests = [likelihood_ratio(maximum, full) for maximum in maxima]
-    rows = [full, *maxima]
-    notes = [caveats(full)] + [
-        [*test.notes, *_held_back(fit, reduction), *caveats(maximum)]
-        for reduction, test, maximum in zip(chosen, tests, maxima, strict=True)
-    ]
-    return fit.frame.table(
-        {
-            "term": ["<none>", *(reduction.label for reduction in chosen)],
-            "npar": [n_parameters(row) for row in rows],
-            "llf": np.array([log_likelihood(row) for row in rows]),
-            "aic": np.array([aic(row) for row in rows]),
-            "note": ["; ".join(parts) for parts in notes],
-            **ratio_columns([LikelihoodRatio(NAN, NAN, NAN, NAN, ()), *tests]),
-        }
-    )
+    nothing = LikelihoodRatio(NAN, NAN, NAN, NAN, ())
+    return ReducedModel(None, full, nothing, tuple(caveats(full)))
+
+
+def reduced_models(fit: Fit) -> list[ReducedModel]:
+    """The model without each random term, or one of its effects; see `ranova`."""
+    full = maximum_of(fit)
+    found = []
+    for reduction in _reductions(fit):
+        problem = problem_like(fit.problem, _reduced(fit.matrices, reduction))
+        maximum = search(problem, reml=fit.reml, control=fit.request.control)
+        test = likelihood_ratio(maximum, full)
+        notes = (*test.notes, *_held_back(fit, reduction), *caveats(maximum))
+        found.append(ReducedModel(reduction, maximum, test, notes))
+    return found
+
+
+def columns_of_models(rows: Sequence[ReducedModel]) -> dict[str, object]:
+    """The columns `term, npar, llf, aic, note, statistic, df, p_value, p_value_boundary`."""
+    maxima = [row.maximum for row in rows]
+    return {
+        "term": np.array([row.label for row in rows], dtype=object),
+        "npar": np.array([n_parameters(maximum) for maximum in maxima], dtype=np.int64),
+        "llf": np.array([log_likelihood(maximum) for maximum in maxima], dtype=np.float64),
+        "aic": np.array([aic(maximum) for maximum in maxima], dtype=np.float64),
+        "note": np.array(["; ".join(row.notes) for row in rows], dtype=object),
+        **ratio_columns([row.test for row in rows]),
+    }
 
 
 def _reductions(fit: Fit) -> Iterator[Reduction]:

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from mixedmodels.plots.profiled import ProfiledModel
     from mixedmodels.posthoc.emmeans import StatedNesting, Weights
     from mixedmodels.posthoc.reference_grid import CovReduce
+    from mixedmodels.report.elimination import BackwardElimination
     from mixedmodels.report.summary import Summary
 
 
@@ -1237,6 +1238,74 @@ class MixedModel(ABC):
             Series goes by its labels.
         """
         return type(self)(change.refit(self.fit, y))
+
+    def step(
+        self,
+        *,
+        reduce_random: bool = True,
+        reduce_fixed: bool = True,
+        alpha_random: float = 0.1,
+        alpha_fixed: float = 0.05,
+        ddf: DegreesOfFreedom | None = None,
+        keep: str | Sequence[str] = (),
+    ) -> BackwardElimination[Self]:
+        """Backward elimination: random terms by likelihood ratios, then fixed ones by F tests.
+
+        As lmerTest's `step` (Kuznetsova, Brockhoff & Christensen 2017): the term with the largest
+        p-value goes if that is above alpha, and the model is fitted again. Fixed terms respect
+        marginality. The tests are those of `ranova` and ``drop1("f")``; in a generalised model both
+        are likelihood ratios. What is left was chosen by its p-values, and these are not those of
+        a test any more: the result says so.
+
+        Parameters
+        ----------
+        reduce_random, reduce_fixed : bool
+            Which part to reduce; the other one is tested at most.
+        alpha_random, alpha_fixed : float
+            A term goes if its p-value is above. The p-value of a variance is too large, about
+            double, hence 0.1.
+        ddf : str, optional
+            Denominator degrees of freedom of F tests, as in `coef_table`.
+        keep : str or sequence of str
+            Terms that stay, by their names in the tables, as ``"recipe:temp"`` or
+            ``"(1 | Subject)"``.
+
+        Returns
+        -------
+        BackwardElimination
+            Prints; tables `random` and `fixed` in order of elimination, `model` the last model.
+            All models use the rows of this one.
+
+        Raises
+        ------
+        DataError
+            If `keep` names no term, an option is not possible, or a random part with held
+            parameters or ``by=`` is to be reduced.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("yield ~ Variety * nitro + (nitro | Block/Variety)",
+        ...                mm.datasets.load("oats"))
+        >>> found = model.step()
+        >>> found.model.formula
+        'yield ~ nitro + (1 | Block) + (1 | Block:Variety)'
+        >>> found.fixed[["eliminated", "term", "num_df", "statistic", "p_value"]].round(3)
+           eliminated           term  num_df  statistic  p_value
+        0           1  Variety:nitro       2      0.499    0.610
+        1           2        Variety       2      1.485    0.272
+        2           0          nitro       1    118.003    0.000
+        """
+        return rooms.step(
+            self.fit,
+            type(self),
+            reduce_random=reduce_random,
+            reduce_fixed=reduce_fixed,
+            alpha_random=alpha_random,
+            alpha_fixed=alpha_fixed,
+            ddf=ddf_of(self.fit, ddf),
+            keep=keep,
+        )
 
     def __str__(self) -> str:
         return str(self.summary())

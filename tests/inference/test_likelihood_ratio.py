@@ -336,3 +336,18 @@ def test_refusals(data, case):
     with pytest.raises(DataError, match=words) as error:
         mm.compare(*models, **arguments)
     assert "Do:   " in str(error.value)
+
+
+def test_names_tell_models_apart_that_differ_in_their_residuals():
+    children = mm.datasets.load("orthodont")
+    formula = "distance ~ age + (1 | Subject)"
+    models = [
+        mm.lmm(formula, children),
+        mm.lmm(formula, children, sigma="~ Sex"),
+        mm.lmm(formula, children, residual="ar1(age | Subject)"),
+    ]
+    assert mm.compare(*models)["model"].tolist() == [
+        formula,
+        f"{formula}, sigma=~ Sex",
+        f"{formula}, residual=ar1(age | Subject)",
+    ]

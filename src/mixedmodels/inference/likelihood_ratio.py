@@ -141,7 +141,7 @@ def compare(fits: Sequence[Fit], names: Sequence[str] | None = None) -> object:
     fits : sequence of Fit
         Two or more.
     names : sequence of str, optional
-        What to call them; by default their formulas, with the families where these differ.
+        What to call them; by default their formulas, and families and residuals if they differ.
 
     Returns
     -------
@@ -214,7 +214,13 @@ def _labels(fits: Sequence[Fit], names: Sequence[str] | None) -> list[str]:
         )
     if names is None:
         is_alike = len({(fit.family.name, fit.family.zero) for fit in fits}) == 1
-        return [str(fit.spec.formula) + ("" if is_alike else _of_family(fit)) for fit in fits]
+        same_residual = len({_of_residual(fit) for fit in fits}) == 1
+        return [
+            str(fit.spec.formula)
+            + ("" if is_alike else _of_family(fit))
+            + ("" if same_residual else _of_residual(fit))
+            for fit in fits
+        ]
     if isinstance(names, str) or not isinstance(names, Sequence) or len(names) != len(fits):
         raise DataError(
             f"names = {names!r} does not name the {len(fits)} models.\n"
@@ -226,6 +232,15 @@ def _labels(fits: Sequence[Fit], names: Sequence[str] | None) -> list[str]:
 def _of_family(fit: Fit) -> str:
     zero = "" if fit.family.zero == "none" else f", {fit.family.zero}"
     return f" [{fit.family.name}{zero}]"
+
+
+def _of_residual(fit: Fit) -> str:
+    """What is asked of the residuals, as it was written; empty if nothing."""
+    spec = fit.spec.residual
+    if spec is None:
+        return ""
+    blocks = "" if spec.blocks is None else f", residual={spec.blocks.term}"
+    return blocks + ("" if spec.scale is None else f", sigma={spec.scale.formula}")
 
 
 def require_same_data(first: Fit, other: Fit, first_name: str, other_name: str) -> None:

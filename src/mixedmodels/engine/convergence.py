@@ -64,7 +64,7 @@ class MonteCarlo:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Convergence:
     """How the search for the optimum ended.
 
@@ -127,6 +127,10 @@ class Convergence:
         singular = (term.message for term in self.singular)
         notes = (*self.undetermined, *self.separated, *self.unneeded, *singular)
         return "\n".join([self.search, *notes])
+
+    def __repr__(self) -> str:
+        """The message, which is what one looks for."""
+        return f"Convergence: {self.message}"
 
 
 def convergence_of(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mixedmodels.api.studies import power, power_curve, sample_size
     from mixedmodels.api.trials import mmrm
     from mixedmodels.compat import MixedLM, mixedlm
+    from mixedmodels.compat.regressor import MixedModelRegressor
     from mixedmodels.engine.settings import Control
     from mixedmodels.model import GeneralisedMixedModel, LinearMixedModel
     from mixedmodels.report.fit_plan import FitPlan
@@ -30,6 +31,7 @@ __all__ = [
     "GeneralisedMixedModel",
     "LinearMixedModel",
     "MixedLM",
+    "MixedModelRegressor",
     "bootstrap_compare",
     "compare",
     "datasets",
@@ -56,6 +58,7 @@ _HOMES = {
     "GeneralisedMixedModel": "mixedmodels.model",
     "LinearMixedModel": "mixedmodels.model",
     "MixedLM": "mixedmodels.compat",
+    "MixedModelRegressor": "mixedmodels.compat.regressor",
     "bootstrap_compare": "mixedmodels.api.models",
     "compare": "mixedmodels.api.models",
     "glmm": "mixedmodels.api.generalised",

@@ -53,6 +53,10 @@ class DataError(MixedModelsError):
     """The data cannot be used as the formula asks."""
 
 
+class EstimatorError(DataError, ValueError):
+    """What an estimator of scikit-learn was given cannot be used; a ValueError, as it expects."""
+
+
 class StructureError(MixedModelsError):
     """A covariance structure cannot be as the formula asks."""
 

@@ -14,6 +14,7 @@ DOORS = {
     "mixedmodels._native": ("engine/", "families/", "fit/"),
     "polars": ("compat/marginaleffects.py",),  # the tables of that package, for type checkers
     "pyarrow": (),
+    "sklearn": ("compat/scikit_learn.py",),
 }
 
 

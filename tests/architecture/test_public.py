@@ -16,6 +16,7 @@ PUBLIC = [
     "GeneralisedMixedModel",
     "LinearMixedModel",
     "MixedLM",
+    "MixedModelRegressor",
     "bootstrap_compare",
     "compare",
     "datasets",

@@ -39,6 +39,7 @@ SEVERAL: dict[str, dict[str, Any]] = {
     "qq_ranef": {},
     "caterpillar": {},
     "lines": {},
+    "partial_pooling": {},
 }
 
 
@@ -73,7 +74,7 @@ def test_on_given_axes(cake: mm.LinearMixedModel, name: str) -> None:
 def test_several_panels(sleep: mm.LinearMixedModel, name: str) -> None:
     figure = getattr(sleep.plot, name)()
     assert isinstance(figure, Figure)
-    assert len(figure.axes) == {"lines": 18}.get(name, 2)
+    assert len(figure.axes) == {"lines": 18, "partial_pooling": 12}.get(name, 2)
     assert rendered(figure)
 
 

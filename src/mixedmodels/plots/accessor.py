@@ -33,6 +33,7 @@ HOMES = {
     "influence": "influence_plots",
     "leverage": "influence_plots",
     "lines": "fitted_lines",
+    "partial_pooling": "pooling_plot",
     "qq": "quantile_plots",
     "qq_ranef": "quantile_plots",
     "residuals": "residual_plots",
@@ -229,6 +230,57 @@ class Plots:
         innermost of them.
         """
         return _figure("lines")(self.fit, x, group=group, levels=levels)
+
+    def partial_pooling(
+        self,
+        group: str | None = None,
+        x: str | None = None,
+        *,
+        levels: int = 12,
+        level: float = 0.95,
+    ) -> "Figure":
+        """No pooling, complete pooling and the model for the levels of a group (Gelman & Hill).
+
+        With a covariate a panel per level: its rows, the line of a regression with coefficients of
+        its own (no pooling), of one that ignores the group (complete pooling), and of the model.
+        Without one the mean of every level, with intervals, against its number of rows: those of
+        small levels are pulled most. The levels have their own values of the columns that do not
+        vary within them, and those of the average row of the others.
+
+        Parameters
+        ----------
+        group : str, optional
+            The grouping factor; by default the first.
+        x : str, optional
+            A covariate that varies within levels; by default one of the model, with a random
+            slope if there is one. The lines are means over the rows of the level.
+        levels : int
+            Panels, of levels from the smallest to the largest.
+        level : float
+            Coverage of the intervals.
+
+        Raises
+        ------
+        DataError
+            Of generalised models, and where rows belong to several levels.
+
+        Notes
+        -----
+        Both regressions take the random effects of other groups, and the offset, as the model has
+        them. Without pooling, nothing is drawn where a level's rows do not tell it.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> table = model.plot.data("partial_pooling", x="Days")
+        >>> table.query("level == '308' and x == 9").round(1)[["pooling", "estimate"]]
+                pooling  estimate
+        9          none     440.1
+        189    complete     345.6
+        369  multilevel     430.7
+        """
+        return _figure("partial_pooling")(self.fit, group, x, levels=levels, level=level)
 
     def effects(
         self,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mixedmodels.api.models import bootstrap_compare, compare, lmm
     from mixedmodels.api.pedigrees import pedigree
     from mixedmodels.api.plans import plan
+    from mixedmodels.api.pooling import pool
     from mixedmodels.api.responses import many
     from mixedmodels.api.studies import power, power_curve, sample_size
     from mixedmodels.api.trials import mmrm
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from mixedmodels.compat.regressor import MixedModelRegressor
     from mixedmodels.engine.settings import Control
     from mixedmodels.model import GeneralisedMixedModel, LinearMixedModel
+    from mixedmodels.pooling.means import PooledMeans
+    from mixedmodels.pooling.model import PooledModel
     from mixedmodels.report.fit_plan import FitPlan
 
 __all__ = [
@@ -32,6 +35,8 @@ __all__ = [
     "LinearMixedModel",
     "MixedLM",
     "MixedModelRegressor",
+    "PooledMeans",
+    "PooledModel",
     "bootstrap_compare",
     "compare",
     "datasets",
@@ -44,6 +49,7 @@ __all__ = [
     "pedigree",
     "plan",
     "planning",
+    "pool",
     "power",
     "power_curve",
     "sample_size",
@@ -59,6 +65,8 @@ _HOMES = {
     "LinearMixedModel": "mixedmodels.model",
     "MixedLM": "mixedmodels.compat",
     "MixedModelRegressor": "mixedmodels.compat.regressor",
+    "PooledMeans": "mixedmodels.pooling.means",
+    "PooledModel": "mixedmodels.pooling.model",
     "bootstrap_compare": "mixedmodels.api.models",
     "compare": "mixedmodels.api.models",
     "glmm": "mixedmodels.api.generalised",
@@ -68,6 +76,7 @@ _HOMES = {
     "mmrm": "mixedmodels.api.trials",
     "pedigree": "mixedmodels.api.pedigrees",
     "plan": "mixedmodels.api.plans",
+    "pool": "mixedmodels.api.pooling",
     "power": "mixedmodels.api.studies",
     "power_curve": "mixedmodels.api.studies",
     "sample_size": "mixedmodels.api.studies",

@@ -117,6 +117,10 @@ class StoppedEarlyWarning(MixedModelsWarning):
     """A run of many replicates was interrupted; its result holds those that were done."""
 
 
+class PoolingWarning(MixedModelsWarning):
+    """Imputations that could not be fitted are left out of what is pooled."""
+
+
 def _rebuild_formula_error(
     message: str, formula: str, position: int | None, length: int
 ) -> FormulaError:

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from mixedmodels.plots import Plots
     from mixedmodels.plots.bootstrapped import BootstrappedModel
     from mixedmodels.plots.profiled import ProfiledModel
+    from mixedmodels.pooling.fitting import fit_each
+    from mixedmodels.pooling.model import PooledModel
+    from mixedmodels.pooling.pooled import pool
     from mixedmodels.posthoc.emmeans import emmeans
     from mixedmodels.posthoc.joint_tests import joint_tests
     from mixedmodels.posthoc.response_rows import (
@@ -57,6 +60,7 @@ __all__ = [
     "BootstrappedModel",
     "Means",
     "Plots",
+    "PooledModel",
     "ProfiledModel",
     "acf",
     "anova",
@@ -73,6 +77,7 @@ __all__ = [
     "drop1",
     "emmeans",
     "emtrends",
+    "fit_each",
     "glance",
     "hat_values",
     "heterogeneity",
@@ -80,6 +85,7 @@ __all__ = [
     "influence",
     "joint_tests",
     "maketables",
+    "pool",
     "predict",
     "predict_response",
     "predictions",
@@ -108,6 +114,7 @@ _HOMES = {
     "BootstrappedModel": "mixedmodels.plots.bootstrapped",
     "Means": "mixedmodels.means",
     "Plots": "mixedmodels.plots",
+    "PooledModel": "mixedmodels.pooling.model",
     "ProfiledModel": "mixedmodels.plots.profiled",
     "acf": "mixedmodels.diagnostics.acf",
     "anova": "mixedmodels.inference.anova",
@@ -124,6 +131,7 @@ _HOMES = {
     "drop1": "mixedmodels.inference.drop1",
     "emmeans": "mixedmodels.posthoc.emmeans",
     "emtrends": "mixedmodels.posthoc.trends",
+    "fit_each": "mixedmodels.pooling.fitting",
     "glance": "mixedmodels.report.glance",
     "hat_values": "mixedmodels.diagnostics.leverage",
     "heterogeneity": "mixedmodels.inference.heterogeneity.heterogeneity",
@@ -131,6 +139,7 @@ _HOMES = {
     "influence": "mixedmodels.diagnostics.influence",
     "joint_tests": "mixedmodels.posthoc.joint_tests",
     "maketables": "mixedmodels.report",
+    "pool": "mixedmodels.pooling.pooled",
     "predict": "mixedmodels.inference.predicted",
     "predict_response": "mixedmodels.inference.predicted_responses",
     "predictions": "mixedmodels.posthoc.row_averages",

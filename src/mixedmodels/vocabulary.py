@@ -286,3 +286,9 @@ ContrastMethod = Literal[
     "identity",
 ]
 """Families of contrasts that have a name."""
+
+PooledStatistic = Literal["D1", "D2", "D3", "D4"]
+"""Tests of several restrictions from imputed data; see `mixedmodels.pooling.statistics`."""
+
+PooledUse = Literal["wald", "likelihood"]
+"""Which statistic of every imputation D2 pools."""

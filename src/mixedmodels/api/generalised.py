@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import get_args
+from functools import partial
+from typing import TYPE_CHECKING, Any, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mixedmodels.api.models import checked_control
+from mixedmodels.api.pooling import pooled_over
 from mixedmodels.data import Frame
 from mixedmodels.data.cluster import Partitions
+from mixedmodels.data.imputed import Imputed, imputed_frames
 from mixedmodels.data.source import UNREAD, Source
 from mixedmodels.design.distribution import Distribution
 from mixedmodels.design.environment import checked_context
@@ -34,10 +37,91 @@ from mixedmodels.vocabulary import (
     ZeroKind,
 )
 
+if TYPE_CHECKING:
+    from mixedmodels.pooling.model import PooledModel
+
 MOST_NODES = 100
 """Nodes of a quadrature: beyond, nothing is gained but rounding errors."""
 
 
+@overload
+def glmm(  # type: ignore[overload-overlap]  # a list is an object, too
+    formula: str,
+    data: list[Any] | tuple[Any, ...] | Imputed,
+    family: FamilyName | Family = ...,
+    *,
+    link: LinkName | None = ...,
+    method: GeneralisedMethod = ...,
+    nodes: int = ...,
+    trials: str | ArrayLike | None = ...,
+    dispersion: str | None = ...,
+    zero: str | None = ...,
+    hurdle: str | None = ...,
+    weights: str | ArrayLike | None = ...,
+    offset: str | ArrayLike | None = ...,
+    exposure: str | ArrayLike | None = ...,
+    thresholds: Thresholds = ...,
+    contrasts: Contrasts | None = ...,
+    context: Context | None = ...,
+    missing: Missing = ...,
+    control: Control | None = ...,
+    known: KnownMatrices | None = ...,
+    fixed: Mapping[str, float] | None = ...,
+    tied: Sequence[Sequence[str]] | None = ...,
+    imp: None = ...,
+) -> PooledModel: ...
+@overload
+def glmm(
+    formula: str,
+    data: object,
+    family: FamilyName | Family = ...,
+    *,
+    link: LinkName | None = ...,
+    method: GeneralisedMethod = ...,
+    nodes: int = ...,
+    trials: str | ArrayLike | None = ...,
+    dispersion: str | None = ...,
+    zero: str | None = ...,
+    hurdle: str | None = ...,
+    weights: str | ArrayLike | None = ...,
+    offset: str | ArrayLike | None = ...,
+    exposure: str | ArrayLike | None = ...,
+    thresholds: Thresholds = ...,
+    contrasts: Contrasts | None = ...,
+    context: Context | None = ...,
+    missing: Missing = ...,
+    control: Control | None = ...,
+    known: KnownMatrices | None = ...,
+    fixed: Mapping[str, float] | None = ...,
+    tied: Sequence[Sequence[str]] | None = ...,
+    imp: str,
+) -> PooledModel: ...
+@overload
+def glmm(
+    formula: str,
+    data: object,
+    family: FamilyName | Family = ...,
+    *,
+    link: LinkName | None = ...,
+    method: GeneralisedMethod = ...,
+    nodes: int = ...,
+    trials: str | ArrayLike | None = ...,
+    dispersion: str | None = ...,
+    zero: str | None = ...,
+    hurdle: str | None = ...,
+    weights: str | ArrayLike | None = ...,
+    offset: str | ArrayLike | None = ...,
+    exposure: str | ArrayLike | None = ...,
+    thresholds: Thresholds = ...,
+    contrasts: Contrasts | None = ...,
+    context: Context | None = ...,
+    missing: Missing = ...,
+    control: Control | None = ...,
+    known: KnownMatrices | None = ...,
+    fixed: Mapping[str, float] | None = ...,
+    tied: Sequence[Sequence[str]] | None = ...,
+    imp: None = ...,
+) -> GeneralisedMixedModel: ...
 def glmm(
     formula: str,
     data: object,
@@ -61,7 +145,8 @@ def glmm(
     known: KnownMatrices | None = None,
     fixed: Mapping[str, float] | None = None,
     tied: Sequence[Sequence[str]] | None = None,
-) -> GeneralisedMixedModel:
+    imp: str | None = None,
+) -> GeneralisedMixedModel | PooledModel:
     """Fit a generalised linear mixed model by maximum likelihood.
 
     Parameters
@@ -75,7 +160,8 @@ def glmm(
         is the overdispersion of counts.
     data : frame
         pandas, polars, pyarrow, anything narwhals takes, or a dict of arrays, of which the model
-        keeps a copy. A table read in batches must fit in memory.
+        keeps a copy. A table read in batches must fit in memory. Or a list of completed tables, as
+        for `lmm`.
     family : str
         Distribution of the response given the random effects.
     link : str, optional
@@ -109,11 +195,13 @@ def glmm(
         As of `lmm`; variances and correlations are on the scale of the linear predictor.
     control : Control, optional
         Settings of the search.
+    imp : str, optional
+        The column that numbers imputations, as of `lmm`.
 
     Returns
     -------
     GeneralisedMixedModel
-        Fitted and immutable.
+        Fitted and immutable. Or a `PooledModel`, of imputed data.
 
     Raises
     ------
@@ -141,9 +229,9 @@ def glmm(
     >>> round(model.llf, 3), round(mm.glmm(model.formula, cbpp, nodes=9).llf, 3)
     (-92.026, -91.983)
     """
-    request = request_of(
+    asked = partial(
+        request_of,
         formula,
-        data,
         distribution=distribution_of(
             family_of(family, link, *_zero_kind(zero, hurdle)),
             method=method,
@@ -164,7 +252,14 @@ def glmm(
         fixed=fixed,
         tied=tied,
     )
-    return GeneralisedMixedModel(fit_generalised_request(request))
+
+    def fit_one(table: object) -> GeneralisedMixedModel:
+        return GeneralisedMixedModel(fit_generalised_request(asked(table)))
+
+    imputed = imputed_frames(data, imp)
+    if imputed is not None and Partitions.of(data) is None:
+        return pooled_over(imputed, fit_one)
+    return fit_one(data)
 
 
 def request_of(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, get_args
+from functools import partial
+from typing import TYPE_CHECKING, Any, get_args, overload
 
 from numpy.typing import ArrayLike
 
 from mixedmodels import rooms
+from mixedmodels.api.pooling import pooled_over
 from mixedmodels.data import Frame
 from mixedmodels.data.cluster import Partitions
+from mixedmodels.data.imputed import Imputed, imputed_frames
 from mixedmodels.data.source import UNREAD, Source
 from mixedmodels.design.environment import checked_context
 from mixedmodels.engine.settings import Control
@@ -25,8 +28,69 @@ from mixedmodels.vocabulary import Context, Contrasts, FitMethod, KnownMatrices,
 
 if TYPE_CHECKING:
     from mixedmodels.inference.bootstrap import BootstrapTest
+    from mixedmodels.pooling.model import PooledModel
 
 
+@overload
+def lmm(  # type: ignore[overload-overlap]  # a list is an object, too
+    formula: str,
+    data: list[Any] | tuple[Any, ...] | Imputed,
+    *,
+    reml: bool = ...,
+    weights: str | ArrayLike | None = ...,
+    offset: str | ArrayLike | None = ...,
+    contrasts: Contrasts | None = ...,
+    context: Context | None = ...,
+    missing: Missing = ...,
+    control: Control | None = ...,
+    residual: str | None = ...,
+    sigma: str | float | None = ...,
+    known: KnownMatrices | None = ...,
+    fixed: Mapping[str, float] | None = ...,
+    tied: Sequence[Sequence[str]] | None = ...,
+    method: FitMethod = ...,
+    imp: None = ...,
+) -> PooledModel: ...
+@overload
+def lmm(
+    formula: str,
+    data: object,
+    *,
+    reml: bool = ...,
+    weights: str | ArrayLike | None = ...,
+    offset: str | ArrayLike | None = ...,
+    contrasts: Contrasts | None = ...,
+    context: Context | None = ...,
+    missing: Missing = ...,
+    control: Control | None = ...,
+    residual: str | None = ...,
+    sigma: str | float | None = ...,
+    known: KnownMatrices | None = ...,
+    fixed: Mapping[str, float] | None = ...,
+    tied: Sequence[Sequence[str]] | None = ...,
+    method: FitMethod = ...,
+    imp: str,
+) -> PooledModel: ...
+@overload
+def lmm(
+    formula: str,
+    data: object,
+    *,
+    reml: bool = ...,
+    weights: str | ArrayLike | None = ...,
+    offset: str | ArrayLike | None = ...,
+    contrasts: Contrasts | None = ...,
+    context: Context | None = ...,
+    missing: Missing = ...,
+    control: Control | None = ...,
+    residual: str | None = ...,
+    sigma: str | float | None = ...,
+    known: KnownMatrices | None = ...,
+    fixed: Mapping[str, float] | None = ...,
+    tied: Sequence[Sequence[str]] | None = ...,
+    method: FitMethod = ...,
+    imp: None = ...,
+) -> LinearMixedModel: ...
 def lmm(
     formula: str,
     data: object,
@@ -44,7 +108,8 @@ def lmm(
     fixed: Mapping[str, float] | None = None,
     tied: Sequence[Sequence[str]] | None = None,
     method: FitMethod = "auto",
-) -> LinearMixedModel:
+    imp: str | None = None,
+) -> LinearMixedModel | PooledModel:
     """Fit a linear mixed model.
 
     Parameters
@@ -59,7 +124,8 @@ def lmm(
         pyarrow Dataset, ParquetFile or RecordBatchReader, a DuckDB relation, an iterator of tables,
         or a function that returns one. Of more than some 17 million numbers no rows are kept, and
         what needs them says so. Or rows on the workers of a cluster, which sum them there: a Dask
-        or Spark DataFrame, a list of delayed tables, a Ray Dataset; see docs/scale.md.
+        or Spark DataFrame, a list of delayed tables, a Ray Dataset; see docs/scale.md. Or a list of
+        completed tables, or what `impute` returns: every one is fitted, see docs/missing.md.
     reml : bool
         Restricted maximum likelihood (the default, since its variances do not shrink with the
         number of fixed effects) or maximum likelihood, which comparing fixed effects by
@@ -103,11 +169,14 @@ def lmm(
         ``"exact"`` factorises the equations. ``"iterative"`` is for crossed factors of so many
         levels that no factorisation fits: conjugate gradients and fixed random probes, whose Monte
         Carlo error `convergence.monte_carlo` holds. See docs/scale.md.
+    imp : str, optional
+        The column of a long table that numbers imputations, as ``".imp"`` of R's mice; rows of
+        number 0, if these are the incomplete data, are left out.
 
     Returns
     -------
     LinearMixedModel
-        Fitted and immutable.
+        Fitted and immutable. Or a `PooledModel`, of imputed data.
 
     Raises
     ------
@@ -125,9 +194,9 @@ def lmm(
     >>> model.params.round(3).to_dict()
     {'Intercept': 251.405, 'Days': 10.467}
     """
-    request = request_of(
+    asked = partial(
+        request_of,
         formula,
-        data,
         reml=reml,
         weights=weights,
         offset=offset,
@@ -142,7 +211,10 @@ def lmm(
         tied=tied,
         method=method,
     )
-    return LinearMixedModel(fit_request(request))
+    imputed = imputed_frames(data, imp)
+    if imputed is not None and Partitions.of(data) is None:
+        return pooled_over(imputed, lambda table: LinearMixedModel(fit_request(asked(table))))
+    return LinearMixedModel(fit_request(asked(data)))
 
 
 def request_of(

@@ -1,15 +1,20 @@
 """Repeated measures of clinical trials: the mixed model for repeated measures (MMRM)."""
 
+from __future__ import annotations
+
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, overload
 
 from numpy.typing import ArrayLike
 
 from mixedmodels.api.models import lmm
+from mixedmodels.api.pooling import pooled_over
 from mixedmodels.covariance import WORDS
 from mixedmodels.data import Frame
+from mixedmodels.data.imputed import Imputed, imputed_frames
 from mixedmodels.engine.settings import Control
 from mixedmodels.errors import ConvergenceError, ConvergenceWarning, DataError
 from mixedmodels.fit.notices import user_level
@@ -18,11 +23,62 @@ from mixedmodels.model import LinearMixedModel
 from mixedmodels.options import require_option
 from mixedmodels.vocabulary import Missing, StructureWord
 
+if TYPE_CHECKING:
+    from mixedmodels.pooling.model import PooledModel
+
 COVARIANCES = tuple(
     word for word, what in WORDS.items() if what.for_residuals and what.kind != "arma"
 )
 
 
+@overload
+def mmrm(  # type: ignore[overload-overlap]  # a list is an object, too
+    formula: str,
+    data: list[Any] | tuple[Any, ...] | Imputed,
+    *,
+    subject: str,
+    visit: str,
+    covariance: StructureWord = ...,
+    by: str | None = ...,
+    fallback: Sequence[StructureWord] = ...,
+    reml: bool = ...,
+    weights: str | ArrayLike | None = ...,
+    missing: Missing = ...,
+    control: Control | None = ...,
+    imp: None = ...,
+) -> PooledModel: ...
+@overload
+def mmrm(
+    formula: str,
+    data: object,
+    *,
+    subject: str,
+    visit: str,
+    covariance: StructureWord = ...,
+    by: str | None = ...,
+    fallback: Sequence[StructureWord] = ...,
+    reml: bool = ...,
+    weights: str | ArrayLike | None = ...,
+    missing: Missing = ...,
+    control: Control | None = ...,
+    imp: str,
+) -> PooledModel: ...
+@overload
+def mmrm(
+    formula: str,
+    data: object,
+    *,
+    subject: str,
+    visit: str,
+    covariance: StructureWord = ...,
+    by: str | None = ...,
+    fallback: Sequence[StructureWord] = ...,
+    reml: bool = ...,
+    weights: str | ArrayLike | None = ...,
+    missing: Missing = ...,
+    control: Control | None = ...,
+    imp: None = ...,
+) -> LinearMixedModel: ...
 def mmrm(
     formula: str,
     data: object,
@@ -36,7 +92,8 @@ def mmrm(
     weights: str | ArrayLike | None = None,
     missing: Missing = "drop",
     control: Control | None = None,
-) -> LinearMixedModel:
+    imp: str | None = None,
+) -> LinearMixedModel | PooledModel:
     """Fit a mixed model for repeated measures: correlated residuals in place of random effects.
 
     It is ``lmm(formula, data, residual="us(visit | subject)")``. Tests and means take their degrees
@@ -48,7 +105,8 @@ def mmrm(
     formula : str
         The mean, as ``"change ~ baseline + arm * visit"``; random terms are possible.
     data : frame
-        One row per subject and visit; a visit that was missed has no row or no response.
+        One row per subject and visit; a visit that was missed has no row or no response. Or a list
+        of completed tables, as for `lmm`.
     subject, visit : str
         Columns. Visits are put in the order of their levels (numbers by value).
     covariance : str
@@ -60,13 +118,13 @@ def mmrm(
         Covariances that are tried in this order where the search fails. A `ConvergenceWarning` says
         so, and the summary shows the covariance that was fitted. An empty sequence never falls
         back.
-    reml, weights, missing, control
+    reml, weights, missing, control, imp
         As for `lmm`.
 
     Returns
     -------
     LinearMixedModel
-        Fitted and immutable.
+        Fitted and immutable. Or a `PooledModel`, of imputed data.
 
     Raises
     ------
@@ -89,14 +147,39 @@ def mmrm(
     tried = (covariance, *fallback)
     for word in tried:
         require_option("covariance", word, COVARIANCES)
+    fit_one = partial(
+        _fitted,
+        formula,
+        subject=subject,
+        visit=visit,
+        by=by,
+        tried=tried,
+        options={"reml": reml, "weights": weights, "missing": missing},
+        control=control,
+    )
+    imputed = imputed_frames(data, imp)
+    return fit_one(data) if imputed is None else pooled_over(imputed, fit_one)
+
+
+def _fitted(
+    formula: str,
+    data: object,
+    *,
+    subject: str,
+    visit: str,
+    by: str | None,
+    tried: Sequence[StructureWord],
+    options: Mapping[str, Any],
+    control: Control | None,
+) -> LinearMixedModel:
+    """The model with the first of some covariances that can be fitted."""
     frame = Frame.of(data)
     for argument, column in (("subject", subject), ("visit", visit), ("by", by)):
         _require_column(frame, argument, column)
-    options: dict[str, Any] = {"reml": reml, "weights": weights, "missing": missing}
     strict = replace(Control() if control is None else control, on_failure="raise")
     for word in tried[:-1]:
         try:
-            model = lmm(
+            model: LinearMixedModel = lmm(
                 formula,
                 data,
                 **options,
@@ -108,7 +191,8 @@ def mmrm(
         else:
             return model
     last = _residual(tried[-1], subject, visit, by)
-    return lmm(formula, data, **options, residual=last, control=control)
+    final: LinearMixedModel = lmm(formula, data, **options, residual=last, control=control)
+    return final
 
 
 def _require_column(frame: Frame, argument: str, column: str | None) -> None:

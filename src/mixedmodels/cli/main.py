@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from mixedmodels import datasets
 from mixedmodels.api.generalised import glmm
@@ -193,7 +193,7 @@ def _fit(options: argparse.Namespace) -> str:
 
 def _model(options: argparse.Namespace, table: Table) -> MixedModel:
     """The fit of the table; options of generalised models need a family."""
-    shared = {
+    shared: dict[str, Any] = {
         "weights": options.weights,
         "offset": options.offset,
         "contrasts": dict(options.contrasts) or None,
@@ -201,8 +201,10 @@ def _model(options: argparse.Namespace, table: Table) -> MixedModel:
     own = {name: getattr(options, name) for name in OF_FAMILIES}
     given = {name: value for name, value in own.items() if value is not None}
     if options.family is None:
-        return lmm(options.formula, table.data, reml=not options.ml, **shared)
-    return glmm(options.formula, table.data, family=options.family, **given, **shared)
+        linear: MixedModel = lmm(options.formula, table.data, reml=not options.ml, **shared)
+        return linear
+    model: MixedModel = glmm(options.formula, table.data, family=options.family, **given, **shared)
+    return model
 
 
 def _check_family(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:

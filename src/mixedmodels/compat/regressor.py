@@ -263,10 +263,11 @@ class MixedModelRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
                 "predicts one number.\n"
                 "Do:   use mm.glmm, whose predict gives a table."
             )
+        table: object = frame.native  # one table, which is not several imputations
         if family.name == "gaussian" and family.link == "identity":
             return lmm(
                 self.formula_,
-                frame.native,
+                table,
                 reml=self.reml,
                 weights=weights,
                 contrasts=self.contrasts,
@@ -275,7 +276,7 @@ class MixedModelRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             )
         return glmm(
             self.formula_,
-            frame.native,
+            table,
             family,
             weights=weights,
             contrasts=self.contrasts,

@@ -1,0 +1,94 @@
+"""Several imputations of one table: a sequence of tables, or one long table with their numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from mixedmodels.data.columns import encode
+from mixedmodels.data.frame import Frame
+from mixedmodels.errors import DataError
+
+
+class Imputed(Protocol):
+    """Whatever holds completed tables, as `mixedmodels.impute` returns them."""
+
+    @property
+    def frames(self) -> tuple[Any, ...]:
+        """The tables, one per imputation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imputations:
+    """The tables of several imputations, and what is to be said of how they were found."""
+
+    frames: tuple[Any, ...]
+    notes: tuple[str, ...] = ()
+
+
+def imputed_frames(data: object, imp: str | None) -> Imputations | None:
+    """The imputations that the data are; None where they are one table.
+
+    Parameters
+    ----------
+    data
+        A list or tuple of tables, an object that holds them as `frames`, or with `imp` one table.
+    imp
+        The column of a long table that numbers the imputations.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two, or there is no such column.
+    """
+    if imp is not None:
+        return _of_long(data, imp)
+    frames = data if isinstance(data, (list, tuple)) else getattr(data, "frames", None)
+    if not isinstance(frames, (list, tuple)) or isinstance(data, type):
+        return None
+    _require_two(len(frames), "The data are a sequence")
+    return Imputations(tuple(frames))
+
+
+def _of_long(data: object, imp: str) -> Imputations:
+    frame = Frame.of(data)
+    if imp not in frame.columns:
+        raise DataError(
+            f"The table has no column {imp!r}.\n"
+            "Do:   give in imp= the column that numbers the imputations, .imp of a long table of "
+            "R's mice."
+        )
+    column = frame.column(imp)
+    if column.n_missing:
+        raise DataError(
+            f"The column {imp!r} is missing in {column.n_missing} rows, which belong to no "
+            "imputation.\nDo:   number every row."
+        )
+    codes = encode(column)
+    parts = [frame.rows(np.flatnonzero(codes.codes == i)) for i in range(len(codes.values))]
+    notes: tuple[str, ...] = ()
+    if str(codes.levels[0]) == "0" and _is_incomplete(parts[0], parts[1:]):
+        parts = parts[1:]
+        notes = (f"rows with {imp} = 0, the incomplete data, are left out",)
+    _require_two(len(parts), f"The column {imp!r} tells apart")
+    return Imputations(tuple(part.native for part in parts), notes)
+
+
+def _is_incomplete(first: Frame, others: list[Frame]) -> bool:
+    """Whether a column has missing values in the first part and none, or fewer, in the others."""
+    for name in first.columns:
+        missing = first.column(name).n_missing
+        if missing and any(part.column(name).n_missing < missing for part in others):
+            return True
+    return False
+
+
+def _require_two(n: int, what: str) -> None:
+    if n < 2:
+        raise DataError(
+            f"{what} of {n} tables, and pooling needs at least two imputations.\n"
+            "Do:   give all completed tables; 20 or more are usual. A single table is not put in "
+            "a list."
+        )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mixedmodels.diagnostics.acf import acf
     from mixedmodels.diagnostics.checks import check
+    from mixedmodels.diagnostics.cross_validation import cross_validate
     from mixedmodels.diagnostics.influence import influence
     from mixedmodels.diagnostics.leverage import hat_values
     from mixedmodels.diagnostics.residuals import residuals
@@ -74,6 +75,7 @@ __all__ = [
     "conf_int",
     "cov_variance",
     "covariance_parameters",
+    "cross_validate",
     "drop1",
     "emmeans",
     "emtrends",
@@ -128,6 +130,7 @@ _HOMES = {
     "conf_int": "mixedmodels.inference.intervals",
     "cov_variance": "mixedmodels.inference.variance_information",
     "covariance_parameters": "mixedmodels.inference.covariance_parameters",
+    "cross_validate": "mixedmodels.diagnostics.cross_validation",
     "drop1": "mixedmodels.inference.drop1",
     "emmeans": "mixedmodels.posthoc.emmeans",
     "emtrends": "mixedmodels.posthoc.trends",

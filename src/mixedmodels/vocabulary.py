@@ -113,6 +113,9 @@ SeriesResidual = Literal["normalized", "standardized", "pearson", "response", "m
 ThetaStep = Literal["fixed", "one-step"]
 """Whether the covariance parameters move when a level is left out."""
 
+LeftOutSigma = Literal["estimated", "held"]
+"""Whether the residual standard deviation is that of the rows that are not left out."""
+
 NewLevels = Literal["population", "error", "sampled"]
 """What prediction does with grouping levels that the fit has not seen."""
 

@@ -57,6 +57,7 @@ def results() -> list[object]:
         model,
         model.bootstrap(30, seed=1),
         model.influence("patient"),
+        model.cross_validate("patient"),
         mm.lmm(f"y ~ `{name}`", data.head(50)).profile(),
         mm.power(model, name, n=10, seed=1),
         mm.mixedlm("y ~ 1", data, groups="patient").fit(),

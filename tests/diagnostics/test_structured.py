@@ -138,9 +138,6 @@ def test_a_missing_correlation_is_seen_and_a_modelled_one_is_not() -> None:
 
 
 def test_what_goes_by_the_entries_of_templates_is_refused(model) -> None:
-    if model.groups:
-        with pytest.raises(DataError, match="structured covariances"):
-            model.influence(model.groups[0], theta="one-step")
     with pytest.raises(DataError, match="structured covariances"):
         model.plot.leverage()
     with pytest.raises(DataError, match="draw plot"):

@@ -1,15 +1,10 @@
-"""Generalised least squares without some rows, at the same theta.
+"""Generalised least squares without some rows, at the same theta; `left_out` has the mathematics.
 
-To leave out the rows S is to give each its own column, so with P = V^-1 - V^-1 X C X'V^-1
-
-    beta - beta_(S) = C X'V^-1 E_S (E_S'P E_S)^-1 E_S'P y        (Haslett 1999, JRSS B 61, 603).
-
-In units where every row has weight one, E'PE = I - U_S M^-1 U_S' - X_S C X_S' and E'Py is the
-Pearson residual. Three ways lead there; the cheapest that applies is taken:
+Three ways lead there; the cheapest that applies is taken:
 
 - **nested**: no effect of another factor spans two levels. V falls into blocks, one per level, so
   that X'V^-1 X and X'V^-1 y are sums over levels, of which one is left out. Linear in the rows.
-- **rows**: solve for the rows of the level. Cubic in their number.
+- **rows**: solve for the rows of the level, or for its effects. Cubic in the smaller number.
 - **again**: solve the equations of the remaining rows. For few, large levels.
 """
 
@@ -17,11 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from mixedmodels.design import ModelMatrices
+from mixedmodels.diagnostics.left_out import LOST, left_out, whole_fit
 from mixedmodels.diagnostics.leverage import NO_FREEDOM, Leverage, equations
-from mixedmodels.diagnostics.projection import projection, without
 from mixedmodels.engine.arrays import without_offset
 from mixedmodels.engine.equations import Equations
 from mixedmodels.engine.problem import Problem
@@ -33,9 +27,6 @@ from mixedmodels.fit.once import once
 
 Vector = NDArray[np.float64]
 Int = NDArray[np.int64]
-
-LOST = 1e-8
-"""Share of the information on some combination of coefficients that must remain."""
 
 FEW_ROWS = 3_000
 """Rows up to which the influence is looked at unasked where covariances have structure."""
@@ -59,7 +50,8 @@ def without_levels(fit: Fit, group: int) -> Vector:
     other rows do not determine them.
     """
     if not fit.matrices.is_plain:
-        return without(fit, projection(fit), rows_by_level(fit.matrices, group))
+        with one_thread():
+            return _by_rows(fit, group)
     cost = _costs(fit, group)
     way = min(cost, key=cost.__getitem__)
     if cost[way] > AFFORDABLE:
@@ -69,15 +61,12 @@ def without_levels(fit: Fit, group: int) -> Vector:
             f"crossed, and the levels have up to {int(_sizes(fit, group).max())} rows.\n"
             "Do:   use a sample of the rows, or the influence by another group."
         )
-    if way == "again":
-        with one_thread():
-            return _again(fit, group)
-    eq = equations(fit)
-    X = eq.project(eq.root_weights[:, None] * fit.matrices.X)
     if way == "nested":
+        eq = equations(fit)
+        X = eq.project(eq.root_weights[:, None] * fit.matrices.X)
         return _nested(fit, group, eq, X)
     with one_thread():
-        return _by_rows(fit, group, eq, X)
+        return _again(fit, group) if way == "again" else _by_rows(fit, group)
 
 
 def rows_by_level(matrices: ModelMatrices, group: int) -> list[Int]:
@@ -141,25 +130,10 @@ def _nested(fit: Fit, group: int, eq: Equations, X: Vector) -> Vector:
     return np.asarray(fit.beta - np.einsum("ab,lbj,lj->la", root, vectors, turned))
 
 
-def _by_rows(fit: Fit, group: int, eq: Equations, X: Vector) -> Vector:
-    grouping = fit.matrices.groupings[group]
-    C = fit.cov_beta_unscaled
-    e = residuals(fit, "pearson").to_numpy()
-    out = np.empty((len(grouping.levels), X.shape[1]))
-    for level, rows in enumerate(grouping.rows()):
-        N = np.eye(len(rows)) - eq.gram(eq.U[rows])
-        N -= X[rows] @ C @ X[rows].T
-        out[level] = fit.beta - C @ (X[rows].T @ _solved(N, e[rows]))
-    return out
-
-
-def _solved(N: Vector, e: Vector) -> Vector:
-    try:
-        factor = cho_factor(N, lower=True)
-    except LinAlgError:
-        return np.full_like(e, np.nan)
-    enough = np.diag(factor[0]).min(initial=1.0) ** 2 > LOST
-    return np.asarray(cho_solve(factor, e)) if enough else np.full_like(e, np.nan)
+def _by_rows(fit: Fit, group: int) -> Vector:
+    found = whole_fit(fit)
+    sets = rows_by_level(fit.matrices, group)
+    return np.array([fit.beta - left_out(found, rows).change for rows in sets])
 
 
 def _again(fit: Fit, group: int) -> Vector:

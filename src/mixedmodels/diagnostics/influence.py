@@ -13,10 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mixedmodels.diagnostics.deletion import without_levels, without_rows
+from mixedmodels.diagnostics.left_out import each_left_out, whole_fit
 from mixedmodels.diagnostics.leverage import leverage, structured_leverage
 from mixedmodels.diagnostics.one_step import generalised_one_step, without_levels_one_step
-from mixedmodels.diagnostics.projection import projection
-from mixedmodels.diagnostics.projection import without as without_sets
 from mixedmodels.diagnostics.working import working
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -180,8 +179,7 @@ def _of_working_model(fit: Fit, by: str | None, theta: ThetaStep) -> Influence:
 
 def _structured_rows(fit: Fit) -> Influence:
     """By row, where covariances have structure: Cook's distance is that of the fixed effects."""
-    rows = [np.array([i]) for i in range(len(fit.matrices.y))]
-    without = without_sets(fit, projection(fit), rows)
+    without = fit.beta - each_left_out(whole_fit(fit)).change
     values = structured_leverage(fit)[0]
     return Influence(
         fit, None, "fixed", fit.matrices.index, without, values, _distance(fit, without)

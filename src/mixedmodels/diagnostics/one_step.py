@@ -6,8 +6,8 @@ At the optimum of all rows the criterion without level j has the gradient g_j, a
 
 (Pregibon 1981, *Annals of Statistics* 9, 705, for the one-step idea). The step is taken in the
 covariances T T', to first order: near a variance of zero the criterion is straight in the variance
-where it is flat in its root. What would be negative becomes zero. The coefficients are then exact
-at the new theta.
+where it is flat in its root. What would be negative becomes zero. Where covariances have structure
+it is taken in their free coordinates. The coefficients are then exact at the new theta.
 """
 
 from dataclasses import replace
@@ -15,38 +15,76 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.diagnostics.deletion import LOST
+from mixedmodels.diagnostics.deletion import rows_by_level
+from mixedmodels.diagnostics.left_out import LOST
 from mixedmodels.engine.generalised import GeneralisedProblem
 from mixedmodels.engine.problem import Problem
-from mixedmodels.engine.route import exact
+from mixedmodels.engine.route import AnyLinear, exact, linear, problem_like
+from mixedmodels.engine.structured import StructuredProblem
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 
 Vector = NDArray[np.float64]
+Int = NDArray[np.int64]
 
 WORK = 2e8
-"""Rows times levels that are passed over at most, half a minute."""
+"""Rows times levels passed over at most, half a minute."""
 
 
 def without_levels_one_step(fit: Fit, group: int) -> Vector:
     """Coefficients (levels, p) without each level of a grouping factor, theta moved by one step;
     nan where the other rows do not determine them.
     """
-    m = fit.matrices
-    grouping = m.groupings[group]
-    _require_affordable(len(m.y), len(grouping.levels), grouping.name)
-    whole = exact(fit.problem, 'Influence with theta="one-step"', instead='use theta="fixed"')
-    half = whole.information(fit.theta, reml=fit.reml).covariance / 2
-    inverse = half[: len(fit.theta), : len(fit.theta)]
+    grouping = fit.matrices.groupings[group]
+    passes = len(fit.matrices.y) * len(grouping.levels)
+    inverse = inverse_hessian(fit, 'Influence with theta="one-step"', passes, grouping.name)
     out = np.full((len(grouping.levels), len(fit.beta)), np.nan)
-    for level in range(len(out)):
-        left = m.take(grouping.codes != level)
-        if _determined(left.X):
-            problem = Problem(left)
-            _, gradient = problem.gradient(fit.theta, reml=fit.reml)
-            theta = moved(problem, fit.theta, -inverse @ gradient)
+    for level, rows in enumerate(rows_by_level(fit.matrices, group)):
+        found = _stepped(fit, rows, inverse)
+        if found is not None:
+            problem, theta = found
             out[level] = problem.estimates(theta, reml=fit.reml).beta
     return out
+
+
+def inverse_hessian(fit: Fit, what: str, passes: int, name: str) -> Vector:
+    """H^-1 (m, m) at the optimum of all rows.
+
+    Raises
+    ------
+    DataError
+        If it takes too many `passes` over a row to leave out the levels of `name`, or the model was
+        fitted iteratively.
+    """
+    _require_affordable(passes, name)
+    m = len(fit.theta)
+    problem = linear(fit.problem, what)
+    if not isinstance(problem, StructuredProblem):
+        problem = exact(problem, what, instead='use theta="fixed"')
+    return np.asarray(problem.information(fit.theta, reml=fit.reml).covariance[:m, :m] / 2)
+
+
+def theta_without(fit: Fit, rows: Int, inverse: Vector) -> Vector | None:
+    """Theta after one step of the criterion without `rows`; None where the other rows do not
+    determine the coefficients.
+    """
+    found = _stepped(fit, rows, inverse)
+    return None if found is None else found[1]
+
+
+def _stepped(fit: Fit, rows: Int, inverse: Vector) -> tuple[AnyLinear, Vector] | None:
+    """The problem without some rows, and theta."""
+    keeps = np.ones(len(fit.matrices.y), dtype=np.bool_)
+    keeps[rows] = False
+    left = fit.matrices.take(keeps)
+    if not _determined(left.X):
+        return None
+    problem = linear(problem_like(fit.problem, left), "One step of theta")
+    _, gradient = problem.gradient(fit.theta, reml=fit.reml)
+    step = -inverse @ gradient
+    if isinstance(problem, Problem):
+        return problem, moved(problem, fit.theta, step)
+    return problem, fit.theta + step
 
 
 def generalised_one_step(fit: Fit, group: int) -> Vector:
@@ -57,7 +95,7 @@ def generalised_one_step(fit: Fit, group: int) -> Vector:
     if not isinstance(whole, GeneralisedProblem):
         raise TypeError("the fit is not that of a generalised model")
     grouping = m.groupings[group]
-    _require_affordable(len(m.y), len(grouping.levels), grouping.name)
+    _require_affordable(len(m.y) * len(grouping.levels), grouping.name)
     own = slice(len(fit.theta), len(fit.theta) + len(fit.beta))
     out = np.full((len(grouping.levels), len(fit.beta)), np.nan)
     for level in range(len(out)):
@@ -107,10 +145,9 @@ def _determined(X: Vector) -> bool:
     return bool(np.linalg.eigvalsh((X / scale).T @ (X / scale))[0] > LOST)
 
 
-def _require_affordable(n: int, levels: int, name: str) -> None:
-    if n * levels > WORK:
+def _require_affordable(passes: int, name: str) -> None:
+    if passes > WORK:
         raise DataError(
-            f"One step of theta for each of the {levels} levels of {name} would pass over "
-            f"{n} rows as often.\n"
+            f"One step of theta without each level of {name} would pass over {passes:.1e} rows.\n"
             'Do:   use theta="fixed", which is exact at the estimated variances.'
         )

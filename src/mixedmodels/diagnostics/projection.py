@@ -1,22 +1,15 @@
 """P = V^-1 - V^-1 X (X'V^-1 X)^-1 X'V^-1 of a model whose covariances have structure.
 
 The conditional residuals are R P y: a row's leverage, d fitted / d y, is 1 - (R P)_ii, and the
-variance of its residual sigma^2 (R P R)_ii. Without the rows I the coefficients are
-
-    beta-hat - (X'V^-1 X)^-1 X'V^-1 E (E'P E)^-1 E'P y,    E the columns of the identity of I,
-
-as a coefficient of its own for each of these rows takes them out of the fit (Cook & Weisberg 1982,
-*Residuals and Influence in Regression*, section 2.2, for V = I).
+variance of its residual sigma^2 (R P R)_ii.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, sparse
+from scipy import sparse
 
-from mixedmodels.engine.arrays import without_offset
 from mixedmodels.engine.marginal import MarginalInverse
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -95,35 +88,3 @@ def leverage_and_spread(found: Projection) -> tuple[Vector, Vector]:
         leverage[at] = 1 - solved[np.arange(at.start, at.stop), np.arange(solved.shape[1])]
         spread[at] = np.einsum("nr,nr->r", columns, solved)
     return leverage, np.maximum(spread, 0.0)
-
-
-def without(fit: Fit, found: Projection, groups: Sequence[Int]) -> Vector:
-    """Coefficients (groups, p) without each set of rows, theta as it is; nan where the other rows
-    do not determine them.
-    """
-    m = fit.matrices
-    y = without_offset(m, m.y)
-    Py = found.times(y[:, None])[:, 0]
-    out = np.empty((len(groups), len(fit.beta)))
-    for j, rows in enumerate(groups):
-        if not len(rows):
-            out[j] = fit.beta
-            continue
-        E = np.zeros((len(y), len(rows)))
-        E[rows, np.arange(len(rows))] = 1.0
-        block, own = found.times(E)[rows], found.inverse.times(E)[rows]
-        out[j] = fit.beta - found.C @ (found.VX[rows].T @ _solved(block, own, Py[rows]))
-    return out
-
-
-def _solved(P: Vector, V: Vector, e: Vector) -> Vector:
-    """P^-1 e for the block of P at some rows, beside that of V^-1."""
-    scale = np.sqrt(np.diag(V))
-    try:
-        factor = linalg.cho_factor(P / np.outer(scale, scale), lower=True)
-    except linalg.LinAlgError:
-        return np.full_like(e, np.nan)
-    enough = np.diag(factor[0]).min(initial=1.0) ** 2 > LOST
-    if not enough:
-        return np.full_like(e, np.nan)
-    return np.asarray(linalg.cho_solve(factor, e / scale) / scale)

@@ -35,6 +35,7 @@ from mixedmodels.vocabulary import (
     DropTest,
     Effects,
     IntervalMethod,
+    LeftOutSigma,
     ResidualKind,
     SeriesResidual,
     SumOfSquares,
@@ -45,6 +46,7 @@ from mixedmodels.vocabulary import (
 
 if TYPE_CHECKING:
     from mixedmodels.diagnostics.checks import Checks
+    from mixedmodels.diagnostics.cross_validation import CrossValidation
     from mixedmodels.diagnostics.influence import Influence
     from mixedmodels.means import Means
     from mixedmodels.plots import Plots
@@ -1306,6 +1308,64 @@ class MixedModel(ABC):
             ddf=ddf_of(self.fit, ddf),
             keep=keep,
         )
+
+    def cross_validate(
+        self,
+        by: str | ArrayLike | None = None,
+        *,
+        theta: ThetaStep = "fixed",
+        sigma: LeftOutSigma = "estimated",
+        level: float = 0.95,
+    ) -> CrossValidation:
+        """Predict rows, levels of a group, or folds from the other rows, without refits.
+
+        The predictive distribution of the rows left out is normal: its mean and covariance are
+        those given the other rows, with coefficients estimated from these and their uncertainty
+        included, at the relative covariances of the fit. Single rows are predicted with the other
+        rows of their levels. Of a level that is left out nothing is known: its rows are predicted
+        jointly from the fixed effects, and from other factors' effects.
+
+        Parameters
+        ----------
+        by : str or array, optional
+            A grouping factor, any column, or one fold label per row; by default single rows.
+        theta : {"fixed", "one-step"}
+            Keep the relative covariances of the fit: the result is then exactly that of refits at
+            these. Or let them move by one Newton step of the criterion without each fold.
+        sigma : {"estimated", "held"}
+            The residual standard deviation of the other rows, or that of all rows.
+        level : float
+            Of the prediction intervals whose coverage is reported.
+
+        Returns
+        -------
+        CrossValidation
+            With `elpd`, `elpd_se`, `rmse`, `mae`, `coverage`, `table()`, `rows()`, and `compare()`
+            for other models.
+
+        Warns
+        -----
+        NotEstimableWarning
+            If the other rows do not determine some of those left out: these are nan.
+
+        Raises
+        ------
+        DataError
+            For generalised models, whose rows are not normal, and for iterative fits.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> model.cross_validate("Subject")
+        Cross-validation of 18 levels of Subject, theta fixed, sigma estimated
+          elpd           -885.38   (se 27.73)
+          RMSE            49.604
+          MAE             37.848
+          coverage         0.956   of 95% prediction intervals
+          n                  180
+        """
+        return rooms.cross_validate(self.fit, by, theta=theta, sigma=sigma, level=level)
 
     def __str__(self) -> str:
         return str(self.summary())

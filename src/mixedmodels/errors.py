@@ -105,6 +105,10 @@ class NotEstimableWarning(MixedModelsWarning):
     """A mean depends on which columns of the fixed part were dropped; it is given as nan."""
 
 
+class RobustCovarianceWarning(MixedModelsWarning):
+    """Clusters are too few for what is asked of a robust covariance."""
+
+
 class CompatibilityWarning(MixedModelsWarning):
     """How an entry point of another package's form read something that could be read otherwise."""
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mixedmodels.inference.profile.profile import profile
     from mixedmodels.inference.r2 import r2
     from mixedmodels.inference.ranova import ranova
+    from mixedmodels.inference.robust import cov_params, test_method
     from mixedmodels.inference.rotation import re_pca
     from mixedmodels.inference.variance_information import cov_variance
     from mixedmodels.means import Means
@@ -73,6 +74,7 @@ __all__ = [
     "compare",
     "comparisons",
     "conf_int",
+    "cov_params",
     "cov_variance",
     "covariance_parameters",
     "cross_validate",
@@ -104,6 +106,7 @@ __all__ = [
     "slopes",
     "step",
     "summarise",
+    "test_method",
     "tests_of_coefficients",
     "tidy",
     "variogram",
@@ -128,6 +131,7 @@ _HOMES = {
     "compare": "mixedmodels.inference.likelihood_ratio",
     "comparisons": "mixedmodels.posthoc.row_averages",
     "conf_int": "mixedmodels.inference.intervals",
+    "cov_params": "mixedmodels.inference.robust",
     "cov_variance": "mixedmodels.inference.variance_information",
     "covariance_parameters": "mixedmodels.inference.covariance_parameters",
     "cross_validate": "mixedmodels.diagnostics.cross_validation",
@@ -159,6 +163,7 @@ _HOMES = {
     "slopes": "mixedmodels.posthoc.row_averages",
     "step": "mixedmodels.report.elimination",
     "summarise": "mixedmodels.report.summary",
+    "test_method": "mixedmodels.inference.robust",
     "tests_of_coefficients": "mixedmodels.inference",
     "tidy": "mixedmodels.report.tidy",
     "variogram": "mixedmodels.diagnostics.variogram",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Literal
 
 from numpy.typing import ArrayLike
@@ -134,8 +134,20 @@ DegreesOfFreedom = Literal[
     "knapp-hartung",
     "residual",
     "normal",
+    "clusters",
 ]
-"""How the denominator degrees of freedom of tests of fixed effects are found."""
+"""How the denominator degrees of freedom of tests of fixed effects are found; "clusters" is of
+cluster-robust covariances alone."""
+
+RobustKind = Literal["CR0", "CR1", "CR1p", "CR1S", "CR2", "CR3"]
+"""Cluster-robust covariances of the fixed effects, by what is done for few clusters."""
+
+Covariance = RobustKind | ArrayLike | None
+"""The covariance that tests use: a cluster-robust one, a matrix of the caller's, or the model's."""
+
+Clusters = str | Sequence[str] | ArrayLike | None
+"""Which rows belong together: a column, ``"a:b"``, several columns for clusters that cross, or one
+value per row."""
 
 HeterogeneityInterval = Literal["q-profile", "profile", "wald"]
 """How limits of a variance between studies are found."""

@@ -63,20 +63,22 @@ class MarginalInverse:
 
 def marginal_inverse(problem: Covariances, theta: Vector) -> MarginalInverse:
     """V^-1 at `theta`."""
-    root, half = _roots(problem, theta)
+    root, half = residual_roots(problem, theta)
     m, T = problem.matrices, problem.templates(theta)
     n = len(m.y)
     if not m.terms:
         return MarginalInverse(root, half, sparse.csc_array((n, 0)), None)
-    columns = [_spread(m, term, T_k) for term, T_k in zip(m.terms, T, strict=True)]
+    columns = [random_columns(m, term, T_k) for term, T_k in zip(m.terms, T, strict=True)]
     U = sparse.csc_array(root @ sparse.hstack(columns, format="csc"))
     known = [_precision(m, term, T_k.shape[1]) for term, T_k in zip(m.terms, T, strict=True)]
     M = sparse.csc_array(U.T @ U + sparse.block_diag(known))
     return MarginalInverse(root, half, U, symmetric_factor(M))
 
 
-def _roots(problem: Covariances, theta: Vector) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """R^-1/2 and R^1/2: of every block the lower Cholesky factor."""
+def residual_roots(
+    problem: Covariances, theta: Vector
+) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """R^-1/2 and R^1/2, sparse (n, n): of every block the lower Cholesky factor."""
     m, scale = problem.matrices, problem.row_scale(theta)
     residual = m.residual
     if residual is None or residual.structure is None:
@@ -121,7 +123,7 @@ def _assembled(rows: list[Int], blocks: list[Vector], n: int) -> sparse.csr_arra
     return found
 
 
-def _spread(m: ModelMatrices, term: TermMatrix, T: Vector) -> sparse.csc_array:
+def random_columns(m: ModelMatrices, term: TermMatrix, T: Vector) -> sparse.csc_array:
     """Z Lambda of a term (n, levels r)."""
     n, r = len(m.y), T.shape[1]
     grouping, levels = m.groupings[term.group], len(m.groupings[term.group].levels)

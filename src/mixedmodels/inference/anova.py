@@ -11,6 +11,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.analysis_of_deviance import analysis_of_deviance
 from mixedmodels.inference.contrast import NOTHING_TO_TEST, FTest, f_test
+from mixedmodels.inference.degrees_of_freedom import TestMethod, refuse_other_covariance, worded
 from mixedmodels.inference.marginality import Hypothesis, hypotheses
 from mixedmodels.options import require_option
 from mixedmodels.vocabulary import AnovaTest, DegreesOfFreedom, SumOfSquares
@@ -32,6 +33,7 @@ METHODS: dict[DegreesOfFreedom, str] = {
     "knapp-hartung": "F and denominator degrees of freedom by Knapp and Hartung's method.",
     "residual": "Denominator degrees of freedom: rows less fixed effects.",
     "normal": "Chi-square tests: the variances are taken as known.",
+    "clusters": "Denominator degrees of freedom: clusters less one.",
 }
 
 
@@ -39,7 +41,7 @@ def anova(
     fit: Fit,
     kind: SumOfSquares = 3,
     *,
-    ddf: DegreesOfFreedom = "satterthwaite",
+    ddf: TestMethod = "satterthwaite",
     test: AnovaTest = "wald",
 ) -> object:
     """Joint tests of the terms of the fixed part, in the order of the formula.
@@ -78,6 +80,7 @@ def anova(
     require_option("test", test, get_args(AnovaTest))
     require_kind(kind)
     if test == "lrt":
+        refuse_other_covariance(ddf, "likelihood ratios")
         return analysis_of_deviance(fit, kind)
     found = term_tests(fit, kind, ddf=ddf)
     return _f_table(fit, found) if fit.generalised is None else _chi_square_table(fit, found)
@@ -128,20 +131,18 @@ def require_kind(kind: object) -> None:
         )
 
 
-def term_tests(
-    fit: Fit, kind: SumOfSquares, *, ddf: DegreesOfFreedom
-) -> list[tuple[Hypothesis, FTest]]:
+def term_tests(fit: Fit, kind: SumOfSquares, *, ddf: TestMethod) -> list[tuple[Hypothesis, FTest]]:
     """The hypothesis of every term with its test."""
     require_kind(kind)
     return [(row, _test(fit, row, ddf)) for row in hypotheses(fit, kind)]
 
 
-def heading(kind: SumOfSquares, ddf: DegreesOfFreedom) -> str:
+def heading(kind: SumOfSquares, ddf: TestMethod) -> str:
     """What a table of this kind tests, in a sentence or two."""
-    return f"{HYPOTHESES[kind]} {METHODS[ddf]}"
+    return f"{HYPOTHESES[kind]} {worded(ddf, METHODS)}"
 
 
-def _test(fit: Fit, row: Hypothesis, ddf: DegreesOfFreedom) -> FTest:
+def _test(fit: Fit, row: Hypothesis, ddf: TestMethod) -> FTest:
     if not len(row.L):
         return NOTHING_TO_TEST
     return f_test(fit, row.L, ddf=ddf)

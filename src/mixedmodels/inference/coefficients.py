@@ -5,13 +5,13 @@ import pandas as pd
 
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.contrast import TTests, t_tests
+from mixedmodels.inference.degrees_of_freedom import TestMethod
 from mixedmodels.inference.ratios import exponentiated, ratio_name
 from mixedmodels.options import require_flag
-from mixedmodels.vocabulary import DegreesOfFreedom
 
 
 def coefficient_tests(
-    fit: Fit, ddf: DegreesOfFreedom = "satterthwaite", *, level: float = 0.95
+    fit: Fit, ddf: TestMethod = "satterthwaite", *, level: float = 0.95
 ) -> TTests:
     """The t tests of all coefficients, arrays (p,)."""
     L = fit.matrices.coordinates.columns(np.eye(len(fit.beta)))
@@ -20,7 +20,7 @@ def coefficient_tests(
 
 def coef_table(
     fit: Fit,
-    ddf: DegreesOfFreedom = "satterthwaite",
+    ddf: TestMethod = "satterthwaite",
     *,
     level: float = 0.95,
     exponentiate: bool = False,
@@ -56,7 +56,7 @@ def coef_table(
     return fit.frame.table({"term": list(fit.matrices.x_names), **named})
 
 
-def pvalues(fit: Fit, ddf: DegreesOfFreedom = "satterthwaite") -> pd.Series:
+def pvalues(fit: Fit, ddf: TestMethod = "satterthwaite") -> pd.Series:
     """Two-sided p-values of the fixed effects, by name."""
     names = pd.Index(fit.matrices.x_names, dtype=object)
     return pd.Series(coefficient_tests(fit, ddf).p_value, index=names, name="p_value")

@@ -13,14 +13,16 @@ from scipy import special
 
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.inference.degrees_of_freedom import method_of
+from mixedmodels.inference.degrees_of_freedom import TestMethod, method_of
 from mixedmodels.options import require_probability
-from mixedmodels.vocabulary import DegreesOfFreedom
 
 Vector = NDArray[np.float64]
 
 RANK = 1e-10
 """Eigenvalues of L Cov L', with rows scaled to unit variance, below which a row repeats others."""
+
+SINGULAR = 1e-12
+"""Eigenvalue of L Cov L', with rows scaled to unit variance, that is rounding of zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,9 @@ class FTest:
 
 
 NOTHING_TO_TEST = FTest(np.nan, 0, np.nan, np.nan, np.nan)
-"""The test of a term that the others determine."""
+"""The test of a term that the others determine, or, with its rank, of one that nothing tells the
+variance of.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def t_tests(
     fit: Fit,
     L: Vector,
     *,
-    ddf: DegreesOfFreedom,
+    ddf: TestMethod,
     rhs: Vector | None = None,
     level: float = 0.95,
 ) -> TTests:
@@ -118,7 +122,7 @@ def t_tests(
     )
 
 
-def f_test(fit: Fit, L: Vector, *, ddf: DegreesOfFreedom, rhs: Vector | None = None) -> FTest:
+def f_test(fit: Fit, L: Vector, *, ddf: TestMethod, rhs: Vector | None = None) -> FTest:
     """Test L beta = rhs jointly; rows of `L` (k, p), as in `t_tests`, that repeat others do not
     count.
 
@@ -133,9 +137,11 @@ def f_test(fit: Fit, L: Vector, *, ddf: DegreesOfFreedom, rhs: Vector | None = N
         return replace(NOTHING_TO_TEST, num_df=int(np.linalg.matrix_rank(L)))
     L, rhs = _independent_rows(L, np.zeros(len(L)) if rhs is None else rhs, fit)
     difference = L @ fit.beta - rhs
-    variance = L @ method.covariance @ L.T
-    wald = float(difference @ np.linalg.solve(variance, difference))
     scale, den_df = method.joint(L)
+    variance = L @ method.covariance @ L.T
+    if np.isnan(den_df) or _is_singular(variance):
+        return replace(NOTHING_TO_TEST, num_df=len(L))
+    wald = float(difference @ np.linalg.solve(variance, difference))
     k, unscaled = len(L), wald / len(L)
     p_value = _upper_tail(scale * unscaled, k, den_df)
     return FTest(scale * unscaled, k, den_df, p_value, unscaled)
@@ -150,11 +156,20 @@ def student_tail(df: Vector, t: Vector) -> Vector:
 
 
 def student_quantile(df: Vector, probability: float) -> Vector:
-    """Quantile of Student's t; normal where df is infinite."""
+    """Quantile of Student's t; normal where df is infinite, nan where it is nan."""
     finite = np.isfinite(df)
     inner = special.stdtrit(np.where(finite, df, 1.0), probability)
-    quantile: Vector = np.where(finite, inner, special.ndtri(probability))
+    normal = np.where(np.isnan(df), np.nan, special.ndtri(probability))
+    quantile: Vector = np.where(finite, inner, normal)
     return quantile
+
+
+def _is_singular(variance: Vector) -> bool:
+    """Whether the covariance of rows, which is not the model's, has none of some combination."""
+    sd = np.sqrt(np.diag(variance))
+    if not np.all(sd > 0):
+        return True
+    return bool(np.linalg.eigvalsh(variance / np.outer(sd, sd))[0] < SINGULAR)
 
 
 def _upper_tail(statistic: float, num_df: int, den_df: float) -> float:

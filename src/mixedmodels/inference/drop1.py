@@ -20,6 +20,11 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.criteria import aic, n_parameters
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.contrast import NOTHING_TO_TEST, FTest, f_test
+from mixedmodels.inference.degrees_of_freedom import (
+    OtherCovariance,
+    TestMethod,
+    refuse_other_covariance,
+)
 from mixedmodels.inference.likelihood_ratio import NAN, differences
 from mixedmodels.inference.maximum import (
     FREES_VARIANCES,
@@ -33,7 +38,7 @@ from mixedmodels.inference.maximum import (
 from mixedmodels.inference.mixture import NOTHING, chi_square_tail
 from mixedmodels.inference.nested import column_space, outside
 from mixedmodels.options import require_option
-from mixedmodels.vocabulary import DegreesOfFreedom, DropTest
+from mixedmodels.vocabulary import DropTest
 
 Vector = NDArray[np.float64]
 
@@ -85,7 +90,7 @@ class RatioOfDrop:
         return chi_square_tail(self.statistic, int(self.df)) if self.df > 0 else NAN
 
 
-def drop1(fit: Fit, test: DropTest = "lrt", *, ddf: DegreesOfFreedom = "satterthwaite") -> object:
+def drop1(fit: Fit, test: DropTest = "lrt", *, ddf: TestMethod = "satterthwaite") -> object:
     """Test every term of the fixed part that is in no interaction by leaving it out.
 
     Parameters
@@ -115,9 +120,11 @@ def drop1(fit: Fit, test: DropTest = "lrt", *, ddf: DegreesOfFreedom = "satterth
     """
     require_option("test", test, get_args(DropTest))
     if test == "lrt":
+        refuse_other_covariance(ddf, "likelihood ratios")
         return fit.frame.table(columns_of_ratios(ratios_of_drops(fit)))
     if test == "wald":
-        return _chi_squares(fit)
+        normal: TestMethod = ddf.normal() if isinstance(ddf, OtherCovariance) else "normal"
+        return _chi_squares(fit, normal)
     if fit.generalised is not None:
         raise DataError(
             'test="f" is not available for a generalised model.\n'
@@ -217,7 +224,7 @@ def _without(fit: Fit, drop: Drop, full: Maximum) -> Maximum:
     return search(problem, reml=False, control=fit.request.control)
 
 
-def tests_of_drops(fit: Fit, ddf: DegreesOfFreedom) -> list[tuple[Drop, FTest]]:
+def tests_of_drops(fit: Fit, ddf: TestMethod) -> list[tuple[Drop, FTest]]:
     """Every term that can go with the F test of its hypothesis."""
     return [(drop, _f_of(fit, drop, ddf)) for drop in _drops(fit)]
 
@@ -235,8 +242,8 @@ def columns_of_tests(rows: Sequence[tuple[Drop, FTest]]) -> dict[str, object]:
     }
 
 
-def _chi_squares(fit: Fit) -> object:
-    rows = tests_of_drops(fit, "normal")
+def _chi_squares(fit: Fit, normal: TestMethod) -> object:
+    rows = tests_of_drops(fit, normal)
     return fit.frame.table(
         {
             "term": np.array([drop.label for drop, _ in rows], dtype=object),
@@ -248,7 +255,7 @@ def _chi_squares(fit: Fit) -> object:
     )
 
 
-def _f_of(fit: Fit, drop: Drop, ddf: DegreesOfFreedom) -> FTest:
+def _f_of(fit: Fit, drop: Drop, ddf: TestMethod) -> FTest:
     if drop.X.shape[1] == len(fit.beta):
         return NOTHING_TO_TEST
     is_ordinal = fit.family.response == "ordered"

@@ -14,6 +14,7 @@ from mixedmodels.engine.structured_terms import StructuredTerms
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.bootstrap import bootstrap
 from mixedmodels.inference.coefficients import coefficient_tests
+from mixedmodels.inference.degrees_of_freedom import TestMethod, refuse_other_covariance
 from mixedmodels.inference.interval import Intervals
 from mixedmodels.inference.profile import profile_intervals
 from mixedmodels.inference.profile.constrained import PARALLEL
@@ -21,7 +22,7 @@ from mixedmodels.inference.structured_parameters import wald_intervals
 from mixedmodels.inference.variance_information import variance_parameters
 from mixedmodels.options import require_option, require_probability
 from mixedmodels.prediction.streams import Seed
-from mixedmodels.vocabulary import DegreesOfFreedom, IntervalMethod, Which
+from mixedmodels.vocabulary import IntervalMethod, Which
 
 Vector = NDArray[np.float64]
 
@@ -36,7 +37,7 @@ class Wanted:
 
     level: float
     which: Which
-    ddf: DegreesOfFreedom
+    ddf: TestMethod
     n: int
     seed: Seed
 
@@ -47,7 +48,7 @@ def conf_int(
     *,
     method: IntervalMethod = "wald",
     which: Which = "fixed",
-    ddf: DegreesOfFreedom = "satterthwaite",
+    ddf: TestMethod = "satterthwaite",
     n: int = 1000,
     seed: Seed = None,
 ) -> object:
@@ -92,6 +93,8 @@ def conf_int(
     require_probability("level", level)
     require_option("which", which, get_args(Which))
     require_option("method", method, tuple(METHODS))
+    if method != "wald" or which == "variance":
+        refuse_other_covariance(ddf, "profiles, bootstraps and intervals of variances")
     found = METHODS[method](fit, Wanted(level, which, ddf, n, seed))
     return found.table(fit.frame)
 

@@ -23,6 +23,11 @@ from mixedmodels.engine.route import plain
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.contrast import student_quantile, t_tests
+from mixedmodels.inference.degrees_of_freedom import (
+    OtherCovariance,
+    TestMethod,
+    require_test_method,
+)
 from mixedmodels.inference.information import information
 from mixedmodels.options import require_flag, require_option, require_probability
 from mixedmodels.prediction.error_slopes import error_slopes
@@ -62,7 +67,7 @@ def predict(
     se: bool = False,
     interval: Interval | None = None,
     level: float = 0.95,
-    ddf: DegreesOfFreedom = "satterthwaite",
+    ddf: TestMethod = "satterthwaite",
     seed: Seed = None,
 ) -> Any:
     """Predicted means, on the index of `newdata` or of the kept rows.
@@ -124,7 +129,7 @@ def predict(
     """
     require_flag("se", se)
     require_option("interval", interval, (None, *get_args(Interval)))
-    require_option("ddf", ddf, get_args(DegreesOfFreedom))
+    require_test_method(ddf)
     require_probability("level", level)
     observation = interval == "prediction"
     found = predicted(fit, newdata, re=re, new_levels=new_levels, seed=seed, left_out=observation)
@@ -136,10 +141,10 @@ def predict(
 
 
 def _columns(
-    fit: Fit, found: Predicted, *, interval: Interval | None, level: float, ddf: DegreesOfFreedom
+    fit: Fit, found: Predicted, *, interval: Interval | None, level: float, ddf: TestMethod
 ) -> dict[str, Vector]:
     columns = {"estimate": found.estimate}
-    if ddf in OF_MEANS:
+    if isinstance(ddf, OtherCovariance) or ddf in OF_MEANS:
         _require_means(found, interval, ddf)
         tests = t_tests(fit, found.rows.X, ddf=ddf)
         spread, df = tests.std_error, tests.df
@@ -161,9 +166,7 @@ def _chosen(errors: RelativeErrors, interval: Interval | None) -> Vector:
     return errors.observation if interval == "prediction" else errors.mean
 
 
-def _degrees_of_freedom(
-    fit: Fit, found: Predicted, interval: Interval, ddf: DegreesOfFreedom
-) -> Vector:
+def _degrees_of_freedom(fit: Fit, found: Predicted, interval: Interval, ddf: TestMethod) -> Vector:
     n = len(found.estimate)
     if ddf == "normal":
         return np.full(n, np.inf)
@@ -233,10 +236,11 @@ def _slope(f: Callable[[Vector], Vector], theta: Vector, i: int, step: float) ->
     return (f(theta + shift) - f(theta - shift)) / (2 * step)
 
 
-def _require_means(found: Predicted, interval: Interval | None, ddf: DegreesOfFreedom) -> None:
+def _require_means(found: Predicted, interval: Interval | None, ddf: TestMethod) -> None:
+    what = "cov=" if isinstance(ddf, OtherCovariance) else f"ddf={ddf!r}"
     if any(Z.any() for Z in found.included) or interval == "prediction":
         raise DataError(
-            f"ddf={ddf!r} is for means of the population, not for random effects and single "
+            f"{what} is for means of the population, not for random effects and single "
             "observations.\n"
-            'Do:   write re="none" with interval="confidence", or ddf="satterthwaite".'
+            'Do:   write re="none" with interval="confidence", or leave it out.'
         )

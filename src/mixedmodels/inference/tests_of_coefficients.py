@@ -7,15 +7,15 @@ from numpy.typing import ArrayLike
 
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.contrast import f_test, t_tests
+from mixedmodels.inference.degrees_of_freedom import TestMethod
 from mixedmodels.inference.hypothesis import read_hypothesis
-from mixedmodels.vocabulary import DegreesOfFreedom
 
 
 def t_test(
     fit: Fit,
     h: str | Sequence[str] | ArrayLike,
     *,
-    ddf: DegreesOfFreedom = "satterthwaite",
+    ddf: TestMethod = "satterthwaite",
     level: float = 0.95,
 ) -> object:
     """Test every row of a hypothesis on its own.
@@ -43,7 +43,7 @@ def t_test(
 
 
 def wald_test(
-    fit: Fit, h: str | Sequence[str] | ArrayLike, *, ddf: DegreesOfFreedom = "satterthwaite"
+    fit: Fit, h: str | Sequence[str] | ArrayLike, *, ddf: TestMethod = "satterthwaite"
 ) -> object:
     """Test all rows of a hypothesis jointly.
 
@@ -70,7 +70,7 @@ def contrast(
     fit: Fit,
     L: str | Sequence[str] | ArrayLike,
     *,
-    ddf: DegreesOfFreedom = "satterthwaite",
+    ddf: TestMethod = "satterthwaite",
     level: float = 0.95,
 ) -> object:
     """One row: its estimate and t test, as `t_test`. Several: their joint F, as `wald_test`."""

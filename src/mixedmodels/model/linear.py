@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels import rooms
 from mixedmodels.fit import change, variance_components
-from mixedmodels.fit.degrees_of_freedom import ddf_of
 from mixedmodels.model.mixed import MixedModel
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.vocabulary import (
+    Clusters,
+    Covariance,
     DegreesOfFreedom,
     HeterogeneityInterval,
     Interval,
@@ -75,7 +76,9 @@ class LinearMixedModel(MixedModel):
         se: bool = False,
         interval: Interval | None = None,
         level: float = 0.95,
-        ddf: DegreesOfFreedom = "satterthwaite",
+        ddf: DegreesOfFreedom | None = None,
+        cov: Covariance = None,
+        cluster: Clusters = None,
         seed: Seed = None,
     ) -> Any:
         """Predicted means, with standard errors and limits if asked for.
@@ -105,6 +108,9 @@ class LinearMixedModel(MixedModel):
             Degrees of freedom of the limits: Satterthwaite's, of each row's own variance (the
             default: those of the tests where `re` is ``"none"``); Kenward and Roger's, for means
             with ``re="none"``; n - p; or infinitely many.
+        cov, cluster
+            Another covariance of the estimates, and its clusters, as of `coef_table`: for means
+            with ``re="none"``.
         seed : int or Generator, optional
             For sampled levels.
 
@@ -136,7 +142,7 @@ class LinearMixedModel(MixedModel):
             se=se,
             interval=interval,
             level=level,
-            ddf=ddf,
+            ddf=rooms.test_method(self.fit, ddf, cov, cluster),
             seed=seed,
         )
 
@@ -148,6 +154,8 @@ class LinearMixedModel(MixedModel):
         at: At = None,
         wts: str | ArrayLike | None = None,
         ddf: DegreesOfFreedom | None = None,
+        cov: Covariance = None,
+        cluster: Clusters = None,
         level: float = 0.95,
         transform: str | None = None,
     ) -> Means:
@@ -171,6 +179,8 @@ class LinearMixedModel(MixedModel):
             Weights of rows in averages: a column, or one number per row.
         ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Degrees of freedom.
+        cov, cluster
+            Another covariance of the estimates, and its clusters, as of `coef_table`.
         level : float
             Coverage of the limits.
         transform : str, optional
@@ -214,7 +224,7 @@ class LinearMixedModel(MixedModel):
                 newdata=newdata,
                 at=at,
                 wts=wts,
-                ddf=ddf_of(self.fit, ddf),
+                ddf=rooms.test_method(self.fit, ddf, cov, cluster),
                 level=level,
                 transform=transform,
             )
@@ -232,6 +242,8 @@ class LinearMixedModel(MixedModel):
         at: At = None,
         wts: str | ArrayLike | None = None,
         ddf: DegreesOfFreedom | None = None,
+        cov: Covariance = None,
+        cluster: Clusters = None,
         level: float = 0.95,
         transform: str | None = None,
     ) -> Means:
@@ -259,7 +271,7 @@ class LinearMixedModel(MixedModel):
             the first one being the reference.
         at : mapping, optional
             Other columns that all rows are set to, as of `predictions`.
-        ddf, level, transform
+        ddf, cov, cluster, level, transform
             As of `predictions`.
 
         Returns
@@ -306,7 +318,7 @@ class LinearMixedModel(MixedModel):
                 values=values,
                 at=at,
                 wts=wts,
-                ddf=ddf_of(self.fit, ddf),
+                ddf=rooms.test_method(self.fit, ddf, cov, cluster),
                 level=level,
                 transform=transform,
             )
@@ -321,6 +333,8 @@ class LinearMixedModel(MixedModel):
         at: At = None,
         wts: str | ArrayLike | None = None,
         ddf: DegreesOfFreedom | None = None,
+        cov: Covariance = None,
+        cluster: Clusters = None,
         level: float = 0.95,
     ) -> Means:
         """Average slopes: the derivative of the population mean along a covariate, at every row.
@@ -331,7 +345,7 @@ class LinearMixedModel(MixedModel):
         ----------
         variable : str or sequence of str
             Covariates of the fixed part, also inside ``poly``, splines or ``np.log``.
-        by, newdata, at, wts, ddf, level
+        by, newdata, at, wts, ddf, cov, cluster, level
             As of `predictions`.
 
         Returns
@@ -367,7 +381,7 @@ class LinearMixedModel(MixedModel):
                 newdata=newdata,
                 at=at,
                 wts=wts,
-                ddf=ddf_of(self.fit, ddf),
+                ddf=rooms.test_method(self.fit, ddf, cov, cluster),
                 level=level,
             )
         )

@@ -30,6 +30,8 @@ from mixedmodels.report import introduction
 from mixedmodels.vocabulary import (
     AnovaTest,
     BootstrapKind,
+    Clusters,
+    Covariance,
     CovarianceKind,
     DegreesOfFreedom,
     DropTest,
@@ -37,6 +39,7 @@ from mixedmodels.vocabulary import (
     IntervalMethod,
     LeftOutSigma,
     ResidualKind,
+    RobustKind,
     SeriesResidual,
     SumOfSquares,
     ThetaStep,
@@ -95,17 +98,37 @@ class MixedModel(ABC):
         """Fixed effects divided by their standard errors."""
         return fixed_effects.tvalues(self.fit)
 
-    def cov_params(self, kind: CovarianceKind | None = None) -> pd.DataFrame:
+    def cov_params(
+        self, kind: CovarianceKind | RobustKind | None = None, *, cluster: Clusters = None
+    ) -> pd.DataFrame:
         """Covariance of the fixed effects' estimates, by default that of `bse`.
 
         Parameters
         ----------
-        kind : {"hessian", "conditional"}, optional
+        kind : str, optional
             ``"conditional"``, that of linear models, takes the other parameters as known.
             ``"hessian"``, the default of generalised models, is from the Hessian in all parameters,
-            as in glmmTMB and by default in lme4's `glmer`.
+            as in glmmTMB and by default in lme4's `glmer`. ``"CR0"``, ``"CR1"``, ``"CR1p"``,
+            ``"CR1S"``, ``"CR2"`` and ``"CR3"`` are cluster-robust, of linear models: they take rows
+            of different clusters as independent, and believe in no model within clusters.
+        cluster : str, list of str or array, optional
+            The clusters of a robust covariance, as of `coef_table`.
+
+        Raises
+        ------
+        DataError
+            If the kind is not known or the model does not have it, and as `coef_table`.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> model.cov_params("CR2").round(3)
+                   Intercept   Days
+        Intercept     46.575 -1.451
+        Days          -1.451  2.389
         """
-        return fixed_effects.cov_params(self.fit, kind)
+        return rooms.cov_params(self.fit, kind, cluster)
 
     @property
     def pvalues(self) -> pd.Series:
@@ -116,6 +139,8 @@ class MixedModel(ABC):
         self,
         ddf: DegreesOfFreedom | None = None,
         *,
+        cov: Covariance = None,
+        cluster: Clusters = None,
         level: float = 0.95,
         exponentiate: bool = False,
     ) -> object:
@@ -129,7 +154,21 @@ class MixedModel(ABC):
             and ``"kenward-roger-linear"`` is its variant without second derivatives of the
             covariance; ``"between-within"`` goes by the level of grouping at which a column varies,
             ``"containment"`` by the random effects that contain it; ``"knapp-hartung"`` is for
-            known residual variances; ``"residual"`` is rows less fixed effects.
+            known residual variances; ``"residual"`` is rows less fixed effects. With a robust
+            `cov` they are ``"satterthwaite"``, those of Pustejovsky and Tipton, ``"clusters"``,
+            their number less one, or ``"normal"``.
+        cov : str or matrix, optional
+            Another covariance of the estimates than the model's, for all standard errors, tests and
+            limits. Cluster-robust: ``"CR2"``, unbiased if the model is right and good with few
+            clusters; ``"CR3"``, the jackknife, on the large side; ``"CR0"`` without a correction;
+            ``"CR1"``, ``"CR1p"`` and ``"CR1S"`` (Stata's) multiply it by m/(m - 1), m/(m - p) and
+            m (n - 1)/((m - 1)(n - p)) with m clusters, n rows and p coefficients. Or a matrix of
+            your own, by names of coefficients or in their order; its tests are z tests by default.
+        cluster : str, list of str or array, optional
+            Whose rows belong together: a column of the data, in the formula or not, ``"a:b"``, or
+            one value per row. By default the coarsest group of the model, in which all others are
+            nested. A list of columns is of clusters that cross: rows are dependent if they share
+            one of any (CR0 and CR1 alone; a warning where one has few).
         level : float
             Coverage of the limits.
         exponentiate : bool
@@ -148,7 +187,10 @@ class MixedModel(ABC):
         1       Days    10.467      1.546  17.0      0.0
         """
         return rooms.coefficients.coef_table(
-            self.fit, ddf_of(self.fit, ddf), level=level, exponentiate=exponentiate
+            self.fit,
+            rooms.test_method(self.fit, ddf, cov, cluster),
+            level=level,
+            exponentiate=exponentiate,
         )
 
     def conf_int(
@@ -158,6 +200,8 @@ class MixedModel(ABC):
         method: IntervalMethod = "wald",
         which: Which = "fixed",
         ddf: DegreesOfFreedom | None = None,
+        cov: Covariance = None,
+        cluster: Clusters = None,
         n: int = 1000,
         seed: Seed = None,
     ) -> object:
@@ -180,6 +224,8 @@ class MixedModel(ABC):
             thresholds.
         ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Degrees of freedom of t intervals.
+        cov, cluster
+            Another covariance of the estimates, and its clusters, as of `coef_table`.
         n : int
             Samples of the bootstrap.
         seed : int or Generator, optional
@@ -197,7 +243,13 @@ class MixedModel(ABC):
         3  Residual                    sd     25.59     22.80      28.72
         """
         return rooms.conf_int(
-            self.fit, level, method=method, which=which, ddf=ddf_of(self.fit, ddf), n=n, seed=seed
+            self.fit,
+            level,
+            method=method,
+            which=which,
+            ddf=rooms.test_method(self.fit, ddf, cov, cluster),
+            n=n,
+            seed=seed,
         )
 
     def cov_variance(self, scale: VarianceScale = "sd") -> pd.DataFrame:
@@ -542,7 +594,12 @@ class MixedModel(ABC):
         return self.fit.convergence
 
     def summary(
-        self, ddf: DegreesOfFreedom | None = None, *, exponentiate: bool = False
+        self,
+        ddf: DegreesOfFreedom | None = None,
+        *,
+        cov: Covariance = None,
+        cluster: Clusters = None,
+        exponentiate: bool = False,
     ) -> Summary:
         """What was fitted, to what, how well, and what to beware of; prints, and shows as HTML.
 
@@ -550,17 +607,23 @@ class MixedModel(ABC):
         ----------
         ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Degrees of freedom of the tests of the fixed effects.
+        cov, cluster
+            Another covariance of the estimates, and its clusters, as of `coef_table`.
         exponentiate : bool
             Also show the fixed effects as ratios: of odds (logit), of rates, risks or means (log),
             of hazards (cloglog); there are none with other links.
         """
-        return rooms.summarise(self.fit, ddf=ddf_of(self.fit, ddf), exponentiate=exponentiate)
+        return rooms.summarise(
+            self.fit, ddf=rooms.test_method(self.fit, ddf, cov, cluster), exponentiate=exponentiate
+        )
 
     def anova(
         self,
         type: SumOfSquares = 3,
         *,
         ddf: DegreesOfFreedom | None = None,
+        cov: Covariance = None,
+        cluster: Clusters = None,
         test: AnovaTest = "wald",
     ) -> object:
         """Joint tests of the terms of the fixed part.
@@ -573,6 +636,8 @@ class MixedModel(ABC):
             the coding of the data.
         ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Denominator degrees of freedom.
+        cov, cluster
+            Another covariance of the estimates, and its clusters, as of `coef_table`.
         test : {"wald", "lrt"}
             At this fit: F in a linear model, chi-square in a generalised one. Or likelihood ratios
             of models fitted again (by ML) without each term.
@@ -593,18 +658,22 @@ class MixedModel(ABC):
         0  recipe       2    42.0        0.2
         1    temp       1   224.0       95.0
         """
-        return rooms.anova(self.fit, type, ddf=ddf_of(self.fit, ddf), test=test)
+        return rooms.anova(
+            self.fit, type, ddf=rooms.test_method(self.fit, ddf, cov, cluster), test=test
+        )
 
     def contrast(
         self,
         L: str | Sequence[str] | ArrayLike,
         *,
         ddf: DegreesOfFreedom | None = None,
+        cov: Covariance = None,
+        cluster: Clusters = None,
         level: float = 0.95,
     ) -> object:
         """One row of `L`: its estimate and t test, as `t_test`; several: as `wald_test`."""
         return rooms.tests_of_coefficients.contrast(
-            self.fit, L, ddf=ddf_of(self.fit, ddf), level=level
+            self.fit, L, ddf=rooms.test_method(self.fit, ddf, cov, cluster), level=level
         )
 
     def t_test(
@@ -612,6 +681,8 @@ class MixedModel(ABC):
         h: str | Sequence[str] | ArrayLike,
         *,
         ddf: DegreesOfFreedom | None = None,
+        cov: Covariance = None,
+        cluster: Clusters = None,
         level: float = 0.95,
     ) -> object:
         """Test every row of a linear hypothesis on its own.
@@ -622,6 +693,8 @@ class MixedModel(ABC):
             ``"Days = 0"``, ``"recipe[T.B] = recipe[T.C], temp = 1"``; a matrix is compared with 0.
         ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Degrees of freedom.
+        cov, cluster
+            Another covariance of the estimates, and its clusters, as of `coef_table`.
         level : float
             Coverage of the limits.
 
@@ -639,7 +712,7 @@ class MixedModel(ABC):
         0  Days = 10     0.467  17.0    0.766
         """
         return rooms.tests_of_coefficients.t_test(
-            self.fit, h, ddf=ddf_of(self.fit, ddf), level=level
+            self.fit, h, ddf=rooms.test_method(self.fit, ddf, cov, cluster), level=level
         )
 
     def wald_test(
@@ -647,6 +720,8 @@ class MixedModel(ABC):
         h: str | Sequence[str] | ArrayLike,
         *,
         ddf: DegreesOfFreedom | None = None,
+        cov: Covariance = None,
+        cluster: Clusters = None,
     ) -> object:
         """Test all rows of a linear hypothesis jointly, by F.
 
@@ -656,13 +731,17 @@ class MixedModel(ABC):
             As in `t_test`.
         ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Denominator degrees of freedom; ``"normal"`` is the chi-square test.
+        cov, cluster
+            Another covariance of the estimates, and its clusters, as of `coef_table`.
 
         Returns
         -------
         table
             One row `contrast, num_df, den_df, statistic, p_value`.
         """
-        return rooms.tests_of_coefficients.wald_test(self.fit, h, ddf=ddf_of(self.fit, ddf))
+        return rooms.tests_of_coefficients.wald_test(
+            self.fit, h, ddf=rooms.test_method(self.fit, ddf, cov, cluster)
+        )
 
     def report(
         self,
@@ -846,7 +925,14 @@ class MixedModel(ABC):
         """
         return rooms.ranova(self.fit)
 
-    def drop1(self, test: DropTest = "lrt", *, ddf: DegreesOfFreedom | None = None) -> object:
+    def drop1(
+        self,
+        test: DropTest = "lrt",
+        *,
+        ddf: DegreesOfFreedom | None = None,
+        cov: Covariance = None,
+        cluster: Clusters = None,
+    ) -> object:
         """Tests of the fixed terms that are in no interaction, each left out in turn.
 
         Parameters
@@ -856,6 +942,8 @@ class MixedModel(ABC):
             chi-squares.
         ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Denominator degrees of freedom of the F tests.
+        cov, cluster
+            Another covariance of the estimates, and its clusters, as of `coef_table`.
 
         Returns
         -------
@@ -873,7 +961,7 @@ class MixedModel(ABC):
         1    nitro     5     55.575  1.0
         2  Variety     4      7.527  2.0
         """
-        return rooms.drop1(self.fit, test, ddf=ddf_of(self.fit, ddf))
+        return rooms.drop1(self.fit, test, ddf=rooms.test_method(self.fit, ddf, cov, cluster))
 
     def r2(self) -> dict[str, float]:
         """Nakagawa's R^2: ``marginal`` of the fixed effects, ``conditional`` of all effects.
@@ -919,6 +1007,8 @@ class MixedModel(ABC):
         nuisance: str | Sequence[str] = (),
         nesting: StatedNesting = None,
         ddf: DegreesOfFreedom | None = None,
+        cov: Covariance = None,
+        cluster: Clusters = None,
         level: float = 0.95,
         transform: str | None = None,
     ) -> Means:
@@ -955,6 +1045,8 @@ class MixedModel(ABC):
             empty one is none.
         ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Degrees of freedom; Kenward and Roger's method at any number of rows.
+        cov, cluster
+            Another covariance of the estimates, and its clusters, as of `coef_table`.
         level : float
             Coverage of the limits.
         transform : str, optional
@@ -998,7 +1090,7 @@ class MixedModel(ABC):
                 weights=weights,
                 nuisance=nuisance,
                 nesting=nesting,
-                ddf=ddf_of(self.fit, ddf),
+                ddf=rooms.test_method(self.fit, ddf, cov, cluster),
                 level=level,
                 transform=transform,
             )
@@ -1017,13 +1109,15 @@ class MixedModel(ABC):
         nesting: StatedNesting = None,
         max_degree: int = 1,
         ddf: DegreesOfFreedom | None = None,
+        cov: Covariance = None,
+        cluster: Clusters = None,
         level: float = 0.95,
     ) -> Means:
         """Slopes of the population mean along a covariate, at values of other columns.
 
         Parameters
         ----------
-        specs, by, at, cov_reduce, weights, nuisance, nesting, ddf, level
+        specs, by, at, cov_reduce, weights, nuisance, nesting, ddf, cov, cluster, level
             As of `emmeans`.
         var : str
             The covariate, also one inside ``poly``, splines or ``np.log``. Its slope is that at its
@@ -1062,7 +1156,7 @@ class MixedModel(ABC):
                 nuisance=nuisance,
                 nesting=nesting,
                 max_degree=max_degree,
-                ddf=ddf_of(self.fit, ddf),
+                ddf=rooms.test_method(self.fit, ddf, cov, cluster),
                 level=level,
             )
         )
@@ -1074,6 +1168,8 @@ class MixedModel(ABC):
         at: Mapping[str, ArrayLike] | None = None,
         cov_reduce: CovReduce = "mean",
         ddf: DegreesOfFreedom | None = None,
+        cov: Covariance = None,
+        cluster: Clusters = None,
     ) -> Any:
         """F tests of every term, overall or within values of some columns (simple effects).
 
@@ -1089,6 +1185,8 @@ class MixedModel(ABC):
             Values of columns, as of `emmeans`.
         ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Denominator degrees of freedom.
+        cov, cluster
+            Another covariance of the estimates, and its clusters, as of `coef_table`.
 
         Examples
         --------
@@ -1102,7 +1200,11 @@ class MixedModel(ABC):
         2  recipe:temperature      10   210.0      1.006    0.439
         """
         return rooms.joint_tests(
-            self.fit, by, at=at, cov_reduce=cov_reduce, ddf=ddf_of(self.fit, ddf)
+            self.fit,
+            by,
+            at=at,
+            cov_reduce=cov_reduce,
+            ddf=rooms.test_method(self.fit, ddf, cov, cluster),
         )
 
     def re_pca(self) -> dict[str, pd.DataFrame]:
@@ -1129,6 +1231,8 @@ class MixedModel(ABC):
         level: float = 0.95,
         exponentiate: bool = False,
         ddf: DegreesOfFreedom | None = None,
+        cov: Covariance = None,
+        cluster: Clusters = None,
     ) -> Any:
         """The estimates as one table, one row per number, as `broom.mixed::tidy` gives them.
 
@@ -1150,6 +1254,8 @@ class MixedModel(ABC):
             Fixed effects of a generalised model as ratios, as in `coef_table`; the others stay.
         ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Degrees of freedom of the tests of the fixed effects.
+        cov, cluster
+            Another covariance of the estimates, and its clusters, as of `coef_table`.
 
         Raises
         ------
@@ -1175,7 +1281,7 @@ class MixedModel(ABC):
             conf_int=conf_int,
             level=level,
             exponentiate=exponentiate,
-            ddf=ddf_of(self.fit, ddf),
+            ddf=rooms.test_method(self.fit, ddf, cov, cluster),
         )
 
     def glance(self) -> Any:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from mixedmodels.design import ModelSpec
 from mixedmodels.errors import DataError
+from mixedmodels.inference.degrees_of_freedom import refuse_other_covariance
 from mixedmodels.options import require_count, require_flag, require_option, require_probability
 from mixedmodels.planning import hypothesis as of_coefficients
 from mixedmodels.planning.comparisons import Comparisons, compared, one_row
@@ -172,6 +173,7 @@ def _labelled(found: Iterable[tuple[Asked, Sequence[str]]]) -> tuple[Labelled, .
 
 def _require_same_df(functions: LinearFunctions, method: PowerMethod) -> None:
     own = functions.testing.ddf
+    refuse_other_covariance(own, "a power analysis")
     if own not in ("satterthwaite", method):
         raise DataError(
             f'The means have ddf = "{own}", and method = "{method}" is to test them.\n'

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.degrees_of_freedom import TestMethod
 from mixedmodels.plots.of_means import MeansPlots
 from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.prediction.streams import Seed
-from mixedmodels.vocabulary import DegreesOfFreedom, SeriesResidual
+from mixedmodels.vocabulary import SeriesResidual
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -288,7 +289,7 @@ class Plots:
         *,
         by: "str | Sequence[str] | None" = None,
         level: float = 0.95,
-        ddf: DegreesOfFreedom | None = None,
+        ddf: TestMethod | None = None,
         ax: "Axes | None" = None,
     ) -> "Axes | Figure":
         """The estimated mean along a column of the fixed part, with intervals.
@@ -330,7 +331,7 @@ class Plots:
         *,
         columns: int = 2,
         level: float = 0.95,
-        ddf: DegreesOfFreedom | None = None,
+        ddf: TestMethod | None = None,
     ) -> "Figure":
         """Estimated means along every term of the fixed part that is in no higher one.
 

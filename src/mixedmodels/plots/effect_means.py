@@ -13,11 +13,11 @@ from mixedmodels.design import columns_of, is_intercept
 from mixedmodels.errors import DataError
 from mixedmodels.fit.degrees_of_freedom import ddf_of
 from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.degrees_of_freedom import TestMethod
 from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.posthoc.response_rows import response_predictions
 from mixedmodels.posthoc.results import Results, results
 from mixedmodels.posthoc.row_averages import predictions
-from mixedmodels.vocabulary import DegreesOfFreedom
 
 PLACES = 40
 """Places along a covariate with more distinct values."""
@@ -53,7 +53,7 @@ class EffectMeans:
 
 
 def effect_means(
-    fit: Fit, x: str, by: Sequence[str], *, level: float, ddf: DegreesOfFreedom | None
+    fit: Fit, x: str, by: Sequence[str], *, level: float, ddf: TestMethod | None
 ) -> EffectMeans:
     """The mean, over all rows used, of the population mean at values of `x` and of every `by`.
 
@@ -76,12 +76,12 @@ def effect_means(
     places = _places(columns[x], most=PLACES)
     series = list(product(*(_few(columns[name]) for name in by)))
     at = {x: places, **{name: _few(columns[name]) for name in reversed(by)}}
-    found = results(_predictions(fit, at, level=level, ddf=ddf_of(fit, ddf)))
+    found = results(_predictions(fit, at, level=level, ddf=ddf_of(fit) if ddf is None else ddf))
     return EffectMeans(places, _is_number(columns[x]), series, found)
 
 
 def _predictions(
-    fit: Fit, at: dict[str, list[Any]], *, level: float, ddf: DegreesOfFreedom
+    fit: Fit, at: dict[str, list[Any]], *, level: float, ddf: TestMethod
 ) -> LinearFunctions:
     """On the scale of the response; of ordered categories, which have no mean, on that of the
     linear predictor.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mixedmodels.design import columns_of, droppable_terms
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.degrees_of_freedom import TestMethod
 from mixedmodels.options import require_count
 from mixedmodels.plots import lettering, style
 from mixedmodels.plots.arrange import arranged
@@ -22,7 +23,6 @@ from mixedmodels.plots.effect_means import (
     is_on_response_scale,
     values_of,
 )
-from mixedmodels.vocabulary import DegreesOfFreedom
 
 Vector = NDArray[np.float64]
 Data = dict[str, NDArray[np.generic]]
@@ -40,7 +40,7 @@ def effects(
     *,
     by: str | Sequence[str] | None = None,
     level: float = 0.95,
-    ddf: DegreesOfFreedom | None = None,
+    ddf: TestMethod | None = None,
     ax: Axes | None = None,
 ) -> Axes | Figure:
     """The population mean along `x`, apart for values of the first `by`, in panels for the others.
@@ -75,7 +75,7 @@ def all_effects(
     *,
     columns: int = 2,
     level: float = 0.95,
-    ddf: DegreesOfFreedom | None = None,
+    ddf: TestMethod | None = None,
 ) -> Figure:
     """The effects of every term that is in no higher one, a panel each: `x`, or `x` by another.
 
@@ -116,7 +116,7 @@ def effects_data(
     *,
     by: str | Sequence[str] | None = None,
     level: float = 0.95,
-    ddf: DegreesOfFreedom | None = None,
+    ddf: TestMethod | None = None,
 ) -> Data:
     """Columns `x, by, estimate, std_error, df, conf_low, conf_high`; with several `by`s `panel`.
 

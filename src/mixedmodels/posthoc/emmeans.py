@@ -6,7 +6,6 @@ Searle, Speed & Milliken (1980), The American Statistician 34, 216-221. Each is 
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +14,8 @@ from mixedmodels.design import columns_of
 from mixedmodels.errors import DataError, NotEstimableWarning
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.notices import user_level
-from mixedmodels.options import require_option, require_probability
+from mixedmodels.inference.degrees_of_freedom import TestMethod, require_test_method
+from mixedmodels.options import require_probability
 from mixedmodels.posthoc.averaging import averaged
 from mixedmodels.posthoc.cells import Cells, Nesting, blocks
 from mixedmodels.posthoc.grid_variables import GridVariable, fixed_variables
@@ -27,7 +27,7 @@ from mixedmodels.posthoc.reference_grid import CovReduce, grid_of, points
 from mixedmodels.posthoc.specs import By, Specs, read_specs, require_column, require_names
 from mixedmodels.posthoc.transforms import Transform, transform_of
 from mixedmodels.prediction.rows import warn_of_not_estimable
-from mixedmodels.vocabulary import DegreesOfFreedom, MeanWeights
+from mixedmodels.vocabulary import MeanWeights
 
 Codes = NDArray[np.intp]
 Weights = MeanWeights | ArrayLike | Mapping[str, ArrayLike]
@@ -85,13 +85,13 @@ def emmeans(
     weights: Weights = "equal",
     nuisance: str | Sequence[str] = (),
     nesting: StatedNesting = None,
-    ddf: DegreesOfFreedom = "satterthwaite",
+    ddf: TestMethod = "satterthwaite",
     level: float = 0.95,
     transform: str | None = None,
 ) -> LinearFunctions:
     """Marginal means, as `LinearMixedModel.emmeans` explains them."""
     require_probability("level", level)
-    require_option("ddf", ddf, get_args(DegreesOfFreedom))
+    require_test_method(ddf)
     averages = plan(
         fit,
         specs,

@@ -11,7 +11,7 @@ its own, uncorrelated with the others, that belongs to no single term.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from mixedmodels.design import columns_of
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.contrast import FTest, f_test
-from mixedmodels.options import require_option
+from mixedmodels.inference.degrees_of_freedom import TestMethod, require_test_method
 from mixedmodels.posthoc.averaging import largest_sets
 from mixedmodels.posthoc.cells import Nesting
 from mixedmodels.posthoc.emmeans import means_at, plan
@@ -37,7 +37,6 @@ from mixedmodels.posthoc.subspace import (
 )
 from mixedmodels.posthoc.tables import f_columns, named
 from mixedmodels.posthoc.trends import is_straight
-from mixedmodels.vocabulary import DegreesOfFreedom
 
 Vector = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -80,10 +79,10 @@ def joint_tests(
     *,
     at: Mapping[str, ArrayLike] | None = None,
     cov_reduce: CovReduce = "mean",
-    ddf: DegreesOfFreedom = "satterthwaite",
+    ddf: TestMethod = "satterthwaite",
 ) -> Any:
     """Joint tests of every term, as `LinearMixedModel.joint_tests` explains them."""
-    require_option("ddf", ddf, get_args(DegreesOfFreedom))
+    require_test_method(ddf)
     within = read_specs((), by, fixed_variables(fit)).by
     grid = grid_of(fit, Specs((), within), at=at, cov_reduce=cov_reduce)
     nesting = found_nesting(fit)

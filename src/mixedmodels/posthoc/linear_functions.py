@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.fit.fit import Fit
-from mixedmodels.inference.degrees_of_freedom import method_of
+from mixedmodels.inference.degrees_of_freedom import TestMethod, method_of
 from mixedmodels.posthoc.subspace import combined_rows
 from mixedmodels.posthoc.transforms import Transform
 from mixedmodels.prediction.links import Link
 from mixedmodels.prediction.streams import Seed
-from mixedmodels.vocabulary import Adjustment, DegreesOfFreedom, Side
+from mixedmodels.vocabulary import Adjustment, Side
 
 Vector = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ class Testing:
         For ``"mvt"``.
     """
 
-    ddf: DegreesOfFreedom = "satterthwaite"
+    ddf: TestMethod = "satterthwaite"
     level: float = 0.95
     adjust: Adjustment = "none"
     cross_adjust: Adjustment = "none"

@@ -9,6 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.degrees_of_freedom import (
+    TestMethod,
+    refuse_other_covariance,
+    require_test_method,
+)
 from mixedmodels.options import require_flag, require_option, require_probability
 from mixedmodels.posthoc.counterfactuals import (
     Step,
@@ -35,7 +40,7 @@ from mixedmodels.posthoc.row_averages import comparisons, predictions, slopes
 from mixedmodels.posthoc.specs import By
 from mixedmodels.posthoc.trends import require_covariate
 from mixedmodels.prediction.links import IDENTITY, LINKS, LOGIT, Link
-from mixedmodels.vocabulary import DegreesOfFreedom, PredictionType, RowContrast
+from mixedmodels.vocabulary import PredictionType, RowContrast
 
 Vector = NDArray[np.float64]
 
@@ -145,7 +150,7 @@ def response_predictions(
     type: PredictionType = "response",
     re: str | Sequence[str] = "none",
     marginal: bool = False,
-    ddf: DegreesOfFreedom = "normal",
+    ddf: TestMethod = "normal",
     level: float = 0.95,
 ) -> LinearFunctions:
     """Average predictions, as `GeneralisedMixedModel.predictions` explains them."""
@@ -171,7 +176,7 @@ def response_comparisons(
     type: PredictionType = "response",
     re: str | Sequence[str] = "none",
     marginal: bool = False,
-    ddf: DegreesOfFreedom = "normal",
+    ddf: TestMethod = "normal",
     level: float = 0.95,
 ) -> LinearFunctions:
     """Average differences, as `GeneralisedMixedModel.comparisons` explains them."""
@@ -212,7 +217,7 @@ def response_slopes(
     type: PredictionType = "response",
     re: str | Sequence[str] = "none",
     marginal: bool = False,
-    ddf: DegreesOfFreedom = "normal",
+    ddf: TestMethod = "normal",
     level: float = 0.95,
 ) -> LinearFunctions:
     """Average slopes, as `GeneralisedMixedModel.slopes` explains them."""
@@ -231,13 +236,14 @@ def _asked(
     type: PredictionType,
     re: str | Sequence[str],
     marginal: bool,
-    ddf: DegreesOfFreedom,
+    ddf: TestMethod,
     level: float,
 ) -> tuple[Scale, Testing]:
     """What is averaged and how it is tested, checked."""
     require_option("type", type, get_args(PredictionType))
     require_flag("marginal", marginal)
-    require_option("ddf", ddf, get_args(DegreesOfFreedom))
+    require_test_method(ddf)
+    refuse_other_covariance(ddf, "averages on the scale of the response of a generalised model")
     require_probability("level", level)
     is_all = isinstance(re, str) and re == "all"
     is_none = isinstance(re, str) and re == "none"

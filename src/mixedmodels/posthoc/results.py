@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.errors import DataError
 from mixedmodels.inference.contrast import student_tail, t_tests
+from mixedmodels.inference.degrees_of_freedom import df_word
 from mixedmodels.posthoc.adjustment import Family, adjusted, multipliers
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
 from mixedmodels.posthoc.sides import LEFT, NEED_MARGIN, NO_LOWER_LIMIT, NO_UPPER_LIMIT
@@ -104,7 +105,7 @@ def estimated(functions: LinearFunctions) -> Results:
         level=testing.level,
     )
     std_error, df = tests.std_error, tests.df
-    if testing.ddf != "normal":
+    if df_word(testing.ddf) != "normal":
         df = np.minimum(df, functions.most_df)
     if functions.beside is not None:
         joint = functions.joint_rows

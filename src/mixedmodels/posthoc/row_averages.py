@@ -8,13 +8,14 @@ that a term uses are ever made.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels.fit.fit import Fit
-from mixedmodels.options import require_option, require_probability
+from mixedmodels.inference.degrees_of_freedom import TestMethod, require_test_method
+from mixedmodels.options import require_probability
 from mixedmodels.posthoc.averaging import averaged, largest_sets
 from mixedmodels.posthoc.cells import MOST_CELLS, Cells
 from mixedmodels.posthoc.counterfactuals import (
@@ -35,7 +36,7 @@ from mixedmodels.posthoc.points import At, Points, points_at, points_of, require
 from mixedmodels.posthoc.specs import By
 from mixedmodels.posthoc.transforms import transform_of
 from mixedmodels.posthoc.trends import is_straight, require_covariate, stencil_at
-from mixedmodels.vocabulary import DegreesOfFreedom, RowContrast
+from mixedmodels.vocabulary import RowContrast
 
 Vector = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -76,7 +77,7 @@ def predictions(
     newdata: object = None,
     at: At = None,
     wts: str | ArrayLike | None = None,
-    ddf: DegreesOfFreedom = "satterthwaite",
+    ddf: TestMethod = "satterthwaite",
     level: float = 0.95,
     transform: str | None = None,
 ) -> LinearFunctions:
@@ -103,7 +104,7 @@ def comparisons(
     values: Values | None = None,
     at: At = None,
     wts: str | ArrayLike | None = None,
-    ddf: DegreesOfFreedom = "satterthwaite",
+    ddf: TestMethod = "satterthwaite",
     level: float = 0.95,
     transform: str | None = None,
 ) -> LinearFunctions:
@@ -134,7 +135,7 @@ def slopes(
     newdata: object = None,
     at: At = None,
     wts: str | ArrayLike | None = None,
-    ddf: DegreesOfFreedom = "satterthwaite",
+    ddf: TestMethod = "satterthwaite",
     level: float = 0.95,
 ) -> LinearFunctions:
     """Average slopes, as `LinearMixedModel.slopes` explains them."""
@@ -254,7 +255,7 @@ def _stacked(
     setting: _Setting,
     parts: Sequence[Vector],
     names: Sequence[Sequence[tuple[str, str]]],
-    ddf: DegreesOfFreedom,
+    ddf: TestMethod,
     level: float,
 ) -> LinearFunctions:
     """Parts (rows, points, groups, columns) below each other, with the columns `term, contrast`."""
@@ -276,12 +277,12 @@ def _functions(
     kind: Kind,
     labels: Mapping[str, NDArray[Any]],
     L: Vector,
-    ddf: DegreesOfFreedom,
+    ddf: TestMethod,
     level: float,
     rows: DataRows,
 ) -> LinearFunctions:
     require_probability("level", level)
-    require_option("ddf", ddf, get_args(DegreesOfFreedom))
+    require_test_method(ddf)
     return LinearFunctions(
         fit=fit,
         kind=kind,

@@ -10,7 +10,6 @@ number of places (Fornberg 1988, Mathematics of Computation 51, 699-706).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 from formulaic.parser.types import Factor
@@ -19,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from mixedmodels.design.names import used_columns
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.options import require_count, require_option, require_probability
+from mixedmodels.inference.degrees_of_freedom import TestMethod, require_test_method
+from mixedmodels.options import require_count, require_probability
 from mixedmodels.posthoc.averaging import averaged
 from mixedmodels.posthoc.coefficients import degree_names
 from mixedmodels.posthoc.emmeans import (
@@ -34,7 +34,6 @@ from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
 from mixedmodels.posthoc.reference_grid import CovReduce
 from mixedmodels.posthoc.specs import By, require_column
 from mixedmodels.posthoc.subspace import combined
-from mixedmodels.vocabulary import DegreesOfFreedom
 
 Vector = NDArray[np.float64]
 
@@ -73,12 +72,12 @@ def emtrends(
     nuisance: str | Sequence[str] = (),
     nesting: StatedNesting = None,
     max_degree: int = 1,
-    ddf: DegreesOfFreedom = "satterthwaite",
+    ddf: TestMethod = "satterthwaite",
     level: float = 0.95,
 ) -> LinearFunctions:
     """Trends, as `LinearMixedModel.emtrends` explains them."""
     require_probability("level", level)
-    require_option("ddf", ddf, get_args(DegreesOfFreedom))
+    require_test_method(ddf)
     require_covariate(fit, var)
     _check_degree(max_degree)
     averages = plan(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.data.levels import label
+from mixedmodels.inference.degrees_of_freedom import df_word, worded
 from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.posthoc.results import Results, results
 from mixedmodels.posthoc.wording import ADJUSTMENTS, title_of
@@ -70,7 +71,7 @@ def section(
 def note_lines(functions: LinearFunctions, found: Results) -> Sequence[str]:
     """How the numbers came about."""
     testing = functions.testing
-    notes = [*found.notes, f"degrees of freedom by {TESTS[testing.ddf]}"]
+    notes = [*found.notes, f"degrees of freedom by {worded(testing.ddf, TESTS)}"]
     what = "p-values" if _shows_p(functions) else f"{testing.level:.4g} limits"
     if found.adjust != "none":
         sizes = {len(rows) for rows in functions.families}
@@ -102,7 +103,7 @@ def _numbers(
         "Std. error": cells[k : 2 * k],
         "df": numbers.column(found.df[rows].tolist(), digits=3),
     }
-    normal = functions.testing.ddf == "normal"
+    normal = df_word(functions.testing.ddf) == "normal"
     if normal:
         del columns["df"]
     if _shows_p(functions):

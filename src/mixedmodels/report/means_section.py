@@ -6,6 +6,7 @@ from typing import Any
 
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.degrees_of_freedom import TestMethod
 from mixedmodels.options import require_flag
 from mixedmodels.posthoc.contrasts import contrast
 from mixedmodels.posthoc.emmeans import emmeans
@@ -14,7 +15,6 @@ from mixedmodels.posthoc.tables import letters_of_rows
 from mixedmodels.report import means
 from mixedmodels.report.document import Document, Section
 from mixedmodels.report.pictures import Embedded, Pictures, means_picture
-from mixedmodels.vocabulary import DegreesOfFreedom
 
 Spec = str | Sequence[str]
 
@@ -49,9 +49,7 @@ class MeansSection:
     picture: Embedded
 
 
-def all_means(
-    fit: Fit, specs: Spec | Sequence[Spec], *, ddf: DegreesOfFreedom
-) -> list[LinearFunctions]:
+def all_means(fit: Fit, specs: Spec | Sequence[Spec], *, ddf: TestMethod) -> list[LinearFunctions]:
     """The means that are asked for, each as the argument of `LinearMixedModel.emmeans`.
 
     Raises

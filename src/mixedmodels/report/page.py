@@ -12,6 +12,7 @@ import numpy as np
 from mixedmodels.diagnostics.checks import Check, check
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.degrees_of_freedom import TestMethod
 from mixedmodels.report import numbers
 from mixedmodels.report import pictures as drawings
 from mixedmodels.report.covariances import covariance_sections
@@ -23,7 +24,6 @@ from mixedmodels.report.sections import analysis_of_variance, explained_variance
 from mixedmodels.report.summary import summarise
 from mixedmodels.report.words import equation, fixed_terms, in_words, methods_sentence
 from mixedmodels.shortening import visible
-from mixedmodels.vocabulary import DegreesOfFreedom
 
 MARKS = {"good": "✓", "look": "?", "problem": "!", "unclear": "–"}
 
@@ -40,7 +40,7 @@ def report(
     *,
     means: Spec | Sequence[Spec] = (),
     letters: bool = False,
-    ddf: DegreesOfFreedom = "satterthwaite",
+    ddf: TestMethod = "satterthwaite",
     seed: int = 0,
 ) -> Path:
     """Write the page; see `LinearMixedModel.report`."""
@@ -63,7 +63,7 @@ def report(
     return target
 
 
-def page(fit: Fit, pictures: Pictures, *, ddf: DegreesOfFreedom, seed: int) -> dict[str, Any]:
+def page(fit: Fit, pictures: Pictures, *, ddf: TestMethod, seed: int) -> dict[str, Any]:
     """What the template shows, by name."""
     document = summarise(fit, ddf=ddf).document
     found = check(fit, seed=seed)
@@ -137,7 +137,7 @@ def _numbers_of(name: str, values: Any) -> tuple[str, ...]:
     return (name, *(numbers.general(float(fact), digits=4) for fact in facts))
 
 
-def _sections(fit: Fit, ddf: DegreesOfFreedom, document: Document) -> list[Section]:
+def _sections(fit: Fit, ddf: TestMethod, document: Document) -> list[Section]:
     summary = {section.heading: section for section in document.sections}
     out = [summary["Fixed effects"]] if "Fixed effects" in summary else []
     out += [variances(fit)] if fit.matrices.is_plain else covariance_sections(fit)

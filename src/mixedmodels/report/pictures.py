@@ -12,9 +12,9 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import terms_of_group
 from mixedmodels.fit.random_effects import are_known
+from mixedmodels.inference.degrees_of_freedom import TestMethod
 from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.report.words import fixed_terms
-from mixedmodels.vocabulary import DegreesOfFreedom
 
 DPI = 110
 
@@ -54,7 +54,7 @@ class Pictures(Protocol):
     def caterpillar(self, group: str | None = None) -> Any:
         """The random effects of a group."""
 
-    def all_effects(self, *, columns: int = 2, ddf: DegreesOfFreedom | None = None) -> Any:
+    def all_effects(self, *, columns: int = 2, ddf: TestMethod | None = None) -> Any:
         """The estimated means along the terms of the fixed part."""
 
     def of_means(self, functions: LinearFunctions) -> MeansPictures:
@@ -83,7 +83,7 @@ def checks(pictures: Pictures, *, seed: int) -> Sequence[str]:
     return [_written(figure) for figure in pictures.check_figures(seed=seed)]
 
 
-def effects(fit: Fit, pictures: Pictures, *, ddf: DegreesOfFreedom) -> Embedded | None:
+def effects(fit: Fit, pictures: Pictures, *, ddf: TestMethod) -> Embedded | None:
     """The estimated means along every term, if they are few enough and can be drawn."""
     if not 0 < len(fixed_terms(fit)) <= MOST_EFFECTS:
         return None

@@ -7,6 +7,7 @@ import numpy as np
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.anova import HYPOTHESES, METHODS, term_tests
 from mixedmodels.inference.contrast import FTest
+from mixedmodels.inference.degrees_of_freedom import TestMethod, worded
 from mixedmodels.inference.icc import icc
 from mixedmodels.inference.interval import Intervals
 from mixedmodels.inference.intervals import METHODS as BY
@@ -17,7 +18,7 @@ from mixedmodels.inference.variance_intervals import variance_intervals
 from mixedmodels.prediction.streams import Seed
 from mixedmodels.report import numbers
 from mixedmodels.report.document import Section, as_rows
-from mixedmodels.vocabulary import DegreesOfFreedom, IntervalMethod, SumOfSquares
+from mixedmodels.vocabulary import IntervalMethod, SumOfSquares
 
 LIMITS = ("2.5%", "97.5%")
 """Headers of an interval of 95 %."""
@@ -49,7 +50,7 @@ def interval_note(*, profiled: bool | np.bool_, missing: bool | np.bool_) -> str
 
 
 def intervals(
-    fit: Fit, *, method: IntervalMethod, ddf: DegreesOfFreedom, seed: Seed = None, n: int = 1000
+    fit: Fit, *, method: IntervalMethod, ddf: TestMethod, seed: Seed = None, n: int = 1000
 ) -> Section:
     """Intervals of all parameters by one method."""
     found = BY[method](fit, Wanted(0.95, "all", ddf, n, seed))
@@ -77,7 +78,7 @@ def _section(heading: str, found: Intervals, footnote: str) -> Section:
     )  # fmt: skip
 
 
-def analysis_of_variance(fit: Fit, kind: SumOfSquares, ddf: DegreesOfFreedom) -> Section:
+def analysis_of_variance(fit: Fit, kind: SumOfSquares, ddf: TestMethod) -> Section:
     """A joint test per term of the fixed part."""
     tests = term_tests(fit, kind, ddf=ddf)
     columns = {
@@ -90,7 +91,7 @@ def analysis_of_variance(fit: Fit, kind: SumOfSquares, ddf: DegreesOfFreedom) ->
         tuple(columns),
         as_rows(list(columns.values())),
         n_text=1,
-        footnote=f"{HYPOTHESES[kind]} {METHODS[ddf]}",
+        footnote=f"{HYPOTHESES[kind]} {worded(ddf, METHODS)}",
     )
 
 

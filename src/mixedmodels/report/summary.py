@@ -11,6 +11,7 @@ from mixedmodels.fit.fitted import residuals
 from mixedmodels.fit.notices import dropped_text
 from mixedmodels.fit.variance_components import known_residual
 from mixedmodels.inference.coefficients import coefficient_tests
+from mixedmodels.inference.degrees_of_freedom import OtherCovariance, TestMethod, df_word, worded
 from mixedmodels.inference.variance_intervals import variance_intervals
 from mixedmodels.options import require_flag
 from mixedmodels.report import html, latex, markdown, numbers, text
@@ -37,6 +38,7 @@ METHOD: dict[DegreesOfFreedom, str] = {
     "knapp-hartung": "Standard errors and df: Knapp and Hartung.",
     "residual": "df: rows less fixed effects, however the rows are grouped.",
     "normal": "z tests: the variances are taken as known.",
+    "clusters": "df: clusters less one.",
 }
 """What the table of fixed effects says of its tests."""
 
@@ -75,7 +77,7 @@ class Summary:
 
 
 def summarise(
-    fit: Fit, *, ddf: DegreesOfFreedom = "satterthwaite", exponentiate: bool = False
+    fit: Fit, *, ddf: TestMethod = "satterthwaite", exponentiate: bool = False
 ) -> Summary:
     """The summary of `fit`, its fixed effects tested with degrees of freedom by `ddf`; with
     `exponentiate` also as ratios of odds, rates or means.
@@ -133,7 +135,7 @@ def _is_singular(fit: Fit) -> bool:
     return bool(fit.convergence.singular)
 
 
-def _sections(fit: Fit, ddf: DegreesOfFreedom) -> tuple[Section, ...]:
+def _sections(fit: Fit, ddf: TestMethod) -> tuple[Section, ...]:
     sections = [_criteria(fit)]
     if fit.generalised is not None:
         left = (_scaled_residuals(fit),) if fit.family.response != "ordered" else ()
@@ -193,32 +195,34 @@ def _limits(fit: Fit) -> _Limits:
     )
 
 
-def _fixed_effects(fit: Fit, ddf: DegreesOfFreedom) -> Section:
+def _fixed_effects(fit: Fit, ddf: TestMethod) -> Section:
     tests = coefficient_tests(fit, ddf)
     errors = tests.std_error.tolist()
     limits = (*tests.conf_low, *tests.conf_high)
     cells = numbers.column([*tests.estimate.tolist(), *errors, *limits], yardstick=errors)
-    p = len(errors)
+    p, normal = len(errors), df_word(ddf) == "normal"
     estimates, std_errors, low, high = (cells[j : j + p] for j in range(0, 4 * p, p))
     columns: dict[str, Sequence[str]] = {
         "Term": fit.matrices.x_names,
         "Estimate": estimates,
         "Std. error": std_errors,
         "df": numbers.column(tests.df.tolist(), digits=3),
-        "z" if ddf == "normal" else "t": [numbers.fixed(t, decimals=3) for t in tests.statistic],
+        "z" if normal else "t": [numbers.fixed(t, decimals=3) for t in tests.statistic],
         "p": [numbers.p_value(p) for p in tests.p_value],
         LIMITS[0]: low,
         LIMITS[1]: high,
     }
-    if ddf == "normal":
+    if normal:
         del columns["df"]
     rows = as_rows(list(columns.values()))
     return Section("Fixed effects", tuple(columns), rows, n_text=1, footnote=_tests(fit, ddf))
 
 
-def _tests(fit: Fit, ddf: DegreesOfFreedom) -> str:
+def _tests(fit: Fit, ddf: TestMethod) -> str:
     """How the fixed effects were tested."""
-    return METHOD[ddf] if fit.generalised is None else GENERALISED
+    if fit.generalised is not None and not isinstance(ddf, OtherCovariance):
+        return GENERALISED
+    return worded(ddf, METHOD)
 
 
 def _notes(fit: Fit) -> tuple[str, ...]:

@@ -10,9 +10,10 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.random_effects import ranef_columns
 from mixedmodels.inference.coefficients import coefficient_tests
 from mixedmodels.inference.covariance_parameters import natural_columns
+from mixedmodels.inference.degrees_of_freedom import TestMethod, refuse_other_covariance
 from mixedmodels.inference.ratios import exponentiated, ratio_name
 from mixedmodels.options import require_flag, require_option, require_probability
-from mixedmodels.vocabulary import DegreesOfFreedom, Effects
+from mixedmodels.vocabulary import Effects
 
 Columns = dict[str, NDArray[Any]]
 
@@ -31,7 +32,7 @@ def tidy(
     conf_int: bool = True,
     level: float = 0.95,
     exponentiate: bool = False,
-    ddf: DegreesOfFreedom = "satterthwaite",
+    ddf: TestMethod = "satterthwaite",
 ) -> Any:
     """Table `effect, group, level, term, estimate, std_error, df, statistic, p_value, conf_low,
     conf_high`, as `MixedModel.tidy` explains it.
@@ -45,6 +46,8 @@ def tidy(
     require_flag("exponentiate", exponentiate)
     require_probability("level", level)
     asked = _asked(effects)
+    if "fixed" not in asked:
+        refuse_other_covariance(ddf, "estimates of random effects and their parameters")
     parts: list[Columns] = []
     for effect in asked:
         if effect == "fixed":
@@ -68,7 +71,7 @@ def _asked(effects: object) -> tuple[Effects, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _fixed(fit: Fit, level: float, *, exponentiate: bool, ddf: DegreesOfFreedom) -> Columns:
+def _fixed(fit: Fit, level: float, *, exponentiate: bool, ddf: TestMethod) -> Columns:
     if exponentiate:
         ratio_name(fit)  # refuses links of which exponentials are no ratios
     tests = coefficient_tests(fit, ddf, level=level)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from mixedmodels.design import Grouping, TermMatrix, is_intercept, term_label
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names
+from mixedmodels.inference.degrees_of_freedom import TestMethod, df_word, worded
 from mixedmodels.report.structures import (
     effects_in_words,
     residual_in_words,
@@ -24,6 +25,7 @@ TESTS: dict[DegreesOfFreedom, str] = {
     "knapp-hartung": "the method of Knapp and Hartung",
     "residual": "the residual degrees of freedom",
     "normal": "the normal approximation",
+    "clusters": "the number of clusters less one",
 }
 
 
@@ -78,7 +80,7 @@ def _what_is_left(fit: Fit) -> str:
     return f" with one variance{weighted}"
 
 
-def methods_sentence(fit: Fit, ddf: DegreesOfFreedom, version: str) -> str:
+def methods_sentence(fit: Fit, ddf: TestMethod, version: str) -> str:
     """The sentence to paste."""
     fixed = fixed_terms(fit)
     criterion = "restricted maximum likelihood" if fit.reml else "maximum likelihood"
@@ -100,8 +102,8 @@ def methods_sentence(fit: Fit, ddf: DegreesOfFreedom, version: str) -> str:
     counted = listed([f"{len(fit.matrices.y)} observations", *sizes])
     residual = residual_in_words(fit)
     counted += f", with residuals {residual}" if residual else ""
-    tests = f"Fixed effects were tested with degrees of freedom by {TESTS[ddf]}."
-    if ddf == "normal" and fit.generalised is not None:
+    tests = f"Fixed effects were tested with degrees of freedom by {worded(ddf, TESTS)}."
+    if df_word(ddf) == "normal" and fit.generalised is not None:
         tests = "Fixed effects were tested by Wald's z and chi-square."
     return f"{parts[0]} with {listed(effects)}, on {counted}. {tests}"
 

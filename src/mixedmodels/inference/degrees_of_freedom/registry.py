@@ -1,7 +1,6 @@
 """The methods by name."""
 
 from collections.abc import Callable
-from typing import get_args
 
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -14,9 +13,12 @@ from mixedmodels.inference.degrees_of_freedom.kenward_roger import (
 )
 from mixedmodels.inference.degrees_of_freedom.knapp_hartung import knapp_hartung
 from mixedmodels.inference.degrees_of_freedom.method import Method
+from mixedmodels.inference.degrees_of_freedom.other_covariance import (
+    OtherCovariance,
+    TestMethod,
+    require_test_method,
+)
 from mixedmodels.inference.degrees_of_freedom.satterthwaite import satterthwaite
-from mixedmodels.options import require_option
-from mixedmodels.vocabulary import DegreesOfFreedom
 
 METHODS: dict[str, Callable[[Fit], Method]] = {
     "satterthwaite": satterthwaite,
@@ -30,15 +32,22 @@ METHODS: dict[str, Callable[[Fit], Method]] = {
 }
 
 
-def method_of(fit: Fit, ddf: DegreesOfFreedom) -> Method:
-    """The method called `ddf` at `fit`.
+def method_of(fit: Fit, ddf: TestMethod) -> Method:
+    """The method called `ddf` at `fit`, or the one that another covariance brings.
 
     Raises
     ------
     DataError
         If there is no such method, or it cannot be used with this fit.
     """
-    require_option("ddf", ddf, get_args(DegreesOfFreedom))
+    require_test_method(ddf)
+    if isinstance(ddf, OtherCovariance):
+        return ddf.at(fit)
+    if ddf == "clusters":
+        raise DataError(
+            'ddf="clusters" counts the clusters of a robust covariance, and none was asked for.\n'
+            'Do:   write cov="CR2" too, or another ddf.'
+        )
     if ddf != "normal" and fit.generalised is not None:
         raise DataError(
             f'ddf="{ddf}" is not available for a generalised model.\n'

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mixedmodels.api.pooling import pool
     from mixedmodels.api.responses import many
     from mixedmodels.api.studies import power, power_curve, sample_size
+    from mixedmodels.api.tables import table
     from mixedmodels.api.trials import mmrm
     from mixedmodels.compat import MixedLM, mixedlm
     from mixedmodels.compat.regressor import MixedModelRegressor
@@ -53,6 +54,7 @@ __all__ = [
     "power",
     "power_curve",
     "sample_size",
+    "table",
 ]
 
 __version__ = "0.2.0"
@@ -80,6 +82,7 @@ _HOMES = {
     "power": "mixedmodels.api.studies",
     "power_curve": "mixedmodels.api.studies",
     "sample_size": "mixedmodels.api.studies",
+    "table": "mixedmodels.api.tables",
 }
 
 if not TYPE_CHECKING:  # a type checker would take every misspelt name for an `object`

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from mixedmodels.report.elimination import step
     from mixedmodels.report.glance import glance
     from mixedmodels.report.page import report
+    from mixedmodels.report.publication.table import table
     from mixedmodels.report.summary import summarise
     from mixedmodels.report.tidy import tidy
 
@@ -106,6 +107,7 @@ __all__ = [
     "slopes",
     "step",
     "summarise",
+    "table",
     "test_method",
     "tests_of_coefficients",
     "tidy",
@@ -163,6 +165,7 @@ _HOMES = {
     "slopes": "mixedmodels.posthoc.row_averages",
     "step": "mixedmodels.report.elimination",
     "summarise": "mixedmodels.report.summary",
+    "table": "mixedmodels.report.publication.table",
     "test_method": "mixedmodels.inference.robust",
     "tests_of_coefficients": "mixedmodels.inference",
     "tidy": "mixedmodels.report.tidy",

@@ -224,6 +224,21 @@ Which = Literal["fixed", "variance", "all"]
 Effects = Literal["all", "fixed", "ran_pars", "ran_vals"]
 """Rows of `tidy`: fixed effects, variance parameters, or random effects of single levels."""
 
+Shown = Literal["estimate", "std_error", "conf_int", "statistic", "df", "p_value"]
+"""What a table of several models shows of every coefficient."""
+
+Facts = Literal["nobs", "groups", "r2", "icc", "llf", "aic", "aicc", "bic", "estimation"]
+"""What it shows of every model as a whole."""
+
+TableStyle = Literal["default", "apa", "ama"]
+"""How a table for a paper writes its numbers."""
+
+Layout = Literal["columns", "stacked"]
+"""Whether it has a column for every statistic, or them below each other in one per model."""
+
+RandomShown = Literal["sd", "variance", "none"]
+"""The scale of its random part."""
+
 VarianceScale = Literal["sd", "var", "theta"]
 """Scale of variance parameters: sd and correlation, variance and covariance, or relative."""
 

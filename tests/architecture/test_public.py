@@ -35,6 +35,7 @@ PUBLIC = [
     "power",
     "power_curve",
     "sample_size",
+    "table",
 ]
 
 MODEL = [

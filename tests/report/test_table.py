@@ -107,6 +107,31 @@ def test_what_a_reader_must_beware_of_is_said():
     assert [n for n in said if n.startswith("(3): The search did not converge")]
 
 
+def test_robust_covariances(slopes, herds):
+    found = rows(mm.table(slopes, show=["std_error", "df"], cov="CR2", cluster="Subject"))
+    table = slopes.coef_table(cov="CR2")
+    assert float(found["Days"]["Std. error"]) == pytest.approx(table.std_error[1], abs=0.0051)
+    assert float(found["Days"]["df"]) == pytest.approx(table.df[1], abs=0.0051)
+    [said] = [note for note in notes(mm.table(slopes, cov="CR2")) if "degrees" in note]
+    assert "CR2" in said
+    [said] = [note for note in notes(mm.table(herds, cov=herds.cov_params())) if "Tests" in note]
+    assert "Hessian" not in said and "covariance" in said
+
+
+def test_pooled_fits(slopes):
+    random = np.random.default_rng(1)
+    frames = [SLEEP.assign(Reaction=SLEEP.Reaction + random.normal(0, 5, 180)) for _ in range(4)]
+    pooled = mm.lmm("Reaction ~ Days + (Days | Subject)", frames)
+    table = mm.table(pooled, slopes, names=["pooled", "complete"])
+    found = rows(table)
+    own = pooled.coef_table()
+    assert found["Days"]["pooled"].startswith(f"{own.estimate[1]:.2f} ({own.std_error[1]:.2f})")
+    assert found["N (Subject)"] == {"pooled": "18", "complete": "18"}
+    said = notes(table)
+    assert "pooled: Pooled over 4 imputations by Rubin’s rules." in said
+    assert not [note for note in said if "Criteria" in note]
+
+
 def test_ratios_where_there_are_any(slopes, herds):
     found = rows(mm.table(slopes, herds, exponentiate=True))
     ratio = herds.coef_table(exponentiate=True).odds_ratio[1]

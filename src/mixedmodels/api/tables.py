@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from mixedmodels import rooms
 from mixedmodels.vocabulary import (
+    Clusters,
+    Covariance,
     DegreesOfFreedom,
     Facts,
     Layout,
@@ -32,6 +34,8 @@ def table(
     level: float = 0.95,
     exponentiate: bool = False,
     ddf: DegreesOfFreedom | None = None,
+    cov: Covariance = None,
+    cluster: Clusters = None,
     title: str | None = None,
     notes: str | Sequence[str] = (),
     rename: Mapping[str, str] | None = None,
@@ -79,6 +83,9 @@ def table(
         Ratios of odds, rates, … of the models that have them; the others stay as they are.
     ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
         Degrees of freedom of the tests, by default those of `coef_table`.
+    cov, cluster
+        Another covariance of the estimates, such as ``"CR2"``, and its clusters, as of
+        `coef_table`; of all models.
     title : str, optional
         Above the table.
     notes : str or sequence of str
@@ -135,7 +142,7 @@ def table(
         models,
         style=style,
         exponentiate=exponentiate,
-        tests={} if ddf is None else {"ddf": ddf},
+        tests=_given(ddf=ddf, cov=cov, cluster=cluster),
         names=names,
         show=show,
         layout=layout,
@@ -150,3 +157,8 @@ def table(
         keep=keep,
         drop=drop,
     )
+
+
+def _given(**options: object) -> dict[str, object]:
+    """The options that are not left to the models."""
+    return {name: value for name, value in options.items() if value is not None}

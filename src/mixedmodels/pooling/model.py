@@ -80,6 +80,21 @@ class PooledModel:
         return (*self.remarks, *notes_on(self.fits, self.lost, numbers))
 
     @property
+    def nobs(self) -> int:
+        """Rows used, of the first imputation."""
+        return len(self.fits[0].matrices.y)
+
+    @property
+    def ngroups(self) -> dict[str, int]:
+        """Per grouping factor the number of its levels, of the first imputation."""
+        return {g.name: len(g.levels) for g in self.fits[0].matrices.groupings}
+
+    @property
+    def table_notes(self) -> tuple[str, ...]:
+        """What `mixedmodels.table` says below a table of this result."""
+        return (f"Pooled over {self.m} imputations by Rubin’s rules.", *self.notes)
+
+    @property
     def failures(self) -> object:
         """Table `imputation, reason` of the imputations without a fit."""
         rows = {

@@ -5,15 +5,16 @@ from typing import Any
 
 from mixedmodels.engine.report import Reported
 from mixedmodels.fit.criteria import aic, aicc, bic, log_likelihood, n_rows
-from mixedmodels.fit.degrees_of_freedom import ddf_of
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels
 from mixedmodels.fit.notices import dropped_text
 from mixedmodels.fit.variance_components import told_parameters
 from mixedmodels.inference.coefficients import coefficient_tests
+from mixedmodels.inference.degrees_of_freedom import OtherCovariance, worded
 from mixedmodels.inference.icc import icc
 from mixedmodels.inference.r2 import r2
 from mixedmodels.inference.ratios import exponentiated, ratio_name
+from mixedmodels.inference.robust import test_method
 from mixedmodels.report.publication.reading import (
     NUMBERS,
     Asked,
@@ -40,15 +41,15 @@ def read_fit(fit: Fit, asked: Asked) -> ReadModel:
     DataError
         If its coefficients cannot be tested as asked.
     """
-    ddf = ddf_of(fit, asked.options.get("ddf"))
-    tests = coefficient_tests(fit, ddf, level=asked.level)
+    method = test_method(fit, **asked.options)
+    tests = coefficient_tests(fit, method, level=asked.level)
     numbers = {name: getattr(tests, name) for name in NUMBERS}
     scale = "Estimate"
     if asked.exponentiate and has_ratios(fit):
         numbers |= exponentiated(tests)
         scale = ratio_name(fit).replace("_", " ").capitalize()
-    how = f"Tests with degrees of freedom by {TESTS[ddf]}.".replace("'", "’")
-    if fit.generalised is not None:
+    how = f"Tests with degrees of freedom by {worded(method, TESTS)}.".replace("'", "’")
+    if fit.generalised is not None and not isinstance(method, OtherCovariance):
         how = "Tests by z, with standard errors from the Hessian in all parameters."
     return ReadModel(
         terms=fit.matrices.x_names,

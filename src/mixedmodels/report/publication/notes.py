@@ -79,10 +79,10 @@ def _by_model(notes: Sequence[tuple[int, str]], names: Sequence[str]) -> list[st
 
 def _criteria(models: Sequence[ReadModel], options: Options) -> list[str]:
     """Where log-likelihoods and criteria stand beside each other and cannot be compared."""
-    if len(models) == 1 or not set(options.facts) & set(CRITERIA):
+    if not set(options.facts) & set(CRITERIA):
         return []
-    methods = [_fact(model, "estimation") for model in models]
-    is_reml = [method == "REML" for method in methods]
+    models = [model for model in models if set(model.facts) & set(CRITERIA)]
+    is_reml = [_fact(model, "estimation") == "REML" for model in models]
     terms = {frozenset(m.terms) for m, reml in zip(models, is_reml, strict=True) if reml}
     notes = []
     if any(is_reml) and not all(is_reml):

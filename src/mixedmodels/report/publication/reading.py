@@ -131,7 +131,7 @@ def read_results(model: Any, asked: Asked) -> ReadModel:
         random=_random(model),
         facts=_facts(model),
         response=_response(model),
-        notes=tuple(str(note) for note in getattr(model, "table_notes", ())),
+        notes=_notes(model),
     )
 
 
@@ -185,6 +185,12 @@ def _numbers(frame: Frame, name: str, n: int) -> Vector:
         return np.full(n, np.nan)
     values = column.numbers.astype(np.float64)
     return values if column.missing is None else np.where(column.missing, np.nan, values)
+
+
+def _notes(model: Any) -> tuple[str, ...]:
+    """Sentences for below the table."""
+    own = getattr(model, "table_notes", ())
+    return tuple(str(note).splitlines()[0] for note in own)
 
 
 def _random(model: Any) -> tuple[RandomValue, ...]:

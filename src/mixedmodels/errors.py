@@ -69,6 +69,12 @@ class TimeLimitError(ConvergenceError):
     """The time allowed was over before there was anything to return."""
 
 
+class SavedModelError(MixedModelsError):
+    """A model cannot be saved, or a file is not a saved model, was changed, or is of another
+    version.
+    """
+
+
 class WorkerError(MixedModelsError):
     """Workers of a parallel backend died again and again."""
 

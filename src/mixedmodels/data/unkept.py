@@ -1,7 +1,8 @@
 """Rows that are not kept: arrays of which nothing but the shape is known.
 
-The matrices of a model whose data were read in batches hold them where others hold rows, so that
-whatever needs rows says so in one way, and never works with something else instead.
+The matrices of a model whose data were read in batches, or that was loaded from a file without its
+rows, hold them where others hold rows, so that whatever needs rows says so in one way, and never
+works with something else instead.
 """
 
 from __future__ import annotations
@@ -69,11 +70,14 @@ class UnkeptRows(NDArrayOperatorsMixin):
 def rows_needed() -> DataError:
     """That something needs the rows of a model that has none."""
     return DataError(
-        "This needs the rows of the data, which a model of data read in batches does not keep.\n"
-        "Do:   give rows where the method takes them, as newdata=; or fit the model to a table in "
-        "memory,\n"
+        "This needs the rows of the data, which this model does not keep.\n"
+        "Do:   give rows where the method takes them, as newdata=. Save a model that is to be "
+        "loaded with its\n"
+        "      rows by save(path, rows=True); fit one of data read in batches to a table in memory,"
+        "\n"
         "      such as a sample of the rows.\n"
-        "Why:  the data were read once and summed, so that they need not fit in memory. What "
-        "follows from\n"
-        "      the estimates works: tables, tests, random effects, means, predictions of new rows."
+        "Why:  a file has no rows unless asked for them, and data that are read in batches are "
+        "summed. What follows\n"
+        "      from the estimates works: tables, tests, random effects, means, predictions of new "
+        "rows."
     )

@@ -38,6 +38,9 @@ class RowMoments:
     counts
         How many rows each of these stands for, others of its cell for none; None where there are
         too many cells to know.
+    scales
+        Per random term the root-mean-square (q,) of its columns, weights included; None where a
+        problem knows them.
     """
 
     n: int
@@ -49,6 +52,7 @@ class RowMoments:
     inverse_weight: float
     sample: Frame
     counts: Vector | None
+    scales: tuple[Vector, ...] | None = None
 
     __repr__ = brief
 

@@ -31,6 +31,7 @@ from mixedmodels.engine.generalised_batch import (
 )
 from mixedmodels.engine.marginal import MarginalInverse
 from mixedmodels.engine.settings import Control
+from mixedmodels.engine.stand_in import structures_without_rows
 from mixedmodels.engine.structured_arrays import term_arrays
 from mixedmodels.engine.structured_terms import StructuredTerms
 from mixedmodels.engine.watching import memory_left
@@ -89,20 +90,22 @@ class GeneralisedProblem(StructuredTerms):
             "nodes": self.nodes,
         }
 
-    @property
+    @cached_property
     def structures(self) -> _native.StructuredProblem:
-        """The native handle that knows what theta means."""
-        return self.native.covariances
+        """The native handle that knows what theta means; it needs no rows."""
+        if self.matrices.has_rows:
+            return self.native.covariances
+        return structures_without_rows(self.matrices, self.values, 1.0)
 
     @property
     def n_beta(self) -> int:
         """The number of fixed effects p."""
-        return self.native.n_beta
+        return int(self.matrices.X.shape[1])
 
     @property
     def n_psi(self) -> int:
         """The number of all parameters."""
-        return self.native.n_theta + self.native.n_beta + self.native.n_auxiliary
+        return self.n_theta + self.n_beta + self.matrices.n_auxiliary
 
     @property
     def psi_units(self) -> Vector:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -28,7 +29,7 @@ class Native(Protocol):
 
     @property
     def n_theta(self) -> int: ...
-    @property
+    @cached_property
     def theta_index(self) -> list[tuple[int, int, int]]: ...
     @property
     def column_scales(self) -> list[Vector]: ...
@@ -124,16 +125,24 @@ class PlainProblem(ABC):
     @property
     def n_theta(self) -> int:
         """The number of covariance parameters m."""
-        return self.native.n_theta
+        return len(self.theta_index)
 
     @property
     def theta_index(self) -> list[tuple[int, int, int]]:
-        """Per element of theta: term, row and column of T_k."""
-        return self.native.theta_index
+        """Per element of theta: term, row and column of T_k, its lower triangle by columns."""
+        return [
+            (k, row, column)
+            for k, term in enumerate(self.matrices.terms)
+            for column in range(len(term.names))
+            for row in range(column, column + 1 if term.is_independent else len(term.names))
+        ]
 
     @property
     def column_scales(self) -> list[Vector]:
-        """Per term: root-mean-square of each column of Z_k."""
+        """Per term: root-mean-square of each column of Z_k, weights included."""
+        moments = self.matrices.moments
+        if moments is not None and moments.scales is not None:
+            return list(moments.scales)
         return self.native.column_scales
 
     @property

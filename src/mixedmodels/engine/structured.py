@@ -20,6 +20,7 @@ from mixedmodels.engine.failures import engine_errors
 from mixedmodels.engine.marginal import MarginalInverse, marginal_inverse
 from mixedmodels.engine.residual_blocks import row_variances
 from mixedmodels.engine.settings import Control
+from mixedmodels.engine.stand_in import structures_without_rows
 from mixedmodels.engine.structured_arrays import (
     residual_arrays,
     spread_columns,
@@ -56,10 +57,12 @@ class StructuredProblem(StructuredTerms):
                 memory_left(),
             )
 
-    @property
+    @cached_property
     def structures(self) -> _native.StructuredProblem:
-        """The same handle."""
-        return self.native
+        """The same handle, or one on rows that stand in for those that are not kept."""
+        if self.matrices.has_rows:
+            return self.native
+        return structures_without_rows(self.matrices, self.values, self.sigma)
 
     def __getstate__(self) -> dict[str, object]:
         """The matrices alone: the native handle is rebuilt from them when needed."""
@@ -132,7 +135,7 @@ class StructuredProblem(StructuredTerms):
         without what differs between rows (weights, the function of the standard deviation).
         """
         at = np.ascontiguousarray(positions, dtype=np.float64)
-        return self.native.residual_covariance(self.checked(theta), part, at)
+        return self.structures.residual_covariance(self.checked(theta), part, at)
 
     def whitened(self, theta: Vector, columns: Vector) -> Vector:
         """R^{-1/2} times columns over the rows (n,) or (n, r), R being relative to sigma^2: by the

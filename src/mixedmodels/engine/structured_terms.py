@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mixedmodels import _native
 from mixedmodels.covariance import Quantity
+from mixedmodels.data.unkept import rows_needed
 from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import checked_theta
 from mixedmodels.engine.batch import INSIDE
@@ -67,11 +68,16 @@ class StructuredTerms(ABC):
     @property
     def units(self) -> Vector:
         """The size (m,) of every element of theta in the units of the data."""
+        if not self.matrices.has_rows:
+            raise rows_needed()
         return self.structures.units
 
     @property
     def column_scales(self) -> list[Vector]:
         """Per term: root-mean-square of each column of Z_k."""
+        moments = self.matrices.moments
+        if moments is not None and moments.scales is not None:
+            return list(moments.scales)
         return [np.sqrt(np.mean(term.Z**2, axis=0)) for term in self.matrices.terms]
 
     def templates(self, theta: Sequence[float] | Vector) -> tuple[Vector, ...]:

@@ -4,7 +4,9 @@ Notation: y = X beta + sum_k Z_k b_k + offset + e, b_k ~ N(0, sigma^2 T_k T_k') 
 e ~ N(0, sigma^2 / w).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +80,9 @@ class Fit:
     generalised : Generalised, optional
         What a generalised model has beside this; None for a linear one. In a generalised model
         `sigma` is 1, `reml` False, and `cov_beta_unscaled` the part of beta of its covariance.
+    answers : mapping, optional
+        Of a fit that was loaded without its rows, what functions gave that needed them, by name and
+        arguments (see `fit.once`); None for every other fit.
     """
 
     request: Request
@@ -92,6 +97,7 @@ class Fit:
     cov_beta_unscaled: Vector
     convergence: Convergence
     generalised: Generalised | None = None
+    answers: Mapping[tuple[Any, ...], Any] | None = None
 
     __repr__ = brief
 

@@ -8,6 +8,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.auxiliary import auxiliary_rows
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.linear_predictor import linear_predictor, marginal_mean
+from mixedmodels.fit.once import once
 from mixedmodels.fit.row_distribution import family_residuals
 from mixedmodels.vocabulary import ResidualKind
 
@@ -68,6 +69,13 @@ def linear_predictor_values(fit: Fit) -> pd.Series:
 def fitted_values(fit: Fit) -> pd.Series:
     """Conditional fitted values, on the index of the kept rows."""
     return pd.Series(fitted_array(fit), index=fit.matrices.index.view(), name="fitted")
+
+
+@once
+def residual_quartiles(fit: Fit) -> tuple[float, ...]:
+    """Smallest, quartiles and largest of the standardized residuals."""
+    values = residuals(fit, "standardized").to_numpy()
+    return tuple(np.quantile(values, [0, 0.25, 0.5, 0.75, 1]).tolist())
 
 
 def residuals(fit: Fit, kind: ResidualKind = "response") -> pd.Series:

@@ -14,12 +14,19 @@ Result = TypeVar("Result")
 def once(compute: Callable[Concatenate[Fit, P], Result]) -> Callable[Concatenate[Fit, P], Result]:
     """Keep what a pure function of a fit (and of plain arguments) gives, as long as the fit lives.
 
-    The result must not hold the fit, which would then never be dropped.
+    The result must not hold the fit, which would then never be dropped. A fit that was loaded
+    without its rows has the results that need them in its `answers`, under the name of the function
+    and its arguments.
     """
     kept: WeakKeyDictionary[Fit, dict[object, Result]] = WeakKeyDictionary()
 
+    name = compute.__name__
+
     @wraps(compute)
     def found(fit: Fit, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+        if fit.answers is not None and (name, *args) in fit.answers:
+            answer: Result = fit.answers[name, *args]
+            return answer
         results = kept.setdefault(fit, {})
         key = (args, tuple(kwargs.items()))
         if key not in results:

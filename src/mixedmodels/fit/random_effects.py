@@ -12,6 +12,7 @@ from scipy.linalg import block_diag
 from mixedmodels.engine.route import generalised
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
+from mixedmodels.fit.once import once
 from mixedmodels.fit.variance_components import known_entries
 from mixedmodels.options import require_probability
 
@@ -49,14 +50,19 @@ def are_known(fit: Fit, term: int) -> NDArray[np.bool_]:
     return np.asarray(known_entries(fit, term).all(axis=1))
 
 
+@once
+def level_covariances(fit: Fit, term: int) -> Vector:
+    """cov(b_k | y) / sigma^2 at known beta, (levels, q_k, q_k), for the columns of Z_k."""
+    return fit.problem.conditional_covariance(fit.psi, term=term)
+
+
 def conditional_sd(fit: Fit, *, term: int) -> Vector:
     """Standard deviation (levels, q_k) of `known_modes` given the data, at known beta and theta.
 
     nan for effects that follow from what the data cannot tell.
     """
     coordinates = fit.matrices.terms[term].coordinates
-    unscaled = fit.problem.conditional_covariance(fit.psi, term=term)
-    unscaled = coordinates.reported_covariance(unscaled)
+    unscaled = coordinates.reported_covariance(level_covariances(fit, term))
     variances = np.diagonal(unscaled, axis1=1, axis2=2)
     sd = fit.sigma * np.sqrt(np.maximum(variances, 0.0))
     return np.where(are_known(fit, term), sd, np.nan)

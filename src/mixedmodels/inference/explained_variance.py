@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mixedmodels.design import Identification, ModelMatrices
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import mean_residual_variance
+from mixedmodels.fit.once import once
 from mixedmodels.inference.distribution_variance import distribution_variance
 from mixedmodels.prediction.structured_errors import own_variances
 
@@ -42,6 +43,7 @@ class ExplainedVariance:
     total: float
 
 
+@once
 def explained_variance(fit: Fit) -> ExplainedVariance:
     """The three parts at `fit`, in time O(n (p + q^2)) and memory O(n).
 
@@ -68,6 +70,7 @@ def explained_variance(fit: Fit) -> ExplainedVariance:
     )
 
 
+@once
 def by_group(fit: Fit) -> dict[str, float]:
     """The random part, group by group; nan for what no data can tell."""
     m, known = fit.matrices, fit.identification

@@ -36,6 +36,7 @@ from mixedmodels.design.expand import train
 from mixedmodels.design.rank import independent_columns
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.once import once
 from mixedmodels.inference.space import Space, columns_and_space
 from mixedmodels.vocabulary import SumOfSquares
 
@@ -145,6 +146,7 @@ class Indicators:
         return near
 
 
+@once
 def hypotheses(fit: Fit, kind: SumOfSquares) -> list[Hypothesis]:
     """L of every term but the intercept, for an analysis of variance of type 1, 2 or 3."""
     if not len(fit.beta):

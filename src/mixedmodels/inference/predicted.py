@@ -32,6 +32,7 @@ from mixedmodels.inference.information import information
 from mixedmodels.options import require_flag, require_option, require_probability
 from mixedmodels.prediction.error_slopes import error_slopes
 from mixedmodels.prediction.error_variance import ErrorCovariance
+from mixedmodels.prediction.level_errors import level_slopes
 from mixedmodels.prediction.predict import (
     Predicted,
     RelativeErrors,
@@ -174,7 +175,7 @@ def _degrees_of_freedom(fit: Fit, found: Predicted, interval: Interval, ddf: Tes
     if ddf == "residual" or (is_plain and not fit.matrices.terms):
         return np.full(n, float(len(fit.matrices.y) - len(fit.beta)))
     slopes = _exact if is_plain else _differenced
-    if found.has_known_levels and n * len(fit.matrices.y) > MOST:
+    if fit.matrices.has_rows and found.has_known_levels and n * len(fit.matrices.y) > MOST:
         slopes = _differenced
     return _satterthwaite(fit, *slopes(fit, found, interval))
 
@@ -192,7 +193,9 @@ def _exact(fit: Fit, found: Predicted, interval: Interval) -> tuple[Vector, Vect
     """Of every row, k and dk/dtheta: of what is known of it, and of effects as of new levels."""
     rows, T = found.rows, fit.T
     k = _chosen(relative_errors(fit, found, theta=fit.theta, C=fit.cov_beta_unscaled), interval)
-    if found.has_known_levels:
+    if found.has_known_levels and not fit.matrices.has_rows:
+        slopes = level_slopes(fit, with_included(found))
+    elif found.has_known_levels:
         problem = plain(fit.problem, "This interval")
         errors = ErrorCovariance.of(problem, fit.theta, fit.cov_beta_unscaled)
         index = problem.theta_index
@@ -217,10 +220,15 @@ def _unknown(found: Predicted, interval: Interval) -> list[Vector]:
 
 
 def _differenced(fit: Fit, found: Predicted, interval: Interval) -> tuple[Vector, Vector]:
-    """The same by central differences, the equations solved anew at each end."""
+    """The same by central differences, the equations solved anew at each end where they matter."""
+    is_told = not found.has_known_levels or not fit.matrices.has_rows
 
     def at(theta: Vector) -> Vector:
-        C = fit.problem.estimates(theta, reml=fit.reml).cov_beta_unscaled
+        if is_told:
+            change = np.tensordot(theta - fit.theta, information(fit).jacobian, axes=1)
+            C = fit.cov_beta_unscaled + change
+        else:
+            C = fit.problem.estimates(theta, reml=fit.reml).cov_beta_unscaled
         return _chosen(relative_errors(fit, found, theta=theta, C=C), interval)
 
     deviations = np.sqrt(np.diag(information(fit).covariance)[:-1])

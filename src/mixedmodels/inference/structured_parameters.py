@@ -19,6 +19,7 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.all_parameters import parameters_of
 from mixedmodels.fit.covariance_parameters import CovarianceParameters
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.once import once
 from mixedmodels.inference.information import information, not_identified
 from mixedmodels.inference.interval import Intervals
 from mixedmodels.inference.link import LOG, Link, link_of
@@ -95,7 +96,7 @@ def _in_singular_terms(fit: Fit, found: CovarianceParameters) -> Mask:
     mask = np.zeros(len(found.values), dtype=np.bool_)
     if not singular or not isinstance(fit.problem, GeneralisedProblem):
         return mask
-    least = NEGLIGIBLE * fit.problem.typical_scale(fit.psi)
+    least = NEGLIGIBLE * row_scale(fit)
     for i, entry in enumerate(found.entries):
         if entry is None or entry.owner != "term" or entry.index not in singular:
             continue
@@ -106,6 +107,12 @@ def _in_singular_terms(fit: Fit, found: CovarianceParameters) -> Mask:
         is_whole = term.is_plain and not term.is_independent
         mask[i] = is_whole or (entry.is_sd and size < least)
     return mask
+
+
+@once
+def row_scale(fit: Fit) -> float:
+    """What stands for the residual standard deviation of a row."""
+    return fit.problem.typical_scale(fit.psi)
 
 
 def wald_intervals(fit: Fit, level: float) -> Intervals:

@@ -128,6 +128,22 @@ def factor_rows(fit: Fit, name: str) -> NDArray[Any]:
     return _values(fit, moments.sample, name, None)
 
 
+@once
+def covariate_extent(fit: Fit, name: str) -> tuple[float, float, float]:
+    """Smallest and largest value and standard deviation of a covariate on the rows used."""
+    rows = np.asarray(rows_of(fit, name), dtype=np.float64)
+    return float(rows.min()), float(rows.max()), float(rows.std())
+
+
+@once
+def covariate_places(fit: Fit, name: str, count: int) -> tuple[float, ...]:
+    """Values of a covariate at evenly spaced ranks, from the smallest to the largest."""
+    rows = np.asarray(rows_of(fit, name), dtype=np.float64)
+    places = np.unique(np.quantile(rows, np.linspace(0, 1, count), method="nearest"))
+    return tuple(places.tolist())
+
+
+@once
 def row_counts(fit: Fit) -> NDArray[np.float64] | None:
     """How many rows each of `factor_rows` stands for; None if for itself alone."""
     return None if fit.matrices.moments is None else fit.matrices.moments.counts

@@ -23,7 +23,12 @@ from mixedmodels.inference.degrees_of_freedom import TestMethod, require_test_me
 from mixedmodels.posthoc.averaging import largest_sets
 from mixedmodels.posthoc.cells import Nesting
 from mixedmodels.posthoc.emmeans import means_at, plan
-from mixedmodels.posthoc.grid_variables import GridVariable, fixed_variables, rows_of
+from mixedmodels.posthoc.grid_variables import (
+    GridVariable,
+    covariate_extent,
+    covariate_places,
+    fixed_variables,
+)
 from mixedmodels.posthoc.labels import as_labels
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
 from mixedmodels.posthoc.nesting import found_nesting
@@ -137,14 +142,16 @@ def _values(fit: Fit, variable: GridVariable) -> tuple[Any, ...]:
     if variable.is_factor or len(variable.values) > 1:
         return variable.values
     [centre] = variable.values
-    rows = np.asarray(rows_of(fit, variable.name), dtype=np.float64)
     if is_straight(fit, variable.name):
-        return (centre, centre + (float(rows.std()) or 1.0))
-    terms = [t for t in fit.spec.fixed.term_slices if variable.name in columns_of([t], fit.spec)]
+        return (centre, centre + (covariate_extent(fit, variable.name)[2] or 1.0))
+    return covariate_places(fit, variable.name, places_needed(fit, variable.name))
+
+
+def places_needed(fit: Fit, name: str) -> int:
+    """Values of a covariate at which its columns are told apart."""
+    terms = [t for t in fit.spec.fixed.term_slices if name in columns_of([t], fit.spec)]
     slices = (fit.spec.fixed.term_slices[term] for term in terms)
-    count = 2 + sum(part.stop - part.start for part in slices)
-    places = np.unique(np.quantile(rows, np.linspace(0, 1, count), method="nearest"))
-    return tuple(places.tolist())
+    return 2 + sum(part.stop - part.start for part in slices)
 
 
 def _groups(means: LinearFunctions) -> list[tuple[Any, Rows]]:

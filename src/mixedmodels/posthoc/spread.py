@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mixedmodels.engine.route import plain
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.once import once
 from mixedmodels.inference.explained_variance import by_group, explained_variance
 from mixedmodels.inference.information import information
 from mixedmodels.prediction.structured_errors import own_variances
@@ -42,6 +43,7 @@ class Spread:
     df: float
 
 
+@once
 def random_variance(fit: Fit) -> float:
     """Mean variance of the random effects over the rows used: tr(Sigma Z'Z) / n, all terms.
 
@@ -58,6 +60,7 @@ def random_variance(fit: Fit) -> float:
     return mean_variance(fit, fit.theta)
 
 
+@once
 def random_variance_differs(fit: Fit) -> bool:
     """Whether that variance is one thing in one row and another in the next: random slopes."""
     m = fit.matrices
@@ -73,6 +76,7 @@ def mean_variance(fit: Fit, theta: Vector) -> float:
     return float(sum(np.mean(own_variances(m, term, T)) for term, T in pairs))
 
 
+@once
 def random_variance_slopes(fit: Fit) -> Vector:
     """Derivatives (m,) of `random_variance` in theta, by central differences: it is quadratic in
     the theta of plain terms.

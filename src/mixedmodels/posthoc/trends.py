@@ -29,7 +29,7 @@ from mixedmodels.posthoc.emmeans import (
     plan,
     tell_not_estimable,
 )
-from mixedmodels.posthoc.grid_variables import fixed_variables, rows_of
+from mixedmodels.posthoc.grid_variables import covariate_extent, fixed_variables
 from mixedmodels.posthoc.linear_functions import LinearFunctions, Testing
 from mixedmodels.posthoc.reference_grid import CovReduce
 from mixedmodels.posthoc.specs import By, require_column
@@ -125,8 +125,7 @@ def stencil_at(fit: Fit, var: str, values: Sequence[float], max_degree: int) -> 
         weights = np.zeros((len(values), max_degree, 2))
         weights[:, 0] = (-1.0, 1.0)
         return Stencil(np.tile([0.0, 1.0], (len(values), 1)), weights)
-    rows = np.asarray(rows_of(fit, var), dtype=np.float64)
-    low, high, spread = float(rows.min()), float(rows.max()), float(rows.std())
+    low, high, spread = covariate_extent(fit, var)
     if not spread:
         raise DataError(f"{var!r} does not vary in the data.\nDo:   ask for another slope.")
     m, h = max_degree + 2, STEP * spread

@@ -21,8 +21,10 @@ from mixedmodels.design import incidence
 from mixedmodels.engine.generalised import GeneralisedProblem
 from mixedmodels.engine.route import generalised
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.level_information import level_equations
 from mixedmodels.fit.linear_predictor import add_random_effects
 from mixedmodels.fit.once import once
+from mixedmodels.fit.random_effects import level_covariances
 from mixedmodels.prediction.predict import Predicted
 from mixedmodels.prediction.structured_errors import has_unseen
 
@@ -106,8 +108,16 @@ def effect_columns(fit: Fit, of: Predicted) -> sparse.csr_array:
 
 def conditional_covariance(fit: Fit, right: Vector) -> Vector:
     """Covariance (r, r) of right'(b - b-hat) at known psi, of columns `right` (q_total, r)."""
-    solved = _problem(fit).solve(fit.psi, np.asfortranarray(right))
-    return np.asarray(right.T @ solved)
+    return np.asarray(right.T @ _solved(fit, right))
+
+
+def _solved(fit: Fit, right: Vector) -> Vector:
+    """Lambda M^-1 Lambda' times columns (q_total, r)."""
+    if fit.matrices.has_rows:
+        return _problem(fit).solve(fit.psi, np.asfortranarray(right))
+    equations = level_equations(fit)
+    Lambda = equations.Lambda
+    return np.asarray(Lambda @ equations.solve(np.asarray(Lambda.T @ right)))
 
 
 def _conditional(fit: Fit, of: Predicted) -> Vector:
@@ -125,7 +135,7 @@ def _conditional(fit: Fit, of: Predicted) -> Vector:
 def _within_levels(fit: Fit, of: Predicted) -> Vector:
     """The same where a row has effects of one level: by the covariances of these."""
     [term], [Z] = of.rows.terms, of.included
-    C = fit.problem.conditional_covariance(fit.psi, term=0)
+    C = level_covariances(fit, 0)
     known = ~has_unseen(term)
     variance = np.zeros(len(Z))
     variance[known] = np.einsum("ni,nij,nj->n", Z[known], C[term.codes[known]], Z[known])
@@ -140,8 +150,7 @@ def _across_levels(fit: Fit, of: Predicted) -> Vector:
     step = max(1, BLOCK // columns.shape[1])
     for low in range(0, len(first), step):
         right = columns[low : low + step].toarray().T
-        solved = _problem(fit).solve(fit.psi, np.asfortranarray(right))
-        variance[low : low + step] = np.einsum("qn,qn->n", right, solved)
+        variance[low : low + step] = np.einsum("qn,qn->n", right, _solved(fit, right))
     return variance[place]
 
 

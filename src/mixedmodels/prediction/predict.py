@@ -7,6 +7,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from mixedmodels.data.unkept import rows_needed
 from mixedmodels.design import NewTerm
 from mixedmodels.engine.structured_terms import StructuredTerms
 from mixedmodels.errors import DataError
@@ -15,6 +16,7 @@ from mixedmodels.fit.fitted import residuals
 from mixedmodels.fit.linear_predictor import add_random_effects, marginal_mean
 from mixedmodels.options import require_option
 from mixedmodels.prediction.error_variance import ErrorCovariance
+from mixedmodels.prediction.level_errors import level_variances
 from mixedmodels.prediction.residual_prediction import Borrowed, borrowed
 from mixedmodels.prediction.residual_variance import new_scale, residual_variances
 from mixedmodels.prediction.rows import (
@@ -135,7 +137,7 @@ def predicted_rows(
     estimate = _mean(fit, rows, included) + draws
     found = Predicted(rows, included, others, sampled, borrows, estimate)
     known = what_is_borrowed(fit, found, fit.theta)
-    if known is None:
+    if known is None or not known.weights.nnz:
         return found
     return replace(found, estimate=estimate + known.weights @ residuals(fit).to_numpy())
 
@@ -233,6 +235,10 @@ def _known_variance(
     rows = of.rows
     if not of.has_known_levels and known is None:
         return np.asarray(np.einsum("ni,ni->n", rows.X @ C, rows.X))
+    if not fit.matrices.has_rows:
+        if known is not None and known.covariance.nnz:
+            raise rows_needed()
+        return level_variances(fit, with_included(of), theta=theta, C=C)
     if not isinstance(fit.problem, StructuredTerms):
         return ErrorCovariance.of(fit.problem, theta, C).variances(with_included(of))
     Z = [

@@ -64,7 +64,7 @@ def borrowed(fit: Fit, new: NewResidual, scale: Vector, theta: Vector) -> Borrow
     N, n = len(scale), len(fit.matrices.y)
     rows, columns, covariances, weights = [], [], [], []
     explained = np.zeros(N)
-    if used is not None and used.structure is not None:
+    if used is not None and used.structure is not None and _has_known_blocks(new, scale):
         own, covariance = fit.problem.row_scale(theta), _remembered(fit, theta)
         for o, at in _shared_blocks(used, new, scale):
             C = covariance(int(used.part[o[0]]), np.vstack([used.positions[o], new.positions[at]]))
@@ -84,14 +84,21 @@ def borrowed(fit: Fit, new: NewResidual, scale: Vector, theta: Vector) -> Borrow
     )
 
 
+def _has_known_blocks(new: NewResidual, scale: Vector) -> bool:
+    return len(_in_known_blocks(new, scale)) > 0
+
+
+def _in_known_blocks(new: NewResidual, scale: Vector) -> Int:
+    """The new rows whose block the fit has seen, and whose place is told."""
+    known = (new.codes >= 0) & np.isfinite(new.positions).all(axis=1) & np.isfinite(scale)
+    return np.flatnonzero(known & (new.part >= 0))
+
+
 def _shared_blocks(
     used: ResidualMatrix, new: NewResidual, scale: Vector
 ) -> Iterator[tuple[Int, Int]]:
     """Rows of the fit and new rows of every block that has both."""
-    known = (new.codes >= 0) & np.isfinite(new.positions).all(axis=1) & np.isfinite(scale)
-    candidates = np.flatnonzero(known & (new.part >= 0))
-    if not len(candidates):
-        return
+    candidates = _in_known_blocks(new, scale)
     candidates = candidates[np.argsort(new.codes[candidates], kind="stable")]
     order = np.argsort(used.codes, kind="stable")
     wanted, first = np.unique(new.codes[candidates], return_index=True)

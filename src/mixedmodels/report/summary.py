@@ -7,7 +7,7 @@ import numpy as np
 
 from mixedmodels.fit.criteria import aic, aicc, bic, log_likelihood, n_parameters, n_rows
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.fitted import residuals
+from mixedmodels.fit.fitted import residual_quartiles
 from mixedmodels.fit.notices import dropped_text
 from mixedmodels.fit.variance_components import known_residual
 from mixedmodels.inference.coefficients import coefficient_tests
@@ -142,7 +142,7 @@ def _sections(fit: Fit, ddf: TestMethod) -> tuple[Section, ...]:
         random = (on_the_linear_predictor(fit),) if fit.matrices.terms else ()
         fixed = (_fixed_effects(fit, ddf),) if len(fit.beta) else ()
         return (*sections, *left, *random, *fixed, *part_sections(fit))
-    if fit.matrices.has_rows:
+    if fit.matrices.has_rows or fit.answers is not None:
         sections.append(_scaled_residuals(fit))
     if fit.matrices.is_plain:
         limits = _limits(fit)
@@ -170,8 +170,7 @@ def _criteria(fit: Fit) -> Section:
 
 
 def _scaled_residuals(fit: Fit) -> Section:
-    quantiles = np.quantile(residuals(fit, "standardized").to_numpy(), [0, 0.25, 0.5, 0.75, 1])
-    cells = tuple(numbers.fixed(float(v), decimals=3) for v in quantiles)
+    cells = tuple(numbers.fixed(v, decimals=3) for v in residual_quartiles(fit))
     heading = "Scaled residuals" if fit.generalised is None else "Pearson residuals"
     return Section(heading, ("Min", "1Q", "Median", "3Q", "Max"), (cells,))
 

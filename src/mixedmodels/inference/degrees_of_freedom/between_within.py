@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from mixedmodels.design import Grouping, ModelMatrices
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.once import once
 from mixedmodels.inference.degrees_of_freedom.by_coefficient import ByCoefficient, by_coefficient
 
 Vector = NDArray[np.float64]
@@ -34,8 +35,14 @@ def between_within(fit: Fit) -> ByCoefficient:
     DataError
         If the groups are not nested in each other.
     """
+    return by_coefficient(fit, between_within_df(fit))
+
+
+@once
+def between_within_df(fit: Fit) -> Vector:
+    """Degrees of freedom (p,) of the columns of the formula."""
     m = fit.matrices
-    return by_coefficient(fit, level_df(m.coordinates.original(m.X), nested_groupings(m)))
+    return level_df(m.coordinates.original(m.X), nested_groupings(m))
 
 
 def level_df(X: Vector, groupings: Sequence[Grouping]) -> Vector:

@@ -21,6 +21,7 @@ from scipy.linalg import lapack
 from mixedmodels.design import Grouping, ModelMatrices, TermMatrix
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.once import once
 from mixedmodels.inference.degrees_of_freedom.by_coefficient import ByCoefficient, by_coefficient
 
 Vector = NDArray[np.float64]
@@ -78,6 +79,12 @@ def containment(fit: Fit) -> ByCoefficient:
     DataError
         If the rank of [X Z] would take minutes to find, or rows belong to several levels.
     """
+    return by_coefficient(fit, containment_df(fit))
+
+
+@once
+def containment_df(fit: Fit) -> Vector:
+    """Degrees of freedom (p,) of the columns of the formula."""
     m = fit.matrices
     if any(term.members is not None for term in m.terms):
         raise DataError(
@@ -92,7 +99,7 @@ def containment(fit: Fit) -> ByCoefficient:
     for j, x in enumerate(X.T):
         inside = [gain for e, gain in zip(effects, gains, strict=True) if e.contains(x)]
         df[j] = min(inside, default=df[j])
-    return by_coefficient(fit, df)
+    return df
 
 
 def random_effects(m: ModelMatrices) -> Iterator[RandomEffect]:

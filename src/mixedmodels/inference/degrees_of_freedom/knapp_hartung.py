@@ -9,6 +9,7 @@ import numpy as np
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import residuals
+from mixedmodels.fit.once import once
 from mixedmodels.inference.degrees_of_freedom.constant import Constant
 
 
@@ -34,8 +35,13 @@ def knapp_hartung(fit: Fit) -> Constant:
             "There are as many fixed effects as rows: no degrees of freedom are left for tests.\n"
             "Do:   leave out moderators."
         )
-    # V^-1 (y - X beta) = R^-1 (y - X beta - Z b)
+    scale = weighted_squares(fit) / (fit.sigma**2 * df)
+    return Constant(scale * fit.sigma**2 * fit.cov_beta_unscaled, float(df))
+
+
+@once
+def weighted_squares(fit: Fit) -> float:
+    """(y - X beta)'V^-1 (y - X beta) times sigma^2; V^-1 (y - X beta) = R^-1 (y - X beta - Z b)."""
     columns = np.column_stack([residuals(fit, kind) for kind in ("marginal", "response")])
     marginal, conditional = fit.problem.whitened(fit.theta, columns).T
-    scale = float(marginal @ conditional) / (fit.sigma**2 * df)
-    return Constant(scale * fit.sigma**2 * fit.cov_beta_unscaled, float(df))
+    return float(marginal @ conditional)

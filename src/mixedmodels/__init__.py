@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mixedmodels.api.plans import plan
     from mixedmodels.api.pooling import pool
     from mixedmodels.api.responses import many
+    from mixedmodels.api.saved import load
     from mixedmodels.api.studies import power, power_curve, sample_size
     from mixedmodels.api.tables import table
     from mixedmodels.api.trials import mmrm
@@ -44,6 +45,7 @@ __all__ = [
     "errors",
     "glmm",
     "lmm",
+    "load",
     "many",
     "mixedlm",
     "mmrm",
@@ -73,6 +75,7 @@ _HOMES = {
     "compare": "mixedmodels.api.models",
     "glmm": "mixedmodels.api.generalised",
     "lmm": "mixedmodels.api.models",
+    "load": "mixedmodels.api.saved",
     "many": "mixedmodels.api.responses",
     "mixedlm": "mixedmodels.compat",
     "mmrm": "mixedmodels.api.trials",

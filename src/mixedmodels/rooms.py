@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from mixedmodels.report.publication.table import table
     from mixedmodels.report.summary import summarise
     from mixedmodels.report.tidy import tidy
+    from mixedmodels.saving.save import save
 
 __all__ = [
     "BootstrappedModel",
@@ -103,6 +104,7 @@ __all__ = [
     "response_comparisons",
     "response_predictions",
     "response_slopes",
+    "save",
     "simulate",
     "slopes",
     "step",
@@ -161,6 +163,7 @@ _HOMES = {
     "response_comparisons": "mixedmodels.posthoc.response_rows",
     "response_predictions": "mixedmodels.posthoc.response_rows",
     "response_slopes": "mixedmodels.posthoc.response_rows",
+    "save": "mixedmodels.saving.save",
     "simulate": "mixedmodels.prediction.simulate",
     "slopes": "mixedmodels.posthoc.row_averages",
     "step": "mixedmodels.report.elimination",

@@ -25,6 +25,7 @@ PUBLIC = [
     "errors",
     "glmm",
     "lmm",
+    "load",
     "many",
     "mixedlm",
     "mmrm",

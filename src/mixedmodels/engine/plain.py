@@ -53,6 +53,11 @@ class Native(Protocol):
     def equations(self, theta: Vector) -> _native.Equations: ...
 
 
+def sums_from(data: bytes | None) -> _native.Sums | None:
+    """The cross-products that `Sums.to_bytes` has written; None of none."""
+    return None if data is None else _native.Sums.from_bytes(data)
+
+
 @dataclass(frozen=True)
 class PlainProblem(ABC):
     """A model of unstructured and independent terms whose residuals are independent.
@@ -81,9 +86,7 @@ class PlainProblem(ABC):
         return {"matrices": self.matrices, "sums": sums}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        sums = state["sums"]
-        made = None if sums is None else _native.Sums.from_bytes(sums)
-        self.__dict__.update(matrices=state["matrices"], sums=made)
+        self.__dict__.update(matrices=state["matrices"], sums=sums_from(state["sums"]))
 
     def require_rows(self) -> None:
         """Refuse where the rows are not kept."""

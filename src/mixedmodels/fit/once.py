@@ -1,14 +1,36 @@
 """`once`: a result of a fit that several others ask for, computed once and dropped with the fit."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import wraps
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
+from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """In place of a result: that it is not available for the model, and why."""
+
+    message: str
+
+
+def answer(found: Any) -> Any:
+    """A result that a fit was loaded with.
+
+    Raises
+    ------
+    DataError
+        If it was not available for the model that was saved.
+    """
+    if isinstance(found, Refusal):
+        raise DataError(found.message)
+    return found
 
 
 def once(compute: Callable[Concatenate[Fit, P], Result]) -> Callable[Concatenate[Fit, P], Result]:
@@ -24,9 +46,10 @@ def once(compute: Callable[Concatenate[Fit, P], Result]) -> Callable[Concatenate
 
     @wraps(compute)
     def found(fit: Fit, /, *args: P.args, **kwargs: P.kwargs) -> Result:
-        if fit.answers is not None and (name, *args) in fit.answers:
-            answer: Result = fit.answers[name, *args]
-            return answer
+        question = (name, *args, *kwargs.items())
+        if fit.answers is not None and question in fit.answers:
+            known: Result = answer(fit.answers[question])
+            return known
         results = kept.setdefault(fit, {})
         key = (args, tuple(kwargs.items()))
         if key not in results:

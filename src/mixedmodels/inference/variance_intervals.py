@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.once import once
 from mixedmodels.inference.interval import Intervals
 from mixedmodels.inference.intervals import Wanted, wald
 from mixedmodels.inference.profile.profile import profile_intervals
@@ -37,6 +38,7 @@ class VarianceIntervals:
     is_profiled: Mask
 
 
+@once
 def variance_intervals(
     fit: Fit, *, level: float = 0.95, correlations: bool = True
 ) -> VarianceIntervals:

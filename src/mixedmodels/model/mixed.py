@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from mixedmodels.posthoc.reference_grid import CovReduce
     from mixedmodels.report.elimination import BackwardElimination
     from mixedmodels.report.summary import Summary
+    from mixedmodels.saving.save import Target
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -1472,6 +1473,44 @@ class MixedModel(ABC):
           n                  180
         """
         return rooms.cross_validate(self.fit, by, theta=theta, sigma=sigma, level=level)
+
+    def save(self, path: Target, *, rows: bool = False) -> None:
+        """Write the model to one file of plain data, to be read by `mixedmodels.load`.
+
+        The file holds JSON and arrays (docs/saving.md says which), the versions of its format and
+        of the package, and digests of its members and of the data. It has no code: functions of
+        `context` are held by name alone, and `load` takes them anew.
+
+        Parameters
+        ----------
+        path : path or binary file
+            An existing file is replaced at once, after all was written.
+        rows : bool
+            Also the columns of the data that the model uses. Without them the file has the names
+            of these columns, levels of factors and groups, means and ranges of covariates, and
+            sums over the rows of every level; the model that is loaded has the same estimates,
+            tables, tests, means and predictions, and whatever needs rows (residuals, diagnostics,
+            refits, profiles, averages over the data) raises one error.
+
+        Raises
+        ------
+        SavedModelError
+            If the model holds what plain data cannot, such as levels that are objects.
+        DataError
+            If the file cannot be written, or rows are asked of a model that has none.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Yield ~ 1 + (1 | Batch)", mm.datasets.load("dyestuff"))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     model.save(Path(folder) / "dyestuff.model")
+        ...     mm.load(Path(folder) / "dyestuff.model").params.round(1).to_dict()
+        {'Intercept': 1527.5}
+        """
+        return rooms.save(self.fit, path, rows=rows)
 
     def __str__(self) -> str:
         return str(self.summary())

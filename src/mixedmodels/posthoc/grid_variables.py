@@ -105,6 +105,12 @@ def distinct_values(fit: Fit, name: str) -> tuple[Any, ...]:
 
 
 @once
+def distinct_count(fit: Fit, name: str) -> int:
+    """How many distinct values a column of numbers has."""
+    return len(distinct_values(fit, name))
+
+
+@once
 def rows_of(fit: Fit, name: str) -> NDArray[Any]:
     """A column on the rows used: numbers, booleans, or int32 codes of the levels of the fit."""
     kept = fit.matrices.kept

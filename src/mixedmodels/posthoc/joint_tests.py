@@ -151,7 +151,7 @@ def places_needed(fit: Fit, name: str) -> int:
     """Values of a covariate at which its columns are told apart."""
     terms = [t for t in fit.spec.fixed.term_slices if name in columns_of([t], fit.spec)]
     slices = (fit.spec.fixed.term_slices[term] for term in terms)
-    return 2 + sum(part.stop - part.start for part in slices)
+    return 2 + sum(int(part.stop - part.start) for part in slices)
 
 
 def _groups(means: LinearFunctions) -> list[tuple[Any, Rows]]:

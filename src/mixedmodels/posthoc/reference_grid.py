@@ -15,6 +15,7 @@ from mixedmodels.options import require_option
 from mixedmodels.posthoc.cells import MOST_CELLS, Cells, Grid, Nesting, crossed, observed
 from mixedmodels.posthoc.grid_variables import (
     GridVariable,
+    distinct_count,
     distinct_values,
     fixed_variables,
     rows_of,
@@ -179,10 +180,10 @@ def _reduced(
         reduce = cov_reduce
     is_default = not is_own or (isinstance(reduce, str) and reduce == "mean")
     if (is_asked and is_default) or reduce is False:
-        values = distinct_values(fit, variable.name)
-        if len(values) > MOST_VALUES and reduce is not False:
-            raise _too_many(variable.name, len(values))
-        return variable.at(tuple(map(float, values)))
+        count = distinct_count(fit, variable.name)
+        if count > MOST_VALUES and reduce is not False:
+            raise _too_many(variable.name, count)
+        return variable.at(tuple(map(float, distinct_values(fit, variable.name))))
     if reduce is True or is_default:
         return variable
     if not callable(reduce):

@@ -8,14 +8,15 @@ them is here. What is not available for a model has no answer, and asking for it
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from mixedmodels.engine.iterative import IterativeProblem
-from mixedmodels.errors import MixedModelsError
+from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import residual_quartiles
 from mixedmodels.fit.level_information import level_information
-from mixedmodels.fit.once import once
+from mixedmodels.fit.once import Refusal, once
 from mixedmodels.fit.random_effects import level_covariances
 from mixedmodels.fit.request import columns_in_use
 from mixedmodels.inference.degrees_of_freedom.between_within import between_within_df
@@ -25,9 +26,11 @@ from mixedmodels.inference.explained_variance import by_group, explained_varianc
 from mixedmodels.inference.information import information, kenward_roger_pieces
 from mixedmodels.inference.marginality import hypotheses
 from mixedmodels.inference.structured_parameters import row_scale
+from mixedmodels.inference.variance_intervals import variance_intervals
 from mixedmodels.posthoc.grid_variables import (
     covariate_extent,
     covariate_places,
+    distinct_count,
     distinct_values,
     factor_rows,
     fixed_variables,
@@ -55,12 +58,29 @@ def answers_of(fit: Fit) -> dict[tuple[Any, ...], Any]:
     """The results that need rows, by the name of the function and its arguments."""
     found: dict[tuple[Any, ...], Any] = {}
     for compute, arguments in questions(fit):
-        try:
-            value = compute(fit, *arguments)
-        except MixedModelsError:  # not available for this model, so no answer either
-            continue
-        found[compute.__name__, *arguments] = value
-    return found | _of_cells(fit)
+        found[compute.__name__, *arguments] = _answer(fit, compute, arguments)
+    found |= _of_intervals(fit)
+    found |= _of_cells(fit)
+    return found
+
+
+def _answer(fit: Fit, compute: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """The result, or why there is none: the model that is loaded says the same."""
+    try:
+        return compute(fit, *arguments)
+    except DataError as error:
+        return Refusal(str(error))
+
+
+def _of_intervals(fit: Fit) -> dict[tuple[Any, ...], Any]:
+    """The intervals of the summary and of the report, some of which are from the profile."""
+    if not fit.matrices.is_plain:
+        return {}
+    found = {}
+    for options in ({}, {"correlations": False}):
+        intervals = partial(variance_intervals, **options)
+        found[variance_intervals.__name__, *options.items()] = _answer(fit, intervals, ())
+    return found
 
 
 @once
@@ -113,7 +133,8 @@ def _of_variables(fit: Fit) -> Iterator[Question]:
                 yield distinct_values, (name,)
             continue
         if fit.matrices.has_rows:
-            if len(distinct_values(fit, name)) <= MOST_VALUES:
+            yield distinct_count, (name,)
+            if distinct_count(fit, name) <= MOST_VALUES:
                 yield distinct_values, (name,)
             yield covariate_extent, (name,)
             if not is_straight(fit, name):
@@ -125,7 +146,7 @@ def _of_cells(fit: Fit) -> dict[tuple[Any, ...], Any]:
     names = factors_of(fit)
     try:
         codes, counts = cells_of(fit, names)
-    except MixedModelsError:  # rows that were read in batches had too many cells
+    except DataError:  # rows that were read in batches had too many cells
         return {}
     found: dict[tuple[Any, ...], Any] = {
         (factor_rows.__name__, name): code for name, code in zip(names, codes, strict=True)

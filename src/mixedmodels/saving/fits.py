@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from mixedmodels import _native
 from mixedmodels.design.environment import OwnFunction
 from mixedmodels.design.known import LabelledPrecision
 from mixedmodels.design.spec import ModelSpec
 from mixedmodels.engine.generalised import GeneralisedProblem
 from mixedmodels.engine.iterative import IterativeProblem
+from mixedmodels.engine.plain import sums_from
 from mixedmodels.engine.problem import KenwardRoger, Problem
 from mixedmodels.engine.structured import StructuredProblem
 from mixedmodels.errors import SavedModelError
@@ -115,8 +115,7 @@ def _plain(kind: type[Problem] | type[IterativeProblem]) -> Codec:
     def make(parts: Parts, reader: Reader) -> Any:
         del reader
         data = parts["sums"]
-        sums = None if data is None else _native.Sums.from_bytes(data.tobytes())
-        return kind(parts["matrices"], sums)
+        return kind(parts["matrices"], sums_from(None if data is None else data.tobytes()))
 
     return Codec(kind.__name__, kind, _plain_parts, make)
 

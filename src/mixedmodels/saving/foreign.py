@@ -31,7 +31,8 @@ def _duration_text(duration: dt.timedelta) -> str:
 
 
 def _duration(text: str) -> dt.timedelta:
-    return pd.Timedelta(text).to_pytimedelta()
+    duration: dt.timedelta = pd.Timedelta(text).to_pytimedelta()
+    return duration
 
 
 def _interval_parts(interval: Any) -> Parts:

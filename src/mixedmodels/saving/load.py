@@ -33,10 +33,10 @@ def load(path: Source, *, context: Mapping[str, Any] | None = None) -> Fit:
 def _bytes(path: Source) -> bytes:
     if isinstance(path, bytes):
         return path
-    if not isinstance(path, str | os.PathLike) and hasattr(path, "read"):
-        data = path.read()
+    if not isinstance(path, str | os.PathLike):
+        data = path.read() if hasattr(path, "read") else None
         if not isinstance(data, bytes):
-            raise no_model("The file was opened for text: open it by open(path, 'rb').")
+            raise no_model("It is neither a path nor a file opened by open(path, 'rb').")
         return data
     try:
         return Path(path).read_bytes()

@@ -34,6 +34,7 @@ from mixedmodels.engine.singularity import SingularTerm
 from mixedmodels.families import Family
 from mixedmodels.fit.generalised import Generalised
 from mixedmodels.fit.level_information import LevelInformation
+from mixedmodels.fit.once import Refusal
 from mixedmodels.formula.formula import Formula, RandomTerm
 from mixedmodels.formula.part import PartFormula
 from mixedmodels.formula.residual import ResidualTerm
@@ -41,7 +42,9 @@ from mixedmodels.formula.scale import PowerTerm, ScaleFormula
 from mixedmodels.formula.structure import Option, StructureCall
 from mixedmodels.inference.explained_variance import ExplainedVariance
 from mixedmodels.inference.information import Information
+from mixedmodels.inference.interval import Intervals
 from mixedmodels.inference.marginality import Hypothesis
+from mixedmodels.inference.variance_intervals import VarianceIntervals
 from mixedmodels.saving.archive import changed
 from mixedmodels.saving.values import Codec, Reader
 
@@ -62,6 +65,7 @@ RECORDS: tuple[type, ...] = (
     Hypothesis,
     Identification,
     Information,
+    Intervals,
     LevelInformation,
     LevelMap,
     MemberMap,
@@ -77,6 +81,7 @@ RECORDS: tuple[type, ...] = (
     Precision,
     Quantity,
     RandomTerm,
+    Refusal,
     Relations,
     ResidualMatrix,
     ResidualSpec,
@@ -93,6 +98,7 @@ RECORDS: tuple[type, ...] = (
     TermMatrix,
     TermSpec,
     Variable,
+    VarianceIntervals,
 )
 
 

@@ -228,22 +228,12 @@ def read(reader: Reader, node: Node) -> Any:
 
 
 def _npy(array: NDArray[Any]) -> bytes:
-    shape, order = array.shape, "F" if array.flags.f_contiguous and array.ndim > 1 else "C"
+    is_fortran = bool(array.flags.f_contiguous and array.ndim > 1)
     little = np.asarray(array, dtype=array.dtype.newbyteorder("<"))
-    header = {"descr": little.dtype.str, "fortran_order": order == "F", "shape": shape}
-    out = _Buffer()
+    header = {"descr": little.dtype.str, "fortran_order": is_fortran, "shape": array.shape}
+    out = io.BytesIO()
     npy.write_array_header_1_0(out, header)
-    return bytes(out.data) + little.tobytes(order)
-
-
-class _Buffer:
-    """As much of a file as is written to."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-
-    def write(self, data: bytes) -> None:
-        self.data += data
+    return out.getvalue() + little.tobytes("F" if is_fortran else "C")
 
 
 def _from_npy(data: bytes) -> NDArray[Any]:

@@ -73,6 +73,14 @@ def test_the_least_of_the_limits_counts(tmp_path, monkeypatch):
     assert memory.available_memory() == 1500
 
 
+def test_a_web_page_is_asked_nothing(monkeypatch):
+    monkeypatch.setattr(memory.sys, "platform", "emscripten")
+    monkeypatch.setitem(sys.modules, "psutil", None)
+    assert memory.available_memory() == 2 * 2**30
+    assert memory.available_memory(10**6) == 10**6
+    assert memory.available_memory(10**12) == 2 * 2**30
+
+
 def test_structured_fits_are_refused_too(crossed, monkeypatch):
     monkeypatch.setattr(watching, "available_memory", lambda: 200_000_000)
     with pytest.raises(DataError, match=r"0\.\d GB are needed, and 0\.2 GB are free"):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import tqdm
 
 import mixedmodels as mm
 from mixedmodels.engine import progress
@@ -59,3 +60,13 @@ def test_stages_follow_each_other(capsys):
 def test_progress_is_a_flag(word):
     with pytest.raises(DataError, match="progress"):
         Control(progress=word)
+
+
+@pytest.mark.parametrize(("spec", "module"), [(None, "tqdm"), (object(), "tqdm.auto")])
+def test_a_notebook_without_widgets_has_plain_bars(monkeypatch, spec, module):
+    asked = []
+    monkeypatch.setattr(progress, "_in_notebook", lambda: True)
+    monkeypatch.setattr(progress, "find_spec", lambda name: spec)
+    monkeypatch.setattr(progress, "import_module", lambda name: asked.append(name) or tqdm)
+    progress.progress(10, "fits", " fits", shows=True).close()
+    assert asked == [module]

@@ -3,6 +3,7 @@
 import sys
 import time
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 PATIENCE = 3.0
@@ -43,7 +44,9 @@ def _in_notebook() -> bool:
 
 
 def _tqdm() -> Any:
-    return import_module("tqdm.auto" if _in_notebook() else "tqdm").tqdm
+    # Without ipywidgets, tqdm's bars for notebooks warn first and are text in the end.
+    widgets = _in_notebook() and find_spec("ipywidgets") is not None
+    return import_module("tqdm.auto" if widgets else "tqdm").tqdm
 
 
 class StageBar:

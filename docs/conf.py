@@ -56,7 +56,6 @@ nb_merge_streams = True
 nb_output_stderr = (
     "warn"  # what a page warns of is a fault of the page, unless the cell says `show`
 )
-nb_render_image_options = {"class": "picture"}
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
@@ -101,6 +100,7 @@ html_theme_options = {
     "pygments_light_style": "tango",
     "pygments_dark_style": "monokai",
 }
+html_sidebars = {name: [] for name in ("index", "gallery/index", "guides/index")}
 html_baseurl = os.environ.get("SITE_URL", "")
 copybutton_exclude = ".linenos, .gp, .go"
 copybutton_prompt_text = ">>> "

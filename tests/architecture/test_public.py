@@ -2,13 +2,14 @@
 
 import ast
 from importlib.resources import files
+from inspect import isclass, ismodule
 
 import pytest
 
 import mixedmodels as mm
 from mixedmodels import _native
 from mixedmodels.means import Means
-from tests.architecture.source import PACKAGE, tree
+from tests.architecture.source import PACKAGE, PROJECT, tree
 
 PUBLIC = [
     "Control",
@@ -187,6 +188,21 @@ def test_means_have() -> None:
 @pytest.mark.parametrize("name", ERRORS)
 def test_errors_has(name: str) -> None:
     assert issubclass(getattr(mm.errors, name), Exception)
+
+
+def test_the_reference_lists_every_name() -> None:
+    listed = {
+        line.strip().rpartition(".")[2]
+        for line in (PROJECT / "docs" / "reference" / "index.md").read_text("utf-8").splitlines()
+        if line.startswith("   ") and ":" not in line
+    }
+    functions = {name for name in PUBLIC if not ismodule(getattr(mm, name))}
+    failures = {
+        n
+        for n, kind in vars(mm.errors).items()
+        if isclass(kind) and kind.__module__ == mm.errors.__name__
+    }
+    assert (functions | failures) - listed == set()
 
 
 def test_the_stub_names_what_the_binary_has() -> None:

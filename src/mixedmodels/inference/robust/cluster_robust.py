@@ -23,6 +23,7 @@ from mixedmodels.inference.robust.adjustment import adjusted, factor
 from mixedmodels.inference.robust.blocks import blocks
 from mixedmodels.inference.robust.clusters import Clustering
 from mixedmodels.inference.robust.hotelling import Scatter, hotelling_df
+from mixedmodels.inference.robust.many_rows import of_many_rows
 from mixedmodels.vocabulary import DegreesOfFreedom, RobustKind
 
 Vector = NDArray[np.float64]
@@ -30,6 +31,9 @@ Int = NDArray[np.int64]
 
 NOTHING = 1e-8
 """Share of a variance that the clusters tell of, below which they tell nothing."""
+
+MOST = 50_000_000
+"""Numbers of one array of products of columns."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,13 +75,21 @@ class ClusterRobust:
         """Degrees of freedom of the rows of `L`; nan of those whose variance the clusters do not
         tell, as one of them alone determines the row.
         """
-        df = np.empty(len(L))
-        for k, row in enumerate(L):
-            one = self._scatter(row[None])
-            mean, spread = one.mean()[0, 0], one.spread()
-            is_told = mean > NOTHING * (row @ self.C @ row)
-            df[k] = self._constant(2 * mean**2 / spread) if is_told and spread > 0 else np.nan
-        return df
+        mean, spread = self._moments(L)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            is_told = (mean > NOTHING * np.sum((L @ self.C) * L, axis=1)) & (spread > 0)
+            return np.where(is_told, self._reference(2 * mean**2 / spread), np.nan)
+
+    def _moments(self, L: Vector) -> tuple[Vector, Vector]:
+        """Mean and variance (k,) of the estimated variance of every row."""
+        p = L.shape[1]
+        if len(L) > p**2 and self.N.size * p <= MOST:
+            return of_many_rows(L, self.half, self.N, self.X, self.starts)
+        alone = [self._scatter(row[None]) for row in L]
+        return (
+            np.array([one.mean()[0, 0] for one in alone], dtype=np.float64),
+            np.array([one.spread() for one in alone], dtype=np.float64),
+        )
 
     def joint(self, L: Vector) -> tuple[float, float]:
         """Scale and degrees of freedom of F by Hotelling's T^2; nan where clusters are too few."""
@@ -90,15 +102,17 @@ class ClusterRobust:
         if told[0] <= NOTHING or q >= self.count:
             return np.nan, np.nan
         if self.ddf != "satterthwaite":
-            return 1.0, self._constant(np.nan)
+            return 1.0, float(self._reference(np.array(np.nan)))
         unit = np.linalg.solve(np.linalg.cholesky(mean), L)
         df = hotelling_df(self._scatter(unit))
         return ((df - q + 1) / df, df - q + 1) if df > q - 1 else (np.nan, np.nan)
 
-    def _constant(self, satterthwaite: float) -> float:
+    def _reference(self, satterthwaite: Vector) -> Vector:
+        """Satterthwaite's degrees of freedom, or what stands in their place."""
         if self.ddf == "satterthwaite":
-            return float(satterthwaite)
-        return float(self.count - 1) if self.ddf == "clusters" else float(np.inf)
+            return satterthwaite
+        constant = float(self.count - 1) if self.ddf == "clusters" else np.inf
+        return np.full_like(satterthwaite, constant)
 
     def _scatter(self, L: Vector) -> Scatter:
         half, N = self.half @ L.T, self.N @ L.T

@@ -37,6 +37,8 @@ class CrossedRobust:
     ----------
     covariance : array (p, p)
         Of beta-hat, in working coordinates.
+    found : array (p, p)
+        The same before negative variances were raised to zero.
     model : array (p, p)
         sigma^2 (X'V^-1 X)^-1.
     df : float
@@ -44,17 +46,21 @@ class CrossedRobust:
     """
 
     covariance: Vector
+    found: Vector
     model: Vector
     df: float
 
     def single(self, L: Vector) -> Vector:
         """The same for all rows of `L`; nan of those of which no variance was found."""
-        own, model = (np.sum((L @ C) * L, axis=1) for C in (self.covariance, self.model))
+        own, model = (np.sum((L @ C) * L, axis=1) for C in (self.found, self.model))
         return np.where(own > NOTHING * model, self.df, np.nan)
 
     def joint(self, L: Vector) -> tuple[float, float]:
-        """Scale one and the same."""
-        return 1.0, self.df
+        """Scale one and the same; nan where some combination of rows has no variance."""
+        root = np.linalg.cholesky(L @ self.model @ L.T)
+        half = np.linalg.solve(root, L @ self.found @ L.T)
+        least = np.linalg.eigvalsh(np.linalg.solve(root, half.T))[0]
+        return (1.0, self.df) if least > NOTHING else (np.nan, np.nan)
 
     def normal(self) -> "CrossedRobust":
         """With infinitely many degrees of freedom."""
@@ -86,7 +92,7 @@ def crossed(fit: Fit, kind: RobustKind, clusterings: Sequence[Clustering]) -> Cr
             total += (-1) ** (k + 1) * _one_way(kind, scores, _intersection(chosen))
     df = float(min(c.count for c in clusterings) - 1)
     C = fit.cov_beta_unscaled
-    return CrossedRobust(_without_negative(total, C), fit.sigma**2 * C, df)
+    return CrossedRobust(_without_negative(total, C), total, fit.sigma**2 * C, df)
 
 
 def _scores(fit: Fit) -> Vector:

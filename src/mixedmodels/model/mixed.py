@@ -751,6 +751,8 @@ class MixedModel(ABC):
         means: str | Sequence[str | Sequence[str]] = (),
         letters: bool = False,
         ddf: DegreesOfFreedom | None = None,
+        cov: Covariance = None,
+        cluster: Clusters = None,
         seed: int = 0,
     ) -> Path:
         """Write everything about the fit as one HTML file that needs no network.
@@ -771,6 +773,8 @@ class MixedModel(ABC):
             Give the means letters (see `Means.letters`).
         ddf : mixedmodels.vocabulary.DegreesOfFreedom, optional
             Degrees of freedom of the tests.
+        cov, cluster
+            Another covariance of the estimates, and its clusters, as of `coef_table`.
         seed : int
             For the checks that simulate.
 
@@ -798,7 +802,7 @@ class MixedModel(ABC):
             self.plot,
             means=means,
             letters=letters,
-            ddf=ddf_of(self.fit, ddf),
+            ddf=rooms.test_method(self.fit, ddf, cov, cluster),
             seed=seed,
         )
 

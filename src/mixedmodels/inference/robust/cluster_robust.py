@@ -176,4 +176,4 @@ def require_clusters(clustering: Clustering, kind: RobustKind, p: int) -> None:
 
 
 def _flat(stack: Vector) -> Vector:
-    return stack.reshape(-1, stack.shape[2])
+    return stack.reshape(stack.shape[0] * stack.shape[1], stack.shape[2])

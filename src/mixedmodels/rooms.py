@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from mixedmodels.report import maketables
     from mixedmodels.report.augment import augment
     from mixedmodels.report.elimination import step
+    from mixedmodels.report.equation.equation import equation
     from mixedmodels.report.glance import glance
     from mixedmodels.report.page import report
     from mixedmodels.report.publication.table import table
@@ -83,6 +84,7 @@ __all__ = [
     "drop1",
     "emmeans",
     "emtrends",
+    "equation",
     "fit_each",
     "glance",
     "hat_values",
@@ -142,6 +144,7 @@ _HOMES = {
     "drop1": "mixedmodels.inference.drop1",
     "emmeans": "mixedmodels.posthoc.emmeans",
     "emtrends": "mixedmodels.posthoc.trends",
+    "equation": "mixedmodels.report.equation.equation",
     "fit_each": "mixedmodels.pooling.fitting",
     "glance": "mixedmodels.report.glance",
     "hat_values": "mixedmodels.diagnostics.leverage",

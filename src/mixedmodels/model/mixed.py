@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from mixedmodels.posthoc.emmeans import StatedNesting, Weights
     from mixedmodels.posthoc.reference_grid import CovReduce
     from mixedmodels.report.elimination import BackwardElimination
+    from mixedmodels.report.equation.equation import Equation
     from mixedmodels.report.summary import Summary
     from mixedmodels.saving.save import Target
 
@@ -1340,6 +1341,57 @@ class MixedModel(ABC):
         1     A   1440  1509.9             1527.5  -69.9                -1.4
         """
         return rooms.augment(self.fit, data, influence=influence)
+
+    def equation(
+        self,
+        *,
+        numbers: bool = False,
+        greek: bool = True,
+        digits: int | None = None,
+        terms_per_line: int = 4,
+    ) -> Equation:
+        r"""The model as a LaTeX equation; a notebook shows it typeset.
+
+        The distribution of the response, its link and linear predictor for row i, the random
+        effects of every grouping factor with their covariance matrix, and the residuals with their
+        structure. Names are upright and escaped.
+
+        Parameters
+        ----------
+        numbers : bool
+            The estimates in the place of coefficients, covariances and variances.
+        greek : bool
+            Greek letters for parameters; False for Latin ones.
+        digits : int, optional
+            Decimals. By default two, or as many as the standard error needs to show two digits.
+        terms_per_line : int
+            Of the linear predictor. More than twelve coefficients are x'beta, and covariances of
+            more than four columns a Sigma.
+
+        Returns
+        -------
+        Equation
+            `latex(environment="aligned")`, and its `lines`.
+
+        Raises
+        ------
+        DataError
+            If an option is not what it may be.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Yield ~ 1 + (1 | Batch)", mm.datasets.load("dyestuff"))
+        >>> print(model.equation(numbers=True))
+        \begin{aligned}
+          \mathrm{Yield}_{i} & = 1527.50 + b_{\mathrm{Batch}[i]} + \varepsilon_{i} \\
+          b_{\mathrm{Batch}} & \sim \mathcal{N}\left(0,\, 1764.05\right) \\
+          \varepsilon_{i} & \sim \mathcal{N}\left(0,\, 2451.25\right)
+        \end{aligned}
+        """
+        return rooms.equation(
+            self.fit, numbers=numbers, greek=greek, digits=digits, terms_per_line=terms_per_line
+        )
 
     def refit(self, y: str | ArrayLike) -> Self:
         """The same model for another response.

@@ -57,7 +57,7 @@ def checked(given: Mapping[str, Any], n_models: int) -> Options:
         layout=given["layout"],
         facts=FACTS if facts is None else _several("facts", facts, get_args(Facts)),
         random=given["random"],
-        digits=_digits(given["digits"]),
+        digits=checked_digits(given["digits"]),
         stars=_stars(given["stars"]),
         level=float(given["level"]),
         rename=_rename(given["rename"]),
@@ -96,7 +96,14 @@ def _names(given: object, n_models: int) -> tuple[str, ...] | None:
     return names
 
 
-def _digits(given: object) -> int | None:
+def checked_digits(given: object) -> int | None:
+    """A number of decimals, or None for as many as are needed.
+
+    Raises
+    ------
+    DataError
+        If it is neither.
+    """
     is_whole = isinstance(given, (int, np.integer)) and not isinstance(given, bool)
     if given is not None and not (is_whole and 0 <= int(given) <= 15):  # type: ignore[call-overload]
         raise DataError(

@@ -1,0 +1,1 @@
+"""A model as a LaTeX equation: distribution, linear predictor, random effects, residuals."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mixedmodels import datasets, errors, planning
     from mixedmodels.api.generalised import glmm
+    from mixedmodels.api.imputation import impute
     from mixedmodels.api.models import bootstrap_compare, compare, lmm
     from mixedmodels.api.pedigrees import pedigree
     from mixedmodels.api.plans import plan
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from mixedmodels.compat import MixedLM, mixedlm
     from mixedmodels.compat.regressor import MixedModelRegressor
     from mixedmodels.engine.settings import Control
+    from mixedmodels.imputation.imputations import Imputations
     from mixedmodels.model import GeneralisedMixedModel, LinearMixedModel
     from mixedmodels.pooling.means import PooledMeans
     from mixedmodels.pooling.model import PooledModel
@@ -34,6 +36,7 @@ __all__ = [
     "Control",
     "FitPlan",
     "GeneralisedMixedModel",
+    "Imputations",
     "LinearMixedModel",
     "MixedLM",
     "MixedModelRegressor",
@@ -44,6 +47,7 @@ __all__ = [
     "datasets",
     "errors",
     "glmm",
+    "impute",
     "lmm",
     "load",
     "many",
@@ -66,6 +70,7 @@ _HOMES = {
     "Control": "mixedmodels.engine.settings",
     "FitPlan": "mixedmodels.report.fit_plan",
     "GeneralisedMixedModel": "mixedmodels.model",
+    "Imputations": "mixedmodels.imputation.imputations",
     "LinearMixedModel": "mixedmodels.model",
     "MixedLM": "mixedmodels.compat",
     "MixedModelRegressor": "mixedmodels.compat.regressor",
@@ -74,6 +79,7 @@ _HOMES = {
     "bootstrap_compare": "mixedmodels.api.models",
     "compare": "mixedmodels.api.models",
     "glmm": "mixedmodels.api.generalised",
+    "impute": "mixedmodels.api.imputation",
     "lmm": "mixedmodels.api.models",
     "load": "mixedmodels.api.saved",
     "many": "mixedmodels.api.responses",

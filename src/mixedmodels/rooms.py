@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mixedmodels.diagnostics.leverage import hat_values
     from mixedmodels.diagnostics.residuals import residuals
     from mixedmodels.diagnostics.variogram import variogram
+    from mixedmodels.imputation.impute import impute
     from mixedmodels.inference import coefficients, tests_of_coefficients
     from mixedmodels.inference.anova import anova
     from mixedmodels.inference.bootstrap import bootstrap_compare
@@ -90,6 +91,7 @@ __all__ = [
     "hat_values",
     "heterogeneity",
     "icc",
+    "impute",
     "influence",
     "joint_tests",
     "maketables",
@@ -150,6 +152,7 @@ _HOMES = {
     "hat_values": "mixedmodels.diagnostics.leverage",
     "heterogeneity": "mixedmodels.inference.heterogeneity.heterogeneity",
     "icc": "mixedmodels.inference.icc",
+    "impute": "mixedmodels.imputation.impute",
     "influence": "mixedmodels.diagnostics.influence",
     "joint_tests": "mixedmodels.posthoc.joint_tests",
     "maketables": "mixedmodels.report",

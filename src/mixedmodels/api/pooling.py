@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mixedmodels import rooms
-from mixedmodels.data.imputed import Imputations
+from mixedmodels.data.imputed import CompletedTables
 from mixedmodels.model import MixedModel
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def pool(models: object) -> PooledModel:
     return rooms.pool(models)
 
 
-def pooled_over(imputed: Imputations, fit_one: Callable[[Any], MixedModel]) -> PooledModel:
+def pooled_over(imputed: CompletedTables, fit_one: Callable[[Any], MixedModel]) -> PooledModel:
     """A model fitted to every imputation, and pooled."""
     models, lost = rooms.fit_each(imputed.frames, fit_one)
     return rooms.pool(models, lost, imputed.notes)

@@ -10,7 +10,7 @@ from mixedmodels.data.columns import (
     interaction,
     renumber,
 )
-from mixedmodels.data.frame import Backend, Frame, table
+from mixedmodels.data.frame import Backend, Frame, stacked, table
 from mixedmodels.data.levels import (
     joined_labels,
     label,
@@ -40,5 +40,6 @@ __all__ = [
     "read_values",
     "renumber",
     "require_distinct_labels",
+    "stacked",
     "table",
 ]

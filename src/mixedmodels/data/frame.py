@@ -176,6 +176,34 @@ class Frame:
         ]
         return data.with_columns(*made).to_native()
 
+    def is_ordered(self, name: str) -> bool:
+        """Whether a column is a factor whose levels have an order: pandas' ordered or an Enum."""
+        return bool(self._data.schema[name] == nw.Enum)
+
+    def filled(self, name: str, rows: NDArray[np.intp], values: Sequence[Any]) -> Frame:
+        """The same table with some values of a column replaced; all others stay to the bit.
+
+        Numbers that are not whole make a column of whole ones one of floats. Levels have to be
+        those of the column.
+        """
+        series = self._data[name]
+        is_float = any(isinstance(v, float) and not v.is_integer() for v in values)
+        if series.dtype.is_integer() and is_float:
+            series = series.cast(nw.Float64)
+        cells = series.to_list()
+        for row, value in zip(rows.tolist(), values, strict=True):
+            cells[row] = value
+        native = series.to_native()
+        made: Any
+        if isinstance(native, pd.Series):
+            made = pd.Series(cells, index=native.index, dtype=native.dtype, name=name)
+        else:
+            made = nw.new_series(name, cells, series.dtype, backend=self.backend)  # type: ignore[arg-type]
+            made = made.to_native()
+        data = self._data.with_columns(nw.from_native(made, series_only=True).alias(name))
+        table = data.to_native() if isinstance(self._table, pd.DataFrame) else data
+        return Frame(table, self.columns, self.nrows, self.index, self.backend)
+
     def table(self, columns: Mapping[str, Any]) -> Any:
         """A table in the library that the data came in; see `table`."""
         return table(columns, self.backend)
@@ -194,6 +222,16 @@ def table(columns: Mapping[str, Any], backend: Backend) -> Any:
         plain = {name: _with_nulls(values, backend) for name, values in columns.items()}
     made: nw.DataFrame[Any] = nw.from_dict(dict(plain), backend=backend)  # type: ignore[arg-type]
     return made.to_native()
+
+
+def stacked(frames: Sequence[Frame], column: str, labels: Sequence[int]) -> Any:
+    """The tables one below the other in their library, with a first column that numbers them."""
+    parts = [
+        frame._data.select(nw.lit(number).alias(column), nw.all())
+        for frame, number in zip(frames, labels, strict=True)
+    ]
+    native = nw.concat(parts).to_native()
+    return native.reset_index(drop=True) if isinstance(native, pd.DataFrame) else native
 
 
 def _with_nulls(values: Any, backend: Backend) -> Any:

@@ -21,14 +21,14 @@ class Imputed(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Imputations:
+class CompletedTables:
     """The tables of several imputations, and what is to be said of how they were found."""
 
     frames: tuple[Any, ...]
     notes: tuple[str, ...] = ()
 
 
-def imputed_frames(data: object, imp: str | None) -> Imputations | None:
+def imputed_frames(data: object, imp: str | None) -> CompletedTables | None:
     """The imputations that the data are; None where they are one table.
 
     Parameters
@@ -49,10 +49,10 @@ def imputed_frames(data: object, imp: str | None) -> Imputations | None:
     if not isinstance(frames, (list, tuple)) or isinstance(data, type):
         return None
     _require_two(len(frames), "The data are a sequence")
-    return Imputations(tuple(frames))
+    return CompletedTables(tuple(frames))
 
 
-def _of_long(data: object, imp: str) -> Imputations:
+def _of_long(data: object, imp: str) -> CompletedTables:
     frame = Frame.of(data)
     if imp not in frame.columns:
         raise DataError(
@@ -73,7 +73,7 @@ def _of_long(data: object, imp: str) -> Imputations:
         parts = parts[1:]
         notes = (f"rows with {imp} = 0, the incomplete data, are left out",)
     _require_two(len(parts), f"The column {imp!r} tells apart")
-    return Imputations(tuple(part.native for part in parts), notes)
+    return CompletedTables(tuple(part.native for part in parts), notes)
 
 
 def _is_incomplete(first: Frame, others: list[Frame]) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mixedmodels.diagnostics.acf import acf
     from mixedmodels.diagnostics.checks import check
+    from mixedmodels.diagnostics.conditional_aic import caic
     from mixedmodels.diagnostics.cross_validation import cross_validate
     from mixedmodels.diagnostics.influence import influence
     from mixedmodels.diagnostics.leverage import hat_values
@@ -73,6 +74,7 @@ __all__ = [
     "augment",
     "bootstrap",
     "bootstrap_compare",
+    "caic",
     "check",
     "coefficients",
     "compare",
@@ -134,6 +136,7 @@ _HOMES = {
     "augment": "mixedmodels.report.augment",
     "bootstrap": "mixedmodels.inference.bootstrap.bootstrap",
     "bootstrap_compare": "mixedmodels.inference.bootstrap",
+    "caic": "mixedmodels.diagnostics.conditional_aic",
     "check": "mixedmodels.diagnostics.checks",
     "coefficients": "mixedmodels.inference",
     "compare": "mixedmodels.inference.likelihood_ratio",

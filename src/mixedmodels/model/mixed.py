@@ -49,6 +49,7 @@ from mixedmodels.vocabulary import (
 
 if TYPE_CHECKING:
     from mixedmodels.diagnostics.checks import Checks
+    from mixedmodels.diagnostics.conditional_aic import ConditionalAIC
     from mixedmodels.diagnostics.cross_validation import CrossValidation
     from mixedmodels.diagnostics.influence import Influence
     from mixedmodels.means import Means
@@ -1567,6 +1568,36 @@ class MixedModel(ABC):
         {'Intercept': 1527.5}
         """
         return rooms.save(self.fit, path, rows=rows)
+
+    def caic(self) -> ConditionalAIC:
+        """Conditional AIC: for predicting new rows of the same groups, random effects included.
+
+        `aic` is for new groups: it counts the parameters of the distribution of random effects. The
+        conditional one takes the likelihood of the rows given the random effects, and counts these
+        by what they shrink: the effective parameters are the derivatives of the fitted values in
+        the response, of which one part is the leverages (Vaida & Blanchard 2005), the other that
+        the variances are estimated too (Greven & Kneib 2010), and one for sigma.
+
+        Returns
+        -------
+        ConditionalAIC
+            With `caic`, `log_likelihood`, `df`, and `df_known` of known variances.
+
+        Raises
+        ------
+        DataError
+            For generalised and iterative fits, and residuals with a structure of their own.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> model.caic()
+        Conditional AIC 1711.52
+          conditional log-likelihood -824.51
+          effective parameters 31.25 (30.02 at known variances)
+        """
+        return rooms.caic(self.fit)
 
     def __str__(self) -> str:
         return str(self.summary())

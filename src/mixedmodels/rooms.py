@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mixedmodels.inference.bootstrap import bootstrap_compare
     from mixedmodels.inference.bootstrap.bootstrap import bootstrap
     from mixedmodels.inference.covariance_parameters import covariance_parameters
+    from mixedmodels.inference.draws.drawing import draws
     from mixedmodels.inference.drop1 import drop1
     from mixedmodels.inference.heterogeneity.heterogeneity import heterogeneity
     from mixedmodels.inference.icc import icc
@@ -84,6 +85,7 @@ __all__ = [
     "cov_variance",
     "covariance_parameters",
     "cross_validate",
+    "draws",
     "drop1",
     "emmeans",
     "emtrends",
@@ -146,6 +148,7 @@ _HOMES = {
     "cov_variance": "mixedmodels.inference.variance_information",
     "covariance_parameters": "mixedmodels.inference.covariance_parameters",
     "cross_validate": "mixedmodels.diagnostics.cross_validation",
+    "draws": "mixedmodels.inference.draws.drawing",
     "drop1": "mixedmodels.inference.drop1",
     "emmeans": "mixedmodels.posthoc.emmeans",
     "emtrends": "mixedmodels.posthoc.trends",

@@ -119,6 +119,9 @@ LeftOutSigma = Literal["estimated", "held"]
 NewLevels = Literal["population", "error", "sampled"]
 """What prediction does with grouping levels that the fit has not seen."""
 
+DrawKind = Literal["mean", "link", "response"]
+"""What is predicted from draws of the parameters."""
+
 SimulatedEffects = Literal["new", "fitted"]
 """Random effects of a simulated response: drawn anew, or those of the fit."""
 

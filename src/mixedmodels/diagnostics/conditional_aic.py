@@ -1,11 +1,11 @@
-"""Conditional AIC: how well the rows of the same groups would be predicted, random effects included.
+"""Conditional AIC: how well rows of the same groups would be predicted, random effects included.
 
     cAIC = -2 log f(y | beta-hat, b-hat, sigma-hat) + 2 (rho + 1),    rho = tr(d y-hat / d y),
 
 one for sigma where it is estimated. With theta known rho is the sum of the leverages (Vaida &
-Blanchard 2005, *Biometrika* 92, 351). As theta is estimated from y as well, so that a model without
-the random effect would otherwise be taken too rarely, rho has its change in it (Greven & Kneib 2010,
-*Biometrika* 97, 773). At the optimum of the criterion d(theta, y)
+Blanchard 2005, *Biometrika* 92, 351). As theta is estimated from y as well, so that random effects
+would otherwise be preferred too often, rho has its change in it (Greven & Kneib 2010, *Biometrika*
+97, 773). At the optimum of the criterion d(theta, y)
 
     d theta-hat / d y' = -H^-1 d2d / dtheta dy',      dd / dy = 2 R^-1 (y - y-hat) / sigma-hat^2,
 

@@ -180,6 +180,11 @@ class PlainProblem(ABC):
         """The parameters (m,) that give lower-triangular templates."""
         return np.array([T[k][row, column] for k, row, column in self.theta_index])
 
+    def places(self, k: int) -> list[tuple[int, int, int]]:
+        """Place in theta, row and column of the entries of T_k."""
+        index = enumerate(self.theta_index)
+        return [(j, row, column) for j, (term, row, column) in index if term == k]
+
     def row_scale(self, theta: Vector) -> Vector:
         """The same as `row_sd`: the residuals have no structure."""
         return self.row_sd(theta)

@@ -78,7 +78,7 @@ def _with_effects(
         levels = len(matrices.groupings[term.group].levels)
         size = (levels, root.shape[1])
         u = np.stack([standard(g, draws.effects, size) for g in generators], axis=2)
-        b = np.einsum("qr,lrc->lqc", root, _related(term, u))
+        b = np.einsum("qr,lrc->lqc", root, related(term, u))
         y += _added(matrices, term, b)
     return y
 
@@ -116,7 +116,7 @@ def correlated(matrices: ModelMatrices, e: Vector, correlation: Correlation) -> 
     return out
 
 
-def _related(term: TermMatrix, u: Vector) -> Vector:
+def related(term: TermMatrix, u: Vector) -> Vector:
     """Effects (levels, r, count) with the known covariance K between levels: K^{1/2} u."""
     if term.precision is None:
         return u

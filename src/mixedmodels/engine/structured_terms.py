@@ -106,7 +106,7 @@ class StructuredTerms(ABC):
                 own = report_of_entries(
                     k,
                     T[k],
-                    self._places(k),
+                    self.places(k),
                     term.coordinates,
                     len(theta),
                     is_independent=term.is_independent,
@@ -131,7 +131,7 @@ class StructuredTerms(ABC):
                     "Standard deviations and correlations do not say the covariance of a term "
                     "with a structure.\nDo:   use terms such as (x | g) and (x || g)."
                 )
-            for j, row, column in self._places(k):
+            for j, row, column in self.places(k):
                 theta[j] = T[k][row, column]
         return theta
 
@@ -146,15 +146,19 @@ class StructuredTerms(ABC):
         alone = np.abs(report.jacobian[small]).sum(axis=0) > 0
         for k, term in enumerate(self.matrices.terms):
             if term.structure.is_plain:
-                alone[[j for j, row, column in self._places(k) if row == column]] = True
+                alone[[j for j, row, column in self.places(k) if row == column]] = True
         return np.where(alone & (np.abs(theta) < least), least, theta)
 
     def checked(self, theta: Sequence[float] | Vector) -> Vector:
         """`theta` as an array, or a DataError if its length or values do not fit."""
         return checked_theta(theta, self.n_theta)
 
-    def _places(self, k: int) -> list[tuple[int, int, int]]:
-        """Place in theta, row and column of the free entries of T_k of a plain term."""
+    def places(self, k: int) -> list[tuple[int, int, int]]:
+        """Place in theta, row and column of the free entries of T_k of a plain term; none of a term
+        with a structure of its own.
+        """
+        if not self.matrices.terms[k].structure.is_plain:
+            return []
         first = 0 if k == 0 else self.structures.term_ends[k - 1]
         term = self.matrices.terms[k]
         q = len(term.names)

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from mixedmodels.diagnostics.conditional_aic import ConditionalAIC
     from mixedmodels.diagnostics.cross_validation import CrossValidation
     from mixedmodels.diagnostics.influence import Influence
+    from mixedmodels.inference.draws.draws import Draws
     from mixedmodels.means import Means
     from mixedmodels.plots import Plots
     from mixedmodels.plots.bootstrapped import BootstrappedModel
@@ -1598,6 +1599,50 @@ class MixedModel(ABC):
           effective parameters 31.25 (30.02 at known variances)
         """
         return rooms.caic(self.fit)
+
+    def draws(self, n: int = 1000, *, seed: Seed = None) -> Draws:
+        """Draws of coefficients, variance parameters and random effects, all uncertainty included.
+
+        As Gelman and Hill's `sim`, with that of the variances as well. The variance parameters are
+        drawn from their asymptotic normal distribution: logarithms of standard deviations, Fisher's
+        z of (partial) correlations, other structures in their free coordinates. Given these,
+        coefficients and random effects are drawn jointly, exactly as the data and a flat prior have
+        them. In a generalised model all parameters are normal around their estimates, and the
+        random effects around their modes given these (Laplace's approximation).
+
+        A standard deviation of zero stays zero, and so do the correlations of a singular term:
+        `held` names them. `bootstrap` has no such restriction.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        seed : int or Generator, optional
+            Draw i depends on this and on i alone.
+
+        Returns
+        -------
+        Draws
+            With `params`, `variance_parameters`, `random_effects`, `frame()`, `summary()`,
+            `predict()` and `to_arviz()`.
+
+        Raises
+        ------
+        DataError
+            If the Hessian is not positive definite; for iterative fits, and data read in batches.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", mm.datasets.load("sleepstudy"))
+        >>> draws = model.draws(200, seed=1)
+        >>> draws
+        <200 draws of 2 fixed effects, 4 variance parameters and 36 random effects>
+        >>> share = (draws.random_effects["Subject"][("308", "Days")] > 0).mean()
+        >>> bool(share > 0.99)
+        True
+        """
+        return rooms.draws(self.fit, n, seed=seed)
 
     def __str__(self) -> str:
         return str(self.summary())

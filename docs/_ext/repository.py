@@ -25,7 +25,7 @@ def lead_out(app: Sphinx, docname: str, source: list[str]) -> None:
         address = os.environ.get("REPOSITORY_URL", "").rstrip("/")
         if address:
             return f"[{found['text']}]({address}/blob/main/{path})"
-        return found["text"] if found["text"] in path else f"{found['text']} (`{path}`)"
+        return found["text"] if found["text"].strip("`") in path else f"{found['text']} (`{path}`)"
 
     source[0] = LINK.sub(link, source[0])
 

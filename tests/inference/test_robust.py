@@ -12,6 +12,7 @@ import statsmodels.api as sm
 
 import mixedmodels as mm
 from mixedmodels.errors import DataError, RobustCovarianceWarning
+from mixedmodels.inference.robust import blocks as robust_blocks
 from tests.inference.dense_robust import dense_robust
 
 Array = np.ndarray
@@ -258,7 +259,7 @@ def test_crossed_random_effects_have_clusters_of_both_kinds() -> None:
         sums = scores.groupby([data[key] for key in keys]).sum().to_numpy()
         expected = expected + sign * sums.T @ sums
     close(model.cov_params("CR0", cluster=["s", "i"]), expected)
-    with pytest.raises(DataError, match="all others nested"):
+    with pytest.raises(DataError, match=r"cluster=\['s', 'i'\] count all ways"):
         model.cov_params("CR2")
     with pytest.raises(DataError, match=r"\(1 \| i\): rows of different clusters"):
         model.cov_params("CR2", cluster="s")
@@ -317,3 +318,43 @@ def test_a_large_ratio_of_variances_keeps_its_digits() -> None:
     within = mm.lmm("y ~ x + C(s)", data, sigma=1.0)
     ours = model.cov_params("CR2", cluster="s").loc["x", "x"]
     assert ours == pytest.approx(within.cov_params("CR2", cluster="s").loc["x", "x"], rel=1e-4)
+
+
+def test_relatives_and_members_of_several_groups_have_clusters_of_their_own() -> None:
+    rng = np.random.default_rng(0)
+    sibs = np.full((3, 3), 0.5) + 0.5 * np.eye(3)
+    K = np.kron(np.eye(12), sibs)
+    data = pd.DataFrame({"id": np.repeat(np.arange(36), 2), "x": rng.normal(size=72)})
+    data["family"], data["region"] = data["id"] // 3, data["id"] // 3 % 4
+    data["y"] = data["x"] + (np.linalg.cholesky(K) @ rng.normal(size=36))[data["id"]]
+    data["y"] += rng.normal(size=72)
+    model = mm.lmm("y ~ x + known(1 | id, cov=K)", data, known={"K": pd.DataFrame(K)})
+    X = model.fit.matrices.coordinates.original(model.fit.matrices.X)
+    V = float(model.cov_re["id"].iloc[0, 0]) * K[np.ix_(data["id"], data["id"])]
+    V = V + model.scale * np.eye(72)
+    for kind in ("CR0", "CR2", "CR3"):
+        dense = dense_robust(data["y"], X, V, data["family"], kind)
+        close(model.cov_params(kind, cluster="family"), dense.covariance)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="independent in it, with known"):
+        model.cov_params("CR2")
+
+    for name in ("first", "second"):
+        data[name] = rng.integers(0, 5, 72) + 5 * data["region"]
+    model = mm.lmm("y ~ x + mm(1 | first + second)", data)
+    A = np.zeros((72, 20))
+    np.add.at(A, (np.arange(72), data["first"]), 0.5)
+    np.add.at(A, (np.arange(72), data["second"]), 0.5)
+    (variance,) = (float(cov.iloc[0, 0]) for cov in model.cov_re.values())
+    V = variance * A @ A.T + model.scale * np.eye(72)
+    dense = dense_robust(data["y"], X, V, data["region"], "CR2")
+    close(model.cov_params("CR2", cluster="region"), dense.covariance)
+    with pytest.raises(DataError, match="independent in it, with mm"):
+        model.cov_params("CR2")
+
+
+def test_a_block_that_would_take_minutes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(robust_blocks, "LARGEST", 5)
+    weighted = fit("weights")
+    with pytest.raises(DataError, match="a block of order 8, and 5 is the most"):
+        weighted.cov_params("CR2")
+    close(weighted.cov_params("CR3"), judged("weights", "CR3").covariance)

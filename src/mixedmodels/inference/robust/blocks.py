@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from mixedmodels.engine.marginal import random_columns, residual_roots
+from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.robust.clusters import Clustering
 from mixedmodels.inference.robust.independence import correlated_residual
@@ -28,6 +29,9 @@ Int = NDArray[np.int64]
 
 CHUNK = 4_000_000
 """Numbers of one stack of blocks, so that stacks stay small beside the data."""
+
+LARGEST = 4000
+"""Order of a block beyond which one eigendecomposition takes minutes."""
 
 EVEN = 1e-12
 """Relative difference of residual standard deviations that counts as none."""
@@ -85,6 +89,7 @@ def blocks(fit: Fit, clustering: Clustering, *, whitens: bool) -> Iterator[Block
     place[order] = np.arange(len(order)) - np.repeat(starts, sizes)
     column, widths = _columns_of_clusters(rows.Z, clustering)
     pairs = np.column_stack([sizes, widths])
+    _require_small(rows, sizes, widths, clustering)
     for size, width in np.unique(pairs, axis=0).tolist():
         same = np.flatnonzero((sizes == size) & (widths == width))
         across = width + rows.X.shape[1] + 1 if rows.R is None else width + size
@@ -95,6 +100,32 @@ def blocks(fit: Fit, clustering: Clustering, *, whitens: bool) -> Iterator[Block
             Z = _stack(rows.Z, at, column, width)
             R = None if rows.R is None else _stack(rows.R, at, place, size)
             yield _reduced(chosen, Z, R, rows.X[at], rows.e[at])
+
+
+def _require_small(rows: _Rows, sizes: Int, widths: Int, clustering: Clustering) -> None:
+    """Refuse clusters whose blocks would be too large to work with.
+
+    Raises
+    ------
+    DataError
+        If one is.
+    """
+    orders = sizes if rows.R is not None else np.minimum(sizes, widths + rows.X.shape[1])
+    if orders.max() <= LARGEST:
+        return
+    advice = (
+        'use cov="CR3" or "CR1", whose blocks are smaller where weights or residuals differ, or '
+        "finer clusters"
+        if rows.R is not None
+        else "use finer clusters, or leave cov= out"
+    )
+    raise DataError(
+        f"A cluster of {clustering.name} needs the eigenvalues of a block of order "
+        f"{int(orders.max()):,}, and {LARGEST:,} is the most.\n"
+        f"Do:   {advice}.\n"
+        "Why:  the work grows with the cube of the rows, or of the random effects, that a cluster "
+        "has."
+    )
 
 
 def _rows(fit: Fit, clustering: Clustering, *, whitens: bool) -> _Rows:

@@ -36,12 +36,20 @@ def own_clustering(fit: Fit) -> Clustering:
             'Do:   name the clusters, cluster="school"; for rows that are independent, of unequal '
             "variance\n      (HC0 to HC3), write cluster=range(n) with n rows."
         )
-    names = " and ".join(c.name for c in candidates)
-    raise DataError(
-        f"No group of the model has all others nested in it: {names} make rows of different "
-        "groups dependent.\n"
-        f"Do:   name a column in which they are all nested, cluster=..., or let "
-        f"cluster={[c.name for c in candidates]!r} count\n      both ways of belonging together.\n"
+    raise _no_own_clusters(fit, candidates)
+
+
+def _no_own_clusters(fit: Fit, groups: list[Clustering]) -> DataError:
+    names = [group.name for group in groups]
+    several = (
+        f", or let\n      cluster={names!r} count all ways of belonging together"
+        if len(names) > 1 and not straddling(fit, groups)
+        else ""
+    )
+    parts = ", ".join(name for name, _, _ in _dependencies(fit))
+    return DataError(
+        f"No group of the model makes clusters that are independent in it, with {parts}.\n"
+        f"Do:   name a column in which all of them are nested, cluster=...{several}.\n"
         "Why:  a cluster-robust covariance takes rows of different clusters as independent."
     )
 

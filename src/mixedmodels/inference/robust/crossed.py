@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.errors import DataError, RobustCovarianceWarning
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.notices import user_level
 from mixedmodels.inference.robust.adjustment import factor
 from mixedmodels.inference.robust.cluster_robust import NOTHING, require_clusters
 from mixedmodels.inference.robust.clusters import Clustering
@@ -130,7 +131,7 @@ def _without_negative(covariance: Vector, C: Vector) -> Vector:
         "The covariance over crossed clusters has negative variances, which were set to zero: "
         "there are too few clusters to tell, or the clusterings nearly coincide.",
         RobustCovarianceWarning,
-        stacklevel=2,
+        stacklevel=user_level(),
     )
     raised = root @ vectors * np.sqrt(np.maximum(values, 0.0))
     return np.asarray(raised @ raised.T)
@@ -144,5 +145,5 @@ def _warn_of_few(clusterings: Sequence[Clustering]) -> None:
             "too often and intervals are too narrow; with fewer than "
             f"{FEW} in either way prefer the model's own covariance, whose random effects cross.",
             RobustCovarianceWarning,
-            stacklevel=2,
+            stacklevel=user_level(),
         )

@@ -219,6 +219,12 @@ def test_missing_values() -> None:
         ({"formula": 3}, {}, FormulaError, "A formula is a string"),
         ({"formula": "~ Days", "random": "(1 | Subject)"}, {}, EstimatorError, "both given"),
         ({"random": "Days + (1 | Subject)"}, {}, EstimatorError, "without a bar"),
+        (
+            {"random": "(1 | Subject)"},
+            {"X": X.assign(z=1.0).rename(columns={"z": 3})},
+            EstimatorError,
+            "no text: 3",
+        ),
         ({"random": 3}, {}, EstimatorError, "of type int"),
         ({"formula": "~ days"}, {}, FormulaError, "Did you mean 'Days'"),
         ({"formula": "~ Days", "family": "poison"}, {}, DataError, "poison"),

@@ -46,6 +46,26 @@ def is_table(X: object) -> bool:
     return isinstance(X, Mapping) or hasattr(X, "columns") or hasattr(X, "column_names")
 
 
+def named_table(X: object, *, may_be_empty: bool) -> Frame:
+    """A table whose columns all have names that a formula can write.
+
+    Raises
+    ------
+    EstimatorError
+        If a name is no text: nothing else would say that its column plays no part.
+    """
+    frame = Frame.of(X, may_be_empty=may_be_empty)
+    names = X.columns.tolist() if isinstance(X, pd.DataFrame) else []
+    other = [name for name in names if not isinstance(name, str)]
+    if other:
+        raise EstimatorError(
+            f"X has columns whose names are no text: {', '.join(map(repr, other[:6]))}.\n"
+            "Do:   name them, or drop them.\n"
+            "Why:  formulas go by names."
+        )
+    return frame
+
+
 def table_of(X: NDArray[np.float64], names: Sequence[str]) -> Frame:
     """The table of an array (n, p)."""
     return Frame.of(pd.DataFrame(X, columns=list(names)))

@@ -15,6 +15,7 @@ from mixedmodels.compat.estimator_table import (
     groups_of,
     is_table,
     missing_groups,
+    named_table,
     table_of,
     with_groups,
     with_response,
@@ -233,7 +234,7 @@ class MixedModelRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """X as a table; with `reset` its columns are remembered, else compared."""
         by_name = self.formula is not None or self.random is not None
         if by_name and is_table(X):
-            frame = Frame.of(X, may_be_empty=not reset)
+            frame = named_table(X, may_be_empty=not reset)
             if reset:
                 self.n_features_in_ = len(frame.columns)
                 self.feature_names_in_ = np.asarray(frame.columns, dtype=object)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mixedmodels import datasets, errors, planning
     from mixedmodels.api.generalised import glmm
-    from mixedmodels.api.imputation import impute
+    from mixedmodels.api.imputation import impute, impute_trial
     from mixedmodels.api.models import bootstrap_compare, compare, lmm
     from mixedmodels.api.pedigrees import pedigree
     from mixedmodels.api.plans import plan
@@ -48,6 +48,7 @@ __all__ = [
     "errors",
     "glmm",
     "impute",
+    "impute_trial",
     "lmm",
     "load",
     "many",
@@ -80,6 +81,7 @@ _HOMES = {
     "compare": "mixedmodels.api.models",
     "glmm": "mixedmodels.api.generalised",
     "impute": "mixedmodels.api.imputation",
+    "impute_trial": "mixedmodels.api.imputation",
     "lmm": "mixedmodels.api.models",
     "load": "mixedmodels.api.saved",
     "many": "mixedmodels.api.responses",

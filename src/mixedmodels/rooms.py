@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mixedmodels.diagnostics.residuals import residuals
     from mixedmodels.diagnostics.variogram import variogram
     from mixedmodels.imputation.impute import impute
+    from mixedmodels.imputation.trial import impute_trial
     from mixedmodels.inference import coefficients, tests_of_coefficients
     from mixedmodels.inference.anova import anova
     from mixedmodels.inference.bootstrap import bootstrap_compare
@@ -96,6 +97,7 @@ __all__ = [
     "heterogeneity",
     "icc",
     "impute",
+    "impute_trial",
     "influence",
     "joint_tests",
     "maketables",
@@ -159,6 +161,7 @@ _HOMES = {
     "heterogeneity": "mixedmodels.inference.heterogeneity.heterogeneity",
     "icc": "mixedmodels.inference.icc",
     "impute": "mixedmodels.imputation.impute",
+    "impute_trial": "mixedmodels.imputation.trial",
     "influence": "mixedmodels.diagnostics.influence",
     "joint_tests": "mixedmodels.posthoc.joint_tests",
     "maketables": "mixedmodels.report",

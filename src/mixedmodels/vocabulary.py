@@ -325,3 +325,6 @@ PooledStatistic = Literal["D1", "D2", "D3", "D4"]
 
 PooledUse = Literal["wald", "likelihood"]
 """Which statistic of every imputation D2 pools."""
+
+TrialMethod = Literal["mar", "j2r", "cr", "cir"]
+"""What is assumed of missing visits; see `mixedmodels.imputation.strategies`."""

@@ -27,6 +27,7 @@ PUBLIC = [
     "errors",
     "glmm",
     "impute",
+    "impute_trial",
     "lmm",
     "load",
     "many",

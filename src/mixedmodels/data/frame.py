@@ -176,6 +176,16 @@ class Frame:
         ]
         return data.with_columns(*made).to_native()
 
+    def repeated_value(self, name: str, row: int) -> Frame:
+        """The same table with the value that a column has in one row in all of them."""
+        series = self._data[name]
+        whole = series[[row] * self.nrows].to_native()
+        if isinstance(whole, pd.Series):
+            whole = whole.set_axis(self.index)
+        data = self._data.with_columns(nw.from_native(whole, series_only=True).alias(name))
+        table = data.to_native() if isinstance(self._table, pd.DataFrame) else data
+        return Frame(table, self.columns, self.nrows, self.index, self.backend)
+
     def is_ordered(self, name: str) -> bool:
         """Whether a column is a factor whose levels have an order: pandas' ordered or an Enum."""
         return bool(self._data.schema[name] == nw.Enum)

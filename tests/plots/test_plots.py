@@ -31,6 +31,7 @@ SINGLE = {
     "acf": {},
     "variogram": {"position": "temp"},
     "collinearity": {},
+    "variance_partition": {},
     "effects": {"x": "temp"},
 }
 """Plots of one panel, with the arguments they need for the cake data."""

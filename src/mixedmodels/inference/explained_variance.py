@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mixedmodels.design import Identification, ModelMatrices
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import mean_residual_variance
+from mixedmodels.fit.labels import column_labels
 from mixedmodels.fit.once import once
 from mixedmodels.inference.distribution_variance import distribution_variance
 from mixedmodels.prediction.structured_errors import own_variances
@@ -85,17 +86,69 @@ def by_group(fit: Fit) -> dict[str, float]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class VariancePart:
+    """A part of the variance of the response.
+
+    Attributes
+    ----------
+    group : str or None
+        The grouping factor; None of the fixed effects and of what is left.
+    term : str
+        What varies: the columns of a random term, ``fixed effects``, ``residual`` or
+        ``distribution``.
+    variance : float
+        On average over the rows; nan where no data can tell it.
+    share : float
+        Of the total.
+    """
+
+    group: str | None
+    term: str
+    variance: float
+    share: float
+
+
+def variance_parts(fit: Fit) -> list[VariancePart]:
+    """The fixed effects, every random term in formula order, and what is left.
+
+    Random slopes count with their mean variance over the rows. What is left is the residual, or in
+    a generalised model the variance of the distribution on the scale of the link; effects of a
+    group that has a level for every row stand for themselves.
+    """
+    m, whole = fit.matrices, explained_variance(fit)
+    known, labels = by_group(fit), column_labels(m)
+    rows: list[tuple[str | None, str, float]] = [(None, "fixed effects", whole.fixed)]
+    overdispersion = 0.0
+    for k, variance in enumerate(_random_by_term(fit)):
+        group = m.groupings[m.terms[k].group]
+        if fit.generalised is not None and len(group.levels) == len(m.y):
+            overdispersion += variance
+        told = variance if np.isfinite(known[group.name]) else np.nan
+        rows.append((group.name, ", ".join(labels[k]), told))
+    left = "residual" if fit.generalised is None else "distribution"
+    rows.append((None, left, whole.residual - overdispersion))
+    return [VariancePart(*row, row[2] / whole.total) for row in rows]
+
+
 def _random_by_group(fit: Fit) -> dict[str, float]:
     """The same at the estimates, whatever they are worth."""
     m = fit.matrices
     shares = dict.fromkeys((grouping.name for grouping in m.groupings), 0.0)
-    for k, (cov, T, term) in enumerate(zip(fit.covariances, fit.T, m.terms, strict=True)):
-        if term.precision is None and term.members is None:
-            mean = float(np.sum(cov * m.mean_squares(k)))
-        else:
-            mean = fit.sigma**2 * float(np.mean(own_variances(m, term, T)))
+    for term, mean in zip(m.terms, _random_by_term(fit), strict=True):
         shares[m.groupings[term.group].name] += mean
     return shares
+
+
+def _random_by_term(fit: Fit) -> list[float]:
+    """The mean variance of Z_k b_k over the rows, term by term."""
+    m = fit.matrices
+    return [
+        float(np.sum(cov * m.mean_squares(k)))
+        if term.precision is None and term.members is None
+        else fit.sigma**2 * float(np.mean(own_variances(m, term, T)))
+        for k, (cov, T, term) in enumerate(zip(fit.covariances, fit.T, m.terms, strict=True))
+    ]
 
 
 @dataclass(frozen=True, slots=True)

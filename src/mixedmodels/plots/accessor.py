@@ -42,6 +42,7 @@ HOMES = {
     "scale_location": "residual_plots",
     "scaled": "quantile_plots",
     "shrinkage": "effect_levels",
+    "variance_partition": "variance_plot",
     "variogram": "series_plots",
 }
 """The module of every plot."""
@@ -201,6 +202,15 @@ class Plots:
     ) -> "Axes":
         """Autocorrelation of residuals within series; see `LinearMixedModel.acf`."""
         return _axes("acf")(self.fit, group, time=time, kind=kind, max_lag=max_lag, ax=ax)
+
+    def variance_partition(self, *, ax: "Axes | None" = None) -> "Axes":
+        """Shares of the variance: of the fixed effects, of every random term, and of what is left.
+
+        As R² and ICC count them (Nakagawa, Johnson & Schielzeth 2017): random slopes with their
+        mean variance over the rows; of a generalised model on the scale of the link, where the
+        distribution has its own variance.
+        """
+        return _axes("variance_partition")(self.fit, ax=ax)
 
     def variogram(
         self,

@@ -177,6 +177,9 @@ REFUSED: list[tuple[Exit, str]] = [
     (lambda: model().coef_table("kenward-roger", cov="CR2"), "not available with cluster-robust"),
     (lambda: model().coef_table("residual", cov="CR2"), "'satterthwaite', 'clusters', 'normal'"),
     (lambda: model().coef_table("clusters"), "counts the clusters of a robust covariance"),
+    (lambda: model().predict(interval="confidence", ddf="clusters"), 're="none"'),
+    (lambda: model().predict(re="none", se=True, ddf="clusters"), "counts the clusters"),
+    (lambda: model().emmeans("Sex", ddf="clusters").table(), "counts the clusters"),
     (lambda: model().coef_table("often", cov="CR2"), "ddf = 'often' is not known"),  # type: ignore[arg-type]
     (lambda: model().coef_table(cov="CR2", cluster="nope"), "'nope' is not a column"),
     (lambda: model().coef_table(cov="CR2", cluster="Subject:nope"), "'nope' is not a column"),

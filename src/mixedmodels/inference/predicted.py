@@ -46,9 +46,18 @@ from mixedmodels.vocabulary import DegreesOfFreedom, Interval, NewLevels
 Vector = NDArray[np.float64]
 
 OF_MEANS: frozenset[DegreesOfFreedom] = frozenset(
-    {"kenward-roger", "kenward-roger-linear", "between-within", "containment", "knapp-hartung"}
+    {
+        "kenward-roger",
+        "kenward-roger-linear",
+        "between-within",
+        "containment",
+        "knapp-hartung",
+        "clusters",
+    }
 )
-"""Methods that know nothing of the variance of a random effect."""
+"""Methods that know nothing of the variance of a random effect; ``"clusters"`` comes with a
+covariance alone, which `t_tests` says.
+"""
 
 MOST = 30_000_000
 """Rows to predict times rows of the fit from which differences are cheaper than derivatives."""

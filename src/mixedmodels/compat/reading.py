@@ -155,6 +155,10 @@ def _flat(values: Any, n: int, what: str) -> np.ndarray[Any, Any]:
     return array.reshape(-1)
 
 
+NO_COLUMNS = ("0", "-1")
+"""Formulas without a column: variance components alone."""
+
+
 def _random_part(
     re_formula: str | None, vc_formula: Mapping[str, str] | None, group: str
 ) -> tuple[str, list[str], list[str]]:
@@ -162,6 +166,8 @@ def _random_part(
     if re_formula is None:
         return ("" if vc_formula else "1"), [], []
     text = right_side(re_formula)
+    if vc_formula and text.replace(" ", "") in NO_COLUMNS:
+        return "", [], []
     if "|" not in text:
         return text, [], []
     left, *crossed = (part.strip() for part in text.split("|"))

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from mixedmodels.report.summary import summarise
     from mixedmodels.report.tidy import tidy
     from mixedmodels.saving.save import save
+    from mixedmodels.saving.updated import update_random_effects
 
 __all__ = [
     "BootstrappedModel",
@@ -123,6 +124,7 @@ __all__ = [
     "test_method",
     "tests_of_coefficients",
     "tidy",
+    "update_random_effects",
     "variogram",
 ]
 
@@ -187,6 +189,7 @@ _HOMES = {
     "test_method": "mixedmodels.inference.robust",
     "tests_of_coefficients": "mixedmodels.inference",
     "tidy": "mixedmodels.report.tidy",
+    "update_random_effects": "mixedmodels.saving.updated",
     "variogram": "mixedmodels.diagnostics.variogram",
 }
 

@@ -27,6 +27,9 @@ from mixedmodels.fit.once import once
 
 Vector = NDArray[np.float64]
 
+BLOCK = 4_000_000
+"""Numbers in a dense temporary of a block of effects."""
+
 
 @dataclass(frozen=True, slots=True)
 class LevelInformation:
@@ -41,11 +44,14 @@ class LevelInformation:
     score : array (q,)
         Z'R^-1 (y - X beta - offset); of a generalised model with what replaces the response by
         a normal approximation at the modes.
+    added : int
+        How many rows are among them that the fit has not seen.
     """
 
     gram: Any
     cross: Vector
     score: Vector
+    added: int = 0
 
 
 @once
@@ -139,6 +145,12 @@ def _precision(m: ModelMatrices, term: TermMatrix, T: Vector) -> sparse.coo_arra
     return sparse.kron(Q, sparse.eye_array(T.shape[1]))
 
 
+def has_been_updated(fit: Fit) -> bool:
+    """Whether rows were added that the coefficients do not know."""
+    found = None if fit.answers is None else fit.answers.get((level_information.__name__,))
+    return isinstance(found, LevelInformation) and found.added > 0
+
+
 @once
 def level_equations(fit: Fit) -> LevelEquations:
     """The equations at the estimates."""
@@ -161,3 +173,22 @@ def by_term(m: ModelMatrices, effects: Vector) -> tuple[Vector, ...]:
     return tuple(
         part.reshape(size) for part, size in zip(np.split(effects, ends[:-1]), sizes, strict=True)
     )
+
+
+def conditional_blocks(fit: Fit, term: int) -> Vector:
+    """Blocks (levels, q_k, q_k) of Lambda M^-1 Lambda' of one term, by a solution per effect."""
+    equations, m = level_equations(fit), fit.matrices
+    sizes = [(len(m.groupings[t.group].levels), len(t.names)) for t in m.terms]
+    first = sum(levels * q for levels, q in sizes[:term])
+    levels, q = sizes[term]
+    out = np.empty((levels, q, q))
+    step = max(1, BLOCK // max(1, equations.Lambda.shape[1] * q))
+    for low in range(0, levels, step):
+        high = min(low + step, levels)
+        rows = equations.Lambda[first + low * q : first + high * q]
+        dense = rows.toarray()
+        whole = dense @ equations.solve(dense.T)
+        for j in range(high - low):
+            at = slice(j * q, (j + 1) * q)
+            out[low + j] = whole[at, at]
+    return out

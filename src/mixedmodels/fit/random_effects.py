@@ -12,6 +12,7 @@ from scipy.linalg import block_diag
 from mixedmodels.engine.route import generalised
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
+from mixedmodels.fit.level_information import conditional_blocks, has_been_updated
 from mixedmodels.fit.once import once
 from mixedmodels.fit.variance_components import known_entries
 from mixedmodels.options import require_probability
@@ -53,6 +54,8 @@ def are_known(fit: Fit, term: int) -> NDArray[np.bool_]:
 @once
 def level_covariances(fit: Fit, term: int) -> Vector:
     """cov(b_k | y) / sigma^2 at known beta, (levels, q_k, q_k), for the columns of Z_k."""
+    if has_been_updated(fit):
+        return conditional_blocks(fit, term)
     return fit.problem.conditional_covariance(fit.psi, term=term)
 
 

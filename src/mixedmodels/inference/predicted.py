@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from mixedmodels.engine.route import plain
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.level_information import has_been_updated
 from mixedmodels.inference.contrast import student_quantile, t_tests
 from mixedmodels.inference.degrees_of_freedom import (
     OtherCovariance,
@@ -183,7 +184,7 @@ def _degrees_of_freedom(fit: Fit, found: Predicted, interval: Interval, ddf: Tes
     is_plain = fit.matrices.is_plain
     if ddf == "residual" or (is_plain and not fit.matrices.terms):
         return np.full(n, float(len(fit.matrices.y) - len(fit.beta)))
-    slopes = _exact if is_plain else _differenced
+    slopes = _exact if is_plain and not has_been_updated(fit) else _differenced
     if fit.matrices.has_rows and found.has_known_levels and n * len(fit.matrices.y) > MOST:
         slopes = _differenced
     return _satterthwaite(fit, *slopes(fit, found, interval))

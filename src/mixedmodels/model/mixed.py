@@ -1532,6 +1532,48 @@ class MixedModel(ABC):
         """
         return rooms.cross_validate(self.fit, by, theta=theta, sigma=sigma, level=level)
 
+    def update_random_effects(self, new_rows: object) -> Self:
+        """The model with the random effects of old and new levels given new rows, without a fit.
+
+        Fixed effects and variances stay as they are. Levels that the fit has seen combine what its
+        rows and the new ones tell, as if all of them had been there; others are added. Of a linear
+        model the modes are exactly those at these parameters given all rows; of a generalised one
+        too, where the rows of the fit are kept; of one that was loaded without rows, or was updated
+        before, what earlier rows tell enters by its normal approximation at the modes.
+
+        Tables of fixed effects and variances, criteria and `nobs` stay those of the fit. An update
+        of the result adds further rows: of a linear model, one after the other is the same as all
+        at once.
+
+        Parameters
+        ----------
+        new_rows : frame
+            With the columns that the formula uses: the response, covariates, groups, weights.
+
+        Returns
+        -------
+        model of the same class
+            Without rows, whose `random_effects`, `ranef_table` and `predict` know all levels.
+
+        Raises
+        ------
+        DataError
+            If a row misses a value; if new rows are correlated with rows of the fit (`residual=`);
+            if levels are new of which relations to the others must be known; if the model was
+            fitted iteratively or to data read in batches.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> data = mm.datasets.load("sleepstudy")
+        >>> first = data[data["Subject"] != "308"]
+        >>> model = mm.lmm("Reaction ~ Days + (Days | Subject)", first)
+        >>> updated = model.update_random_effects(data[data["Subject"] == "308"].head(4))
+        >>> updated.random_effects["Subject"].loc["308"].round(2).to_dict()
+        {'Intercept': 0.19, 'Days': 2.32}
+        """
+        return type(self)(rooms.update_random_effects(self.fit, new_rows))
+
     def save(self, path: Target, *, rows: bool = False) -> None:
         """Write the model to one file of plain data, to be read by `mixedmodels.load`.
 

@@ -25,6 +25,7 @@ from mixedmodels.fit.level_information import (
     level_information,
     spread_over,
 )
+from mixedmodels.fit.once import once
 from mixedmodels.prediction.rows import Rows
 
 Vector = NDArray[np.float64]
@@ -60,7 +61,7 @@ def level_variances(fit: Fit, rows: Rows, *, theta: Vector, C: Vector) -> Vector
 def level_slopes(fit: Fit, rows: Rows) -> Vector:
     """Derivatives (n, m) of `level_variances` in theta, at the estimates."""
     equations, known = level_equations(fit), level_information(fit)
-    turned = [_differentials(fit, j) for j in range(len(fit.theta))]
+    turned = template_slopes(fit)
     out = np.zeros((len(rows.X), len(fit.theta)))
     for at, v, solved in _solved(fit, rows, equations):
         beta = (rows.X[at] - v @ equations.B) @ fit.cov_beta_unscaled
@@ -101,6 +102,12 @@ def _equations_at(fit: Fit, theta: Vector) -> LevelEquations:
     if residual is not None:
         raise rows_needed()
     return equations_of(fit.matrices, fit.problem.templates(theta), level_information(fit))
+
+
+@once
+def template_slopes(fit: Fit) -> list[sparse.csr_array]:
+    """DLambda / dtheta_j (q, r) of every element of theta."""
+    return [_differentials(fit, j) for j in range(len(fit.theta))]
 
 
 def _differentials(fit: Fit, j: int) -> sparse.csr_array:

@@ -46,7 +46,9 @@ def _interval(parts: Parts, reader: Reader) -> Any:
 
 def _sparse_parts(matrix: Any) -> Parts:
     csc = sparse.csc_matrix(matrix)
-    return {"shape": csc.shape, "data": csc.data, "indices": csc.indices, "indptr": csc.indptr}
+    kind = np.int32 if csc.nnz < np.iinfo(np.int32).max else np.int64
+    indices, indptr = csc.indices.astype(kind), csc.indptr.astype(kind)
+    return {"shape": csc.shape, "data": csc.data, "indices": indices, "indptr": indptr}
 
 
 def _sparse(parts: Parts, reader: Reader) -> sparse.csc_matrix:

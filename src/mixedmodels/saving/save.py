@@ -7,10 +7,10 @@ import os
 import tempfile
 from contextlib import suppress
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any
 
+from mixedmodels import __version__
 from mixedmodels.data.unkept import rows_needed
 from mixedmodels.errors import DataError
 from mixedmodels.fit import criteria, fixed_effects
@@ -59,7 +59,7 @@ def members_of(fit: Fit, *, rows: bool) -> dict[str, bytes]:
     header = {
         "format": FORMAT,
         "package": "mixedmodels",
-        "version": package_version(),
+        "version": __version__,
         "model": "linear" if fit.generalised is None else "generalised",
         "formula": str(fit.spec.formula),
         "rows": rows,
@@ -100,14 +100,6 @@ def _estimates(fit: Fit) -> dict[str, Any]:
 def _plain(numbers: dict[Any, float]) -> dict[str, float | None]:
     """Numbers as JSON has them: null for what is not told."""
     return {str(n): float(v) if math.isfinite(v) else None for n, v in numbers.items()}
-
-
-def package_version() -> str:
-    """The version of this package."""
-    try:
-        return version("mixedmodels")
-    except PackageNotFoundError:  # a source tree that is not installed
-        return "unknown"
 
 
 def _write(path: Path, data: bytes) -> None:

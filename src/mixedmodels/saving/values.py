@@ -156,7 +156,7 @@ class Reader:
             return node
         if "is" in node:
             return self._object(node)
-        kind, content = next(iter(node.items()))
+        kind, content = next(iter(node.items()), ("", None))
         match kind:
             case "tuple":
                 return tuple(self.value(content))

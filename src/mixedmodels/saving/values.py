@@ -156,7 +156,8 @@ class Reader:
             return node
         if "is" in node:
             return self._object(node)
-        kind, content = next(iter(node.items()), ("", None))
+        first: tuple[str, Any] = next(iter(node.items()), ("", None))
+        kind, content = first
         match kind:
             case "tuple":
                 return tuple(self.value(content))

@@ -7,10 +7,10 @@ import os
 import tempfile
 from contextlib import suppress
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
+from mixedmodels.data.cluster.task import own_version
 from mixedmodels.data.unkept import rows_needed
 from mixedmodels.errors import DataError
 from mixedmodels.fit import criteria, fixed_effects
@@ -59,7 +59,7 @@ def members_of(fit: Fit, *, rows: bool) -> dict[str, bytes]:
     header = {
         "format": FORMAT,
         "package": "mixedmodels",
-        "version": str(import_module("mixedmodels").__version__),
+        "version": own_version(),
         "model": "linear" if fit.generalised is None else "generalised",
         "formula": str(fit.spec.formula),
         "rows": rows,

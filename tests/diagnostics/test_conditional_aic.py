@@ -91,5 +91,9 @@ def test_what_is_refused() -> None:
         mm.glmm("slow ~ Days + (1 | Subject)", data).caic()
     with pytest.raises(DataError, match="residuals have structure"):
         mm.lmm("Reaction ~ Days", data, residual="ar1(Days | Subject)").caic()
+    with pytest.raises(DataError, match="parameters are held"):
+        mm.lmm(
+            "Reaction ~ Days + (1 | Subject)", data, fixed={"sd(Subject:Intercept)": 20.0}
+        ).caic()
     with pytest.raises(DataError, match="iterative"):
         mm.lmm("Reaction ~ Days + (1 | Subject)", data, method="iterative").caic()

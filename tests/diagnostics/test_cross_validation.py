@@ -95,7 +95,9 @@ def test_known_residual_variances() -> None:
     data["y"] = rng.normal(size=6)[data["lab"]] + rng.normal(size=24) * np.sqrt(v)
     model = mm.lmm("y ~ 1 + (1 | lab)", data, weights="v", sigma=1)
     for by in (None, "lab"):
-        agree(model.cross_validate(by), covariances(model)[0], held=True)
+        found = model.cross_validate(by)
+        agree(found, covariances(model)[0], held=True)
+        assert found.residual_sd == "held"
 
 
 def test_without_fixed_effects_and_at_a_variance_of_zero() -> None:
@@ -185,6 +187,12 @@ def test_what_the_others_do_not_determine_is_nan_and_said() -> None:
         assert found.rows()["prediction"].isna().sum() == 10
         assert np.isfinite([found.elpd, found.elpd_se, found.rmse, found.mae]).all()
         assert "without 1 that the others do not determine" in repr(found)
+    halves = data.assign(half=np.where(data["Subject"].astype(int) < 350, "a", "b"))
+    model = mm.lmm("Reaction ~ Days + half + (1 | Subject)", halves)
+    with pytest.warns(NotEstimableWarning, match="2 of 2 levels"):
+        none = model.cross_validate("half")
+    assert np.isnan([none.elpd, none.elpd_se, none.rmse, none.mae, none.coverage]).all()
+    assert none.n == 0
     alone = data.assign(special=np.arange(len(data)) == 4)
     with pytest.warns(NotEstimableWarning):
         lost = mm.lmm("Reaction ~ Days + special + (1 | Subject)", alone).cross_validate()

@@ -214,6 +214,40 @@ def test_singular_fits_stay_at_the_boundary() -> None:
     assert set(drawn.held) == {"cor(g:Intercept, x)"}
 
 
+@pytest.mark.filterwarnings("ignore::mixedmodels.errors.SingularFitWarning")
+def test_what_is_hardly_known_does_not_explode() -> None:
+    """The logarithm of a standard deviation that is small beside its error has no normal
+    distribution, and nor has z of a correlation about which nothing is known.
+    """
+    rng = np.random.default_rng(18)
+    data = pd.DataFrame({"g": np.repeat(np.arange(8), 6), "x": rng.normal(size=48)})
+    data["y"] = rng.normal(size=8)[data["g"]] + 0.25 * rng.normal(size=8)[data["g"]] * data["x"]
+    data["y"] += rng.normal(size=48)
+    model = mm.lmm("y ~ x + (x || g)", data)
+    found = model.covariance_parameters().set_index("parameter")
+    error, estimate = found["std_error"]["sd(g:x)"], found["estimate"]["sd(g:x)"]
+    assert error > 0.5 * estimate > 0
+    drawn = model.draws(400, seed=1).variance_parameters["sd(g:x)"]
+    assert (drawn > 0).all()
+    assert drawn.quantile(0.99) < estimate + 3 * error
+    whole = mm.lmm("y ~ x + (x | g)", data)
+    correlation = whole.draws(400, seed=1).variance_parameters["cor(g:Intercept, x)"]
+    if not whole.is_singular:
+        assert (np.abs(correlation) < 0.999).mean() > 0.9
+
+
+@pytest.mark.filterwarnings("ignore::mixedmodels.errors.SingularFitWarning")
+def test_a_coordinate_on_which_nothing_depends_is_held() -> None:
+    rng = np.random.default_rng(5)
+    data = pd.DataFrame({"s": np.repeat(np.arange(25), 4), "t": np.tile(np.arange(4), 25)})
+    data["y"] = 2 * rng.normal(size=25)[data["s"]] + rng.normal(size=100)
+    model = mm.lmm("y ~ 1 + ar1(0 + C(t) | s)", data)  # the effects of s are all alike
+    draws = model.draws(40, seed=1)
+    assert draws.held == ("cor(s)",)
+    assert (draws.variance_parameters["cor(s)"] > 0.99).all()
+    assert draws.variance_parameters["sd(s)"].std() > 0
+
+
 def test_a_draw_depends_on_the_seed_and_its_number() -> None:
     model = mm.lmm("y ~ x + (1 | g)", small())
     many, few = model.draws(20, seed=5), model.draws(6, seed=5)
@@ -348,6 +382,10 @@ def test_arviz_of_other_models() -> None:
     found = model.draws(3, seed=1).to_arviz(posterior_predictive=True, seed=1)
     assert list(found["observed_data"].data_vars) == ["incidence of size"]
     assert found["log_likelihood"]["incidence of size"].shape == (1, 3, 56)
+    data = small().assign(rating=lambda d: pd.cut(d["y"], 3, labels=False))
+    ordered = mm.glmm("rating ~ x + (1 | g)", data, family="ordinal").draws(3, seed=1)
+    log_density = ordered.to_arviz()["log_likelihood"]["rating"][0].to_numpy()
+    assert (log_density < 0).all()
     correlated = mm.lmm("y ~ x", small(), residual="ar1(t | a)").draws(3, seed=1).to_arviz()
     assert "log_likelihood" not in correlated.children
 
@@ -376,7 +414,7 @@ def test_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="iterative"):
         mm.lmm("y ~ x + (1 | g)", data, method="iterative").draws(3)
     unknown = np.full((2, 2), np.nan)
-    monkeypatch.setattr(free_scale, "_covariance", lambda fit, size: unknown)
+    monkeypatch.setattr(free_scale, "_covariance", lambda scale: unknown)
     with pytest.raises(DataError, match="not positive definite"):
         model.draws(3)
     monkeypatch.setattr("mixedmodels.fit.streamed.COLLECTED", 0)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from mixedmodels.diagnostics.leverage import hat_values
 from mixedmodels.engine.iterative import IterativeProblem, refuse
 from mixedmodels.engine.route import AnyLinear, linear
+from mixedmodels.engine.structured import StructuredProblem
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.fitted import residuals
@@ -85,9 +86,9 @@ def caic(fit: Fit) -> ConditionalAIC:
     if isinstance(problem, IterativeProblem):
         refuse(WHAT, "compare models by aic")
     m = fit.matrices
-    if m.residual is not None:
+    if isinstance(problem, StructuredProblem) and None in problem.owners:
         raise DataError(
-            f"{WHAT} is not available where residuals have structure.\n"
+            f"{WHAT} is not available where residuals have structure, or parameters are held.\n"
             "Do:   compare models by aic, or by cross_validate().\n"
             "Why:  what estimating the structure of the residuals adds to the effective parameters "
             "is not known."

@@ -70,10 +70,10 @@ def cross_validate(
     folds = folds_of(fit, by)
     found = _by_row(fit, theta) if folds.by is None else _by_fold(fit, folds, theta)
     counts = folds.counts
-    if sigma == "estimated" and fit.matrices.known_sigma is None:
-        scale = _of_others(found, counts)
-    else:
-        scale = np.full(len(counts), fit.sigma)
+    if fit.matrices.known_sigma is not None:
+        sigma = "held"
+    held = np.full(len(counts), fit.sigma)
+    scale = _of_others(found, counts) if sigma == "estimated" else held
     with np.errstate(divide="ignore", invalid="ignore"):
         density = counts * (LOG_2PI + 2 * np.log(scale)) - found.log_det + found.squares / scale**2
     lost = int(np.isnan(density).sum())

@@ -62,7 +62,8 @@ class CrossValidation:
     @property
     def elpd(self) -> float:
         """The sum of the folds' log predictive densities: expected for as many new folds."""
-        return float(np.nansum(self.log_densities))
+        told = self.log_densities[~np.isnan(self.log_densities)]
+        return float(told.sum()) if len(told) else float("nan")
 
     @property
     def elpd_se(self) -> float:
@@ -78,18 +79,18 @@ class CrossValidation:
     @property
     def rmse(self) -> float:
         """Root of the mean square of the errors."""
-        return float(np.sqrt(np.nanmean(self.errors.to_numpy() ** 2)))
+        return float(np.sqrt(np.mean(self._told_errors() ** 2))) if self.n else float("nan")
 
     @property
     def mae(self) -> float:
         """Mean absolute error."""
-        return float(np.nanmean(np.abs(self.errors.to_numpy())))
+        return float(np.mean(np.abs(self._told_errors()))) if self.n else float("nan")
 
     @property
     def coverage(self) -> float:
         """Share of the rows whose prediction interval of `level` holds them."""
         inside = self._are_inside()
-        return float(inside[~np.isnan(self.sds)].mean())
+        return float(inside[np.isfinite(self.sds)].mean()) if self.n else float("nan")
 
     @property
     def n(self) -> int:
@@ -182,6 +183,9 @@ class CrossValidation:
         if lost:
             lines.append(f"  without {lost} that the others do not determine: see .undetermined")
         return "\n".join(lines)
+
+    def _told_errors(self) -> Vector:
+        return np.asarray(self.errors.to_numpy()[np.isfinite(self.sds)])
 
     def _are_inside(self) -> NDArray[np.bool_]:
         half = float(special.ndtri(0.5 + self.level / 2)) * self.sds

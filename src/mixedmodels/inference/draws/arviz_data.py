@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from mixedmodels.errors import DataError
 from mixedmodels.fit.all_parameters import parameters_of
-from mixedmodels.fit.auxiliary import auxiliary_rows
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
 from mixedmodels.fit.linear_predictor import linear_predictor
+from mixedmodels.fit.row_distribution import row_distribution
 from mixedmodels.prediction.streams import Seed
 
 if TYPE_CHECKING:
@@ -55,10 +55,10 @@ def arviz_data(draws: Draws, *, posterior_predictive: bool, seed: Seed) -> Any:
 def log_densities(at: Fit) -> Vector:
     """Log-density (n,) of every row given the random effects of a draw."""
     m = at.matrices
-    eta = linear_predictor(m, at.beta, at.b)
     if at.generalised is not None:
-        found = at.family.log_density(m.y, m.size, eta, auxiliary_rows(at))
+        found = row_distribution(at).log_density()
         return found if m.weights is None else found * m.weights
+    eta = linear_predictor(m, at.beta, at.b)
     scale = at.sigma * at.problem.row_sd(at.theta)
     return np.asarray(-(LOG_2PI + ((m.y - eta) / scale) ** 2) / 2 - np.log(scale))
 

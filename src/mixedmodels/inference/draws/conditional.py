@@ -23,7 +23,7 @@ from mixedmodels.engine.route import AnyLinear, linear
 from mixedmodels.engine.structured_draws import correlated, related
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.linear_predictor import add_random_effects
+from mixedmodels.fit.linear_predictor import add_random_effects, linear_predictor
 from mixedmodels.fit.once import once
 from mixedmodels.prediction.joint_errors import effect_columns
 from mixedmodels.prediction.predict import predicted
@@ -53,13 +53,13 @@ def _of_linear(at: Fit, problem: AnyLinear, random: np.random.Generator) -> Fit:
     for term, b in zip(m.terms, b0, strict=True):
         add_random_effects(y, m.groupings[term.group].codes, term.Z, -b, term.members)
     found = problem.with_response(m.y + y).estimates(at.theta, reml=at.reml)
-    return _with(at, found.beta, [b + own for b, own in zip(found.b, b0, strict=True)])
+    return with_effects(at, found.beta, [b + own for b, own in zip(found.b, b0, strict=True)])
 
 
 def _of_generalised(at: Fit, problem: GeneralisedProblem, random: np.random.Generator) -> Fit:
     found = problem.solution(at.psi, hessian=False)
     if not at.matrices.terms:
-        return at
+        return with_effects(at, at.beta, [])
     W = problem.working(at.psi)[0]
     own = _relative_effects(at, random)
     if W.min() < 0:
@@ -72,11 +72,15 @@ def _of_generalised(at: Fit, problem: GeneralisedProblem, random: np.random.Gene
         change = b0 - problem.solve(at.psi, np.asfortranarray(right[:, None]))[:, 0]
     ends = np.cumsum([b.size for b in own])[:-1]
     parts = zip(found.b, np.split(change, ends), strict=True)
-    return _with(at, at.beta, [b + part.reshape(b.shape) for b, part in parts])
+    return with_effects(at, at.beta, [b + part.reshape(b.shape) for b, part in parts])
 
 
-def _with(at: Fit, beta: Vector, b: list[Vector]) -> Fit:
-    return replace(at, beta=beta, b=tuple(b))
+def with_effects(at: Fit, beta: Vector, b: list[Vector]) -> Fit:
+    """The fit with other coefficients and random effects, and the linear predictor of these."""
+    own = at.generalised
+    if own is not None:
+        own = replace(own, eta=linear_predictor(at.matrices, beta, b))
+    return replace(at, beta=beta, b=tuple(b), generalised=own)
 
 
 @once

@@ -7,7 +7,7 @@ from mixedmodels.fit.all_parameters import parameters_of
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.draws.conditional import conditional_draw
 from mixedmodels.inference.draws.draws import Draws
-from mixedmodels.inference.draws.free_scale import free_scale, held
+from mixedmodels.inference.draws.free_scale import free_scale
 from mixedmodels.options import require_count
 from mixedmodels.prediction.streams import Seed, key_of, stream
 
@@ -35,7 +35,7 @@ def draws(fit: Fit, n: int = 1000, *, seed: Seed = None) -> Draws:
         values.append(parameters_of(at).values)
     return Draws(
         fit=fit,
-        held=held(fit),
+        held=scale.held,
         theta=np.array([at.theta for at in found]),
         sigma=np.array([at.sigma for at in found]),
         beta=np.array([at.beta for at in found]),

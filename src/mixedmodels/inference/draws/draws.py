@@ -14,6 +14,7 @@ from mixedmodels.fit.all_parameters import parameters_of
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
 from mixedmodels.inference.draws.arviz_data import arviz_data
+from mixedmodels.inference.draws.conditional import with_effects
 from mixedmodels.inference.draws.predicted_draws import predicted_draws
 from mixedmodels.options import require_probability
 from mixedmodels.prediction.streams import Seed
@@ -36,7 +37,7 @@ class Draws:
         The estimates.
     held : tuple of str
         Variance parameters at the end of their range (a standard deviation of zero, a correlation
-        of a singular term), which every draw has at their estimate.
+        of a singular term), which every draw has at their estimates.
     theta, sigma, beta, delta : arrays (n, m), (n,), (n, p), (n, a)
         In the working coordinates of the fit.
     b : tuple of arrays (n, levels, q_k)
@@ -90,16 +91,12 @@ class Draws:
 
     def fits(self) -> Iterator[Fit]:
         """The fit with the parameters and random effects of each draw."""
-        own = self.fit.generalised
         for i in range(len(self)):
-            yield replace(
-                self.fit,
-                theta=self.theta[i],
-                sigma=float(self.sigma[i]),
-                beta=self.beta[i],
-                b=tuple(b[i] for b in self.b),
-                generalised=None if own is None else replace(own, auxiliary=self.delta[i]),
-            )
+            own = self.fit.generalised
+            if own is not None:
+                own = replace(own, auxiliary=self.delta[i])
+            at = replace(self.fit, theta=self.theta[i], sigma=float(self.sigma[i]), generalised=own)
+            yield with_effects(at, self.beta[i], [b[i] for b in self.b])
 
     def frame(self, *, random_effects: bool = False) -> Any:
         """A table with a row per draw, in the frame library of the data.

@@ -7,8 +7,12 @@ their own the free coordinates of the search, and of generalised models beta and
 With v = (theta, sigma) or psi, and H^+ as in `information`, the covariance is J (2 H^+) J' with
 J = d phi / dv.
 
-A standard deviation of zero is at the end of its range, where no normal distribution holds: it
-stays zero, and the correlations of a singular term stay as they are.
+Near the ends of their ranges these scales would give what nobody believes. A standard deviation
+that is small beside its error would become very large on the scale of logarithms, and is drawn as
+it is, reflected at zero. A z whose error is large would be a correlation of one or minus one, and
+has at most the error that it has where all correlations are as likely. A standard deviation of zero
+stays zero, the correlations of a singular term stay as they are, and so do coordinates of
+structures on which the criterion does not depend, at a correlation of one and the like.
 """
 
 from collections.abc import Sequence
@@ -19,17 +23,28 @@ from numpy.typing import NDArray
 
 from mixedmodels.engine.generalised import GeneralisedProblem
 from mixedmodels.engine.singularity import NEGLIGIBLE
+from mixedmodels.engine.structured_terms import StructuredTerms
 from mixedmodels.engine.templates import reported_template, working_template
 from mixedmodels.errors import DataError
 from mixedmodels.fit.all_parameters import parameters_of
 from mixedmodels.fit.fit import Fit
 from mixedmodels.inference.information import information
+from mixedmodels.inference.structured_parameters import known_parameters
 
 Vector = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 STEP = 1e-6
 """Of central differences, relative to the size of a parameter."""
+
+POOR = 0.5
+"""Error of the logarithm of a standard deviation above which it is drawn as it is."""
+
+UNIFORM_Z = float(np.pi / np.sqrt(12))
+"""Standard deviation of Fisher's z of a correlation with a uniform distribution."""
+
+IDLE = 10.0
+"""Error of a coordinate, in its unit, above which it is held."""
 
 NEGATIVE = 1e-6
 """Negative variance, relative to the largest at unit diagonal, from which a covariance is none."""
@@ -51,6 +66,8 @@ class TermScale:
         Rows of the reported template over their length: a root of the correlations.
     is_correlated : bool
         Whether these are drawn, too.
+    is_log : bool array (free,)
+        Which of the free standard deviations are drawn as logarithms.
     """
 
     term: int
@@ -58,20 +75,23 @@ class TermScale:
     is_free: Mask
     unit: Vector
     is_correlated: bool
+    is_log: Mask
 
     def of(self, T: Vector, sigma: float) -> Vector:
-        """Log standard deviations and z, from the reported template (q, q)."""
+        """Standard deviations on their scales, and z, from the reported template (q, q)."""
         length = np.sqrt((T**2).sum(axis=1))
-        logs = np.log(sigma * length[self.is_free])
+        sd = sigma * length[self.is_free]
+        values = np.where(self.is_log, np.log(sd), sd)
         if not self.is_correlated:
-            return np.asarray(logs)
-        return np.concatenate([logs, _partial_z(T / length[:, None])])
+            return np.asarray(values)
+        return np.concatenate([values, _partial_z(T / length[:, None])])
 
     def back(self, phi: Vector, sigma: float) -> Vector:
         """The reported template (q, q)."""
         count = int(self.is_free.sum())
         length = np.zeros(len(self.unit))
-        length[self.is_free] = np.exp(phi[:count]) / sigma
+        sd, logs = np.abs(phi[:count]), np.where(self.is_log, phi[:count], 0.0)
+        length[self.is_free] = np.where(self.is_log, np.exp(logs), sd) / sigma
         unit = _root_of(phi[count:], len(self.unit)) if self.is_correlated else self.unit
         return np.asarray(length[:, None] * unit)
 
@@ -98,6 +118,8 @@ class FreeScale:
         Whether sigma is estimated.
     estimate, root : array (f,), (f, f)
         The estimates, and a root of their covariance.
+    held : tuple of str
+        Variance parameters that every draw has at their estimates.
     """
 
     fit: Fit
@@ -106,6 +128,7 @@ class FreeScale:
     has_sigma: bool
     estimate: Vector
     root: Vector
+    held: tuple[str, ...]
 
     def at(self, phi: Vector) -> Fit:
         """The fit with other parameters; its coefficients and random effects, if they follow from
@@ -136,26 +159,64 @@ def free_scale(fit: Fit) -> FreeScale:
     taken = [j for part in terms for j, _, _ in part.places]
     rest = np.setdiff1d(np.arange(len(fit.psi)), taken)
     has_sigma = fit.generalised is None and fit.matrices.known_sigma is None
-    bare = FreeScale(fit, terms, rest, has_sigma, np.empty(0), np.empty((0, 0)))
-    v = np.append(fit.psi, fit.sigma)
-    J = _jacobian(bare, v)
-    covariance = J @ _covariance(fit, len(v)) @ J.T
-    return replace(bare, estimate=_phi(bare, v), root=_root(covariance))
+    scale = FreeScale(fit, terms, rest, has_sigma, np.empty(0), np.empty((0, 0)), ())
+    scale = replace(scale, terms=_with_logarithms(scale, _errors(_covariance(scale))))
+    covariance = _covariance(scale)
+    errors = _errors(covariance)
+    idle = _are_idle(scale, errors)
+    shrink = np.where(idle, 0.0, 1.0)
+    shrink[_are_z(scale)] = np.minimum(1.0, UNIFORM_Z / errors[_are_z(scale)])
+    root = _root(covariance * np.outer(shrink, shrink))
+    estimate = _phi(scale, np.append(fit.psi, fit.sigma))
+    return replace(scale, estimate=estimate, root=root, held=_held(scale, idle))
 
 
-def held(fit: Fit) -> tuple[str, ...]:
-    """Names of the variance parameters that every draw has at their estimates, as they are at the
-    end of their range.
-    """
-    found, singular = parameters_of(fit), {s.term for s in fit.convergence.singular}
-    return tuple(
-        name
-        for name, entry, value in zip(found.names, found.entries, found.values, strict=True)
-        if entry is not None
-        and entry.owner == "term"
-        and entry.index in singular
-        and (not entry.is_sd or value == 0)
-    )
+def _with_logarithms(scale: FreeScale, errors: Vector) -> tuple[TermScale, ...]:
+    """The terms, of whose standard deviations those that are told well are logarithms."""
+    terms, place = [], 0
+    for part in scale.terms:
+        own = errors[place : place + len(part.is_log)]
+        terms.append(replace(part, is_log=np.asarray(own <= POOR)))
+        place += part.size
+    return tuple(terms)
+
+
+def _are_z(scale: FreeScale) -> Mask:
+    parts = [np.arange(part.size) >= len(part.is_log) for part in scale.terms]
+    others = np.zeros(len(scale.rest) + int(scale.has_sigma), dtype=np.bool_)
+    return np.concatenate([*parts, others])
+
+
+def _are_idle(scale: FreeScale, errors: Vector) -> Mask:
+    """Coordinates of structures that are held (f,)."""
+    fit, mask = scale.fit, np.zeros(len(errors), dtype=np.bool_)
+    if not isinstance(fit.problem, StructuredTerms) or not (scale.rest < len(fit.theta)).any():
+        return mask
+    known = known_parameters(fit)
+    depends = known.parameters.jacobian != 0
+    first = sum(part.size for part in scale.terms)
+    for place, j in enumerate(scale.rest.tolist()):
+        if j < len(fit.theta):
+            is_flat = errors[first + place] > IDLE * fit.problem.units[j]
+            mask[first + place] = is_flat or known.on_boundary[depends[:, j]].all()
+    return mask
+
+
+def _held(scale: FreeScale, idle: Mask) -> tuple[str, ...]:
+    """Names of the variance parameters that every draw has at their estimates."""
+    found, parts = parameters_of(scale.fit), {part.term: part for part in scale.terms}
+    first = sum(part.size for part in scale.terms)
+    places = scale.rest[idle[first : first + len(scale.rest)]]
+    is_held = np.any(found.jacobian[:, places] != 0, axis=1)
+    for i, entry in enumerate(found.entries):
+        if entry is None or entry.owner != "term" or entry.index not in parts:
+            continue
+        part, quantity = parts[entry.index], entry.quantity
+        if entry.is_sd and quantity is not None:
+            is_held[i] = not part.is_free[quantity.first]
+        else:
+            is_held[i] = not part.is_correlated
+    return tuple(name for name, own in zip(found.names, is_held, strict=True) if own)
 
 
 def _term_scale(fit: Fit, k: int) -> TermScale | None:
@@ -171,7 +232,8 @@ def _term_scale(fit: Fit, k: int) -> TermScale | None:
     is_free = np.asarray(length * fit.problem.column_scales[k] > least)
     unit = np.where(is_free[:, None], T / np.where(is_free, length, 1.0)[:, None], 0.0)
     is_correlated = not term.is_independent and q > 1 and not is_singular
-    return TermScale(k, places, is_free, unit, is_correlated)
+    is_log = np.ones(int(is_free.sum()), dtype=np.bool_)
+    return TermScale(k, places, is_free, unit, is_correlated, is_log)
 
 
 def _typical(fit: Fit) -> float:
@@ -201,12 +263,18 @@ def _jacobian(scale: FreeScale, v: Vector) -> Vector:
     return np.array(slopes).T
 
 
-def _covariance(fit: Fit, size: int) -> Vector:
-    """Of the estimates of v; zero where something is held."""
+def _covariance(scale: FreeScale) -> Vector:
+    """Of the estimates of phi; zero where something counts as known."""
+    fit, v = scale.fit, np.append(scale.fit.psi, scale.fit.sigma)
     given = information(fit).covariance if fit.generalised is None else fit.generalised.covariance
-    out = np.zeros((size, size))
-    out[: len(given), : len(given)] = given
-    return out
+    of_v = np.zeros((len(v), len(v)))
+    of_v[: len(given), : len(given)] = given
+    J = _jacobian(scale, v)
+    return np.asarray(J @ of_v @ J.T)
+
+
+def _errors(covariance: Vector) -> Vector:
+    return np.sqrt(np.maximum(np.diag(covariance), 0.0))
 
 
 def _root(covariance: Vector) -> Vector:

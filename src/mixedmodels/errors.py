@@ -115,6 +115,10 @@ class RobustCovarianceWarning(MixedModelsWarning):
     """Clusters are too few for what is asked of a robust covariance."""
 
 
+class ChangedModelWarning(MixedModelsWarning):
+    """A model that was to be written in other coordinates is another model."""
+
+
 class CompatibilityWarning(MixedModelsWarning):
     """How an entry point of another package's form read something that could be read otherwise."""
 

@@ -104,6 +104,8 @@ MODEL = [
     "tidy",
     "glance",
     "augment",
+    "equation",
+    "standardize",
 ]
 
 MEANS = [

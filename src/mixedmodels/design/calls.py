@@ -25,7 +25,7 @@ FLAGS = ("include_intercept", "raw", "spans_intercept", "rescale")
 
 SEVERAL = ("knots", "constraints")
 
-NUMBERS = (*SEVERAL, "lower_bound", "upper_bound", "center", "scale", "ddof")
+NUMBERS = (*SEVERAL, "lower_bound", "upper_bound", "center", "scale", "ddof", "by")
 
 EXTRAPOLATION = ("raise", "extend", "clip", "zero", "na")
 

@@ -18,6 +18,7 @@ from formulaic.transforms import TRANSFORMS
 from formulaic.transforms.contrasts import Contrasts as Coding
 from formulaic.transforms.contrasts import ContrastsRegistry
 
+from mixedmodels.design.rescale import rescale
 from mixedmodels.errors import DataError
 from mixedmodels.vocabulary import Context
 
@@ -98,6 +99,7 @@ STATEFUL: Mapping[str, Transform] = {
     "poly": Transform(TRANSFORMS["poly"], ("degree", "raw")),
     "center": Transform(TRANSFORMS["center"]),
     "scale": Transform(TRANSFORMS["scale"], ("center", "scale", "ddof")),
+    "rescale": Transform(rescale, ("by",)),
     "standardize": Transform(TRANSFORMS["standardize"], ("center", "rescale", "ddof")),
 }
 

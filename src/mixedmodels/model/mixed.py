@@ -21,6 +21,7 @@ from mixedmodels.fit import (
     fixed_effects,
     labels,
     random_effects,
+    standardizing,
     variance_components,
 )
 from mixedmodels.fit.degrees_of_freedom import ddf_of
@@ -1393,6 +1394,60 @@ class MixedModel(ABC):
         """
         return rooms.equation(
             self.fit, numbers=numbers, greek=greek, digits=digits, terms_per_line=terms_per_line
+        )
+
+    def standardize(
+        self, by: float = 2.0, *, response: bool = False, exclude: Sequence[str] = ()
+    ) -> Self:
+        """The model refitted with inputs on a common scale, so that coefficients can be compared.
+
+        Numeric columns are centred and divided by two standard deviations, columns of two values or
+        levels centred with their values one apart (Gelman 2008), before interactions are made of
+        them; ``I(x**2)`` is the square of the rescaled x, and other calculations, such as
+        ``np.log(x)``, are rescaled as a whole. Factors of more levels, ``poly``, splines and what
+        has a scale of its own stay. The formula says so, ``rescale(x)``, and the data are as they
+        were: predictions, means and trends take values in their own units.
+
+        Parameters
+        ----------
+        by : float
+            Standard deviations to divide by; two, so that a step of one is about that from low to
+            high, as between the values of a binary input.
+        response : bool
+            Rescale the response of a linear model too.
+        exclude : sequence of str
+            Columns to leave as they are.
+
+        Returns
+        -------
+        MixedModel
+            Of the same kind. By maximum likelihood its log-likelihood is the same, as it is the
+            same model in other coordinates; that of REML differs by a constant.
+
+        Raises
+        ------
+        DataError
+            If an option is not what it may be, or the rows are not kept.
+
+        Warns
+        -----
+        ChangedModelWarning
+            Where the model is another after centring: terms without intercept, interactions
+            without their main effects, independent random slopes.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> data = mm.datasets.load("orthodont")
+        >>> model = mm.lmm("distance ~ age * Sex + (age | Subject)", data, reml=False)
+        >>> scaled = model.standardize()
+        >>> scaled.params.round(2).iloc[:2].to_dict()
+        {'Intercept': 24.02, 'rescale(age)': 2.97}
+        >>> abs(scaled.llf - model.llf) < 1e-5
+        True
+        """
+        return type(self)(
+            standardizing.standardized(self.fit, by, response=response, exclude=exclude)
         )
 
     def refit(self, y: str | ArrayLike) -> Self:

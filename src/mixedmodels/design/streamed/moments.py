@@ -148,6 +148,11 @@ def state_of(place: Place, name: str, options: Mapping[str, Any], found: Moments
         )
     if name in SPLINES:
         return _spline(place, name, options, found)
+    if name == "rescale":
+        raise place.data_error(
+            "rescale() needs all values of its column at once, and the data are read in batches.",
+            "write scale(x, center=..., scale=...) with numbers.",
+        )
     return _scale(name, options, found)
 
 

@@ -27,6 +27,7 @@ use crate::front::Front;
 use crate::layout::{Layout, pieces, tasks};
 use crate::links::Links;
 use crate::memory::zeros;
+use crate::parallel::all_threads;
 use crate::watch::{self, Watch};
 
 /// Multiplications below which a pass is not worth waking other threads.
@@ -175,7 +176,7 @@ impl Factor {
             work.into_par_iter().map_init(|| vec![0; nodes], one).collect()
         } else {
             let mut columns = vec![0; nodes];
-            work.into_iter().map(|job| run(&mut columns, Par::rayon(0), job)).collect()
+            work.into_iter().map(|job| run(&mut columns, all_threads(), job)).collect()
         };
         for share in shares {
             self.add(&share?);

@@ -35,6 +35,7 @@ pub mod optimise;
 pub mod packed;
 pub mod pairs;
 pub mod panels;
+pub mod parallel;
 pub mod pedigree;
 pub mod probes;
 pub mod problem;

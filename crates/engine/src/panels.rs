@@ -173,6 +173,7 @@ fn multiply_rows(x: MatMut<'_, f64>, start: usize, watch: &Watch, par: Par) {
 mod tests {
     use super::*;
     use crate::dense;
+    use crate::parallel::all_threads;
 
     /// Of an order with a ragged last tile.
     const N: usize = 2 * TILE + 37;
@@ -191,7 +192,7 @@ mod tests {
 
     fn factorised() -> Vec<f64> {
         let mut l = positive(N);
-        cholesky(N, &mut l, Par::rayon(0)).unwrap();
+        cholesky(N, &mut l, all_threads()).unwrap();
         l
     }
 
@@ -229,7 +230,7 @@ mod tests {
     fn the_inverse_inverts() {
         let (a, l) = (positive(N), factorised());
         let mut out = vec![f64::NAN; N * N];
-        inverse(N, &l, &mut out, Par::rayon(0));
+        inverse(N, &l, &mut out, all_threads());
         for j in 0..N {
             (0..j).for_each(|i| out[i + N * j] = out[j + N * i]);
         }

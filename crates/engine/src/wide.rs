@@ -6,13 +6,14 @@ use faer::{Accum, MatMut, MatRef, Par};
 use crate::dense;
 use crate::front::large_cholesky;
 use crate::panels;
+use crate::parallel::all_threads;
 
 /// Orders up to this are left to the loops of [`crate::dense`].
 pub const WIDE: usize = 48;
 
 /// [`dense::cholesky`]; of a wide matrix the strict upper triangle is left as it was, too.
 pub fn cholesky(n: usize, a: &mut [f64]) -> Result<f64, usize> {
-    if n <= WIDE { dense::cholesky(n, a) } else { large_cholesky(n, a, Par::rayon(0)) }
+    if n <= WIDE { dense::cholesky(n, a) } else { large_cholesky(n, a, all_threads()) }
 }
 
 /// Solves L X = B in place for `columns` columns of B (leading dimension n).
@@ -21,9 +22,9 @@ pub fn solve_lower(n: usize, l: &[f64], b: &mut [f64], columns: usize) {
         return dense::solve_lower(n, l, b, columns);
     }
     if n > panels::ONE_CALL {
-        return panels::solve_lower(n, l, b, Par::rayon(0));
+        return panels::solve_lower(n, l, b, all_threads());
     }
-    solve_lower_strided(n, l, b, n, Par::rayon(0));
+    solve_lower_strided(n, l, b, n, all_threads());
 }
 
 /// Solves L' X = B in place for `columns` columns of B (leading dimension n).
@@ -33,7 +34,7 @@ pub fn solve_lower_transpose(n: usize, l: &[f64], b: &mut [f64], columns: usize)
     }
     let l = MatRef::from_column_major_slice(l, n, n);
     let b = MatMut::from_column_major_slice_mut(b, n, columns);
-    triangular_solve::solve_upper_triangular_in_place(l.transpose(), b, Par::rayon(0));
+    triangular_solve::solve_upper_triangular_in_place(l.transpose(), b, all_threads());
 }
 
 /// Solves L x = b in place for the first n of every `stride` numbers.

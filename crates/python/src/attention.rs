@@ -99,7 +99,8 @@ fn run<T: Send>(
     let current = ENTERED.with_borrow(|all| all.last().map(|a| a.clone_ref(py)));
     let deadline = current.as_ref().filter(|_| is_limited).and_then(|a| a.get().deadline);
     let raised = Raised::default();
-    let found = if cost < LONG {
+    // In a browser there is no other thread.
+    let found = if cost < LONG || cfg!(target_os = "emscripten") {
         here(py, deadline, &raised, job)
     } else {
         let report = current.as_ref().and_then(|a| a.get().report.as_ref());

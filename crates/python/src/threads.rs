@@ -26,7 +26,19 @@ pub fn detached<T: Send>(py: Python<'_>, job: impl FnOnce() -> Result<T> + Send)
 /// Runs `job` on threads that exist.
 pub fn at_home<T: Send>(job: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     let process = id();
-    if *HOME.get_or_init(|| process) == process { job() } else { own(process)?.install(job) }
+    let settle = || {
+        if cfg!(target_os = "emscripten") {
+            stay();
+        }
+        process
+    };
+    if *HOME.get_or_init(settle) == process { job() } else { own(process)?.install(job) }
+}
+
+/// Makes the caller's thread the only one of the common pool: a browser gives no others.
+fn stay() {
+    // It fails where there is a pool already, which is then that of this thread, too.
+    let _ = ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global();
 }
 
 fn own(process: u32) -> Result<Arc<ThreadPool>> {

@@ -89,7 +89,7 @@ impl Traces {
             let several = |part| watch.during(|| job.several(part, faer::Par::Seq));
             components.par_chunks(chunk).map(several).collect()
         } else {
-            vec![job.several(&components, faer::Par::rayon(0))]
+            vec![job.several(&components, crate::parallel::all_threads())]
         };
         for share in shares {
             total.add(&share?);

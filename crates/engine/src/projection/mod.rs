@@ -192,7 +192,7 @@ impl Equations {
         let layout = &*self.factor.layout;
         let l = crate::layout::piece(&self.factor.factors, &layout.factor, layout.shapes.len() - 1);
         let mut out = vec![0.0; n * n];
-        crate::front::inverse_from_factor(n, l, &mut out, faer::Par::rayon(0));
+        crate::front::inverse_from_factor(n, l, &mut out, crate::parallel::all_threads());
         for j in 0..n {
             (0..j).for_each(|i| out[i + n * j] = out[j + n * i]);
         }

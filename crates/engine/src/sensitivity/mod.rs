@@ -34,6 +34,7 @@ use crate::front::Front;
 use crate::layout::{Layout, Shape, piece, pieces};
 use crate::memory::zeros;
 use crate::pairs::Pairs;
+use crate::parallel::all_threads;
 use crate::watch::{self, Watch};
 pub use above::Above;
 use inner::Inner;
@@ -191,6 +192,6 @@ fn fronts(
         let watch = Watch::current();
         work.into_par_iter().map(|job| watch.during(|| run(Par::Seq, job))).collect()
     } else {
-        work.into_iter().map(|job| run(Par::rayon(0), job)).collect()
+        work.into_iter().map(|job| run(all_threads(), job)).collect()
     }
 }

@@ -3,6 +3,7 @@
 use faer::linalg::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
+use crate::parallel::all_threads;
 use crate::watch;
 
 /// Multiplications up to which loops are faster.
@@ -39,7 +40,7 @@ pub fn product(
         }
         return out;
     }
-    let par = if work > MANY { Par::rayon(0) } else { Par::Seq };
+    let par = if work > MANY { all_threads() } else { Par::Seq };
     let to = MatMut::from_column_major_slice_mut(&mut out, rows, columns);
     let b = MatRef::from_column_major_slice(b, inner, columns);
     if transposed {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mixedmodels import datasets, errors, planning
     from mixedmodels.api.generalised import glmm
-    from mixedmodels.api.imputation import impute, impute_trial
+    from mixedmodels.api.imputation import impute, impute_trial, missingness
     from mixedmodels.api.models import bootstrap_compare, compare, lmm
     from mixedmodels.api.pedigrees import pedigree
     from mixedmodels.api.plans import plan
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from mixedmodels.compat.regressor import MixedModelRegressor
     from mixedmodels.engine.settings import Control
     from mixedmodels.imputation.imputations import Imputations
+    from mixedmodels.imputation.missingness import Missingness
     from mixedmodels.model import GeneralisedMixedModel, LinearMixedModel
     from mixedmodels.pooling.means import PooledMeans
     from mixedmodels.pooling.model import PooledModel
@@ -38,6 +39,7 @@ __all__ = [
     "GeneralisedMixedModel",
     "Imputations",
     "LinearMixedModel",
+    "Missingness",
     "MixedLM",
     "MixedModelRegressor",
     "PooledMeans",
@@ -52,6 +54,7 @@ __all__ = [
     "lmm",
     "load",
     "many",
+    "missingness",
     "mixedlm",
     "mmrm",
     "pedigree",
@@ -73,6 +76,7 @@ _HOMES = {
     "GeneralisedMixedModel": "mixedmodels.model",
     "Imputations": "mixedmodels.imputation.imputations",
     "LinearMixedModel": "mixedmodels.model",
+    "Missingness": "mixedmodels.imputation.missingness",
     "MixedLM": "mixedmodels.compat",
     "MixedModelRegressor": "mixedmodels.compat.regressor",
     "PooledMeans": "mixedmodels.pooling.means",
@@ -85,6 +89,7 @@ _HOMES = {
     "lmm": "mixedmodels.api.models",
     "load": "mixedmodels.api.saved",
     "many": "mixedmodels.api.responses",
+    "missingness": "mixedmodels.api.imputation",
     "mixedlm": "mixedmodels.compat",
     "mmrm": "mixedmodels.api.trials",
     "pedigree": "mixedmodels.api.pedigrees",

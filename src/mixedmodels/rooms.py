@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mixedmodels.diagnostics.residuals import residuals
     from mixedmodels.diagnostics.variogram import variogram
     from mixedmodels.imputation.impute import impute
+    from mixedmodels.imputation.missingness import missingness
     from mixedmodels.imputation.trial import impute_trial
     from mixedmodels.inference import coefficients, tests_of_coefficients
     from mixedmodels.inference.anova import anova
@@ -102,6 +103,7 @@ __all__ = [
     "influence",
     "joint_tests",
     "maketables",
+    "missingness",
     "pool",
     "predict",
     "predict_response",
@@ -167,6 +169,7 @@ _HOMES = {
     "influence": "mixedmodels.diagnostics.influence",
     "joint_tests": "mixedmodels.posthoc.joint_tests",
     "maketables": "mixedmodels.report",
+    "missingness": "mixedmodels.imputation.missingness",
     "pool": "mixedmodels.pooling.pooled",
     "predict": "mixedmodels.inference.predicted",
     "predict_response": "mixedmodels.inference.predicted_responses",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mixedmodels import rooms
@@ -11,6 +11,7 @@ from mixedmodels.vocabulary import FamilyName, TrialMethod
 
 if TYPE_CHECKING:
     from mixedmodels.imputation.imputations import Imputations
+    from mixedmodels.imputation.missingness import Missingness
     from mixedmodels.imputation.trial import Delta
 
 
@@ -159,3 +160,54 @@ def impute_trial(
     return rooms.impute_trial(
         model, arm=arm, reference=reference, method=method, delta=delta, n=n, seed=seed
     )
+
+
+def missingness(
+    data: object,
+    columns: Sequence[str] | None = None,
+    *,
+    value: str | None = None,
+    by: str | None = None,
+    time: str | None = None,
+) -> Missingness:
+    """Look at which values are missing, together or from some visit on.
+
+    Parameters
+    ----------
+    data : frame
+        Any library.
+    columns : sequence of str, optional
+        Those to look at; all by default.
+    value, by, time : str, optional
+        Of longitudinal data the column that is followed, that of the subjects and that of the
+        visits: when subjects are seen last. A visit without a row is one that was missed.
+
+    Returns
+    -------
+    Missingness
+        `columns`, `patterns`, `dropout`, `profiles`, and `plot()` of the last three.
+
+    Raises
+    ------
+    DataError
+        If there is no such column, `value`, `by` and `time` are not given together, `value` holds
+        no numbers, or a subject has a visit twice.
+
+    Examples
+    --------
+    >>> import mixedmodels as mm
+    >>> data = mm.datasets.load("orthodont")
+    >>> data.loc[data.index % 16 > 13, "distance"] = None
+    >>> found = mm.missingness(data, value="distance", by="Subject", time="age")
+    >>> found
+    96 of 108 rows are complete in 4 columns
+      distance: 12 missing (11.1%)
+      21 of 27 subjects have distance at the last visit, 14
+    >>> found.dropout
+      visit  n_seen  n_remaining     share
+    0     8      27           27  1.000000
+    1    10      27           27  1.000000
+    2    12      21           21  0.777778
+    3    14      21           21  0.777778
+    """
+    return rooms.missingness(data, columns, value=value, by=by, time=time)

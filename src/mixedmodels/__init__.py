@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mixedmodels.api.plans import plan
     from mixedmodels.api.pooling import pool
     from mixedmodels.api.responses import many
+    from mixedmodels.api.robust import rlmm
     from mixedmodels.api.saved import load
     from mixedmodels.api.studies import power, power_curve, sample_size
     from mixedmodels.api.tables import table
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from mixedmodels.pooling.means import PooledMeans
     from mixedmodels.pooling.model import PooledModel
     from mixedmodels.report.fit_plan import FitPlan
+    from mixedmodels.robust_fit import RobustMixedModel
 
 __all__ = [
     "Control",
@@ -44,6 +46,7 @@ __all__ = [
     "MixedModelRegressor",
     "PooledMeans",
     "PooledModel",
+    "RobustMixedModel",
     "bootstrap_compare",
     "compare",
     "datasets",
@@ -63,6 +66,7 @@ __all__ = [
     "pool",
     "power",
     "power_curve",
+    "rlmm",
     "sample_size",
     "table",
 ]
@@ -81,6 +85,7 @@ _HOMES = {
     "MixedModelRegressor": "mixedmodels.compat.regressor",
     "PooledMeans": "mixedmodels.pooling.means",
     "PooledModel": "mixedmodels.pooling.model",
+    "RobustMixedModel": "mixedmodels.robust_fit",
     "bootstrap_compare": "mixedmodels.api.models",
     "compare": "mixedmodels.api.models",
     "glmm": "mixedmodels.api.generalised",
@@ -97,6 +102,7 @@ _HOMES = {
     "pool": "mixedmodels.api.pooling",
     "power": "mixedmodels.api.studies",
     "power_curve": "mixedmodels.api.studies",
+    "rlmm": "mixedmodels.api.robust",
     "sample_size": "mixedmodels.api.studies",
     "table": "mixedmodels.api.tables",
 }

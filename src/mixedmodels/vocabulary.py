@@ -328,3 +328,6 @@ PooledUse = Literal["wald", "likelihood"]
 
 TrialMethod = Literal["mar", "j2r", "cr", "cir"]
 """What is assumed of missing visits; see `mixedmodels.imputation.strategies`."""
+
+PsiFunction = Literal["smoothed_huber", "huber", "bisquare", "t"]
+"""What bounds the influence of rows and groups in a robust fit."""

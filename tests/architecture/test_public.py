@@ -22,6 +22,7 @@ PUBLIC = [
     "MixedModelRegressor",
     "PooledMeans",
     "PooledModel",
+    "RobustMixedModel",
     "bootstrap_compare",
     "compare",
     "datasets",
@@ -41,6 +42,7 @@ PUBLIC = [
     "pool",
     "power",
     "power_curve",
+    "rlmm",
     "sample_size",
     "table",
 ]

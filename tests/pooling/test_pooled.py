@@ -215,7 +215,10 @@ def test_comparisons_that_have_no_meaning(frames, pooled) -> None:
         pooled.compare(no_effect, ddf=4)
     with pytest.raises(DataError, match="ddf"):
         pooled.coef_table(ddf=-1)
-    assert "p-value is too large" in pooled.compare(no_effect, method="D4")["note"][0]
+    with pytest.raises(DataError, match="given an object of type LinearMixedModel"):
+        pooled.compare(no_effect.models[0])
+    note = pooled.compare(no_effect, method="D4")["note"][0]
+    assert note == "a variance is tested at zero: the p-value is too large"
 
 
 def test_generalised_models(frames) -> None:

@@ -79,11 +79,33 @@ def compare(
                 'Do:   leave it out, or use method="D1".'
             )
         test = LIKELIHOODS[method](large, small, ratios)
-    notes = list(dict.fromkeys(note for ratio in ratios for note in ratio.notes))
+    notes = list(dict.fromkeys(note for ratio in ratios for note in _own_notes(ratio)))
     if not np.isnan(ratios[0].p_value_boundary) and use != "wald" and method != "D1":
         notes.append("a variance is tested at zero: the p-value is too large")
     names = {"model": [_name(large)], "against": [_name(small)], "method": [method]}
     return large[0].frame.table(names | _numbers([test]) | {"note": ["; ".join(notes)]})
+
+
+def fits_of(other: object) -> Sequence[Fit]:
+    """The fits of a pooled model.
+
+    Raises
+    ------
+    DataError
+        If it is none.
+    """
+    fits = getattr(other, "fits", None)
+    if not isinstance(fits, tuple) or not all(isinstance(fit, Fit) for fit in fits):
+        raise DataError(
+            f"compare() was given an object of type {type(other).__name__}.\n"
+            "Do:   give the other pooled model, fitted to the same imputations."
+        )
+    return fits
+
+
+def _own_notes(ratio: LikelihoodRatio) -> tuple[str, ...]:
+    """The notes but for that on the mixture at a boundary, which pooled tests have none of."""
+    return ratio.notes if np.isnan(ratio.p_value_boundary) else ratio.notes[1:]
 
 
 def _numbers(tests: Sequence[PooledTest]) -> dict[str, object]:

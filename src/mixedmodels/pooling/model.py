@@ -279,7 +279,9 @@ class PooledModel:
           method  num_df  den_df  statistic   riv
         0     D3       2   78.71      10.49  0.23
         """
-        return comparison.compare(self.fits, other.fits, method=method, use=use, ddf=ddf)
+        return comparison.compare(
+            self.fits, comparison.fits_of(other), method=method, use=use, ddf=ddf
+        )
 
     def emmeans(
         self,

@@ -51,7 +51,7 @@ nb_execution_excludepatterns = cells.pages_without(HERE)
 nb_execution_raise_on_error = False  # a warning that shows the error: -W fails, after all pages
 nb_execution_show_tb = True
 nb_execution_in_temp = True
-nb_execution_timeout = 120
+nb_execution_timeout = 300
 nb_merge_streams = True
 nb_output_stderr = (
     "warn"  # what a page warns of is a fault of the page, unless the cell says `show`

@@ -35,7 +35,8 @@ def table() -> pd.DataFrame:
             "w": rng.uniform(0.5, 2.0, N),
             "count": rng.poisson(np.exp(0.4 * eta - 0.5)),
             "ok": rng.integers(0, 2, N),
-            "size": rng.integers(3, 9, N),
+            "hits": rng.integers(0, 5, N),
+            "misses": rng.integers(1, 5, N),
             "rank": pd.Categorical(
                 np.array(["low", "mid", "high"])[np.digitize(y, [0.5, 1.8])],
                 categories=["low", "mid", "high"],
@@ -62,6 +63,7 @@ FORMULAS: dict[str, Callable[[Any], MixedModel]] = {
     "known_sigma": lambda d: mm.lmm("y ~ x + (1 | g)", d, sigma=1.0, weights="w"),
     "poisson": lambda d: mm.glmm("count ~ a + x + (1 | g) + (1 | h)", d, family="poisson"),
     "binary": lambda d: mm.glmm("ok ~ c + x + (1 | g)", d, family="binomial"),
+    "trials": lambda d: mm.glmm("cbind(hits, misses) ~ x + (1 | g)", d, family="binomial"),
     "ordinal": lambda d: mm.glmm("rank ~ x + (1 | g)", d, family="cumulative"),
     "inflated": lambda d: mm.glmm("count ~ x + (1 | g)", d, family="nbinom2", zero="~ 1"),
 }

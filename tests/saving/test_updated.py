@@ -177,3 +177,11 @@ def test_refused_models() -> None:
         FORMULAS["ols"](first).update_random_effects(later)
     with pytest.raises(DataError, match="no column 'x'"):
         FORMULAS["slopes"](first).update_random_effects(later.drop(columns="x"))
+
+
+def test_levels_that_share_a_row_cannot_be_added() -> None:
+    d = table().assign(other=np.roll(table()["g"], 5))
+    model = mm.lmm("y ~ x + mm(1 | g + other)", d)
+    assert model.update_random_effects(d.head(3)).ngroups == model.ngroups
+    with pytest.raises(DataError, match="has not seen"):
+        model.update_random_effects(d.head(3).assign(other="group new"))

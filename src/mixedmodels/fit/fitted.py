@@ -72,6 +72,13 @@ def fitted_values(fit: Fit) -> pd.Series:
 
 
 @once
+def total_trials(fit: Fit) -> float:
+    """The trials of all rows."""
+    size = fit.matrices.size
+    return float(len(fit.matrices.y) if size is None else size.sum())
+
+
+@once
 def residual_quartiles(fit: Fit) -> tuple[float, ...]:
     """Smallest, quartiles and largest of the standardized residuals."""
     values = residuals(fit, "standardized").to_numpy()

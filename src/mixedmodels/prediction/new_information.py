@@ -26,7 +26,8 @@ from mixedmodels.prediction.level_errors import effect_rows
 from mixedmodels.prediction.new_response import new_response
 from mixedmodels.prediction.residual_prediction import blocks_of_new_rows
 from mixedmodels.prediction.residual_variance import new_scale
-from mixedmodels.prediction.rows import Rows, new_rows
+from mixedmodels.prediction.rows import Rows, groups_with_own_levels, new_rows
+from mixedmodels.prediction.structured_errors import has_unseen
 
 Vector = NDArray[np.float64]
 
@@ -75,6 +76,7 @@ def observed_rows(fit: Fit, frame: Frame) -> Observed:
         residual=fit.spec.residual is not None,
         auxiliary=fit.generalised is not None,
     )
+    _require_known_levels(fit, rows)
     y = new_response(fit, frame)
     eta = rows.X @ fit.beta
     if rows.offset is not None:
@@ -91,6 +93,22 @@ def observed_rows(fit: Fit, frame: Frame) -> Observed:
         )
     _require_weights(fit, rows)
     return Observed(effect_rows(fit, rows), rows.X, eta, y, rows)
+
+
+def _require_known_levels(fit: Fit, rows: Rows) -> None:
+    """Refuse new levels of which relations are needed, or that share a row with others."""
+    own = groups_with_own_levels(fit)
+    for term in rows.terms:
+        unseen = has_unseen(term)
+        if term.group in own and unseen.any():
+            name = fit.matrices.groupings[term.group].name
+            first = rows.index[int(np.argmax(unseen))]
+            raise DataError(
+                f"{np.count_nonzero(unseen)} of the new rows have levels of {name} that the fit "
+                f"has not seen; the first has the row label {first!r}.\n"
+                "Do:   leave these rows out, or fit the model anew.\n"
+                "Why:  levels that are related, or several to a row, cannot be added one by one."
+            )
 
 
 def _require_weights(fit: Fit, rows: Rows) -> None:

@@ -6,6 +6,7 @@ from scipy import special
 from mixedmodels.data import label
 from mixedmodels.fit.auxiliary import PartEstimates, part_estimates
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.fitted import total_trials
 from mixedmodels.report import numbers
 from mixedmodels.report.document import Section, as_rows
 from mixedmodels.report.random_effects import random_effects
@@ -52,7 +53,7 @@ def family_facts(fit: Fit) -> tuple[tuple[str, str], ...]:
     facts = [("Family", f"{family_in_words(fit)}; {fit.family.link} link")]
     size = fit.matrices.size
     if size is not None:
-        facts.append(("Trials", f"{size.sum():.0f} in all"))
+        facts.append(("Trials", f"{total_trials(fit):.0f} in all"))
     levels = fit.spec.response_levels
     if fit.family.response == "trials" and levels:
         facts.append(("Success", f"{label(levels[1])} (failure: {label(levels[0])})"))

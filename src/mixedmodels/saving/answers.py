@@ -14,7 +14,7 @@ from typing import Any
 from mixedmodels.engine.iterative import IterativeProblem
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.fitted import residual_quartiles
+from mixedmodels.fit.fitted import residual_quartiles, total_trials
 from mixedmodels.fit.level_information import level_information
 from mixedmodels.fit.once import Refusal, once
 from mixedmodels.fit.random_effects import level_covariances
@@ -107,6 +107,7 @@ def questions(fit: Fit) -> Iterator[Question]:
         explained_variance,
         by_group,
         residual_quartiles,
+        total_trials,
         random_variance,
         random_variance_differs,
         random_variance_slopes,

@@ -347,3 +347,15 @@ def test_what_is_no_model(model):
 def test_frame_in_the_library_of_the_data():
     model = mm.lmm("Reaction ~ Days + (1 | Subject)", pl.from_pandas(SLEEP))
     assert isinstance(mm.table(model).frame(), pl.DataFrame)
+
+
+class Robust(Pooled):
+    @property
+    def llf(self):
+        raise DataError("llf is not there: nothing has a likelihood.\nDo:   nothing.")
+
+
+def test_what_a_result_refuses_is_said(slopes):
+    table = mm.table(Robust(), slopes, names=["robust", "fit"])
+    assert rows(table)["Log-likelihood"].keys() == {"fit"}
+    assert "robust: llf is not there: nothing has a likelihood." in notes(table)

@@ -36,15 +36,16 @@ def fact_rows(
     for fact in options.facts:
         values: list[Any] = []
         for j, model in enumerate(models):
-            value, reason = _value(model.facts.get(fact))
+            value, reason = fact_of(model, fact)
             values.append(value)
             refused += [(j, reason)] if reason else []
         rows += _rows(fact, values, options, style)
     return rows, list(dict.fromkeys(refused))
 
 
-def _value(fact: Callable[[], Any] | None) -> tuple[Any, str]:
+def fact_of(model: ReadModel, name: str) -> tuple[Any, str]:
     """A fact, or why a model has none: said below the table."""
+    fact = model.facts.get(name)
     if fact is None:
         return None, ""
     try:

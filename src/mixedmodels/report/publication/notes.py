@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from mixedmodels.report.publication.content import Line, Run
-from mixedmodels.report.publication.facts import CRITERIA, Refused
+from mixedmodels.report.publication.facts import CRITERIA, Refused, fact_of
 from mixedmodels.report.publication.options import Options
 from mixedmodels.report.publication.reading import ReadModel
 from mixedmodels.report.publication.style import Style
@@ -81,7 +81,7 @@ def _criteria(models: Sequence[ReadModel], options: Options) -> list[str]:
     """Where log-likelihoods and criteria stand beside each other and cannot be compared."""
     if not set(options.facts) & set(CRITERIA):
         return []
-    models = [model for model in models if set(model.facts) & set(CRITERIA)]
+    models = [m for m in models if any(_fact(m, name) is not None for name in CRITERIA)]
     is_reml = [_fact(model, "estimation") == "REML" for model in models]
     terms = {frozenset(m.terms) for m, reml in zip(models, is_reml, strict=True) if reml}
     notes = []
@@ -97,8 +97,7 @@ def _criteria(models: Sequence[ReadModel], options: Options) -> list[str]:
 
 
 def _fact(model: ReadModel, name: str) -> object:
-    found = model.facts.get(name)
-    return None if found is None else found()
+    return fact_of(model, name)[0]
 
 
 def _stars(options: Options, style: Style) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from inspect import signature
 from typing import Any, Literal, Protocol
 
@@ -209,16 +210,14 @@ def _random(model: Any) -> tuple[RandomValue, ...]:
 
 
 def _facts(model: Any) -> dict[str, Callable[[], Any]]:
-    found: dict[str, Callable[[], Any]] = {}
-    for name in ("nobs", "ngroups", "llf", "aic", "aicc", "bic", "r2", "icc"):
-        if getattr(model, name, None) is not None:
-            found["groups" if name == "ngroups" else name] = _value(model, name)
-    return found
+    """Looked up when they are shown: a result may refuse what it has no meaning for."""
+    names = ("nobs", "ngroups", "llf", "aic", "aicc", "bic", "r2", "icc")
+    return {"groups" if n == "ngroups" else n: partial(_value, model, n) for n in names}
 
 
-def _value(model: Any, name: str) -> Callable[[], Any]:
-    value = getattr(model, name)
-    return value if callable(value) else lambda: value
+def _value(model: Any, name: str) -> Any:
+    value = getattr(model, name, None)
+    return value() if callable(value) else value
 
 
 def _response(model: Any) -> str:

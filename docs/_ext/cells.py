@@ -16,7 +16,7 @@ from nbformat import NotebookNode
 from sphinx.application import Sphinx
 
 FENCE = re.compile(r"(?P<marks>`{3,}|~{3,}|:{3,})(?P<info>.*)")
-OPTION = re.compile(r"#\| ?(.*)")
+OPTION = re.compile(r"#\| *([\w-]+): *(.*)")
 
 
 def with_directives(text: str) -> str:
@@ -47,15 +47,14 @@ def _take_options(cell: NotebookNode) -> None:
     """Move the ``#|`` lines of a cell to where MyST-NB looks for options."""
     lines = cell.source.splitlines()
     n = next((i for i, line in enumerate(lines) if not OPTION.match(line)), len(lines))
-    said = "\n".join(OPTION.sub(r"\1", line) for line in lines[:n])
-    options = yaml.safe_load(said) or {}
+    options = dict(found.groups() for line in lines[:n] if (found := OPTION.match(line)))
     unknown = set(options) - {"fig-alt", "tags", "stderr"}
     if unknown:
         raise ValueError(f"A cell has no option {sorted(unknown)}: fig-alt, tags or stderr.")
     shown = {"image": {"alt": options.get("fig-alt", "")}} if "fig-alt" in options else {}
     if "stderr" in options:
         shown["output_stderr"] = options["stderr"]
-    cell.metadata.update({"tags": options.get("tags", []), "mystnb": shown})
+    cell.metadata.update({"tags": yaml.safe_load(options.get("tags", "[]")), "mystnb": shown})
     cell.source = "\n".join(lines[n:])
 
 

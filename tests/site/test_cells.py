@@ -26,7 +26,7 @@ client = Client()
 ````
 
 ```python
-#| fig-alt: A line that rises
+#| fig-alt: A line that rises: slowly
 #| tags: [hide-input]
 draw()
 ```
@@ -61,7 +61,7 @@ def test_python_blocks_are_cells_and_nothing_else(cells):
 def test_options_of_a_cell(cells):
     plain, drawn, warned = (c for c in cells.read(PAGE).cells if c.cell_type == "code")
     assert plain.metadata == {"tags": [], "mystnb": {}}
-    assert drawn.metadata["mystnb"] == {"image": {"alt": "A line that rises"}}
+    assert drawn.metadata["mystnb"] == {"image": {"alt": "A line that rises: slowly"}}
     assert drawn.metadata["tags"] == ["hide-input"]
     assert warned.metadata["mystnb"] == {"output_stderr": "show"}
 

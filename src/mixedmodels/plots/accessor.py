@@ -34,7 +34,7 @@ HOMES = {
     "influence": "influence_plots",
     "leverage": "influence_plots",
     "lines": "fitted_lines",
-    "partial_pooling": "pooling_plot",
+    "partial_pooling": "partial_pooling_plot",
     "qq": "quantile_plots",
     "qq_ranef": "quantile_plots",
     "residuals": "residual_plots",

@@ -67,7 +67,7 @@ class Level:
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class LevelMeans:
     """Estimates of means (k,) and their standard errors; nan where the data do not tell them."""
 
     estimate: Vector
@@ -75,7 +75,7 @@ class Means:
 
 
 @dataclass(frozen=True, slots=True)
-class Pooling:
+class PartialPooling:
     """The three estimates of one group of a fit.
 
     Attributes
@@ -111,12 +111,12 @@ class Pooling:
     complete: Vector
     cov_complete: Vector
 
-    def with_complete_pooling(self, X: Vector) -> Means:
+    def with_complete_pooling(self, X: Vector) -> LevelMeans:
         """Means of rows X (k, p)."""
         variance = np.einsum("ij,jk,ik->i", X, self.cov_complete, X)
-        return Means(X @ self.complete, np.sqrt(variance))
+        return LevelMeans(X @ self.complete, np.sqrt(variance))
 
-    def without_pooling(self, X: Vector, Z: Vector, level: int) -> Means:
+    def without_pooling(self, X: Vector, Z: Vector, level: int) -> LevelMeans:
         """Means of rows X (k, p), Z (k, q) of a level."""
         found = self.levels[level]
         x = X - Z @ found.A
@@ -125,9 +125,9 @@ class Pooling:
         variance = np.einsum("ij,jk,ik->i", x, self.cov, x)
         variance += np.einsum("ij,jk,ik->i", Z, found.inner, Z)
         estimate = np.where(lost, np.nan, x @ self.beta + Z @ found.own)
-        return Means(estimate, np.where(lost, np.nan, self.sigma * np.sqrt(variance)))
+        return LevelMeans(estimate, np.where(lost, np.nan, self.sigma * np.sqrt(variance)))
 
-    def with_the_model(self, X: Vector, Z: Vector, levels: Int) -> Means:
+    def with_the_model(self, X: Vector, Z: Vector, levels: Int) -> LevelMeans:
         """Means of rows X (k, p), Z (k, q), each of one of the `levels` (k,), by the model: its
         errors are those of the mean of this level, whose random effects are estimated.
         """
@@ -136,7 +136,7 @@ class Pooling:
         chosen = [np.full(len(t.names), t.group == self.group) for t in terms]
         of = predicted_rows(self.fit, rows, chosen)
         errors = relative_errors(self.fit, of, theta=self.fit.theta, C=self.fit.cov_beta_unscaled)
-        return Means(of.estimate, self.fit.sigma * np.sqrt(errors.mean))
+        return LevelMeans(of.estimate, self.fit.sigma * np.sqrt(errors.mean))
 
     def _rows(self, X: Vector, Z: Vector, levels: Int) -> Rows:
         terms, start = [], 0
@@ -153,7 +153,7 @@ class Pooling:
         )
 
 
-def pooling(fit: Fit, g: int) -> Pooling:
+def pooled_partially(fit: Fit, g: int) -> PartialPooling:
     """The regressions with and without pooling of grouping factor `g` of a linear model.
 
     Raises
@@ -183,7 +183,7 @@ def pooling(fit: Fit, g: int) -> Pooling:
         levels.append(level)
     beta, cov, space, sigma = _least_squares(left_X, left_r, X, taken=rank)
     complete, cov_c, _, sigma_c = _least_squares(X, r, X, taken=0)
-    return Pooling(
+    return PartialPooling(
         fit, g, Z, rest, beta, cov, space, sigma, tuple(levels), complete, sigma_c**2 * cov_c
     )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.data import Frame
 from mixedmodels.design import columns_of, rebuild
-from mixedmodels.diagnostics.pooling import Means, Pooling, pooling
+from mixedmodels.diagnostics.partial_pooling import LevelMeans, PartialPooling, pooled_partially
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import terms_of_group
@@ -49,7 +49,7 @@ def partial_pooling(
     require_probability("level", level)
     g = group_index(fit, group)
     along = _covariate(fit, g, x)
-    found = pooling(fit, g)
+    found = pooled_partially(fit, g)
     return _sizes(found, level) if along is None else _lines(found, along, levels)
 
 
@@ -63,7 +63,7 @@ def partial_pooling_data(
     require_probability("level", level)
     g = group_index(fit, group)
     along = _covariate(fit, g, x)
-    found = pooling(fit, g)
+    found = pooled_partially(fit, g)
     grouping = fit.matrices.groupings[g]
     names = np.array([str(label) for label in grouping.levels], dtype=object)
     counts = np.bincount(grouping.codes, minlength=len(names))
@@ -127,7 +127,7 @@ def _varies_within(fit: Fit, name: str, g: int) -> bool:
     return bool((spread > 0).any())
 
 
-def _along(found: Pooling, x: str, chosen: Int) -> tuple[Vector, dict[str, Vector]]:
+def _along(found: PartialPooling, x: str, chosen: Int) -> tuple[Vector, dict[str, Vector]]:
     """Places (s,), and per kind the mean lines (levels, s) of some levels.
 
     A line is the mean over the rows of its level, each with its other columns, its offset and the
@@ -159,7 +159,7 @@ def _mean_rows(fit: Fit, g: int, frame: Frame, n: int) -> tuple[Vector, Vector]:
     return made.X.reshape(n, -1, made.X.shape[1]).mean(0), Z.reshape(n, -1, Z.shape[1]).mean(0)
 
 
-def _of_levels(found: Pooling) -> dict[str, Means]:
+def _of_levels(found: PartialPooling) -> dict[str, LevelMeans]:
     """Per kind the mean (levels,) of every level at the average row of the data.
 
     What does not vary within levels keeps the value of the level: only without pooling would it
@@ -173,7 +173,7 @@ def _of_levels(found: Pooling) -> dict[str, Means]:
     X = own + (m.X.mean(axis=0) - own) @ found.space
     none = [found.without_pooling(X[[j]], Z[[j]], j) for j in range(len(rows))]
     parts = {
-        "none": Means(
+        "none": LevelMeans(
             np.concatenate([part.estimate for part in none]),
             np.concatenate([part.std_error for part in none]),
         ),
@@ -181,10 +181,10 @@ def _of_levels(found: Pooling) -> dict[str, Means]:
         "multilevel": found.with_the_model(X, Z, np.arange(len(rows))),
     }
     shift = 0.0 if m.offset is None else float(m.offset.mean())
-    return {kind: Means(part.estimate + shift, part.std_error) for kind, part in parts.items()}
+    return {kind: LevelMeans(part.estimate + shift, part.std_error) for kind, part in parts.items()}
 
 
-def _lines(found: Pooling, x: str, levels: int) -> Figure:
+def _lines(found: PartialPooling, x: str, levels: int) -> Figure:
     """A panel per level: its rows and the three lines."""
     fit = found.fit
     m = fit.matrices
@@ -213,7 +213,7 @@ def _lines(found: Pooling, x: str, levels: int) -> Figure:
     return style.title_of(figure, _heading(found, response, len(chosen)), shared=shared)
 
 
-def _heading(found: Pooling, response: str, shown: int) -> str:
+def _heading(found: PartialPooling, response: str, shown: int) -> str:
     grouping = found.fit.matrices.groupings[found.group]
     some = f" ({shown} of {len(grouping.levels)})" if shown < len(grouping.levels) else ""
     short, by = lettering.names([response, grouping.name], 60)
@@ -223,7 +223,7 @@ def _heading(found: Pooling, response: str, shown: int) -> str:
     )
 
 
-def _sizes(found: Pooling, level: float) -> Figure:
+def _sizes(found: PartialPooling, level: float) -> Figure:
     """Two panels: estimates with intervals against the size of the level."""
     fit = found.fit
     grouping = fit.matrices.groupings[found.group]
@@ -255,7 +255,7 @@ def _sizes(found: Pooling, level: float) -> Figure:
     )
 
 
-def _dots(ax: Axes, place: Vector, values: Means, z: float, colour: object) -> None:
+def _dots(ax: Axes, place: Vector, values: LevelMeans, z: float, colour: object) -> None:
     low, high = values.estimate - z * values.std_error, values.estimate + z * values.std_error
     many = len(place) > 100
     ax.vlines(place, low, high, color=colour, linewidth=0.4 if many else 1.0, alpha=0.7)
@@ -284,7 +284,7 @@ def _places(counts: Vector, estimate: Vector) -> tuple[Vector, str, bool]:
     return place, "rows per level", bool(is_log)
 
 
-def _ends(values: Means, z: float) -> Vector:
+def _ends(values: LevelMeans, z: float) -> Vector:
     half = z * values.std_error
     return np.concatenate([values.estimate - half, values.estimate + half, values.estimate])
 

@@ -41,10 +41,11 @@ def conditional_draw(at: Fit, random: np.random.Generator) -> Fit:
     problem = linear(at.problem, "Drawing random effects")
     if isinstance(problem, IterativeProblem):
         refuse("Drawing from the estimates", "use cov_params() and ranef_table()")
-    return _of_linear(at, problem, random)
+    return linear_draw(at, problem, random)
 
 
-def _of_linear(at: Fit, problem: AnyLinear, random: np.random.Generator) -> Fit:
+def linear_draw(at: Fit, problem: AnyLinear, random: np.random.Generator) -> Fit:
+    """Those of a linear model, given its theta and sigma; fits of any method."""
     m = problem.matrices
     b0 = [at.sigma * b for b in _relative_effects(at, random)]
     e = random.standard_normal((len(m.y), 1))

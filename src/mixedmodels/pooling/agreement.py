@@ -60,9 +60,17 @@ def require_alike(fits: Sequence[Fit]) -> None:
                 )
 
 
-def notes_on(fits: Sequence[Fit], lost: Sequence[Lost], numbers: Sequence[int]) -> tuple[str, ...]:
+def failures(fit: Fit, lost: Sequence[Lost]) -> object:
+    """Table `imputation, reason` of the imputations without a fit, in the library of another's."""
+    imputations, reasons = [one.imputation for one in lost], [one.reason for one in lost]
+    return fit.frame.table({"imputation": imputations, "reason": reasons})
+
+
+def notes_on(fits: Sequence[Fit], lost: Sequence[Lost]) -> tuple[str, ...]:
     """What a reader of the pooled results must know of single fits."""
     notes = []
+    gone = {one.imputation for one in lost}
+    numbers = [i for i in range(1, len(fits) + len(gone) + 1) if i not in gone]
     if lost:
         notes.append(
             f"pooled without {named([entry.imputation for entry in lost])}, which cannot be fitted "

@@ -1,15 +1,19 @@
 """`PooledMeans`: marginal means, trends and contrasts of all imputations, pooled."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mixedmodels.fit.fit import Fit
 from mixedmodels.options import require_probability
 from mixedmodels.pooling import rows as pooled
+from mixedmodels.pooling.complete import CompleteDf, asked_df
 from mixedmodels.pooling.document import rows_html, rows_text
 from mixedmodels.posthoc.coefficients import USUAL_DEGREE, Method, Reference
 from mixedmodels.posthoc.contrasts import Interaction, Regrouping, contrast
+from mixedmodels.posthoc.linear_functions import LinearFunctions
 from mixedmodels.prediction.streams import Seed
-from mixedmodels.vocabulary import Adjustment, Side
+from mixedmodels.vocabulary import Adjustment, DegreesOfFreedom, Side
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -111,3 +115,19 @@ class PooledMeans:
 
     def _repr_html_(self) -> str:
         return rows_html(self.rows)
+
+
+def pooled_means(
+    fits: Sequence[Fit],
+    ddf: CompleteDf,
+    make: Callable[[Fit, DegreesOfFreedom], LinearFunctions],
+) -> PooledMeans:
+    """The rows that `make` gives of a fit and a method of degrees of freedom, of all fits.
+
+    Raises
+    ------
+    DataError
+        If they cannot be made, or mean something else in each.
+    """
+    word, number = asked_df(fits[0], ddf)
+    return PooledMeans(pooled.pooled_rows([make(fit, word) for fit in fits], number))

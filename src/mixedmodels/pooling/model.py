@@ -10,13 +10,12 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from mixedmodels.fit.fit import Fit
-from mixedmodels.pooling import coefficients, comparison, document, emmeans, variances
-from mixedmodels.pooling.agreement import Lost, notes_on
+from mixedmodels.pooling import agreement, coefficients, comparison, document, variances
+from mixedmodels.pooling.agreement import Lost
 from mixedmodels.pooling.complete import CompleteDf, coefficient_pool
 from mixedmodels.pooling.fitting import Fitted
-from mixedmodels.pooling.means import PooledMeans
-from mixedmodels.posthoc import emmeans as means
-from mixedmodels.posthoc import trends
+from mixedmodels.pooling.means import PooledMeans, pooled_means
+from mixedmodels.posthoc import emmeans, trends
 from mixedmodels.posthoc.emmeans import StatedNesting, Weights
 from mixedmodels.posthoc.reference_grid import CovReduce
 from mixedmodels.vocabulary import PooledStatistic, PooledUse, Which
@@ -75,9 +74,7 @@ class PooledModel:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is unusual: imputations without a fit, singular ones, other rows or levels."""
-        missing = {one.imputation for one in self.lost}
-        numbers = [i for i in range(1, self.m + len(missing) + 1) if i not in missing]
-        return (*self.remarks, *notes_on(self.fits, self.lost, numbers))
+        return (*self.remarks, *agreement.notes_on(self.fits, self.lost))
 
     @property
     def nobs(self) -> int:
@@ -97,11 +94,7 @@ class PooledModel:
     @property
     def failures(self) -> object:
         """Table `imputation, reason` of the imputations without a fit."""
-        rows = {
-            "imputation": [one.imputation for one in self.lost],
-            "reason": [one.reason for one in self.lost],
-        }
-        return self.fits[0].frame.table(rows)
+        return agreement.failures(self.fits[0], self.lost)
 
     @property
     def params(self) -> pd.Series:
@@ -301,10 +294,10 @@ class PooledModel:
         Arguments are those of `LinearMixedModel.emmeans`, `ddf` that of `coef_table`. Covariates
         are taken at their averages in each imputation unless `at` says where.
         """
-        return emmeans.pooled_means(
+        return pooled_means(
             self.fits,
             ddf,
-            lambda fit, word: means.emmeans(
+            lambda fit, word: emmeans.emmeans(
                 fit,
                 specs,
                 by,
@@ -331,7 +324,7 @@ class PooledModel:
         level: float = 0.95,
     ) -> PooledMeans:
         """Slopes of every imputation, pooled; arguments as of `LinearMixedModel.emtrends`."""
-        return emmeans.pooled_means(
+        return pooled_means(
             self.fits,
             ddf,
             lambda fit, word: trends.emtrends(

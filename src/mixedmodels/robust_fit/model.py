@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from mixedmodels.engine.convergence import Convergence
-from mixedmodels.errors import DataError
 from mixedmodels.fit import criteria, fitted, fixed_effects, labels, random_effects
 from mixedmodels.fit import variance_components as variances
 from mixedmodels.inference import coefficients, tests_of_coefficients
@@ -197,18 +196,17 @@ class RobustMixedModel:
         DataError
             Of estimating equations, which have none.
         """
-        return _likelihood(self.found, "llf")
+        return result.log_likelihood(self.found, "llf")
 
     @property
     def aic(self) -> float:
         """Akaike's criterion of ``psi="t"``, as `llf`; degrees of freedom count if estimated."""
-        return -2 * _likelihood(self.found, "aic") + 2 * _n_parameters(self.found)
+        return result.information_criterion(self.found, "aic", 2.0)
 
     @property
     def bic(self) -> float:
         """Schwarz's criterion of ``psi="t"``, as `aic`."""
-        size = float(np.log(self.nobs))
-        return -2 * _likelihood(self.found, "bic") + size * _n_parameters(self.found)
+        return result.information_criterion(self.found, "bic", math.log(self.nobs))
 
     def predict(
         self,
@@ -238,16 +236,3 @@ class RobustMixedModel:
 
     def _repr_html_(self) -> str:
         return html.render(document(self.found))
-
-
-def _likelihood(found: RobustFit, name: str) -> float:
-    if found.trace:
-        return found.trace[-1]
-    raise DataError(
-        f"{name} is not there: robust estimating equations have no likelihood.\n"
-        'Do:   use psi="t" for a robust fit with one, or lmm() for the normal one.'
-    )
-
-
-def _n_parameters(found: RobustFit) -> int:
-    return criteria.n_parameters(found.fit) + found.is_df_estimated

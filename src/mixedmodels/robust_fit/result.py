@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mixedmodels.errors import DataError
+from mixedmodels.fit import criteria
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.labels import column_labels, group_names
 from mixedmodels.shortening import brief
@@ -115,3 +117,31 @@ def weights_table(found: RobustFit) -> object:
     parts["weight"] += found.row_weights.tolist()
     columns = {name: np.array(values, dtype=object) for name, values in parts.items()}
     return found.fit.frame.table(columns | {"weight": np.array(parts["weight"], dtype=np.float64)})
+
+
+def log_likelihood(found: RobustFit, name: str) -> float:
+    """The last log-likelihood of the iteration, for the number that `name` asks for.
+
+    Raises
+    ------
+    DataError
+        Of estimating equations, which have none.
+    """
+    if found.trace:
+        return found.trace[-1]
+    raise DataError(
+        f"{name} is not there: robust estimating equations have no likelihood.\n"
+        'Do:   use psi="t" for a robust fit with one, or lmm() for the normal one.'
+    )
+
+
+def information_criterion(found: RobustFit, name: str, penalty: float) -> float:
+    """-2 log-likelihood and a penalty per parameter; degrees of freedom count if estimated.
+
+    Raises
+    ------
+    DataError
+        As `log_likelihood`.
+    """
+    n_parameters = criteria.n_parameters(found.fit) + found.is_df_estimated
+    return penalty * n_parameters - 2 * log_likelihood(found, name)

@@ -90,7 +90,10 @@ def compare_folds(
     told = ~np.isnan(densities).any(axis=0)
     given = [str(r.fit.spec.formula) for r in results] if names is None else list(names)
     if len(given) != len(results):
-        raise DataError(f"There are {len(given)} names for {len(results)} models.")
+        raise DataError(
+            f"There are {len(given)} names for {len(results)} models.\n"
+            "Do:   give one name per model, the one that is asked first."
+        )
     labels = tuple(distinct_labels(given, 50))
     return CrossValidationComparison(first.fit, labels, densities[:, told], int((~told).sum()))
 

@@ -25,7 +25,7 @@ from mixedmodels.engine.route import AnyLinear, linear
 from mixedmodels.engine.structured import StructuredProblem
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.fitted import residuals
+from mixedmodels.fit.fitted import log_densities
 from mixedmodels.fit.linear_predictor import linear_predictor
 from mixedmodels.inference.information import information
 
@@ -96,16 +96,10 @@ def caic(fit: Fit) -> ConditionalAIC:
     leverages = float(hat_values(fit).sum())
     sigma = float(m.known_sigma is None)
     return ConditionalAIC(
-        log_likelihood=_log_likelihood(fit),
+        log_likelihood=float(log_densities(fit).sum()),
         df=leverages + _of_estimation(fit, problem) + sigma,
         df_known=leverages + sigma,
     )
-
-
-def _log_likelihood(fit: Fit) -> float:
-    scale = fit.sigma * fit.problem.row_sd(fit.theta)
-    z = residuals(fit).to_numpy() / scale
-    return float(-np.log(2 * np.pi * scale**2).sum() / 2 - (z**2).sum() / 2)
 
 
 def _of_estimation(fit: Fit, problem: AnyLinear) -> float:

@@ -9,10 +9,12 @@ from mixedmodels.fit.auxiliary import auxiliary_rows
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.linear_predictor import linear_predictor, marginal_mean
 from mixedmodels.fit.once import once
-from mixedmodels.fit.row_distribution import family_residuals
+from mixedmodels.fit.row_distribution import family_residuals, row_distribution
 from mixedmodels.vocabulary import ResidualKind
 
 Vector = NDArray[np.float64]
+
+LOG_2PI = float(np.log(2 * np.pi))
 
 CONDITIONAL: tuple[ResidualKind, ...] = ("response", "pearson", "standardized", "normalized")
 """Kinds of what the fitted values leave."""
@@ -52,6 +54,19 @@ def observed_array(fit: Fit) -> Vector:
     """The responses (n,) on the scale of `fitted_array`."""
     m = fit.matrices
     return m.y if m.size is None else m.y / m.size
+
+
+def log_densities(fit: Fit) -> Vector:
+    """Log-density (n,) of every row given the random effects, at the parameters of the fit; of rows
+    that are independent given these.
+    """
+    m = fit.matrices
+    if fit.generalised is not None:
+        found = row_distribution(fit).log_density()
+        return found if m.weights is None else found * m.weights
+    scale = fit.sigma * fit.problem.row_sd(fit.theta)
+    z = (m.y - fitted_array(fit)) / scale
+    return np.asarray(-(LOG_2PI + z**2) / 2 - np.log(scale))
 
 
 def population_array(fit: Fit) -> Vector:

@@ -1,5 +1,7 @@
 """Variances and correlations of the random effects, on the report and on the variance scale."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -64,10 +66,18 @@ def variance_components(fit: Fit) -> object:
     model is the residual. A covariance that the model fixes at zero has no row. A parameter that
     the data cannot tell from others is null: `convergence.undetermined` says what is known of it.
     """
+    residual = known_residual(fit) if fit.generalised is None else None
+    return components_table(fit, known_covariances(fit), residual)
+
+
+def components_table(fit: Fit, covariances: Sequence[Vector], residual: float | None) -> object:
+    """The table of `variance_components` for any covariances (q_k, q_k) of the terms of a fit and
+    any residual variance, None where there is none.
+    """
     rows: list[tuple[str, str | None, str | None, float, float | None]] = []
     labels = column_labels(fit.matrices)
     groups = group_names(fit.matrices)
-    for k, cov in enumerate(known_covariances(fit)):
+    for k, cov in enumerate(covariances):
         term = fit.matrices.terms[k]
         group, names = groups[term.group], labels[k]
         rows += [(group, a, None, v, v**0.5) for a, v in zip(names, np.diag(cov), strict=True)]
@@ -78,8 +88,7 @@ def variance_components(fit: Fit) -> object:
                 for i in range(len(names))
                 for j in range(i + 1, len(names))
             ]
-    if fit.generalised is None:
-        residual = known_residual(fit)
+    if residual is not None:
         rows.append(("Residual", None, None, residual, residual**0.5))
     group_column, term1, term2, vcov, sdcor = zip(*rows, strict=True) if rows else [()] * 5
     return fit.frame.table(

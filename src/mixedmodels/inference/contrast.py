@@ -143,7 +143,7 @@ def f_test(fit: Fit, L: Vector, *, ddf: TestMethod, rhs: Vector | None = None) -
         return replace(NOTHING_TO_TEST, num_df=len(L))
     wald = float(difference @ np.linalg.solve(variance, difference))
     k, unscaled = len(L), wald / len(L)
-    p_value = _upper_tail(scale * unscaled, k, den_df)
+    p_value = f_tail(scale * unscaled, k, den_df)
     return FTest(scale * unscaled, k, den_df, p_value, unscaled)
 
 
@@ -164,18 +164,21 @@ def student_quantile(df: Vector, probability: float) -> Vector:
     return quantile
 
 
+def f_tail(statistic: float, num_df: int, den_df: float) -> float:
+    """P(F > statistic); chi-square over `num_df` where `den_df` is infinite, nan where it is nan or
+    not above zero.
+    """
+    if np.isinf(den_df):
+        return float(special.chdtrc(num_df, num_df * statistic))
+    return float(special.fdtrc(num_df, den_df, statistic)) if den_df > 0 else float("nan")
+
+
 def _is_singular(variance: Vector) -> bool:
     """Whether the covariance of rows, which is not the model's, has none of some combination."""
     sd = np.sqrt(np.diag(variance))
     if not np.all(sd > 0):
         return True
     return bool(np.linalg.eigvalsh(variance / np.outer(sd, sd))[0] < SINGULAR)
-
-
-def _upper_tail(statistic: float, num_df: int, den_df: float) -> float:
-    if not np.isfinite(den_df):
-        return float(special.chdtrc(num_df, num_df * statistic))
-    return float(special.fdtrc(num_df, den_df, statistic)) if den_df > 0 else float("nan")
 
 
 def _independent_rows(L: Vector, rhs: Vector, fit: Fit) -> tuple[Vector, Vector]:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
+
+from mixedmodels.inference.contrast import f_tail
 
 Vector = NDArray[np.float64]
 
@@ -119,12 +120,3 @@ def _reiter(r: float, t: int, df_complete: float) -> float:
 
 def _test(statistic: float, k: int, df: float, r: float) -> PooledTest:
     return PooledTest(statistic, k, df, f_tail(statistic, k, df), r)
-
-
-def f_tail(statistic: float, k: int, df: float) -> float:
-    """P(F(k, df) > statistic); chi-square over k where df is infinite."""
-    if np.isnan(df) or np.isnan(statistic):
-        return float("nan")
-    if np.isinf(df):
-        return float(special.chdtrc(k, k * statistic))
-    return float(special.fdtrc(k, df, statistic))

@@ -12,11 +12,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.engine.templates import correlation
 from mixedmodels.fit.all_parameters import parameters_of
 from mixedmodels.fit.fit import Fit
-from mixedmodels.fit.labels import column_labels, group_names
-from mixedmodels.fit.variance_components import known_covariances, known_residual, told_parameters
+from mixedmodels.fit.variance_components import (
+    components_table,
+    known_covariances,
+    known_residual,
+    told_parameters,
+)
 from mixedmodels.inference.icc import icc
 from mixedmodels.inference.link import Link, link_of
 from mixedmodels.inference.variance_information import variance_parameters
@@ -28,28 +31,12 @@ Vector = NDArray[np.float64]
 
 def variance_components(fits: Sequence[Fit]) -> object:
     """Table `group, term1, term2, vcov, sdcor`, see `PooledModel.variance_components`."""
-    first = fits[0]
-    labels, groups = column_labels(first.matrices), group_names(first.matrices)
-    each = [known_covariances(fit) for fit in fits]
-    rows: list[tuple[str, str | None, str | None, float, float]] = []
-    for k, term in enumerate(first.matrices.terms):
-        cov = np.mean([found[k] for found in each], axis=0)
-        group, names = groups[term.group], labels[k]
-        rows += [(group, a, None, v, v**0.5) for a, v in zip(names, np.diag(cov), strict=True)]
-        if not term.is_independent:
-            corr = correlation(cov)
-            rows += [
-                (group, names[i], names[j], cov[i, j], corr[i, j])
-                for i in range(len(names))
-                for j in range(i + 1, len(names))
-            ]
-    if first.generalised is None:
+    each = zip(*(known_covariances(fit) for fit in fits), strict=True)
+    covariances = [np.mean(found, axis=0) for found in each]
+    residual = None
+    if fits[0].generalised is None:
         residual = float(np.mean([known_residual(fit) for fit in fits]))
-        rows.append(("Residual", None, None, residual, residual**0.5))
-    columns = list(zip(*rows, strict=True)) if rows else [()] * 5
-    names_ = dict(zip(("group", "term1", "term2"), map(list, columns[:3]), strict=True))
-    numbers = {n: np.array(c, float) for n, c in zip(("vcov", "sdcor"), columns[3:], strict=True)}
-    return first.frame.table(names_ | numbers)
+    return components_table(fits[0], covariances, residual)
 
 
 def covariance_parameters(fits: Sequence[Fit], level: float = 0.95) -> object:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.design import ModelMatrices, ModelSpec
+from mixedmodels.engine.arrays import without_offset
 from mixedmodels.engine.convergence import Convergence
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.singularity import singular_terms
@@ -91,7 +92,7 @@ def _fitted(request: Request, asked: RobustRequest) -> RobustFit:
 
 def _rows(m: ModelMatrices, kind: PsiFunction, efficiency: float) -> Rows:
     root = np.ones(len(m.y)) if m.weights is None else np.sqrt(m.weights)
-    y = m.y if m.offset is None else m.y - m.offset
+    y = without_offset(m, m.y)
     parts = []
     for k, term in enumerate(m.terms):
         grouping, q = m.groupings[term.group], len(term.names)

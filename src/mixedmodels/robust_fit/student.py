@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy import optimize, special
 
 from mixedmodels.design import ORIGINAL, ModelMatrices, ModelSpec
+from mixedmodels.engine.arrays import without_offset
 from mixedmodels.engine.convergence import Convergence
 from mixedmodels.engine.problem import Problem
 from mixedmodels.engine.search import optimum
@@ -125,7 +126,7 @@ def log_likelihood(units: Units, step: Step, df: float, m: ModelMatrices) -> flo
 
 def _first_weights(m: ModelMatrices, units: Units) -> Vector:
     """Full weight, but for units whose rows are much farther from the others than is usual."""
-    y = m.y if m.offset is None else m.y - m.offset
+    y = without_offset(m, m.y)
     left = y - m.X @ least_absolute(m.X, y)
     square = np.bincount(units.codes, left**2, minlength=len(units.sizes)) / units.sizes
     usual = float(np.median(square))
@@ -142,7 +143,7 @@ def _m_step(
 ) -> Step:
     """The ML fit of the rows times sqrt(w), and the distances at its estimates."""
     root = np.sqrt(w)[units.codes]
-    y = m.y if m.offset is None else m.y - m.offset
+    y = without_offset(m, m.y)
     weighted = replace(
         m, y=y * root, X=np.asfortranarray(m.X * root[:, None]), offset=None, coordinates=ORIGINAL,
         x_names=tuple(f"column {j}" for j in range(m.X.shape[1])),
@@ -216,7 +217,7 @@ def _result(
 ) -> RobustFit:
     problem = Problem(m)
     inverse = problem.marginal_inverse(step.theta)
-    y = m.y if m.offset is None else m.y - m.offset
+    y = without_offset(m, m.y)
     pull = inverse.times((y - m.X @ step.beta)[:, None])[:, 0]
     share = ((df + units.sizes) / (df + units.sizes + 2))[units.codes]
     information = (

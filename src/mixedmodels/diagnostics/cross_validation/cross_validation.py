@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mixedmodels.data.unkept import rows_needed
 from mixedmodels.diagnostics.cross_validation.folds import Folds, folds_of
-from mixedmodels.diagnostics.cross_validation.result import LOG_2PI, CrossValidation
+from mixedmodels.diagnostics.cross_validation.result import CrossValidation
 from mixedmodels.diagnostics.left_out import each_left_out, left_out, whole_at, whole_fit
 from mixedmodels.diagnostics.one_step import inverse_hessian, theta_without
 from mixedmodels.engine.iterative import IterativeProblem, refuse
@@ -23,6 +23,8 @@ from mixedmodels.engine.route import linear
 from mixedmodels.engine.threads import one_thread
 from mixedmodels.errors import DataError, NotEstimableWarning
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.fitted import LOG_2PI
+from mixedmodels.fit.notices import user_level
 from mixedmodels.options import require_option, require_probability
 from mixedmodels.vocabulary import LeftOutSigma, ThetaStep
 
@@ -143,5 +145,5 @@ def _warn(folds: Folds, density: Vector, lost: int) -> None:
         "Why:  a coefficient is determined by these rows alone, or no residual variance is left "
         "without them.",
         NotEstimableWarning,
-        stacklevel=2,
+        stacklevel=user_level(),
     )

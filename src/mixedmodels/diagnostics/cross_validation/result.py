@@ -17,12 +17,11 @@ from mixedmodels.diagnostics.cross_validation.comparison import (
 )
 from mixedmodels.diagnostics.cross_validation.folds import Folds
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.fitted import LOG_2PI
 from mixedmodels.shortening import middle_cut
 from mixedmodels.vocabulary import LeftOutSigma, ThetaStep
 
 Vector = NDArray[np.float64]
-
-LOG_2PI = float(np.log(2 * np.pi))
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

@@ -12,17 +12,14 @@ from numpy.typing import NDArray
 from mixedmodels.errors import DataError
 from mixedmodels.fit.all_parameters import parameters_of
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.fitted import log_densities
 from mixedmodels.fit.labels import column_labels, group_names, terms_of_group
-from mixedmodels.fit.linear_predictor import linear_predictor
-from mixedmodels.fit.row_distribution import row_distribution
 from mixedmodels.prediction.streams import Seed
 
 if TYPE_CHECKING:
     from mixedmodels.inference.draws.draws import Draws
 
 Vector = NDArray[np.float64]
-
-LOG_2PI = float(np.log(2 * np.pi))
 
 
 def arviz_data(draws: Draws, *, posterior_predictive: bool, seed: Seed) -> Any:
@@ -50,17 +47,6 @@ def arviz_data(draws: Draws, *, posterior_predictive: bool, seed: Seed) -> Any:
     if library == "arviz_base":
         return make(groups, coords=coords, dims=dims)
     return make(**groups, coords=coords, dims=dims)
-
-
-def log_densities(at: Fit) -> Vector:
-    """Log-density (n,) of every row given the random effects of a draw."""
-    m = at.matrices
-    if at.generalised is not None:
-        found = row_distribution(at).log_density()
-        return found if m.weights is None else found * m.weights
-    eta = linear_predictor(m, at.beta, at.b)
-    scale = at.sigma * at.problem.row_sd(at.theta)
-    return np.asarray(-(LOG_2PI + ((m.y - eta) / scale) ** 2) / 2 - np.log(scale))
 
 
 def _posterior(draws: Draws) -> tuple[dict[str, Any], dict[str, Any], dict[str, list[str]]]:

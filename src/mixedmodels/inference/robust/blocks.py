@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from mixedmodels.engine.arrays import without_offset
 from mixedmodels.engine.marginal import random_columns, residual_roots
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
@@ -130,7 +131,7 @@ def _require_small(rows: _Rows, sizes: Int, widths: Int, clustering: Clustering)
 
 def _rows(fit: Fit, clustering: Clustering, *, whitens: bool) -> _Rows:
     m = fit.matrices
-    e = m.y - m.X @ fit.beta - (0.0 if m.offset is None else m.offset)
+    e = without_offset(m, m.y) - m.X @ fit.beta
     root, half = residual_roots(fit.problem, fit.theta)
     Z = _random_effects(fit)
     if whitens or _is_even(fit, clustering, half):

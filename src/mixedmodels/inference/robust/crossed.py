@@ -13,6 +13,7 @@ from warnings import warn
 import numpy as np
 from numpy.typing import NDArray
 
+from mixedmodels.engine.arrays import without_offset
 from mixedmodels.errors import DataError, RobustCovarianceWarning
 from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.notices import user_level
@@ -99,7 +100,7 @@ def crossed(fit: Fit, kind: RobustKind, clusterings: Sequence[Clustering]) -> Cr
 def _scores(fit: Fit) -> Vector:
     """C x~_i e_i of every row (n, p)."""
     m = fit.matrices
-    e = m.y - m.X @ fit.beta - (0.0 if m.offset is None else m.offset)
+    e = without_offset(m, m.y) - m.X @ fit.beta
     weighted = fit.problem.marginal_inverse(fit.theta).times(np.ascontiguousarray(m.X))
     return np.asarray(weighted @ fit.cov_beta_unscaled * e[:, None])
 

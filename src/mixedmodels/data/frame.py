@@ -84,6 +84,11 @@ class Frame:
         rows: Any = UnkeptRows(nrows)
         return Frame(rows, columns, nrows, pd.RangeIndex(nrows), backend)
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether the rows were kept."""
+        return not isinstance(self._table, UnkeptRows)
+
     def selected(self, columns: Sequence[str]) -> Frame:
         """The same rows with some of the columns."""
         return Frame.of(self._data.select(list(columns)).to_native())

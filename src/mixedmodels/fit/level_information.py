@@ -11,7 +11,6 @@ new rows follow without the old ones (Henderson 1975, *Biometrics* 31, 423-447).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +47,7 @@ class LevelInformation:
         How many rows are among them that the fit has not seen.
     """
 
-    gram: Any
+    gram: sparse.csc_matrix
     cross: Vector
     score: Vector
     added: int = 0

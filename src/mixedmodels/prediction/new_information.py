@@ -9,7 +9,6 @@ square root.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +52,7 @@ class Observed:
     rows : Rows
     """
 
-    Z: Any
+    Z: sparse.csr_array
     X: Vector
     eta: Vector
     y: Vector
@@ -176,7 +175,7 @@ Derivatives = Callable[[Vector], tuple[Vector, Vector]]
 class Densities:
     """Rows that enter by their log-density."""
 
-    Z: Any
+    Z: sparse.csr_array
     X: Vector
     eta: Vector
     derivatives: Derivatives
@@ -191,7 +190,7 @@ def densities_of(fit: Fit, new: Observed) -> Densities:
     return Densities(new.Z, new.X, new.eta, own)
 
 
-def with_rows_of_fit(fit: Fit, Z: Any, new: Densities) -> Densities:
+def with_rows_of_fit(fit: Fit, Z: sparse.csr_array, new: Densities) -> Densities:
     """The same with the rows of the fit, whose effects have the columns Z (n, q)."""
     m = fit.matrices
     old = derivatives_of(fit, m.y, m.size, m.weights, auxiliary_rows(fit, of_response=True))

@@ -10,7 +10,6 @@ import pandas as pd
 
 from mixedmodels.data import Column, Frame
 from mixedmodels.data.frame import Backend
-from mixedmodels.data.unkept import UnkeptRows
 from mixedmodels.datasets.backends import convert
 from mixedmodels.errors import SavedModelError
 from mixedmodels.saving.archive import changed
@@ -26,7 +25,7 @@ NO_LIBRARY = ("pandas", "unknown")
 def frame_parts(frame: Frame) -> Parts:
     """A table without rows as names, one with rows as columns."""
     parts: Parts = {"columns": frame.columns, "nrows": frame.nrows, "library": frame.backend.value}
-    if isinstance(frame._table, UnkeptRows):
+    if not frame.has_rows:
         return parts | {"rows": None, "index": None}
     rows = [column_parts(frame.column(name)) for name in frame.columns]
     return parts | {"rows": rows, "index": frame.index}

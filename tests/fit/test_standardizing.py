@@ -23,7 +23,6 @@ def mixed() -> pd.DataFrame:
             "g": np.arange(200) % 20,
         }
     )
-    table["g"] = np.arange(200) % 20
     table["arm"] = np.where(random.random(200) < 0.3, "b's", "a")
     table["site"] = np.array(["p", "q", "r"])[random.integers(3, size=200)]
     table["flag"] = random.random(200) < 0.4

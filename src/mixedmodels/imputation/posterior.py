@@ -40,18 +40,29 @@ def posterior_draw(fit: Fit, rng: np.random.Generator) -> Fit:
     """
     if isinstance(fit.problem, GeneralisedProblem):
         return _generalised_draw(fit, fit.problem, rng)
-    theta, sigma = _variances(fit, fit.problem, rng)
-    return linear_draw(replace(fit, theta=theta, sigma=sigma), fit.problem, rng)
+    theta, sigma = refitted_sample(
+        fit, fit.problem, rng, advice="give a smaller model for this column"
+    )
+    return linear_draw(replace(fit, theta=theta, sigma=fit.sigma**2 / sigma), fit.problem, rng)
 
 
-def _variances(fit: Fit, problem: AnyLinear, rng: np.random.Generator) -> tuple[Vector, float]:
+def refitted_sample(
+    fit: Fit, problem: AnyLinear, rng: np.random.Generator, *, advice: str
+) -> tuple[Vector, float]:
+    """Theta and sigma of a linear model refitted to a response drawn from it.
+
+    Raises
+    ------
+    ConvergenceError
+        If no sample can be fitted; `advice` is what to do then.
+    """
     plan = RefitPlan(reml=fit.reml, start=fit.theta)
     for _ in range(TRIES):
         found = problem.refit_drawn(draws_of(fit, key_of(rng)), 0, 1, plan)
         sigma = float(found.sigma[0])
         if np.isfinite(sigma) and sigma > 0:
-            return found.theta[0], fit.sigma**2 / sigma
-    raise _no_sample(fit)
+            return found.theta[0], sigma
+    raise _no_sample(fit, advice)
 
 
 def _generalised_draw(fit: Fit, problem: GeneralisedProblem, rng: np.random.Generator) -> Fit:
@@ -62,7 +73,7 @@ def _generalised_draw(fit: Fit, problem: GeneralisedProblem, rng: np.random.Gene
         if np.isfinite(psi).all():
             break
     else:
-        raise _no_sample(fit)
+        raise _no_sample(fit, "give a smaller model for this column")
     generalised = fit.generalised
     if generalised is None:
         raise ValueError("a generalised problem without what its fit has beside a linear one")
@@ -71,9 +82,9 @@ def _generalised_draw(fit: Fit, problem: GeneralisedProblem, rng: np.random.Gene
     return conditional_draw(at, rng)
 
 
-def _no_sample(fit: Fit) -> ConvergenceError:
+def _no_sample(fit: Fit, advice: str) -> ConvergenceError:
     return ConvergenceError(
         f"None of {TRIES} samples from {fit.spec.formula} could be fitted.\n"
-        "Do:   give a smaller model for this column.\n"
+        f"Do:   {advice}.\n"
         "Why:  parameters are drawn by fitting samples, and these have no maximum."
     )

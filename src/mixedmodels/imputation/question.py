@@ -10,7 +10,7 @@ from mixedmodels.design.names import check_names, used_columns
 from mixedmodels.errors import DataError
 from mixedmodels.families import Family
 from mixedmodels.formula import Formula, parse
-from mixedmodels.formula.tokens import quote
+from mixedmodels.formula.tokens import quote, unquote
 from mixedmodels.imputation.kinds import family_for
 from mixedmodels.imputation.levels import (
     Grouped,
@@ -158,13 +158,13 @@ def _derived(
     """The response has the model of the analysis; every other column depends on the response and on
     all others, with intercepts of all groups and the group means of what varies within them.
     """
-    if formula.response.strip("`") not in frame.columns:
+    response = unquote(formula.response)
+    if response not in frame.columns:
         raise DataError(
             f"The response {formula.response!r} is not a column of the data.\n"
             "Do:   put a transformed response into a column of its own, or give one formula per "
             "column."
         )
-    response = formula.response.strip("`")
     groups = list(dict.fromkeys(term.group for term in formula.random))
     texts_used = [formula.fixed, *(term.lhs for term in formula.random)]
     others = [

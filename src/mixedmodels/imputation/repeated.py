@@ -13,18 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixedmodels.data import Frame
-from mixedmodels.engine.batch import RefitPlan
 from mixedmodels.engine.structured import StructuredProblem
-from mixedmodels.errors import ConvergenceError, DataError
+from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.imputation.posterior import refitted_sample
 from mixedmodels.prediction.rows import new_rows
-from mixedmodels.prediction.simulate import draws_of
-from mixedmodels.prediction.streams import key_of
 
 Vector = NDArray[np.float64]
-
-TRIES = 20
-"""Samples that are drawn in search of one that can be fitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,18 +130,11 @@ def parameter_draw(fit: Fit, subjects: Repeated, rng: np.random.Generator) -> Pa
     problem = fit.problem
     if not isinstance(problem, StructuredProblem):
         raise ValueError("a repeated-measures fit without structure")
-    plan = RefitPlan(reml=fit.reml, start=fit.theta)
-    for _ in range(TRIES):
-        found = problem.refit_drawn(draws_of(fit, key_of(rng)), 0, 1, plan)
-        if np.isfinite(found.sigma[0]) and found.sigma[0] > 0:
-            break
-    else:
-        raise ConvergenceError(
-            f"None of {TRIES} samples from {fit.spec.formula} could be fitted.\n"
-            "Do:   fit a covariance with fewer parameters, such as toep or ar1."
-        )
+    theta, sigma = refitted_sample(
+        fit, problem, rng, advice="fit a covariance with fewer parameters, such as toep or ar1"
+    )
     at = covariances_of(fit, fit.theta, fit.sigma, subjects.positions)
-    drawn = covariances_of(fit, found.theta[0], float(found.sigma[0]), subjects.positions)
+    drawn = covariances_of(fit, theta, sigma, subjects.positions)
     turned = tuple(S @ np.linalg.solve(S_star, S) for S, S_star in zip(at, drawn, strict=True))
     covariances = tuple((S + S.T) / 2 for S in turned)
     return Parameters(_beta_draw(subjects.patterns, covariances, rng), covariances)

@@ -13,6 +13,7 @@ from mixedmodels.design.names import used_columns
 from mixedmodels.engine.structured import StructuredProblem
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
+from mixedmodels.formula.tokens import unquote
 from mixedmodels.imputation.imputations import ColumnTrace, Imputations
 from mixedmodels.imputation.repeated import Repeated, parameter_draw, repeated
 from mixedmodels.imputation.strategies import drawn_visits
@@ -102,7 +103,7 @@ def _repeated_fit(model: object) -> Fit:
 
 
 def _response(fit: Fit) -> str:
-    response = fit.spec.formula.response.strip("`")
+    response = unquote(fit.spec.formula.response)
     if response not in fit.frame.columns or fit.request.response is not None:
         raise DataError(
             f"The response {fit.spec.formula.response!r} is not a column of the data.\n"

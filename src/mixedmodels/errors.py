@@ -132,7 +132,9 @@ class StoppedEarlyWarning(MixedModelsWarning):
 
 
 class PoolingWarning(MixedModelsWarning):
-    """Imputations that could not be fitted are left out of what is pooled."""
+    """Imputations that could not be fitted are left out of what is pooled, or all of them were
+    taken for rows of one table.
+    """
 
 
 def _rebuild_formula_error(

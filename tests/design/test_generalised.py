@@ -273,3 +273,19 @@ def test_effects_that_the_fixed_part_takes_up_have_a_variance_all_the_same():
 def test_every_structure_is_there(word):
     data = DATA.assign(k=pd.Categorical(np.tile([1, 2, 3, 4], N // 4)))
     assert len(matrices(f"binary ~ x + {word}", data=data).terms) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("successes / size ~ x", {}),
+        ("cbind(successes, failures) ~ x", {}),
+        ("successes ~ x", {"trials": "size"}),
+    ],
+)
+def test_trials_do_not_count_twice(text, options):
+    with pytest.raises(DataError, match="trials of the response"):
+        design(text, weights="size", **options)
+    half = DATA.assign(half=DATA["size"] / 2)
+    assert design(text, data=half, weights="half", **options)[1].weights is not None
+    assert design("binary ~ x", data=DATA.assign(one=1.0), weights="one")[1].size is None

@@ -230,6 +230,20 @@ def test_comparison() -> None:
         level.compare(slope, names=["one"])
     with pytest.raises(DataError, match="one model"):
         level.compare()
+    with pytest.raises(DataError, match="type LinearMixedModel"):
+        level.compare(mm.lmm(formulas[0], data))
+
+
+@pytest.mark.parametrize("unit", [1.0, 1e-12])
+def test_responses_in_tiny_units_are_told_apart(unit: float) -> None:
+    data = mm.datasets.load("sleepstudy")
+    data = data.assign(Reaction=data["Reaction"] * unit, twice=data["Reaction"] * 2 * unit)
+    one, other = (
+        mm.lmm(f"{y} ~ Days + (1 | Subject)", data).cross_validate("Subject")
+        for y in ("Reaction", "twice")
+    )
+    with pytest.raises(DataError, match="different responses"):
+        one.compare(other)
 
 
 def test_folds_of_rows_that_were_dropped(uneven: Callable[..., pd.DataFrame]) -> None:

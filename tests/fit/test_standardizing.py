@@ -136,3 +136,10 @@ def test_refusals(options, message):
 def test_a_column_of_one_value():
     with pytest.raises(DataError, match="one value"):
         mm.lmm("y ~ rescale(x) + (1 | g)", MIXED.assign(x=1.0))
+
+
+@pytest.mark.parametrize("thresholds", ["flexible", "equidistant"])
+def test_thresholds_take_up_what_centring_moves(thresholds):
+    table = SLEEP.assign(grade=pd.qcut(SLEEP["Reaction"], 4, labels=False))
+    model = mm.glmm("grade ~ Days + (1 | Subject)", table, family="ordinal", thresholds=thresholds)
+    assert model.standardize().llf == pytest.approx(model.llf, abs=1e-5)

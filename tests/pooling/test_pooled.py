@@ -243,3 +243,22 @@ def test_a_list_of_one_table_and_iterators_of_batches_keep_their_meaning(frames)
     whole = mm.lmm(FORMULA, iter([frames[0].iloc[:30], frames[0].iloc[30:]]))
     assert isinstance(whole, mm.LinearMixedModel)
     np.testing.assert_allclose(whole.params, mm.lmm(FORMULA, frames[0]).params, rtol=1e-8)
+
+
+@pytest.mark.parametrize("fit", [mm.lmm, lambda f, d: mm.glmm(f, d, family="gaussian")])
+def test_a_long_table_fitted_as_one_is_said_to_be_one(frames, fit) -> None:
+    long = pd.concat([frame.assign(**{".imp": i}) for i, frame in enumerate(frames, 1)])
+    with pytest.warns(PoolingWarning, match='imp=".imp"'):
+        fit(FORMULA, long)
+    fit(FORMULA, long[long[".imp"] == 1])
+    fit(FORMULA + " + `.imp`", long)
+
+
+@pytest.mark.parametrize("order", [range(5), range(4, -1, -1)])
+def test_the_incomplete_data_are_number_zero_wherever_that_stands(frames, pooled, order) -> None:
+    holes = frames[0].assign(y=frames[0]["y"].where(np.arange(60) % 5 > 0))
+    long = pd.concat([part.assign(**{".imp": i}) for i, part in enumerate([holes, *frames])])
+    long[".imp"] = pd.Categorical(long[".imp"], categories=list(order))
+    found = mm.lmm(FORMULA, long, imp=".imp")
+    np.testing.assert_allclose(found.params, pooled.params, rtol=1e-12)
+    assert found.m == 4

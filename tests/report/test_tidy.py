@@ -193,3 +193,15 @@ def test_a_model_of_batches_has_tables_and_no_rows(monkeypatch):
         batches.augment()
     expected = whole.fittedvalues.tolist()
     assert batches.augment(data).fitted.tolist() == pytest.approx(expected)
+
+
+def test_the_response_is_called_as_its_column_is():
+    table = mm.datasets.load("sleepstudy").rename(columns={"Reaction": "time in ms"})
+    model = mm.lmm("`time in ms` ~ Days + (1 | Subject)", table)
+    assert model.glance()["response"].tolist() == ["time in ms"]
+    assert model.__maketables_depvar__ == "time in ms"
+    pooled = mm.pool([model, mm.lmm(model.formula, table.head(150))])
+    for shown in (mm.table(model), mm.table(pooled), mm.table(model, model)):
+        assert "time in ms" in shown.text() and "`" not in shown.text()
+    assert "`" not in str(model.equation())
+    assert set(model.draws(2, seed=1).to_arviz()["observed_data"]) == {"time in ms"}

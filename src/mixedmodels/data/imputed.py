@@ -48,7 +48,7 @@ def imputed_frames(data: object, imp: str | None) -> CompletedTables | None:
     frames = data if isinstance(data, (list, tuple)) else getattr(data, "frames", None)
     if not isinstance(frames, (list, tuple)) or isinstance(data, type):
         return None
-    _require_two(len(frames), "The data are a sequence")
+    _require_two(len(frames), "The data are a sequence of")
     return CompletedTables(tuple(frames))
 
 
@@ -69,10 +69,11 @@ def _of_long(data: object, imp: str) -> CompletedTables:
     codes = encode(column)
     parts = [frame.rows(np.flatnonzero(codes.codes == i)) for i in range(len(codes.values))]
     notes: tuple[str, ...] = ()
-    if str(codes.levels[0]) == "0" and _is_incomplete(parts[0], parts[1:]):
-        parts = parts[1:]
+    zero = [i for i, level in enumerate(codes.levels) if str(level) == "0"]
+    if zero and _is_incomplete(parts[zero[0]], [*parts[: zero[0]], *parts[zero[0] + 1 :]]):
+        del parts[zero[0]]
         notes = (f"rows with {imp} = 0, the incomplete data, are left out",)
-    _require_two(len(parts), f"The column {imp!r} tells apart")
+    _require_two(len(parts), f"The column {imp!r} numbers")
     return CompletedTables(tuple(part.native for part in parts), notes)
 
 
@@ -87,8 +88,9 @@ def _is_incomplete(first: Frame, others: list[Frame]) -> bool:
 
 def _require_two(n: int, what: str) -> None:
     if n < 2:
+        tables = "table" if n == 1 else "tables"
         raise DataError(
-            f"{what} of {n} tables, and pooling needs at least two imputations.\n"
+            f"{what} {n} {tables}, and pooling needs at least two imputations.\n"
             "Do:   give all completed tables; 20 or more are usual. A single table is not put in "
             "a list."
         )

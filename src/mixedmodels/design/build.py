@@ -19,6 +19,7 @@ from mixedmodels.design.checks import (
     check_effects_of_rows,
     check_identification,
     check_sizes,
+    check_weights_of_trials,
 )
 from mixedmodels.design.contrasts import codings
 from mixedmodels.design.distribution import Distribution
@@ -127,6 +128,7 @@ def build(
     covariates = covariates_of(roles, data, contrasts, own)
     parts = _parts(asked, roles, data, covariates, own, known or {})
     refuse_merged_levels(formula.text, data.columns)
+    check_weights_of_trials(data.weights, parts.response.size, formula.response)
     columns = _fixed_columns(asked, parts)
     terms = _terms(formula, parts, data)
     recipe, covariance = _residual(asked, frame, data, covariates)

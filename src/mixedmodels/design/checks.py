@@ -34,6 +34,19 @@ def check_response(y: Vector, text: str) -> None:
     require_magnitude(f"The response {text!r}", max(-low, high))
 
 
+def check_weights_of_trials(weights: Vector | None, size: Vector | None, text: str) -> None:
+    """Refuse weights that are the trials of the response `text`, which would count twice."""
+    if weights is None or size is None or not np.array_equal(weights, size):
+        return
+    raise DataError(
+        f"weights= are the trials of the response {text!r} once more.\n"
+        "Do:   leave weights= out.\n"
+        "Why:  a weight multiplies the log-likelihood of its row, which is that of all its trials "
+        "already;\n      R's glm and glmer take trials as weights, since their response is a "
+        "proportion."
+    )
+
+
 def check_sizes(n: int, p: int) -> None:
     """Refuse as many coefficients as rows."""
     if n <= p:

@@ -11,16 +11,23 @@ from types import FrameType
 import numpy as np
 from numpy.typing import NDArray
 
+from mixedmodels.data import Frame, encode
+from mixedmodels.design.names import used_columns
 from mixedmodels.engine.convergence import Convergence
 from mixedmodels.errors import (
     ConvergenceError,
     ConvergenceWarning,
     DroppedColumnsWarning,
     NotIdentifiedWarning,
+    PoolingWarning,
     ProportionsWarning,
     SeparationWarning,
 )
 from mixedmodels.families import Family
+from mixedmodels.formula import Formula
+
+STACKED = ".imp"
+"""The column that numbers the imputations in a long table, ours and that of R's mice."""
 
 
 def announce(convergence: Convergence, aliased: Sequence[str], *, on_failure: str) -> None:
@@ -59,6 +66,23 @@ def announce_proportions(family: Family, y: NDArray[np.float64], size: object) -
             "Why:  3 of 10 and 300 of 1000 are the same proportion and not the same information; "
             "standard errors\n      are those of one trial per row.",
             ProportionsWarning,
+            stacklevel=user_level(),
+        )
+
+
+def announce_stacked(frame: Frame, formula: Formula) -> None:
+    """Warn of a long table of imputations whose rows were all taken for observations."""
+    if STACKED not in frame.columns or STACKED in used_columns(str(formula), frozenset((STACKED,))):
+        return
+    count = len(encode(frame.column(STACKED)).values)
+    if count > 1:
+        warnings.warn(
+            f"The data have a column {STACKED!r} of {count} imputations, and the rows of all of "
+            "them were fitted as\ndifferent observations.\n"
+            f'Do:   write imp="{STACKED}", which fits every imputation and pools them.\n'
+            "Why:  every row counts as often as there are imputations, so that standard errors are "
+            "far too small.",
+            PoolingWarning,
             stacklevel=user_level(),
         )
 

@@ -7,6 +7,7 @@ from mixedmodels.engine.watching import watched
 from mixedmodels.errors import DataError
 from mixedmodels.fit.clustered import fit_partitions
 from mixedmodels.fit.fit import Fit, fit_model
+from mixedmodels.fit.notices import announce_stacked
 from mixedmodels.fit.request import Request, owned
 from mixedmodels.fit.streamed import fit_source, in_memory
 
@@ -26,7 +27,7 @@ def fit_request(request: Request) -> Fit:
     with watched(request.control):
         source = request.source
         if source is None:
-            return fit_model(owned(request))
+            return _fit_table(request)
         if isinstance(source, Partitions):
             return fit_partitions(request, source)
         return fit_source(request, source)
@@ -51,7 +52,12 @@ def fit_generalised_request(request: Request) -> Fit:
                 "Do:   give a table in memory, or a sample of the rows.\n"
                 "Why:  its likelihood is no function of sums over the rows."
             )
-        return fit_model(owned(held))
+        return _fit_table(held)
+
+
+def _fit_table(request: Request) -> Fit:
+    announce_stacked(request.frame, request.formula)
+    return fit_model(owned(request))
 
 
 def held_in_memory(request: Request) -> Request | None:

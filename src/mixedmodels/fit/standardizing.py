@@ -150,7 +150,7 @@ def _rewritten(text: str, write: Callable[[str, str], str]) -> str:
 
 def _warn_of_changes(old: Fit, new: Fit, *, response: bool) -> None:
     """Say where the new columns are no recoding of the old ones, so that the fit is another."""
-    changed = [] if _spans(old.matrices.X, new.matrices.X) else ["the fixed effects"]
+    changed = [] if _spans(_with_thresholds(old), new.matrices.X) else ["the fixed effects"]
     terms = zip(old.spec.terms, old.matrices.terms, new.matrices.terms, strict=True)
     changed += [str(written.term) for written, a, b in terms if not _is_recoding(a, b)]
     if not changed:
@@ -168,6 +168,12 @@ def _warn_of_changes(old: Fit, new: Fit, *, response: bool) -> None:
         ChangedModelWarning,
         stacklevel=user_level(),
     )
+
+
+def _with_thresholds(fit: Fit) -> Vector:
+    """X with the constant that the thresholds of an ordinal model stand for."""
+    X = fit.matrices.X
+    return np.column_stack([np.ones(len(X)), X]) if fit.family.response == "ordered" else X
 
 
 def _spans(old: Vector, new: Vector) -> bool:

@@ -102,6 +102,11 @@ class Formula:
     fixed_sum: SimpleFormula = field(compare=False, repr=False)
     response_factor: Factor = field(compare=False, repr=False)
 
+    @property
+    def response_name(self) -> str:
+        """The response as results call it: without the quotes of column names, as `x_names`."""
+        return self.response.replace("`", "")
+
     def __str__(self) -> str:
         addends = [self.fixed, *(str(term) for term in self.random)]
         return f"{self.response} ~ {' + '.join(addends)}"

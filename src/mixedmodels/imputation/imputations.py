@@ -165,7 +165,8 @@ class Imputations:
         )
 
     def __repr__(self) -> str:
-        lines = [f"{len(self)} imputations of {self.original.nrows:,} rows"]
+        times = f"{len(self)} imputation{'' if len(self) == 1 else 's'}"
+        lines = [f"{times} of {self.original.nrows:,} rows"]
         lines += [
             f"  {c.name}: {len(c.rows):,} values by {c.method}: {c.formula}"[:110]
             for c in self.columns[:20]

@@ -819,7 +819,7 @@ class MixedModel(ABC):
 
     @property
     def __maketables_depvar__(self) -> str:
-        return self.fit.spec.formula.response
+        return self.fit.spec.formula.response_name
 
     @property
     def __maketables_stat_labels__(self) -> dict[str, str]:

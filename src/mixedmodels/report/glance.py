@@ -22,7 +22,7 @@ def glance(fit: Fit) -> Any:
     }
     n, k = n_rows(fit), n_parameters(fit)
     columns: dict[str, Any] = {
-        "response": [fit.spec.formula.response],
+        "response": [fit.spec.formula.response_name],
         "family": [fit.family.name],
         "link": [fit.family.link],
         "nobs": np.array([n]),

@@ -69,7 +69,7 @@ def page(fit: Fit, pictures: Pictures, *, ddf: TestMethod, seed: int) -> dict[st
     found = check(fit, seed=seed)
     version = metadata.version("mixedmodels")
     return {
-        "title": f"{document.title}: {fit.spec.formula.response}",
+        "title": f"{document.title}: {fit.spec.formula.response_name}",
         "formula": str(fit.spec.formula),
         "headline": f"{len(fit.matrices.y):,} rows, {len(fit.beta)} fixed effects. "
         + found.headline,
@@ -114,7 +114,7 @@ def _rows(fit: Fit) -> str:
 
 def _columns(fit: Fit) -> Section:
     """The response and the columns of the fixed part."""
-    rows = [_numbers_of(fit.spec.formula.response, fit.matrices.y)]
+    rows = [_numbers_of(fit.spec.formula.response_name, fit.matrices.y)]
     kept = fit.matrices.kept
     for name in fit.spec.variables:
         column = fit.frame.column(name)

@@ -49,7 +49,7 @@ def in_words(fit: Fit) -> list[str]:
 
 def _predicted_in_words(fit: Fit) -> str:
     """What the linear predictor is of."""
-    response, link = fit.spec.formula.response, fit.family.link
+    response, link = fit.spec.formula.response_name, fit.family.link
     if fit.family.response == "ordered":
         if link == "cloglog":  # the one link that is not symmetric
             return f"Minus the {link} of the probability of a lower category of {response}"
@@ -90,7 +90,7 @@ def methods_sentence(fit: Fit, ddf: TestMethod, version: str) -> str:
         kind = f"generalised linear {mixed}model ({family_in_words(fit)}; {fit.family.link} link)"
         how = f" with {integral_in_words(fit)}" if fit.matrices.terms else ""
     parts = [
-        f"We fitted a {kind} of {fit.spec.formula.response} by {criterion}{how} "
+        f"We fitted a {kind} of {fit.spec.formula.response_name} by {criterion}{how} "
         f"(mixedmodels {version})"
     ]
     effects = [f"fixed effects of {listed(fixed)}" if fixed else "an overall mean"]
@@ -142,12 +142,12 @@ def equation(fit: Fit) -> list[str]:
         return [*_of_link(fit, " + ".join([*mean, *random, *known])), *distributions]
     error = _error(fit)
     line = " + ".join([*mean, *random, *known, "ε"])
-    return [f"{fit.spec.formula.response} = {line}", *distributions, error]
+    return [f"{fit.spec.formula.response_name} = {line}", *distributions, error]
 
 
 def _of_link(fit: Fit, line: str) -> list[str]:
     """The equation of the linear predictor, and the distribution of the response."""
-    response, link = fit.spec.formula.response, fit.family.link
+    response, link = fit.spec.formula.response_name, fit.family.link
     distribution = f"{response} ~ {family_in_words(fit)}"
     if fit.family.response == "ordered":
         return [f"{link} P({response} ≤ c) = τ[c] − η, η = {line}", distribution]

@@ -85,6 +85,11 @@ def compare_folds(
         raise DataError("There is one model.\nDo:   give the results of others to compare with.")
     first = results[0]
     for other in results[1:]:
+        if type(other) is not type(first):
+            raise DataError(
+                f"compare() was given an object of type {type(other).__name__}.\n"
+                "Do:   give results of cross_validate(), of every model with the same `by`."
+            )
         _require_same(first, other)
     densities = np.array([result.log_densities for result in results])
     told = ~np.isnan(densities).any(axis=0)
@@ -105,7 +110,7 @@ def sum_error(values: Vector) -> float:
 
 def _require_same(first: CrossValidation, other: CrossValidation) -> None:
     y, own = first.fit.matrices.y, other.fit.matrices.y
-    if len(y) != len(own) or not np.allclose(y, own, rtol=1e-10):
+    if len(y) != len(own) or not np.allclose(y, own, rtol=1e-10, atol=0):
         raise DataError(
             f"The models are of different responses or rows: {len(y)} and {len(own)} rows used.\n"
             "Do:   fit them to the same rows and the same response on the same scale."

@@ -142,7 +142,7 @@ class CrossValidation:
         Raises
         ------
         DataError
-            If responses or folds differ.
+            If responses or folds differ, or another object is given.
 
         Examples
         --------

@@ -31,7 +31,7 @@ def arviz_data(draws: Draws, *, posterior_predictive: bool, seed: Seed) -> Any:
             "Why:  its data are made by the package arviz-base."
         )
     fit = draws.fit
-    response = _name(fit.spec.formula.response)
+    response = _name(fit.spec.formula.response_name)
     row = "row_" if response == "row" else "row"
     posterior, coords, dims = _posterior(draws)
     coords[row] = np.asarray(fit.matrices.index)

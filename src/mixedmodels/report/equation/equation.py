@@ -96,7 +96,7 @@ def equation(
 
 def _predictor(fit: Fit, letters: Letters, sums: list[str], per_line: int) -> list[Sides]:
     """The response and its mean, the sum broken into lines."""
-    response = of_row(fit.spec.formula.response)
+    response = of_row(fit.spec.formula.response_name)
     lines: list[Sides] = []
     left = response
     if fit.generalised is None:

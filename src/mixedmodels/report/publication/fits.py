@@ -58,7 +58,7 @@ def read_fit(fit: Fit, asked: Asked) -> ReadModel:
         scale=scale,
         random=_random(fit),
         facts=_facts(fit),
-        response=fit.spec.formula.response,
+        response=fit.spec.formula.response_name,
         notes=(how, *_notes(fit)),
     )
 

@@ -222,4 +222,6 @@ def _value(model: Any, name: str) -> Any:
 
 def _response(model: Any) -> str:
     formula = getattr(model, "formula", None)
-    return formula.split("~")[0].strip() if isinstance(formula, str) and "~" in formula else ""
+    if not isinstance(formula, str) or "~" not in formula:
+        return ""
+    return formula.split("~")[0].strip().replace("`", "")

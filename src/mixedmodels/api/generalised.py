@@ -257,7 +257,7 @@ def glmm(
         return GeneralisedMixedModel(fit_generalised_request(asked(table)))
 
     imputed = imputed_frames(data, imp)
-    if imputed is not None and Partitions.of(data) is None:
+    if imputed is not None:
         return pooled_over(imputed, fit_one)
     return fit_one(data)
 

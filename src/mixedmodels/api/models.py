@@ -212,7 +212,7 @@ def lmm(
         method=method,
     )
     imputed = imputed_frames(data, imp)
-    if imputed is not None and Partitions.of(data) is None:
+    if imputed is not None:
         return pooled_over(imputed, lambda table: LinearMixedModel(fit_request(asked(table))))
     return LinearMixedModel(fit_request(asked(data)))
 

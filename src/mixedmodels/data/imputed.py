@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from mixedmodels.data.cluster import Partitions
 from mixedmodels.data.columns import encode
 from mixedmodels.data.frame import Frame
 from mixedmodels.errors import DataError
@@ -29,7 +30,7 @@ class CompletedTables:
 
 
 def imputed_frames(data: object, imp: str | None) -> CompletedTables | None:
-    """The imputations that the data are; None where they are one table.
+    """The imputations that the data are; None where they are one table, in parts or not.
 
     Parameters
     ----------
@@ -47,6 +48,8 @@ def imputed_frames(data: object, imp: str | None) -> CompletedTables | None:
         return _of_long(data, imp)
     frames = data if isinstance(data, (list, tuple)) else getattr(data, "frames", None)
     if not isinstance(frames, (list, tuple)) or isinstance(data, type):
+        return None
+    if Partitions.of(data) is not None:  # a list of delayed tables, the parts of one
         return None
     _require_two(len(frames), "The data are a sequence of")
     return CompletedTables(tuple(frames))

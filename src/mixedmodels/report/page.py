@@ -24,6 +24,7 @@ from mixedmodels.report.sections import analysis_of_variance, explained_variance
 from mixedmodels.report.summary import summarise
 from mixedmodels.report.words import equation, fixed_terms, in_words, methods_sentence
 from mixedmodels.shortening import visible
+from mixedmodels.version import own_version
 
 MARKS = {"good": "✓", "look": "?", "problem": "!", "unclear": "–"}
 
@@ -67,7 +68,6 @@ def page(fit: Fit, pictures: Pictures, *, ddf: TestMethod, seed: int) -> dict[st
     """What the template shows, by name."""
     document = summarise(fit, ddf=ddf).document
     found = check(fit, seed=seed)
-    version = metadata.version("mixedmodels")
     return {
         "title": f"{document.title}: {fit.spec.formula.response_name}",
         "formula": str(fit.spec.formula),
@@ -85,8 +85,8 @@ def page(fit: Fit, pictures: Pictures, *, ddf: TestMethod, seed: int) -> dict[st
         "effects": drawings.effects(fit, pictures, ddf=ddf),
         "caterpillars": drawings.caterpillars(fit, pictures),
         "levels": level_tables(fit),
-        "methods": methods_sentence(fit, ddf, version),
-        "versions": _versions(version, seed),
+        "methods": methods_sentence(fit, ddf, own_version()),
+        "versions": _versions(seed),
     }
 
 
@@ -159,9 +159,9 @@ def _check(row: Check) -> dict[str, str]:
     }
 
 
-def _versions(version: str, seed: int) -> str:
+def _versions(seed: int) -> str:
     used = ", ".join(f"{name} {metadata.version(name)}" for name in PACKAGES)
     return (
-        f"mixedmodels {version}, Python {platform.python_version()}, {used}; seed of the simulated "
-        f"checks {seed}; {date.today().isoformat()}."
+        f"mixedmodels {own_version()}, Python {platform.python_version()}, {used}; seed of the "
+        f"simulated checks {seed}; {date.today().isoformat()}."
     )

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
-from mixedmodels.data.cluster.task import own_version
 from mixedmodels.data.unkept import rows_needed
 from mixedmodels.errors import DataError
 from mixedmodels.fit import criteria, fixed_effects
@@ -22,6 +21,7 @@ from mixedmodels.saving.archive import packed
 from mixedmodels.saving.fits import BY_TYPE
 from mixedmodels.saving.values import Writer, to_json
 from mixedmodels.saving.without_rows import columns_used, without_rows
+from mixedmodels.version import own_version
 
 FORMAT = 1
 """Of the file. A later version of the package reads the formats up to its own."""

@@ -6,12 +6,12 @@ import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from importlib import import_module
 from typing import Any
 
 from mixedmodels.data.frame import Frame
 from mixedmodels.data.source import Source
 from mixedmodels.errors import MixedModelsError, WorkerError
+from mixedmodels.version import own_version
 
 Result = tuple[bytes | None, MixedModelsError | None]
 
@@ -38,7 +38,7 @@ class Task:
     work: Callable[[Iterator[Frame]], bytes]
     join: Callable[[bytes, bytes], bytes]
     columns: tuple[str, ...] | None
-    version: str = field(default_factory=lambda: own_version())
+    version: str = field(default_factory=own_version)
 
     def of_tables(self, tables: Iterable[Any]) -> bytes:
         """The answer for the rows of a part, in one or more tables."""
@@ -76,11 +76,6 @@ def result(given: bytes) -> bytes:
         raise found[1]
     assert found[0] is not None
     return found[0]
-
-
-def own_version() -> str:
-    """The version of the package in this process."""
-    return str(import_module("mixedmodels").__version__)
 
 
 def require_same_version(asking: str) -> None:

@@ -390,6 +390,19 @@ def test_arviz_of_other_models() -> None:
     assert "log_likelihood" not in correlated.children
 
 
+@pytest.mark.parametrize("y", ["beta", "parameters", "row", "chain", "draw", "b_g", "coefficient"])
+def test_arviz_of_responses_called_as_something_else_there(y: str) -> None:
+    pytest.importorskip("arviz_base")
+    data = small().rename(columns={"y": y})
+    data.index = pd.MultiIndex.from_arrays([data["a"], data.index])
+    draws = mm.lmm(f"{y} ~ x + (1 | g)", data).draws(3, seed=1)
+    found = draws.to_arviz(posterior_predictive=True, seed=1)
+    assert found["posterior"]["beta"].shape == (1, 3, 2)
+    np.testing.assert_array_equal(found["posterior"]["beta"][0], draws.params)
+    np.testing.assert_array_equal(found["observed_data"][f"{y}_"], data[y])
+    assert found["log_likelihood"][f"{y}_"].shape == (1, 3, len(data))
+
+
 def test_earlier_versions_of_arviz(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before version 1 there is no arviz_base, and every group is an argument."""
     module = types.ModuleType("arviz")

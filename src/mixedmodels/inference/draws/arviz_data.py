@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mixedmodels.errors import DataError
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 Vector = NDArray[np.float64]
 
 
+SAMPLED = ("chain", "draw")
+"""The dimensions that all draws have."""
+
+
 def arviz_data(draws: Draws, *, posterior_predictive: bool, seed: Seed) -> Any:
     """See `Draws.to_arviz`."""
     library = next((name for name in ("arviz_base", "arviz") if find_spec(name)), None)
@@ -31,11 +37,11 @@ def arviz_data(draws: Draws, *, posterior_predictive: bool, seed: Seed) -> Any:
             "Why:  its data are made by the package arviz-base."
         )
     fit = draws.fit
-    response = _name(fit.spec.formula.response_name)
-    row = "row_" if response == "row" else "row"
     posterior, coords, dims = _posterior(draws)
-    coords[row] = np.asarray(fit.matrices.index)
-    dims[response] = [row]
+    coords["row"] = _labels(fit.matrices.index)
+    taken = {*SAMPLED, *posterior, *coords}
+    response = _free(_name(fit.spec.formula.response_name), lambda name: name in taken)
+    dims[response] = ["row"]
     groups = {"posterior": posterior, "observed_data": {response: fit.matrices.y}}
     if _has_independent_rows(fit):
         density = np.array([log_densities(at) for at in draws.fits()])
@@ -59,7 +65,7 @@ def _posterior(draws: Draws) -> tuple[dict[str, Any], dict[str, Any], dict[str, 
     }
     dims = {"beta": ["coefficient"], "parameters": ["parameter"]}
     for g, group in enumerate(group_names(m)):
-        own = _name(group)
+        own = _free(_name(group), lambda name: f"b_{name}" in variables)
         level, term = f"{own}_level", f"{own}_term"
         variables[f"b_{own}"] = draws.effects(g)[None]
         coords[level] = list(m.groupings[g].levels)
@@ -71,6 +77,18 @@ def _posterior(draws: Draws) -> tuple[dict[str, Any], dict[str, Any], dict[str, 
 def _name(text: str) -> str:
     """A name of a variable: a slash would lead into a group of a DataTree."""
     return text.replace(" / ", " of ").replace("/", "_")
+
+
+def _free(name: str, is_taken: Callable[[str], bool]) -> str:
+    """The name, with as many underscores after it as it needs to stand for one thing alone."""
+    while is_taken(name):
+        name += "_"
+    return name
+
+
+def _labels(index: pd.Index) -> NDArray[Any]:
+    """Labels of rows: those of several levels as text, of which a coordinate has one."""
+    return np.asarray(index.map(str) if isinstance(index, pd.MultiIndex) else index)
 
 
 def _has_independent_rows(fit: Fit) -> bool:

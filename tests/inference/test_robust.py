@@ -1,5 +1,6 @@
 """Cluster-robust covariances: dense algebra, closed forms, statsmodels, invariances."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
@@ -144,7 +145,8 @@ def test_what_one_cluster_determines_has_a_covariance_without_it_and_no_test() -
     """The dummy of a cluster: CR2 takes the generalised inverse, and no cluster tells its own."""
     model, dense = fit("determined"), judged("determined", "CR2")
     close(model.cov_params("CR2"), dense.covariance)
-    table = pd.DataFrame(model.coef_table(cov="CR2")).set_index("term")
+    with pytest.warns(RobustCovarianceWarning, match="variance is too small"):
+        table = pd.DataFrame(model.coef_table(cov="CR2")).set_index("term")
     assert table.loc["x", "df"] == pytest.approx(dense.df(np.eye(3)[1]), rel=1e-6)
     for term in ("x", "Intercept"):
         assert np.isfinite(table.loc[term, ["df", "p_value", "conf_low"]].astype(float)).all()
@@ -160,9 +162,29 @@ def test_a_coefficient_of_single_clusters_has_no_test(kind: Any, ddf: Any) -> No
             model.coef_table(ddf, cov=kind, cluster="arm")
         return
     table = pd.DataFrame(model.coef_table(ddf, cov=kind, cluster="arm"))
-    assert table[["df", "p_value", "conf_low", "conf_high"]].isna().all(axis=None)
+    told = table[["std_error", "df", "statistic", "p_value", "conf_low", "conf_high"]]
+    assert told.isna().all(axis=None)
     joint = pd.DataFrame(model.wald_test(np.eye(2), ddf=ddf, cov=kind, cluster="arm")).iloc[0]
     assert np.isnan(joint["statistic"]) and np.isnan(joint["p_value"]) and joint["num_df"] == 2
+
+
+@pytest.mark.parametrize(("treated", "warns"), [(1, True), (4, False)])
+def test_a_treatment_of_one_cluster_comes_with_a_warning(treated: int, warns: bool) -> None:
+    """The residuals of the one treated cluster sum to about zero: their part of the variance,
+    most of it, is missing, whatever the data are; with several treated clusters it is there.
+    """
+    random = np.random.default_rng(8)
+    data = pd.DataFrame({"s": np.repeat(np.arange(16), 5), "x": random.normal(size=80)})
+    data["z"] = 1.0 * (data["s"] < treated)
+    data["y"] = random.normal(size=16)[data["s"]] + random.normal(size=80)
+    model = mm.lmm("y ~ x + z + (1 | s)", data)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        table = pd.DataFrame(model.coef_table(cov="CR2")).set_index("term")
+        model.wald_test("x = 0, z = 0", cov="CR2")
+        model.t_test("x = 0", cov="CR2")
+    assert [w.category for w in caught] == [RobustCovarianceWarning] * (2 * warns)
+    assert (table.loc["z", "std_error"] < 0.6 * model.bse["z"]) == warns
 
 
 def test_fewer_clusters_than_a_hypothesis_has_rows_give_no_joint_test() -> None:

@@ -108,6 +108,7 @@ def t_tests(
     estimate = L @ fit.beta - (0.0 if rhs is None else rhs)
     std_error = np.sqrt(np.sum((L @ method.covariance) * L, axis=1))
     df = np.where(np.isnan(std_error), np.nan, method.single(L))
+    std_error = _without_rounding(fit, L, std_error, df)
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = estimate / std_error
     half = student_quantile(df, 0.5 + level / 2) * std_error
@@ -120,6 +121,17 @@ def t_tests(
         conf_low=estimate - half,
         conf_high=estimate + half,
     )
+
+
+def _without_rounding(fit: Fit, L: Vector, std_error: Vector, df: Vector) -> Vector:
+    """Standard errors without those of zero but for rounding, of rows that have no test as nothing
+    tells their variance: a zero would say that they are known exactly.
+    """
+    untold = np.isnan(df)
+    if not untold.any():
+        return std_error
+    model = fit.sigma**2 * np.sum((L @ fit.cov_beta_unscaled) * L, axis=1)
+    return np.where(untold & (std_error**2 <= SINGULAR * model), np.nan, std_error)
 
 
 def f_test(fit: Fit, L: Vector, *, ddf: TestMethod, rhs: Vector | None = None) -> FTest:

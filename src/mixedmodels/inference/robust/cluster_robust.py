@@ -13,12 +13,14 @@ Pustejovsky & Tipton (2018), sections 3.1 and 4.2; Zhang (2013), Journal of Appl
 """
 
 from dataclasses import dataclass, replace
+from warnings import warn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mixedmodels.errors import DataError
+from mixedmodels.errors import DataError, RobustCovarianceWarning
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.notices import user_level
 from mixedmodels.inference.robust.adjustment import adjusted, factor
 from mixedmodels.inference.robust.blocks import blocks
 from mixedmodels.inference.robust.clusters import Clustering
@@ -31,6 +33,9 @@ Int = NDArray[np.int64]
 
 NOTHING = 1e-8
 """Share of a variance that the clusters tell of, below which they tell nothing."""
+
+LITTLE = 0.5
+"""Share below which what the clusters tell is no estimate of the variance any more."""
 
 MOST = 50_000_000
 """Numbers of one array of products of columns."""
@@ -77,7 +82,9 @@ class ClusterRobust:
         """
         mean, spread = self._moments(L)
         with np.errstate(divide="ignore", invalid="ignore"):
-            is_told = (mean > NOTHING * np.sum((L @ self.C) * L, axis=1)) & (spread > 0)
+            share = mean / np.sum((L @ self.C) * L, axis=1)
+            is_told = (share > NOTHING) & (spread > 0)
+            _warn_of_little(share[is_told])
             return np.where(is_told, self._reference(2 * mean**2 / spread), np.nan)
 
     def _moments(self, L: Vector) -> tuple[Vector, Vector]:
@@ -101,6 +108,7 @@ class ClusterRobust:
         told = np.linalg.eigvalsh(np.linalg.solve(root, np.linalg.solve(root, mean).T))
         if told[0] <= NOTHING or q >= self.count:
             return np.nan, np.nan
+        _warn_of_little(told[:1])
         if self.ddf != "satterthwaite":
             return 1.0, float(self._reference(np.array(np.nan)))
         unit = np.linalg.solve(np.linalg.cholesky(mean), L)
@@ -173,6 +181,22 @@ def require_clusters(clustering: Clustering, kind: RobustKind, p: int) -> None:
             f'{m}.\nDo:   use cov="CR2".\n'
             "Why:  it divides by the clusters less the coefficients."
         )
+
+
+def _warn_of_little(share: Vector) -> None:
+    """Say where the clusters are expected to tell less than half of a variance."""
+    if not (share < LITTLE).any():
+        return
+    warn(
+        f"A cluster-robust variance is too small: if the model is right, {share.min():.0%} of it "
+        "is expected.\n"
+        "Do:   take the model's own covariance for this test (leave cov= out); with few clusters "
+        'cov="CR2".\n'
+        "Why:  one cluster alone determines a part of what is tested, as where one is treated, "
+        "and its\n      residuals leave nothing to estimate the variance of that part from.",
+        RobustCovarianceWarning,
+        stacklevel=user_level(),
+    )
 
 
 def _flat(stack: Vector) -> Vector:

@@ -185,3 +185,69 @@ def test_levels_that_share_a_row_cannot_be_added() -> None:
     assert model.update_random_effects(d.head(3)).ngroups == model.ngroups
     with pytest.raises(DataError, match="has not seen"):
         model.update_random_effects(d.head(3).assign(other="group new"))
+
+
+def test_new_blocks_of_correlated_residuals_are_whole() -> None:
+    d = table().assign(h=lambda t: t["g"].str[6:].astype(int) % 4)
+    new = d["g"].isin(["group 3", "group 7"])
+    model = mm.lmm("y ~ x + (1 | h)", d[~new], residual="ar1(t | g)")
+    rho = model.covariance_parameters().set_index("parameter")["estimate"]["cor(Residual)"]
+    order = pd.concat([d[~new], d[new]])
+    same = order["g"].to_numpy()[:, None] == order["g"].to_numpy()
+    lag = np.abs(np.subtract.outer(order["t"].to_numpy(), order["t"].to_numpy()))
+    Z = (order["h"].to_numpy()[:, None] == np.arange(4)).astype(float)
+    [[variance]] = model.cov_re["h"].to_numpy()
+    V = variance * Z @ Z.T + model.scale * same * rho**lag
+    rest = order["y"] - model.params["Intercept"] - model.params["x"] * order["x"]
+    truth = variance * Z.T @ np.linalg.solve(V, rest)
+    for start in (model, loaded(model)):
+        updated = start.update_random_effects(d[new])
+        found = updated.random_effects["h"].iloc[:, 0]
+        np.testing.assert_allclose(found, truth, rtol=1e-8, atol=1e-10)
+    part = loaded(model.update_random_effects(d[d["g"] == "group 3"].head(3)))
+    with pytest.raises(DataError, match="all rows of a block at once"):
+        part.update_random_effects(d[d["g"] == "group 3"].tail(3))
+    with pytest.raises(DataError, match="at one place"):
+        model.update_random_effects(d[new].assign(t=1))
+    with pytest.raises(DataError, match="at one place"):
+        model.simulate(1, newdata=d[new].assign(t=1), seed=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "match"),
+    [
+        ("poisson", {"count": 1.5}, "no whole number"),
+        ("poisson", {"count": -1}, "negative"),
+        ("binary", {"ok": 2}, "neither 0 nor 1"),
+        ("trials", {"misses": -1, "hits": 3}, "successes"),
+        ("inflated", {"count": 0.5}, "no whole number"),
+        ("crossed", {"w": np.nan}, "miss a value"),
+        ("crossed", {"w": np.inf}, "infinite"),
+        ("sigma", {"x": np.nan}, "miss a value"),
+    ],
+)
+def test_values_that_no_row_can_have_are_refused(
+    kind: str, change: dict[str, object], match: str
+) -> None:
+    model = loaded(FORMULAS[kind](table()))
+    with pytest.raises(DataError, match=match):
+        model.update_random_effects(table().head(2).assign(**change))
+
+
+@pytest.mark.parametrize("alone", ["count", "ok"])
+def test_new_rows_need_not_vary(alone: str) -> None:
+    model = FORMULAS["poisson" if alone == "count" else "binary"](table())
+    updated = model.update_random_effects(table().head(1).assign(**{alone: 0}))
+    assert updated.random_effects["g"].iloc[0, 0] < model.random_effects["g"].iloc[0, 0]
+
+
+def test_trials_say_how_much_a_row_tells() -> None:
+    d = table().assign(n=lambda t: t["hits"] + t["misses"])
+    new = d.head(3).assign(hits=1)
+    named = mm.glmm("hits ~ x + (1 | g)", d, "binomial", trials="n")
+    given = mm.glmm("hits ~ x + (1 | g)", d, "binomial", trials=d["n"].to_numpy())
+    for model in (named, loaded(named)):
+        with pytest.raises(DataError, match="add the column 'n'"):
+            model.update_random_effects(new.drop(columns="n"))
+    with pytest.raises(DataError, match="into a column"):
+        given.update_random_effects(new)

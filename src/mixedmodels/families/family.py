@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mixedmodels import _native
 from mixedmodels.errors import DataError
 from mixedmodels.families.catalogue import KINDS, Kind, family_name, link_name, require_zeros
-from mixedmodels.families.responses import check_response
+from mixedmodels.families.responses import check_response, check_values
 from mixedmodels.vocabulary import (
     AuxiliaryKind,
     FamilyName,
@@ -151,6 +151,19 @@ class Family:
         check_response(y, size, text, name=self.name, response=self.response, zero=self.zero)
         if self.categories:
             _require_every_category(y, self.categories, text)
+
+    def check_values(self, y: Vector, size: Vector | None, text: str) -> None:
+        """Refuse single values that the family cannot have; see `check_response`.
+
+        Rows that are no whole sample, such as new ones, need not vary.
+
+        Raises
+        ------
+        DataError
+            If a value is outside the family's range or no whole number where it has to be one, or
+            if there are more successes than trials.
+        """
+        check_values(y, size, text, name=self.name, response=self.response, zero=self.zero)
 
     def mean(self, eta: Vector, auxiliary: Vector) -> Vector:
         """Mean of the response (n,): of one trial; of the number of an ordered category, from 0.

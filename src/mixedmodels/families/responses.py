@@ -28,22 +28,50 @@ def check_response(
     DataError
         If the response is none of the family.
     """
+    check_values(y, size, text, name=name, response=response, zero=zero)
+    match response:
+        case "trials":
+            if size is not None or not are_proportions(y, name, zero):
+                _require_both(y, size, text)
+        case "count":
+            _require_counts(y, text, name, zero)
+        case "positive" | "unit":
+            _check_behind(y, text, zero)
+        case "ordered":
+            _require_variation(y, text, "categories")
+        case "real":
+            _require_variation(y, text, "values")
+
+
+def check_values(
+    y: Vector,
+    size: Vector | None,
+    text: str,
+    *,
+    name: FamilyName,
+    response: ResponseKind,
+    zero: ZeroKind,
+) -> None:
+    """See `Family.check_values`: of each row by itself.
+
+    Raises
+    ------
+    DataError
+        If a value is none that the family can have.
+    """
     _refuse(~np.isfinite(y), y, text, "is infinite or missing", "correct or drop the row")
     match response:
         case "trials":
             if size is not None or not are_proportions(y, name, zero):
                 _check_trials(y, size, text)
         case "count":
-            _check_counts(y, text, name, zero)
+            _check_counts(y, text)
         case "positive":
             _check_positive(y, text, name, zero)
         case "unit":
             _check_unit(y, text, zero)
         case "ordered":
             _refuse((y < 0) | (y % 1 != 0), y, text, "is no category", "number them from 0 on")
-            _require_variation(y, text, "categories")
-        case "real":
-            _require_variation(y, text, "values")
 
 
 def are_proportions(y: Vector, name: FamilyName, zero: ZeroKind) -> bool:
@@ -75,6 +103,11 @@ def _check_trials(y: Vector, size: Vector | None, text: str) -> None:
             f"{y[row]:g} of {trials[row]:g} trials in {_place(row)}.\n"
             "Do:   correct the rows, or swap what are successes and what are trials."
         )
+
+
+def _require_both(y: Vector, size: Vector | None, text: str) -> None:
+    """Some successes and some failures."""
+    trials = np.ones(len(y)) if size is None else size
     for all_of, what in ((y == 0, "failures"), (y == trials, "successes")):
         if all_of.all():
             raise DataError(
@@ -102,7 +135,7 @@ def _refuse_untold_trials(y: Vector, text: str) -> None:
     )
 
 
-def _check_counts(y: Vector, text: str, name: FamilyName, zero: ZeroKind) -> None:
+def _check_counts(y: Vector, text: str) -> None:
     _refuse(
         y < 0,
         y,
@@ -118,6 +151,10 @@ def _check_counts(y: Vector, text: str, name: FamilyName, zero: ZeroKind) -> Non
         "give counts, with exposure= for what they are counted over; or use "
         'family="gamma" for amounts',
     )
+
+
+def _require_counts(y: Vector, text: str, name: FamilyName, zero: ZeroKind) -> None:
+    """Counts above zero, and those that zeros have beside them."""
     if not y.any():
         raise DataError(
             f"The response {text!r} is 0 in every row.\n"
@@ -150,7 +187,6 @@ def _check_positive(y: Vector, text: str, name: FamilyName, zero: ZeroKind) -> N
             f"is zero, and a response of the family {name} is positive",
             'give hurdle="~ 1", which has a probability of zeros, or drop the rows',
         )
-    _check_behind(y, text, zero)
 
 
 def _check_unit(y: Vector, text: str, zero: ZeroKind) -> None:
@@ -170,7 +206,6 @@ def _check_unit(y: Vector, text: str, zero: ZeroKind) -> None:
         "proportions of trials,\n"
         '      use family="beta_binomial" with trials=',
     )
-    _check_behind(y, text, zero)
 
 
 def _check_behind(y: Vector, text: str, zero: ZeroKind) -> None:

@@ -1613,9 +1613,10 @@ class MixedModel(ABC):
         Raises
         ------
         DataError
-            If a row misses a value; if new rows are correlated with rows of the fit (`residual=`);
-            if levels are new of which relations to the others must be known; if the model was
-            fitted iteratively or to data read in batches.
+            If a row misses a value, or has a response that the family cannot have; if new rows are
+            correlated with rows of the fit or of an earlier update (`residual=`); if levels are new
+            of which relations to the others must be known; if the model was fitted iteratively or
+            to data read in batches.
 
         Examples
         --------

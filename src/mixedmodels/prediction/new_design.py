@@ -9,10 +9,16 @@ from numpy.typing import NDArray
 from mixedmodels.data import Frame
 from mixedmodels.design import Grouping, ModelMatrices, ResidualMatrix
 from mixedmodels.design.auxiliary_matrix import AuxiliaryMatrix
-from mixedmodels.design.occasions import order_of_rows
 from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.prediction.rows import Rows, group_levels, groups_with_own_levels, new_rows
+from mixedmodels.prediction.new_blocks import places_in_blocks
+from mixedmodels.prediction.rows import (
+    Rows,
+    complete_rows,
+    group_levels,
+    groups_with_own_levels,
+    new_rows,
+)
 from mixedmodels.prediction.structured_errors import has_unseen
 
 Vector = NDArray[np.float64]
@@ -113,17 +119,12 @@ def _residual(fit: Fit, rows: Rows) -> ResidualMatrix | None:
         own = np.arange(n, dtype=np.int32)
         zeros = np.zeros(n, dtype=np.int32)
         return replace(old, codes=own, positions=np.zeros((n, 1)), part=zeros)
-    positions = new.positions
-    if spec.blocks is not None and spec.blocks.occasions.reading == "order":
-        positions = order_of_rows(new.blocks)
-        if old.occasions:
-            positions = np.where(positions < len(old.occasions), positions, np.nan)
     levels = tuple(range(int(new.blocks.max(initial=-1)) + 1))
     return replace(
         old,
         codes=new.blocks,
         levels=levels,
-        positions=positions,
+        positions=places_in_blocks(fit, new),
         part=new.part,
         scale=new.scale,
     )
@@ -137,11 +138,6 @@ def _placed(residual: ResidualMatrix | None, n: int) -> NDArray[np.bool_]:
     if residual.structure is not None:
         placed &= (residual.codes >= 0) & (residual.part >= 0)
         placed &= np.isfinite(residual.positions).all(axis=1)
-    if residual.scale is not None:
-        placed &= np.isfinite(residual.scale.S).all(axis=1)
-        for power in residual.scale.powers:
-            if power.values is not None:
-                placed &= np.isfinite(power.values)
     return placed
 
 
@@ -174,13 +170,7 @@ def _as_fitted(rows: Rows, g: int, grouping: Grouping) -> Grouping:
 
 
 def _complete(rows: Rows, groupings: tuple[Grouping, ...]) -> NDArray[np.bool_]:
-    complete = np.ones(len(rows.X), dtype=np.bool_)
-    parts = [D for D in rows.auxiliary if D is not None]
-    for columns in (rows.X, *parts, *(term.Z for term in rows.terms)):
-        complete &= np.isfinite(columns).all(axis=1)
+    complete = complete_rows(rows)
     for grouping in groupings:
         complete &= grouping.codes >= 0
-    for values in (rows.offset, rows.weights, rows.size):
-        if values is not None:
-            complete &= np.isfinite(values)
     return complete

@@ -22,10 +22,10 @@ from mixedmodels.fit.fit import Fit
 from mixedmodels.fit.level_information import LevelInformation, modes
 from mixedmodels.fit.linear_predictor import marginal_mean
 from mixedmodels.prediction.level_errors import effect_rows
+from mixedmodels.prediction.new_blocks import blocks_of_new_rows
 from mixedmodels.prediction.new_response import new_response
-from mixedmodels.prediction.residual_prediction import blocks_of_new_rows
 from mixedmodels.prediction.residual_variance import new_scale
-from mixedmodels.prediction.rows import Rows, groups_with_own_levels, new_rows
+from mixedmodels.prediction.rows import Rows, complete_rows, groups_with_own_levels, new_rows
 from mixedmodels.prediction.structured_errors import has_unseen
 
 Vector = NDArray[np.float64]
@@ -80,17 +80,10 @@ def observed_rows(fit: Fit, frame: Frame) -> Observed:
     eta = rows.X @ fit.beta
     if rows.offset is not None:
         eta = eta + rows.offset
-    complete = np.isfinite(eta) & np.isfinite(y)
-    for term in rows.terms:
-        complete &= np.isfinite(term.Z).all(axis=1) & (term.codes >= 0)
-    if not complete.all():
-        first = rows.index[int(np.argmin(complete))]
-        raise DataError(
-            f"{np.count_nonzero(~complete)} of the new rows miss a value of the response, of a "
-            f"covariate, of a group or of the offset; the first has the row label {first!r}.\n"
-            "Do:   leave these rows out."
-        )
-    _require_weights(fit, rows)
+    _require_told(fit, rows)
+    _require_complete(rows, np.isfinite(eta) & np.isfinite(y))
+    if fit.generalised is not None:
+        fit.family.check_values(y, rows.size, fit.spec.formula.response)
     return Observed(effect_rows(fit, rows), rows.X, eta, y, rows)
 
 
@@ -110,12 +103,38 @@ def _require_known_levels(fit: Fit, rows: Rows) -> None:
             )
 
 
-def _require_weights(fit: Fit, rows: Rows) -> None:
-    if fit.matrices.weights is not None and rows.weights is None:
+def _require_complete(rows: Rows, has_response: NDArray[np.bool_]) -> None:
+    complete = complete_rows(rows) & has_response
+    for term in rows.terms:
+        complete &= term.codes >= 0
+    if not complete.all():
+        first = rows.index[int(np.argmin(complete))]
         raise DataError(
-            "The model has weights, and the new rows have none.\n"
-            "Do:   give them the column of weights that the model was fitted with.\n"
-            "Why:  a weight says how much a row tells."
+            f"{np.count_nonzero(~complete)} of the new rows miss a value of the response, of a "
+            "covariate, of a group, of the offset, of the weights or of the trials; the first has "
+            f"the row label {first!r}.\n"
+            "Do:   leave these rows out."
+        )
+
+
+def _require_told(fit: Fit, rows: Rows) -> None:
+    """Refuse rows without the weights or the trials that say how much they tell."""
+    asked, m = fit.request.distribution, fit.matrices
+    trials = None if asked is None else asked.trials
+    for what, used, given, values in (
+        ("weights", m.weights, fit.request.weights, rows.weights),
+        ("trials", m.size, trials, rows.size),
+    ):
+        if used is None or values is not None:
+            continue
+        raise DataError(
+            f"The model has {what}, and the new rows have none.\n"
+            + (
+                f"Do:   add the column {given!r}.\n"
+                if isinstance(given, str)
+                else f"Do:   put the {what} into a column of the data and fit with its name.\n"
+            )
+            + "Why:  they say how much a row tells."
         )
 
 

@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 from scipy import linalg, sparse
 
 from mixedmodels.design import NewResidual, ResidualMatrix
-from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
-from mixedmodels.prediction.rows import Rows
 
 Vector = NDArray[np.float64]
 Int = NDArray[np.int64]
@@ -84,36 +82,6 @@ def borrowed(fit: Fit, new: NewResidual, scale: Vector, theta: Vector) -> Borrow
         weights=_sparse(weights, places, (N, n)),
         explained=explained,
     )
-
-
-def blocks_of_new_rows(fit: Fit, rows: Rows) -> Iterator[tuple[Int, Vector]]:
-    """The rows of every block of new data, and C between them.
-
-    Raises
-    ------
-    DataError
-        If a block is one of the fit's, or the place of a row is not told.
-    """
-    new, used = rows.residual, fit.matrices.residual
-    if new is None or used is None:
-        raise ValueError("the residuals of these rows have no blocks")
-    if (new.codes >= 0).any():
-        level = used.levels[int(new.codes.max())]
-        raise DataError(
-            f"New rows belong to blocks of residuals that the fit has seen, such as {level!r}: "
-            "they are correlated with rows of the fit.\n"
-            "Do:   fit the model anew with these rows; rows of new blocks can be added."
-        )
-    told = (new.blocks >= 0) & (new.part >= 0) & np.isfinite(new.positions).all(axis=1)
-    if not told.all():
-        raise DataError(
-            f"{np.count_nonzero(~told)} of the new rows have no place in the covariance of the "
-            "residuals that the fit knows.\nDo:   use occasions of the fit."
-        )
-    for block in np.unique(new.blocks).tolist():
-        at = np.flatnonzero(new.blocks == block)
-        part = int(new.part[at[0]])
-        yield at, fit.problem.residual_covariance(fit.theta, part, new.positions[at])
 
 
 def _has_known_blocks(new: NewResidual, scale: Vector) -> bool:

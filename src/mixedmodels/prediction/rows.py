@@ -234,15 +234,34 @@ def _of_argument(frame: Frame, given: object, what: str, neutral: str) -> Vector
     return _numbers(frame, given, what)
 
 
+def complete_rows(rows: Rows) -> NDArray[np.bool_]:
+    """Which rows miss no value (n,), whatever their levels."""
+    complete = np.ones(len(rows.X), dtype=np.bool_)
+    parts = [D for D in rows.auxiliary if D is not None]
+    for columns in (rows.X, *parts, *(term.Z for term in rows.terms)):
+        complete &= np.isfinite(columns).all(axis=1)
+    for values in (rows.offset, rows.weights, rows.size):
+        if values is not None:
+            complete &= np.isfinite(values)
+    scale = None if rows.residual is None else rows.residual.scale
+    if scale is not None:
+        complete &= np.isfinite(scale.S).all(axis=1)
+        for power in scale.powers:
+            if power.values is not None:
+                complete &= np.isfinite(power.values)
+    return complete
+
+
 def _new_weights(fit: Fit, frame: Frame) -> Vector | None:
     """The weights of new rows: only prediction intervals use them, so that they may be absent."""
     weights = fit.request.weights
     if not isinstance(weights, str) or weights not in frame.columns:
         return None
     values = _numbers(frame, weights, "weights")
-    if np.any(values <= 0):
+    if np.any((values <= 0) | np.isinf(values)):
         raise DataError(
-            f"Column {weights!r}, the weights of the model, has values that are not positive.\n"
+            f"Column {weights!r}, the weights of the model, has values that are infinite or not "
+            "positive.\n"
             "Do:   give positive weights, or leave the column out for the fit's mean variance."
         )
     return values

@@ -66,7 +66,7 @@ def update_random_effects(fit: Fit, new_rows: object) -> Fit:
     new = observed_rows(grown, frame)
     if fit.generalised is None:
         whole = joined(old, told_by(grown, new))
-        return _with(grown, modes(grown, whole), whole)
+        return _with(_with_blocks(grown, frame), modes(grown, whole), whole)
     densities, start = densities_of(grown, new), grown.b
     if fit.matrices.has_rows:
         Z = effect_matrix(fit.matrices, [term.Z for term in fit.matrices.terms])
@@ -129,6 +129,24 @@ def _relabelled(fit: Fit, maps: Sequence[Any], places: Sequence[Places]) -> Fit:
         spec=replace(fit.spec, level_maps=tuple(maps)),
         problem=replace(fit.problem, matrices=matrices),
         b=tuple(b),
+    )
+
+
+def _with_blocks(fit: Fit, frame: Frame) -> Fit:
+    """The fit that knows the blocks of correlated residuals of new rows, too: further rows of
+    them are correlated with these.
+    """
+    spec, residual = fit.spec.residual, fit.matrices.residual
+    if spec is None or spec.blocks is None or spec.blocks.blocks is None or residual is None:
+        return fit
+    known = spec.blocks.blocks
+    more = more_levels(known, {name: read_column(name, frame) for name in known.columns}).level_map
+    blocks = replace(spec.blocks, blocks=more)
+    matrices = replace(fit.matrices, residual=replace(residual, levels=more.levels()))
+    return replace(
+        fit,
+        spec=replace(fit.spec, residual=replace(spec, blocks=blocks)),
+        problem=replace(fit.problem, matrices=matrices),
     )
 
 

@@ -12,6 +12,9 @@ import pytest
 import mixedmodels as mm
 from mixedmodels.errors import DataError, FormulaError
 
+TAKEN = "mean of y by g"
+"""What the mean of y within levels of g is called by itself."""
+
 SLOPES = "Reaction ~ Days + (Days | Subject)"
 
 
@@ -243,3 +246,20 @@ def test_what_is_refused() -> None:
         mm.impute(data, {"x": "x ~ y + (1 | g)"}, seed=-1)
     with pytest.raises(DataError, match="imputations"):
         mm.impute(data, {"x": "x ~ y + (1 | g)"}, n=0)
+
+
+def test_means_of_groups_take_no_name_of_a_column() -> None:
+    """The data's own column stays what it is, be it a predictor or the column to fill in."""
+    data = schools(3)
+    own = data.assign(**{TAKEN: np.random.default_rng(1).normal(size=len(data))})
+    own["x"] = own["x"].where(np.arange(len(own)) % 5 > 0)
+    found = mm.impute(own, f"y ~ x + `{TAKEN}` + (1 | g)", n=1, seed=1)
+    np.testing.assert_array_equal(found.frames[0][TAKEN], own[TAKEN])
+    renamed = own.rename(columns={TAKEN: "z"})
+    plain = mm.impute(renamed, "y ~ x + z + (1 | g)", n=1, seed=1)
+    np.testing.assert_allclose(found.frames[0]["x"], plain.frames[0]["x"], rtol=1e-10)
+
+
+def test_a_column_that_does_not_exist_is_named() -> None:
+    with pytest.raises(FormulaError, match="zz"):
+        mm.impute(schools(3), "y ~ zz + (1 | g)", n=1, seed=1)

@@ -390,6 +390,16 @@ def test_arviz_of_other_models() -> None:
     assert "log_likelihood" not in correlated.children
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1e-5, 1e9])
+@pytest.mark.parametrize("formula", ["y ~ x + (x | g)", "y ~ x"])
+def test_draws_follow_the_unit_of_the_response(formula: str, unit: float) -> None:
+    one = mm.lmm(formula, small()).draws(4, seed=1)
+    other = mm.lmm(formula, small().assign(y=lambda d: d["y"] * unit)).draws(4, seed=1)
+    np.testing.assert_allclose(other.params / unit, one.params, rtol=1e-4, atol=1e-6)
+    own, same = other.variance_parameters["sd(Residual)"], one.variance_parameters["sd(Residual)"]
+    np.testing.assert_allclose(own / unit, same, rtol=1e-4)
+
+
 @pytest.mark.parametrize("y", ["beta", "parameters", "row", "chain", "draw", "b_g", "coefficient"])
 def test_arviz_of_responses_called_as_something_else_there(y: str) -> None:
     pytest.importorskip("arviz_base")

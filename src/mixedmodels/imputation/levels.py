@@ -100,11 +100,18 @@ def group_of(frame: Frame, predictors: Sequence[str], group: tuple[str, ...]) ->
     own = [name for name in predictors if name not in group]
     varying = tuple(name for name in own if varies(frame, name, codes))
     means = tuple(
-        (f"mean of {name} by {':'.join(group)}", name)
+        (_free_name(frame, f"mean of {name} by {':'.join(group)}"), name)
         for name in varying
         if frame.column(name).numbers is not None and not _is_balanced(frame, name, codes)
     )
     return Grouped(group, means, varying)
+
+
+def _free_name(frame: Frame, name: str) -> str:
+    """The name, with as many primes as it needs to be that of no column of the data."""
+    while name in frame.columns:
+        name += "'"
+    return name
 
 
 def _is_balanced(frame: Frame, name: str, codes: Codes) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mixedmodels.data import Frame
-from mixedmodels.design.names import check_names, used_columns
+from mixedmodels.design.names import check_columns_exist, check_names, used_columns
 from mixedmodels.errors import DataError
 from mixedmodels.families import Family
 from mixedmodels.formula import Formula, parse
@@ -182,6 +182,7 @@ def _derived(
         predictors = [other for other in (response, *others) if other != name]
         texts[name] = _conditional(frame, name, predictors, groups)
     if not texts:
+        check_columns_exist(formula.text, frame.columns)
         raise _nothing_missing()
     derived = [name for name in texts if name != response]
     notes: tuple[str, ...] = ()

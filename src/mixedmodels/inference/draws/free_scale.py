@@ -257,6 +257,7 @@ def _jacobian(scale: FreeScale, v: Vector) -> Vector:
     fit = scale.fit
     sizes = np.ones(len(v))
     sizes[: len(fit.theta)] = fit.problem.units
+    sizes[-1] = v[-1]  # sigma, in the unit of the response
     steps = STEP * np.maximum(np.abs(v), sizes)
     ends = [[_phi(scale, v + sign * step) for sign in (1, -1)] for step in np.diag(steps)]
     slopes = [(up - down) / (2 * h) for (up, down), h in zip(ends, steps, strict=True)]

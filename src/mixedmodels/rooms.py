@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from mixedmodels.plots.bootstrapped import BootstrappedModel
     from mixedmodels.plots.profiled import ProfiledModel
     from mixedmodels.pooling.fitting import fit_each
-    from mixedmodels.pooling.model import PooledModel
     from mixedmodels.pooling.pooled import pool
     from mixedmodels.posthoc.emmeans import emmeans
     from mixedmodels.posthoc.joint_tests import joint_tests
@@ -71,7 +70,6 @@ __all__ = [
     "BootstrappedModel",
     "Means",
     "Plots",
-    "PooledModel",
     "ProfiledModel",
     "acf",
     "anova",
@@ -137,7 +135,6 @@ _HOMES = {
     "BootstrappedModel": "mixedmodels.plots.bootstrapped",
     "Means": "mixedmodels.means",
     "Plots": "mixedmodels.plots",
-    "PooledModel": "mixedmodels.pooling.model",
     "ProfiledModel": "mixedmodels.plots.profiled",
     "acf": "mixedmodels.diagnostics.acf",
     "anova": "mixedmodels.inference.anova",

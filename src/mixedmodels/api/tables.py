@@ -138,25 +138,23 @@ def table(
     Estimates with standard errors in parentheses.
     Tests with degrees of freedom by Satterthwaite’s method.
     """
-    return rooms.table(
-        models,
-        style=style,
-        exponentiate=exponentiate,
-        tests=_given(ddf=ddf, cov=cov, cluster=cluster),
-        names=names,
-        show=show,
-        layout=layout,
-        random=random,
-        facts=facts,
-        digits=digits,
-        stars=stars,
-        level=level,
-        title=title,
-        notes=notes,
-        rename=rename,
-        keep=keep,
-        drop=drop,
-    )
+    choices = {
+        "names": names,
+        "show": show,
+        "layout": layout,
+        "random": random,
+        "facts": facts,
+        "digits": digits,
+        "stars": stars,
+        "level": level,
+        "title": title,
+        "notes": notes,
+        "rename": rename,
+        "keep": keep,
+        "drop": drop,
+    }
+    tests = _given(ddf=ddf, cov=cov, cluster=cluster)
+    return rooms.table(models, style=style, exponentiate=exponentiate, tests=tests, choices=choices)
 
 
 def _given(**options: object) -> dict[str, object]:

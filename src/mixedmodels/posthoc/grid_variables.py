@@ -58,11 +58,6 @@ class GridVariable:
         """The values as text."""
         return tuple(label(value) for value in self.values)
 
-    @property
-    def has_numbers(self) -> bool:
-        """Whether the values are numbers, of a covariate or of a factor made of numbers."""
-        return not self.levels and not self.is_boolean
-
     def column(self, codes: NDArray[np.intp]) -> Column:
         """The column of the data with the values `codes` (n,), as the formula takes it."""
         if self.levels:

@@ -86,11 +86,6 @@ def _members(data: bytes) -> dict[str, bytes]:
         return {entry.filename: file.read(entry) for entry in entries}
 
 
-def digest_of(members: Mapping[str, bytes]) -> str:
-    """One SHA-256 of all members."""
-    return _digest("".join(f"{_digest(d)}  {name}\n" for name, d in members.items()).encode())
-
-
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 

@@ -159,9 +159,9 @@ def table(
     style: str,
     exponentiate: bool,
     tests: Mapping[str, Any],
-    **given: Any,
+    choices: Mapping[str, Any],
 ) -> Table:
-    """The table of some models; see `mixedmodels.table`.
+    """The table of some models, with the `choices` that `Options` holds; see `mixedmodels.table`.
 
     Raises
     ------
@@ -171,7 +171,7 @@ def table(
     require_flag("exponentiate", exponentiate)
     if not models:
         raise DataError("There is no model.\nDo:   give fitted models, as mm.table(model).")
-    preset, options = style_of(style), checked(given, len(models))
+    preset, options = style_of(style), checked(choices, len(models))
     asked = Asked(options.level, bool(exponentiate), tests)
     fits = [_fit_of(model) for model in models]
     if exponentiate and not any(fit is None or has_ratios(fit) for fit in fits):

@@ -15,16 +15,12 @@ from mixedmodels.errors import DataError
 from mixedmodels.fit.fit import Fit
 
 Vector = NDArray[np.float64]
-Int = NDArray[np.int64]
 
 MOST_ROWS = 20_000
 """Rows for each of which the equations are solved once."""
 
 BLOCK = 4_000_000
 """Numbers in a dense temporary."""
-
-LOST = 1e-8
-"""Share of E'PE below which rows determine a coefficient alone."""
 
 
 @dataclass(frozen=True, slots=True)

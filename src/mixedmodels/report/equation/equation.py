@@ -15,6 +15,7 @@ from mixedmodels.report.equation.rows import (
     scale_line,
 )
 from mixedmodels.report.equation.symbols import GREEK, LATIN, Letters, number, of_row
+from mixedmodels.report.publication.fits import n_factors
 from mixedmodels.report.publication.labels import pieces
 from mixedmodels.report.publication.options import checked_digits
 
@@ -132,11 +133,7 @@ def _fixed(fit: Fit, letters: Letters, *, numbers: bool, digits: int | None) -> 
     names = fit.matrices.x_names
     if len(names) > MOST_TERMS:
         return [rf"\mathbf{{x}}_{{i}}^{{\top}} \boldsymbol{{{letters.coefficient}}}"]
-    factors = {
-        column: len(term.factors)
-        for term, columns in fit.spec.fixed.term_slices.items()
-        for column in fit.spec.fixed.column_names[columns]
-    }
+    factors = n_factors(fit)
     estimates, errors = coefficients(fit), standard_errors(fit)
     out = []
     for j, column in enumerate(names):

@@ -53,7 +53,7 @@ def read_fit(fit: Fit, asked: Asked) -> ReadModel:
         how = "Tests by z, with standard errors from the Hessian in all parameters."
     return ReadModel(
         terms=fit.matrices.x_names,
-        factors=_factors(fit),
+        factors=n_factors(fit),
         numbers=numbers,
         scale=scale,
         random=_random(fit),
@@ -63,7 +63,7 @@ def read_fit(fit: Fit, asked: Asked) -> ReadModel:
     )
 
 
-def _factors(fit: Fit) -> Mapping[str, int]:
+def n_factors(fit: Fit) -> Mapping[str, int]:
     """How many factors each coefficient is a product of."""
     fixed = fit.spec.fixed
     names = fixed.column_names

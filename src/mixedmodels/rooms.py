@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mixedmodels.inference.icc import icc
     from mixedmodels.inference.intervals import conf_int
     from mixedmodels.inference.likelihood_ratio import compare
+    from mixedmodels.inference.permutation.permutation import permutation_test
     from mixedmodels.inference.predicted import predict
     from mixedmodels.inference.predicted_responses import predict_response
     from mixedmodels.inference.profile.profile import profile
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from mixedmodels.means import Means
     from mixedmodels.plots import Plots
     from mixedmodels.plots.bootstrapped import BootstrappedModel
+    from mixedmodels.plots.permuted import PermutationTest
     from mixedmodels.plots.profiled import ProfiledModel
     from mixedmodels.pooling.fitting import fit_each
     from mixedmodels.pooling.pooled import pool
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BootstrappedModel",
     "Means",
+    "PermutationTest",
     "Plots",
     "ProfiledModel",
     "acf",
@@ -102,6 +105,7 @@ __all__ = [
     "joint_tests",
     "maketables",
     "missingness",
+    "permutation_test",
     "pool",
     "predict",
     "predict_response",
@@ -134,6 +138,7 @@ _MODULES = ("coefficients", "maketables", "tests_of_coefficients")
 _HOMES = {
     "BootstrappedModel": "mixedmodels.plots.bootstrapped",
     "Means": "mixedmodels.means",
+    "PermutationTest": "mixedmodels.plots.permuted",
     "Plots": "mixedmodels.plots",
     "ProfiledModel": "mixedmodels.plots.profiled",
     "acf": "mixedmodels.diagnostics.acf",
@@ -167,6 +172,7 @@ _HOMES = {
     "joint_tests": "mixedmodels.posthoc.joint_tests",
     "maketables": "mixedmodels.report",
     "missingness": "mixedmodels.imputation.missingness",
+    "permutation_test": "mixedmodels.inference.permutation.permutation",
     "pool": "mixedmodels.pooling.pooled",
     "predict": "mixedmodels.inference.predicted",
     "predict_response": "mixedmodels.inference.predicted_responses",

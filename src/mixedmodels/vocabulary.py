@@ -264,6 +264,10 @@ AnovaTest = Literal["wald", "lrt"]
 DropTest = Literal["lrt", "f", "wald"]
 """How dropping a fixed term is tested: by a likelihood ratio, an F test or a chi-square."""
 
+PermutationScheme = Literal["residuals", "signs", "labels"]
+"""What a permutation test exchanges: residuals of the null model, their signs, or the labels of a
+term as they were assigned."""
+
 Backend = Literal["pandas", "polars", "pyarrow"]
 """Frame libraries that a bundled data set can be given in."""
 

@@ -56,6 +56,7 @@ def results() -> list[object]:
     return [
         model,
         model.bootstrap(30, seed=1),
+        model.permutation_test("f", 19, seed=1),
         model.influence("patient"),
         model.cross_validate("patient"),
         mm.lmm(f"y ~ `{name}`", data.head(50)).profile(),

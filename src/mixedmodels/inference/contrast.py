@@ -147,7 +147,7 @@ def f_test(fit: Fit, L: Vector, *, ddf: TestMethod, rhs: Vector | None = None) -
     method = method_of(fit, ddf)
     if not np.isfinite(method.covariance).all():
         return replace(NOTHING_TO_TEST, num_df=int(np.linalg.matrix_rank(L)))
-    L, rhs = _independent_rows(L, np.zeros(len(L)) if rhs is None else rhs, fit)
+    L, rhs = independent_rows(L, np.zeros(len(L)) if rhs is None else rhs, fit)
     difference = L @ fit.beta - rhs
     scale, den_df = method.joint(L)
     variance = L @ method.covariance @ L.T
@@ -193,8 +193,14 @@ def _is_singular(variance: Vector) -> bool:
     return bool(np.linalg.eigvalsh(variance / np.outer(sd, sd))[0] < SINGULAR)
 
 
-def _independent_rows(L: Vector, rhs: Vector, fit: Fit) -> tuple[Vector, Vector]:
-    """Orthogonal rows, in the metric of the covariance, that span the rows of `L`."""
+def independent_rows(L: Vector, rhs: Vector, fit: Fit) -> tuple[Vector, Vector]:
+    """Orthogonal rows, in the metric of the covariance, that span the rows of `L`.
+
+    Raises
+    ------
+    DataError
+        If `L` is zero, or the constraints contradict each other.
+    """
     cov = fit.cov_beta_unscaled
     length = np.sqrt(np.einsum("ki,ij,kj->k", L, cov, L))
     if not np.any(length > 0):

@@ -20,6 +20,7 @@ from mixedmodels.vocabulary import (
     HeterogeneityInterval,
     Interval,
     NewLevels,
+    PermutationScheme,
     RowContrast,
     Shape,
     SimulatedEffects,
@@ -28,6 +29,7 @@ from mixedmodels.vocabulary import (
 if TYPE_CHECKING:
     from mixedmodels.inference.heterogeneity import Heterogeneity
     from mixedmodels.means import Means
+    from mixedmodels.plots.permuted import PermutationTest
     from mixedmodels.posthoc.counterfactuals import Step, Values, Variables
     from mixedmodels.posthoc.points import At
     from mixedmodels.posthoc.specs import By
@@ -505,6 +507,95 @@ class LinearMixedModel(MixedModel):
         Limits by the Q-profile method (Viechtbauer 2007).
         """
         return rooms.heterogeneity(self.fit, interval=interval, level=level)
+
+    def permutation_test(
+        self,
+        test: str | Sequence[str] | ArrayLike,
+        n: int = 999,
+        *,
+        scheme: PermutationScheme = "residuals",
+        within: Clusters = None,
+        units: Clusters = None,
+        level: float = 0.95,
+        seed: Seed = None,
+    ) -> PermutationTest:
+        """Test fixed effects by what exchanges that the null hypothesis allows would give.
+
+        The model is fitted under the null hypothesis, and its covariance V_0 makes rows
+        independent. The statistic is the F of the hypothesis by generalised least squares at V_0,
+        which is held: the variances are not estimated again.
+
+        Parameters
+        ----------
+        test : str, list of str, or matrix (k, p)
+            A term, of which the hypothesis is that of ``anova(3)``; or coefficients or a linear
+            hypothesis, as in `wald_test`. A name of both is the term: write ``"x = 0"`` for the
+            coefficient.
+        n : int
+            Random exchanges. Where not more than n + 1 arrangements are possible, all are looked
+            at, and the p-value is exact.
+        scheme : {"residuals", "signs", "labels"}
+            What changes places: residuals V_0^-1/2 (y - X_0 beta_0) of the null model, added to its
+            mean again (Freedman & Lane 1983); the signs of these; or the labels of a term of one
+            variable, as they were assigned at random in an experiment.
+        within : str, list of str or array, optional
+            Blocks within which residuals or labels change places, as those that labels were
+            assigned within; by default anywhere. Not for signs.
+        units : str, list of str or array, optional
+            What labels were assigned to, or what changes its signs together. By default the labels
+            of the coarsest group of the model in which they are constant, else of rows; signs of
+            rows. Not for residuals.
+        level : float
+            Coverage of the Monte Carlo limits of the p-value.
+        seed : int or Generator, optional
+            For the exchanges.
+
+        Returns
+        -------
+        PermutationTest
+            Prints, with what it assumes; `p_value` (1 + #) / (n + 1), `p_interval`, `statistic`,
+            `null`, `table`, `plot()`.
+
+        Raises
+        ------
+        DataError
+            If a name or option is not possible; exchanges do not change what is tested, as an
+            intercept; labels are elsewhere in the model; over 4000 rows are dependent on each
+            other, as those of crossed factors; or the model does not keep its rows.
+
+        Notes
+        -----
+        Labels assigned at random give a test of its level whatever the distribution of the errors.
+        The other schemes hold approximately, the better the more groups: residuals are estimates,
+        and so is V_0. V_0 includes what the hypothesis denies, so that a test between few groups is
+        conservative, and one of a large effect weaker than `wald_test`, above all where the
+        covariance is free (slopes of the covariate tested, `mmrm`); it says so then. A model whose
+        structure is wrong makes residuals that cannot be exchanged; signs of whole groups ask for
+        less. See also Lee & Braun (2012), *Biometrics* 68, 486-493.
+
+        Examples
+        --------
+        >>> import mixedmodels as mm
+        >>> model = mm.lmm("yield ~ Variety + nitro + (1 | Block/Variety)",
+        ...                mm.datasets.load("oats"))
+        >>> model.permutation_test("Variety", scheme="labels", within="Block", seed=1)
+        Permutation test of Variety
+        F = 1.389 (2 df), p = 0.288 (999 of 46,656 arrangements, 95% limits 0.26 to 0.32)
+        Exchanged: labels of Variety of whole levels of Block:Variety, within levels of Block.
+        Assumes labels that were assigned at random in this way.
+        """
+        return rooms.PermutationTest(
+            rooms.permutation_test(
+                self.fit,
+                test,
+                n,
+                scheme=scheme,
+                within=within,
+                units=units,
+                level=level,
+                seed=seed,
+            )
+        )
 
     def update(
         self, formula: str | None = None, *, reml: bool | None = None, data: object = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mixedmodels.errors import DataError
-from mixedmodels.planning.binomial import exact_interval
+from mixedmodels.inference.binomial import exact_interval
 from mixedmodels.planning.plan import Plan
 from mixedmodels.planning.questions import Question, asked
 from mixedmodels.planning.replicates import Replicates, replicates

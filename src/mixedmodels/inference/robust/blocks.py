@@ -11,13 +11,14 @@ the covariance of the residuals is. CR2 does change (its A_j is the geometric me
 (V_j - X_j C X_j')^-1): with unequal residuals in a cluster its blocks are of the rows themselves.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from mixedmodels.design import ModelMatrices
 from mixedmodels.engine.arrays import without_offset
 from mixedmodels.engine.marginal import random_columns, residual_roots
 from mixedmodels.errors import DataError
@@ -98,8 +99,8 @@ def blocks(fit: Fit, clustering: Clustering, *, whitens: bool) -> Iterator[Block
         for first in range(0, len(same), step):
             chosen = same[first : first + step]
             at = order[starts[chosen][:, None] + np.arange(size)]
-            Z = _stack(rows.Z, at, column, width)
-            R = None if rows.R is None else _stack(rows.R, at, place, size)
+            Z = stack(rows.Z, at, column, width)
+            R = None if rows.R is None else stack(rows.R, at, place, size)
             yield _reduced(chosen, Z, R, rows.X[at], rows.e[at])
 
 
@@ -133,7 +134,7 @@ def _rows(fit: Fit, clustering: Clustering, *, whitens: bool) -> _Rows:
     m = fit.matrices
     e = without_offset(m, m.y) - m.X @ fit.beta
     root, half = residual_roots(fit.problem, fit.theta)
-    Z = _random_effects(fit)
+    Z = random_effects(m, fit.T)
     if whitens or _is_even(fit, clustering, half):
         return _Rows(root @ m.X, root @ e, sparse.csr_array(root @ Z), None)
     return _Rows(np.ascontiguousarray(m.X), e, Z, sparse.csr_array(half @ half.T))
@@ -149,11 +150,10 @@ def _is_even(fit: Fit, clustering: Clustering, half: sparse.csr_array) -> bool:
     return bool(np.all(np.abs(first[clustering.codes] - scale) <= EVEN * scale))
 
 
-def _random_effects(fit: Fit) -> sparse.csr_array:
-    """Z Lambda K^1/2 (n, effects) of all terms."""
-    m = fit.matrices
+def random_effects(m: ModelMatrices, T: Sequence[Vector]) -> sparse.csr_array:
+    """Z Lambda K^1/2 (n, effects) of all terms with the templates `T`."""
     parts = []
-    for term, T_k in zip(m.terms, fit.T, strict=True):
+    for term, T_k in zip(m.terms, T, strict=True):
         columns = random_columns(m, term, T_k)
         if term.precision is not None:
             root = _root_of_inverse(term.precision.Q)
@@ -194,7 +194,7 @@ def _columns_of_clusters(Z: sparse.csr_array, clustering: Clustering) -> tuple[I
     return place, widths
 
 
-def _stack(A: sparse.csr_array, at: Int, column: Int, width: int) -> Vector:
+def stack(A: sparse.csr_array, at: Int, column: Int, width: int) -> Vector:
     """Rows `at` (g, size) of A as a stack (g, size, width), column j of A going to column[j]."""
     g, size = at.shape
     entries = sparse.csr_array(A[at.ravel()]).tocoo()

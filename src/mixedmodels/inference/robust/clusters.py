@@ -53,8 +53,11 @@ def of_keys(name: str, keys: NDArray[np.integer[Any]]) -> Clustering:
     return Clustering(name, codes.astype(np.int32).ravel(), len(values))
 
 
-def read_clusterings(fit: Fit, cluster: Clusters) -> tuple[Clustering, ...]:
-    """The clusterings that `cluster` names: one, or several where columns come in a list.
+def read_clusterings(
+    fit: Fit, cluster: Clusters, argument: str = "cluster"
+) -> tuple[Clustering, ...]:
+    """The clusterings that `cluster` names: one, or several where columns come in a list. Messages
+    call it `argument`.
 
     Raises
     ------
@@ -63,15 +66,15 @@ def read_clusterings(fit: Fit, cluster: Clusters) -> tuple[Clustering, ...]:
         row used has no cluster.
     """
     if isinstance(cluster, str):
-        return (_of_columns(fit, cluster),)
+        return (_of_columns(fit, cluster, argument),)
     if isinstance(cluster, (list, tuple)) and _names_columns(fit, cluster):
         if len(set(cluster)) < len(cluster) or not cluster:
             raise DataError(
-                f"cluster = {list(cluster)!r} names no column, or one twice.\n"
-                "Do:   name every clustering once."
+                f"{argument} = {list(cluster)!r} names no column, or one twice.\n"
+                "Do:   name every column once."
             )
-        return tuple(_of_columns(fit, name) for name in cluster)
-    return (_of_values(fit, cluster),)
+        return tuple(_of_columns(fit, name, argument) for name in cluster)
+    return (_of_values(fit, cluster, argument),)
 
 
 def _names_columns(fit: Fit, cluster: Sequence[object]) -> bool:
@@ -80,7 +83,7 @@ def _names_columns(fit: Fit, cluster: Sequence[object]) -> bool:
     return len(cluster) not in n_rows and all(isinstance(name, str) for name in cluster)
 
 
-def _of_columns(fit: Fit, name: str) -> Clustering:
+def _of_columns(fit: Fit, name: str, argument: str) -> Clustering:
     for grouping in fit.matrices.groupings:
         if grouping.name == name and (grouping.codes >= 0).all():
             return of_keys(name, grouping.codes)
@@ -91,44 +94,44 @@ def _of_columns(fit: Fit, name: str) -> Clustering:
         listed = ", ".join(map(str, known[:COLUMNS_LISTED]))
         more = ", …" if len(known) > COLUMNS_LISTED else ""
         raise DataError(
-            f"cluster = {name!r}: {unknown[0]!r} is not a column of the data.\n"
+            f"{argument} = {name!r}: {unknown[0]!r} is not a column of the data.\n"
             f"Do:   name one of {listed}{more}, or give one value per row."
         )
-    codes = [_kept_codes(fit, fit.frame.column(part)) for part in parts]
+    codes = [_kept_codes(fit, fit.frame.column(part), argument) for part in parts]
     return of_keys(name, interaction(*codes).codes)
 
 
-def _kept_codes(fit: Fit, column: Column) -> Codes:
+def _kept_codes(fit: Fit, column: Column, argument: str) -> Codes:
     codes = encode(column.take(fit.matrices.kept))
-    _require_complete(fit, codes.codes < 0, column.name)
+    _require_complete(fit, codes.codes < 0, f"{argument} = {column.name!r}")
     return codes
 
 
-def _of_values(fit: Fit, values: Any) -> Clustering:
+def _of_values(fit: Fit, values: Any, argument: str) -> Clustering:
     kept, n = fit.matrices.kept, len(fit.matrices.y)
     name = getattr(values, "name", None)
     title = name if isinstance(name, str) else GIVEN
-    values = by_row("cluster", values, fit.matrices.index, fit.frame.index)
-    codes = encode(_column(list(values) if isinstance(values, range) else values)).codes
+    values = by_row(argument, values, fit.matrices.index, fit.frame.index)
+    codes = encode(_column(list(values) if isinstance(values, range) else values, argument)).codes
     if len(codes) == len(kept) != n:
         codes = codes[kept]
     if len(codes) != n:
         raise DataError(
-            f"cluster has {len(codes)} values, but the fit uses {n} of {len(kept)} rows.\n"
+            f"{argument} has {len(codes)} values, but the fit uses {n} of {len(kept)} rows.\n"
             f"Do:   give {n} values, one per row used, or {len(kept)}, one per row of the data, or "
             "the name of a column."
         )
-    _require_complete(fit, codes < 0, "cluster")
+    _require_complete(fit, codes < 0, argument)
     return of_keys(title, codes)
 
 
-def _column(values: Any) -> Column:
+def _column(values: Any, argument: str) -> Column:
     if not np.isscalar(values) and np.ndim(values) == 1:
-        return read_values("cluster", values)
+        return read_values(argument, values)
     raise DataError(
-        "cluster is neither the name of a column nor one value per row.\n"
-        'Do:   write cluster="school", cluster=["school", "year"] for clusters that cross, or give '
-        "an array."
+        f"{argument} is neither the name of a column nor one value per row.\n"
+        f'Do:   write {argument}="school", {argument}=["school", "year"] for groups that cross, or '
+        "give an array."
     )
 
 
@@ -136,7 +139,7 @@ def _require_complete(fit: Fit, missing: NDArray[np.bool_], name: str) -> None:
     if missing.any():
         label = fit.matrices.index[int(np.argmax(missing))]
         raise DataError(
-            f"The cluster ({name!r}) is missing in {int(missing.sum())} of the rows used; the "
+            f"{name} is missing in {int(missing.sum())} of the rows used; the "
             f"first is row label {label!r}.\n"
-            "Do:   give these rows a cluster, of their own if they have none, or fit without them."
+            "Do:   give these rows a value, of their own if they have none, or fit without them."
         )

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from mixedmodels.errors import DataError
-from mixedmodels.planning.binomial import exact_interval
+from mixedmodels.inference.binomial import exact_interval
 
 
 @pytest.mark.parametrize("successes", [0, 1, 37, 99, 100])

@@ -262,3 +262,12 @@ def test_the_incomplete_data_are_number_zero_wherever_that_stands(frames, pooled
     found = mm.lmm(FORMULA, long, imp=".imp")
     np.testing.assert_allclose(found.params, pooled.params, rtol=1e-12)
     assert found.m == 4
+
+
+def test_what_is_no_sequence_of_tables_is_said_to_be_none(frames) -> None:
+    with pytest.raises(DataError, match="list of rows"):
+        mm.lmm(FORMULA, frames[0].to_dict("records"))
+    long = pd.concat([frame.assign(k=i) for i, frame in enumerate(frames)])
+    for wrong in (long["k"], 3, ["k"]):
+        with pytest.raises(DataError, match="no name of a column"):
+            mm.lmm(FORMULA, long, imp=wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -51,11 +52,26 @@ def imputed_frames(data: object, imp: str | None) -> CompletedTables | None:
         return None
     if Partitions.of(data) is not None:  # a list of delayed tables, the parts of one
         return None
+    if frames and all(_is_row(frame) for frame in frames):
+        raise DataError(
+            "The data are a list of rows, which is no table; a list is one of imputations.\n"
+            "Do:   make a table of the rows, as pandas.DataFrame(rows)."
+        )
     _require_two(len(frames), "The data are a sequence of")
     return CompletedTables(tuple(frames))
 
 
+def _is_row(frame: object) -> bool:
+    """Whether a mapping has single values where a table has columns."""
+    return isinstance(frame, Mapping) and all(np.ndim(value) == 0 for value in frame.values())
+
+
 def _of_long(data: object, imp: str) -> CompletedTables:
+    if not isinstance(imp, str):
+        raise DataError(
+            f"imp= is of type {type(imp).__name__}, and no name of a column.\n"
+            'Do:   put the numbers of the imputations into the table, and write imp=".imp".'
+        )
     frame = Frame.of(data)
     if imp not in frame.columns:
         raise DataError(

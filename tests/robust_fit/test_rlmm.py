@@ -263,3 +263,27 @@ def test_what_is_fitted_exactly_is_refused():
         warnings.simplefilter("ignore")
         with pytest.raises(DataError, match="no residual variance is left"):
             mm.rlmm("y ~ 1", data)
+
+
+@pytest.mark.parametrize("psi", ["huber", "smoothed_huber", "bisquare"])
+def test_a_group_that_repeats_the_response_is_refused(psi):
+    rng = np.random.default_rng(3)
+    data = pd.DataFrame({"g": np.arange(60) % 12, "x": rng.normal(size=60)})
+    for level in (0.0, 1.0):
+        exact = data.assign(y=1 + 2 * data["x"] + level * data["g"])
+        with pytest.raises(DataError, match="no residual variance is left"):
+            mm.rlmm("y ~ x + (1 | g)", exact, psi=psi)
+
+
+@pytest.mark.parametrize("psi", ["huber", "smoothed_huber", "bisquare"])
+def test_how_far_an_outlier_lies_does_not_matter(psi):
+    rng = np.random.default_rng(4)
+    g, x = np.arange(60) % 12, rng.normal(size=60)
+    data = pd.DataFrame({"g": g, "x": x, "y": x + rng.normal(size=12)[g] + rng.normal(size=60)})
+    found = []
+    for far in (1e3, 1e9, 1e12):
+        model = mm.rlmm(
+            "y ~ x + (1 | g)", data.assign(y=data["y"].where(x < x.max(), far)), psi=psi
+        )
+        found.append([*model.params, model.sigma, *model.cov_re["g"].to_numpy().ravel()])
+    np.testing.assert_allclose(found[1:], [found[0]] * 2, rtol=1e-3)

@@ -213,6 +213,11 @@ def test_places_that_cannot_be_written_or_read_are_refused(tmp_path: Path) -> No
         m.save(tmp_path / "m", rows="yes")  # type: ignore[arg-type]
 
 
+def test_a_file_opened_for_text_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "m").open("w") as file, pytest.raises(DataError, match="for writing bytes"):
+        model("ols").save(file)  # type: ignore[arg-type]
+
+
 def test_a_function_of_the_callers_is_asked_for_again() -> None:
     def bent(x: np.ndarray) -> np.ndarray:
         return np.sqrt(np.abs(x)) + 1

@@ -50,10 +50,10 @@ def document(found: RobustFit) -> Document:
 
 
 def _title(found: RobustFit) -> str:
+    kind = "mixed model" if found.fit.matrices.terms else "model"
     if found.psi == "t":
         how = "estimated" if found.is_df_estimated else "given"
-        return f"Robust linear mixed model: Student's t, {found.df:.3g} degrees of freedom ({how})"
-    kind = "mixed model" if found.fit.matrices.terms else "model"
+        return f"Robust linear {kind}: Student's t, {found.df:.3g} degrees of freedom ({how})"
     return f"Robust linear {kind}: {NAMES[found.psi]}, {found.efficiency:.0%} efficiency"
 
 

@@ -20,7 +20,15 @@ from mixedmodels.fit.notices import announce
 from mixedmodels.fit.request import Request, owned
 from mixedmodels.fit.requested import held_in_memory
 from mixedmodels.robust_fit.expansion import Part
-from mixedmodels.robust_fit.iteration import FLOOR, Found, Rows, solve, start_of
+from mixedmodels.robust_fit.iteration import (
+    EXACT,
+    FLOOR,
+    Found,
+    Rows,
+    require_residual,
+    solve,
+    start_of,
+)
 from mixedmodels.robust_fit.psi import psi_of
 from mixedmodels.robust_fit.result import GroupWeights, RobustFit
 from mixedmodels.robust_fit.student import fit_student
@@ -84,10 +92,21 @@ def _fitted(request: Request, asked: RobustRequest) -> RobustFit:
     rows = _rows(m, asked.psi, asked.efficiency)
     _require_size(m)
     start = start_of(rows)
+    least = _least_residual(m.y)
+    require_residual(start.sigma, least)
     if asked.psi == "bisquare":  # which has several solutions: the one near that of Huber's
         start = solve(_rows(m, "smoothed_huber", asked.efficiency), start).state
     found = solve(rows, start)
+    require_residual(found.state.sigma, max(least, EXACT * start.sigma))
     return _result(request, spec, m, asked, rows, found)
+
+
+def _least_residual(y: Vector) -> float:
+    """Of sigma, over rounding: by the middle of the responses, which no outlier moves; where most
+    of them are equal, by the largest.
+    """
+    size = np.abs(y - np.median(y))
+    return 1e-8 * float(np.median(size) or size.max(initial=0.0))
 
 
 def _rows(m: ModelMatrices, kind: PsiFunction, efficiency: float) -> Rows:
@@ -115,7 +134,6 @@ def _result(
     problem = Problem(m)
     T, b = _by_term(m, rows.parts, found)
     p, sigma = m.X.shape[1], found.state.sigma
-    _require_residual(m, sigma)
     convergence = _convergence(spec, problem, T, found)
     announce(convergence, spec.aliased, on_failure=request.control.on_failure)
     fit = Fit(
@@ -187,15 +205,6 @@ def _convergence(
         singular=singular,
         trace=(),
     )
-
-
-def _require_residual(m: ModelMatrices, sigma: float) -> None:
-    if not sigma > 1e-8 * float(np.abs(m.y - np.median(m.y)).max(initial=0.0)):
-        raise DataError(
-            "The model fits most of the response exactly: no residual variance is left.\n"
-            "Do:   look for a column that repeats the response, or a group that determines it.\n"
-            "Why:  there is nothing to tell outliers by."
-        )
 
 
 def _require_support(spec: ModelSpec, m: ModelMatrices) -> None:

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from mixedmodels.errors import DataError
 from mixedmodels.robust_fit.expansion import (
     Columns,
     Expansion,
@@ -48,6 +49,9 @@ LARGEST_Z = 12.0
 
 MEMORY = 4
 """Steps that Anderson's method looks back."""
+
+EXACT = 1e-7
+"""Of sigma relative to the start's: below it the random effects repeat the response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,7 @@ class Found:
 
 
 def solve(rows: Rows, start: State) -> Found:
-    """Iterate from a start until nothing moves."""
+    """Iterate from a start until nothing moves; `DataError` where no residuals are left."""
     state, at = start, _expanded(rows, start.T)
     seen: list[tuple[Vector, Vector]] = []
     converged, steps, change = False, 0, 1.0
@@ -128,6 +132,7 @@ def solve(rows: Rows, start: State) -> Found:
         steps += 1
         tau = scales(at.own, at.rest, rows.psi)
         state = _effects_and_sigma(rows, at, state, tau, accuracy=0.01 * min(change, 1.0))
+        require_residual(state.sigma, EXACT * start.sigma)
         if not rows.parts:
             state = _effects_and_sigma(rows, at, state, tau, accuracy=0.0)
             converged = True
@@ -148,6 +153,16 @@ def solve(rows: Rows, start: State) -> Found:
         at = _expanded(rows, T)
     w, blocks = _weights(rows, state)
     return Found(state, at, w, tuple(blocks), steps, converged)
+
+
+def require_residual(sigma: float, least: float) -> None:
+    """Refuse a residual standard deviation that is nothing beside the size of the responses."""
+    if not sigma > least:
+        raise DataError(
+            "The model fits most of the response exactly: no residual variance is left.\n"
+            "Do:   look for a column that repeats the response, or a group that determines it.\n"
+            "Why:  there is nothing to tell outliers by."
+        )
 
 
 def start_of(rows: Rows) -> State:

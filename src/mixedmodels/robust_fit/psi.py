@@ -103,7 +103,7 @@ def psi_of(kind: PsiFunction, efficiency: float, dimension: int = 1) -> Psi:
     DataError
         If the function is not known, or no constant gives the efficiency.
     """
-    require_option("psi", kind, [name for name in get_args(PsiFunction) if name != "t"])
+    require_option("psi", kind, get_args(PsiFunction))
     is_number = isinstance(efficiency, (int, float, np.number)) and not isinstance(efficiency, bool)
     if not is_number or not 0 < efficiency <= 1:
         raise DataError(

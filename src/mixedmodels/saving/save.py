@@ -35,11 +35,11 @@ def save(fit: Fit, path: Target, *, rows: bool = False) -> None:
     """Write a fit to a file; see `LinearMixedModel.save`."""
     require_flag("rows", rows)
     data = packed(members_of(fit, rows=rows))
-    if hasattr(path, "write"):
-        path.write(data)
-        return
     try:
-        _write(Path(path), data)
+        if hasattr(path, "write"):
+            path.write(data)
+        else:
+            _write(Path(path), data)
     except (TypeError, OSError, ValueError) as error:
         raise DataError(
             f"The model cannot be written to {path!r}: {error}.\n"

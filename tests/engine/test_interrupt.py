@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+
+from mixedmodels import _native
 
 SECONDS = 3.0
 """Allowed between the signal and the exception: a second, on a machine that others use too."""
@@ -116,3 +119,31 @@ def test_ctrl_c_ends_every_long_path(path: str) -> None:
     late = [float(line) for line in done.stdout.split()]
     assert late
     assert max(late) < SECONDS
+
+
+@pytest.mark.parametrize(
+    ("raised", "is_handed_on"),
+    [(KeyboardInterrupt, True), (SystemExit, True), (TimeoutError, True), (ValueError, False)],
+)
+def test_a_signal_that_comes_while_memory_is_told_is_not_lost(raised, is_handed_on) -> None:
+    rng = np.random.default_rng(1)
+    n, levels = 60_000, (20_000, 7_000)  # as large as needs to be asked for
+    codes = [rng.integers(0, size, n, dtype=np.int32) for size in levels]
+    X = np.ones((n, 1), order="F")
+    asked = []
+
+    def memory_left() -> int:
+        asked.append(True)
+        raise raised("now")
+
+    def build() -> _native.Problem:
+        groups = list(zip(codes, levels, strict=True))
+        terms = [(k, X, "unstructured") for k in range(2)]
+        return _native.Problem(rng.normal(size=n), X, groups, terms, None, memory_left)
+
+    if is_handed_on:
+        with pytest.raises(raised, match="now"):
+            build()
+    else:
+        build()
+    assert asked

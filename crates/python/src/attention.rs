@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use mixedmodels_engine::watch::Watch;
 use mixedmodels_engine::{EngineError, Result};
+use pyo3::exceptions::{PyException, PyTimeoutError};
 use pyo3::prelude::*;
 
 use crate::convert::exception;
@@ -36,6 +37,11 @@ pub struct Attention {
 thread_local! {
     /// Those that were entered and not left, the last one in force.
     static ENTERED: RefCell<Vec<Py<Attention>>> = const { RefCell::new(Vec::new()) };
+}
+
+thread_local! {
+    /// Where exceptions go that Python raises within the jobs of this thread, the innermost last.
+    static RAISED: RefCell<Vec<Raised>> = const { RefCell::new(Vec::new()) };
 }
 
 #[pymethods]
@@ -68,6 +74,32 @@ type Raised = Arc<Mutex<Option<PyErr>>>;
 
 fn keep(slot: &Raised, failure: PyErr) {
     slot.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failure);
+}
+
+/// Ends the job of this thread with what Python raised when it was asked something within it, if that
+/// is not the question's own failure but a signal's: Ctrl-C, or an alarm that a caller has set.
+pub fn end_with(py: Python<'_>, failure: PyErr) {
+    let is_own = failure.is_instance_of::<PyException>(py);
+    if is_own && !failure.is_instance_of::<PyTimeoutError>(py) {
+        return;
+    }
+    if let Some(slot) = RAISED.with_borrow(|all| all.last().cloned()) {
+        keep(&slot, failure);
+        Watch::current().stop();
+    }
+}
+
+/// A job whose exceptions from within go to `slot`.
+fn heard<T>(slot: &Raised, job: impl FnOnce() -> T) -> T {
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            drop(RAISED.with_borrow_mut(Vec::pop));
+        }
+    }
+    RAISED.with_borrow_mut(|all| all.push(Arc::clone(slot)));
+    let _leave = Leave;
+    job()
 }
 
 /// Runs `job`, of about `cost` multiplications, without the interpreter lock. It is stopped when
@@ -128,7 +160,7 @@ fn here<T: Send>(
         }
     };
     let watch = Watch::new(deadline, Some(Box::new(ask)));
-    py.detach(|| at_home(|| watch.judged(watch.during(job))))
+    py.detach(|| at_home(|| heard(raised, || watch.judged(watch.during(job)))))
 }
 
 /// On a thread of its own, while this one looks after signals.
@@ -146,7 +178,7 @@ fn elsewhere<T: Send>(
             let (mine, signal) = (watch.clone(), &done);
             let run = move || {
                 let _told = Told(signal);
-                at_home(|| mine.judged(mine.during(job)))
+                at_home(|| heard(raised, || mine.judged(mine.during(job))))
             };
             let Ok(thread) = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run)
             else {

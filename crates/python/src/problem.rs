@@ -14,7 +14,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::arrays::{Arrays, Columns, Levels};
-use crate::attention::{attended, limited};
+use crate::attention::{attended, end_with, limited};
 use crate::batch::{DrawsLike, PlanLike, Refits};
 use crate::convert::{columns, to_matrix, to_square, to_vector, vector};
 use crate::equations::{Equations, Inner as AnyEquations};
@@ -69,7 +69,13 @@ pub fn status(status: Status) -> &'static str {
 
 /// What a Python function says of the bytes that are left: None where it does not know.
 pub fn bytes(available: &Py<PyAny>) -> Option<usize> {
-    Python::attach(|py| available.call0(py).and_then(|v| v.extract(py)).ok().flatten())
+    Python::attach(|py| match available.call0(py).and_then(|v| v.extract(py)) {
+        Ok(left) => left,
+        Err(failure) => {
+            end_with(py, failure);
+            None
+        }
+    })
 }
 
 /// What a search or a single evaluation found, before conversion.

@@ -174,6 +174,7 @@ fn fronts(
     exact: &[bool],
 ) -> Vec<(Sensitivity, bool)> {
     let layout = &*factor.layout;
+    let widths: Vec<usize> = factor.templates.iter().map(|t| t.n).collect();
     let (below, above) = inverse.split_at_mut(layout.inverse[slots.end]);
     let current = &mut below[layout.inverse[slots.start]..];
     let work: Vec<_> = slots.clone().zip(pieces(current, &layout.inverse, slots.clone())).collect();
@@ -185,6 +186,9 @@ fn fronts(
         let l = piece(&factor.factors, &layout.factor, slot);
         let y = piece(&factor.rows, &layout.rows, slot);
         let direct = shape.n <= CHEAP;
+        if watch::check().is_err() {
+            return (Sensitivity::zeros(&widths), direct);
+        }
         let want = |f: usize| direct || exact[f];
         (Inner { front, c, l, y, above: &above }.run(q, &want), direct)
     };

@@ -289,3 +289,5 @@ def test_trials_do_not_count_twice(text, options):
     half = DATA.assign(half=DATA["size"] / 2)
     assert design(text, data=half, weights="half", **options)[1].weights is not None
     assert design("binary ~ x", data=DATA.assign(one=1.0), weights="one")[1].size is None
+    ones = DATA.assign(one=1.0, hit=np.arange(len(DATA)) % 2)
+    assert design("hit / one ~ x", data=ones, weights="one")[1].weights is not None

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import mixedmodels as mm
-from mixedmodels.errors import DataError
+from mixedmodels.errors import DataError, SeparationWarning
 from mixedmodels.inference.draws import arviz_data, free_scale
 from mixedmodels.inference.draws.conditional import conditional_draw, effects_of_rows
 
@@ -443,3 +443,11 @@ def test_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mixedmodels.fit.streamed.COLLECTED", 0)
     with pytest.raises(DataError, match="needs the rows of the data"):
         mm.lmm("y ~ x + (1 | g)", lambda: iter([data])).draws(3)
+
+
+def test_draws_of_what_has_no_finite_estimate_are_marked() -> None:
+    data = small().assign(y=lambda d: (d["x"] > 0).astype(int))
+    with pytest.warns(SeparationWarning):
+        model = mm.glmm("y ~ x + (1 | g)", data)
+    with pytest.warns(SeparationWarning, match="no finite estimate"):
+        model.draws(3, seed=1)

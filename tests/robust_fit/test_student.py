@@ -103,3 +103,10 @@ def test_crossed_groups_are_refused():
         mm.rlmm(
             "diameter ~ 1 + (1 | plate) + (1 | sample)", mm.datasets.load("penicillin"), psi="t"
         )
+
+
+def test_tails_of_the_normal_are_said_to_be_that():
+    rng = np.random.default_rng(2)
+    x = np.linspace(-1, 1, 200)
+    data = pd.DataFrame({"x": x, "y": x + rng.uniform(-1, 1, size=200)})
+    assert "with the tails of the normal" in str(mm.rlmm("y ~ x", data, psi="t"))

@@ -36,7 +36,7 @@ def check_response(y: Vector, text: str) -> None:
 
 def check_weights_of_trials(weights: Vector | None, size: Vector | None, text: str) -> None:
     """Refuse weights that are the trials of the response `text`, which would count twice."""
-    if weights is None or size is None or not np.array_equal(weights, size):
+    if weights is None or size is None or np.all(size == 1) or not np.array_equal(weights, size):
         return
     raise DataError(
         f"weights= are the trials of the response {text!r} once more.\n"

@@ -75,6 +75,7 @@ def question_of(
         If nothing is missing, or a column has missing values and no model.
     """
     if isinstance(formulas, str):
+        check_names(formulas, frame.columns, {})
         texts, groups, notes = _derived(frame, parse(formulas))
     elif isinstance(formulas, Mapping) and formulas:
         texts, groups, notes = _given(frame, formulas)

@@ -14,6 +14,7 @@ from mixedmodels.report.document import Document, Section, as_rows
 from mixedmodels.report.random_effects import random_effects
 from mixedmodels.report.sections import LIMITS
 from mixedmodels.robust_fit.result import RobustFit, group_weights
+from mixedmodels.robust_fit.student import MOST_DF
 from mixedmodels.vocabulary import PsiFunction
 
 Vector = NDArray[np.float64]
@@ -53,6 +54,8 @@ def _title(found: RobustFit) -> str:
     kind = "mixed model" if found.fit.matrices.terms else "model"
     if found.psi == "t":
         how = "estimated" if found.is_df_estimated else "given"
+        if found.is_df_estimated and found.df > 0.99 * MOST_DF:
+            return f"Robust linear {kind}: Student's t with the tails of the normal ({how})"
         return f"Robust linear {kind}: Student's t, {found.df:.3g} degrees of freedom ({how})"
     return f"Robust linear {kind}: {NAMES[found.psi]}, {found.efficiency:.0%} efficiency"
 

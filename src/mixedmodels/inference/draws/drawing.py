@@ -1,15 +1,25 @@
 """`draws`: parameters drawn from their approximate distribution, the rest given these."""
 
+import warnings
+
 import numpy as np
 
 from mixedmodels.data.unkept import rows_needed
+from mixedmodels.errors import SeparationWarning
 from mixedmodels.fit.all_parameters import parameters_of
 from mixedmodels.fit.fit import Fit
+from mixedmodels.fit.notices import user_level
 from mixedmodels.inference.draws.conditional import conditional_draw
 from mixedmodels.inference.draws.draws import Draws
 from mixedmodels.inference.draws.free_scale import free_scale
 from mixedmodels.options import require_count
 from mixedmodels.prediction.streams import Seed, key_of, stream
+
+UNBOUNDED = (
+    "The draws are of a fit in which something has no finite estimate.\n"
+    "Do:   read convergence.message, which names it, and leave it out; draws of the rest hold.\n"
+    "Why:  its spread is that of the point where the search ended, and means nothing."
+)
 
 
 def draws(fit: Fit, n: int = 1000, *, seed: Seed = None) -> Draws:
@@ -24,6 +34,8 @@ def draws(fit: Fit, n: int = 1000, *, seed: Seed = None) -> Draws:
     require_count("n", n, what="draws")
     if not fit.matrices.has_rows:
         raise rows_needed()
+    if fit.convergence.separated:
+        warnings.warn(UNBOUNDED, SeparationWarning, stacklevel=user_level())
     key = key_of(seed)
     scale = free_scale(fit)
     found, values = [], []

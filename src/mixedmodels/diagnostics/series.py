@@ -8,10 +8,14 @@ from numpy.typing import NDArray
 from mixedmodels.data import encode
 from mixedmodels.design import ResidualMatrix
 from mixedmodels.errors import DataError
+from mixedmodels.fit.complete import require_complete
 from mixedmodels.fit.fit import Fit
 
 Vector = NDArray[np.float64]
 Int = NDArray[np.int64]
+
+COMPLETE = "name a column that is complete, or fit without these rows"
+"""What to do where the place of a row in its series is missing."""
 
 
 def series(fit: Fit, group: str | None, time: str | None) -> tuple[Int, Int]:
@@ -99,7 +103,8 @@ def places_in_space(fit: Fit, position: str | Sequence[str]) -> Vector:
             )
         columns.append(numbers[fit.matrices.kept].astype(np.float64))
     places = np.column_stack(columns)
-    _require_complete(fit, np.asarray(~np.isfinite(places).all(axis=1)), ", ".join(names))
+    missing = np.asarray(~np.isfinite(places).all(axis=1))
+    require_complete(fit, missing, ", ".join(names), do=COMPLETE)
     return places
 
 
@@ -107,7 +112,7 @@ def _codes(fit: Fit, name: str, what: str) -> Int:
     """The levels of a column on the rows used."""
     _require_column(fit, name, what)
     codes = encode(fit.frame.column(name)).codes[fit.matrices.kept].astype(np.int64)
-    _require_complete(fit, codes < 0, name)
+    require_complete(fit, codes < 0, name, do=COMPLETE)
     return codes
 
 
@@ -116,13 +121,4 @@ def _require_column(fit: Fit, name: object, what: str) -> None:
         raise DataError(
             f"{what} = {name!r} is not a column of the data.\n"
             f"Do:   name one of {', '.join(map(str, fit.frame.columns[:12]))}."
-        )
-
-
-def _require_complete(fit: Fit, missing: NDArray[np.bool_], name: str) -> None:
-    if missing.any():
-        label = fit.matrices.index[int(np.argmax(missing))]
-        raise DataError(
-            f"{name} is missing in {int(missing.sum())} of the rows used; the first is row label "
-            f"{label!r}.\nDo:   name a column that is complete, or fit without these rows."
         )

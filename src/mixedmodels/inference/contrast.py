@@ -25,6 +25,17 @@ SINGULAR = 1e-12
 """Eigenvalue of L Cov L', with rows scaled to unit variance, that is rounding of zero."""
 
 
+NO_HYPOTHESIS = (
+    "The hypothesis has no coefficient with a nonzero factor: there is nothing to test.\n"
+    "Do:   give at least one row of L that is not zero."
+)
+
+CONTRADICTION = (
+    "The constraints of the hypothesis contradict each other: no coefficients satisfy them all.\n"
+    "Do:   remove the constraints that repeat others with another value."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class FTest:
     """One joint test.
@@ -204,20 +215,14 @@ def independent_rows(L: Vector, rhs: Vector, fit: Fit) -> tuple[Vector, Vector]:
     cov = fit.cov_beta_unscaled
     length = np.sqrt(np.einsum("ki,ij,kj->k", L, cov, L))
     if not np.any(length > 0):
-        raise DataError(
-            "The hypothesis has no coefficient with a nonzero factor: there is nothing to test.\n"
-            "Do:   give at least one row of L that is not zero."
-        )
+        raise DataError(NO_HYPOTHESIS)
     keep = length > 0
     unit, target = L[keep] / length[keep, None], rhs[keep] / length[keep]
     values, vectors = np.linalg.eigh(unit @ cov @ unit.T)
     rank = values > RANK * values[-1]
     contradiction = np.abs(vectors[:, ~rank].T @ target)
     if np.any(rhs[~keep] != 0) or np.any(contradiction > RANK**0.5 * (1 + np.abs(target).max())):
-        raise DataError(
-            "The constraints of the hypothesis contradict each other: no coefficients satisfy "
-            "them all.\nDo:   remove the constraints that repeat others with another value."
-        )
+        raise DataError(CONTRADICTION)
     if rank.all() and keep.all():
         return L, rhs
     rotation = vectors[:, rank].T

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from mixedmodels.errors import DataError
 from mixedmodels.fit.change import update
 from mixedmodels.fit.fit import Fit
+from mixedmodels.inference.contrast import CONTRADICTION, NO_HYPOTHESIS
 from mixedmodels.inference.hypothesis import LinearHypothesis, read_hypothesis
 from mixedmodels.inference.likelihood_ratio import LikelihoodRatio, likelihood_ratio
 from mixedmodels.inference.maximum import maximum_of
@@ -170,10 +171,7 @@ def _independent(
     whole = fits[0].matrices.coordinates.original(hypotheses[0].L)
     size = np.linalg.norm(whole, axis=1)
     if not np.any(size > 0):
-        raise DataError(
-            "The hypothesis has no coefficient with a nonzero factor: there is nothing to test.\n"
-            "Do:   give at least one row of L that is not zero."
-        )
+        raise DataError(NO_HYPOTHESIS)
     kept: list[int] = []
     for row in np.flatnonzero(size > 0).tolist():
         if np.linalg.matrix_rank(whole[[*kept, row]] / size[[*kept, row], None]) > len(kept):
@@ -181,10 +179,7 @@ def _independent(
     rhs = hypotheses[0].rhs
     weights = np.linalg.lstsq(whole[kept].T, whole.T, rcond=None)[0]
     if not np.allclose(rhs, weights.T @ rhs[kept], rtol=1e-8, atol=1e-10):
-        raise DataError(
-            "The constraints of the hypothesis contradict each other: no coefficients satisfy "
-            "them all.\nDo:   remove the constraints that repeat others with another value."
-        )
+        raise DataError(CONTRADICTION)
     return [(h.L[kept], h.rhs[kept]) for h in hypotheses]
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from mixedmodels.errors import DataError
 from mixedmodels.inference.contrast import NOTHING_TO_TEST, FTest
 from mixedmodels.inference.degrees_of_freedom import method_of
-from mixedmodels.options import require_flag
 from mixedmodels.pooling.rubin import Rubin, rubin
 from mixedmodels.pooling.statistics import d1
 from mixedmodels.posthoc.adjustment import Family, adjusted, multipliers
@@ -25,7 +24,7 @@ from mixedmodels.posthoc.results import (
     require_margin,
 )
 from mixedmodels.posthoc.sides import NO_LOWER_LIMIT, NO_UPPER_LIMIT
-from mixedmodels.posthoc.tables import f_columns, named
+from mixedmodels.posthoc.tables import f_columns, named, require_alone
 from mixedmodels.vocabulary import Adjustment, Side
 
 Vector = NDArray[np.float64]
@@ -149,13 +148,8 @@ def test(
     adjust: Adjustment | None,
 ) -> Any:
     """Tests of every row, or D1 of all rows of a group."""
-    require_flag("joint", joint)
+    require_alone(joint, side=side, delta=delta, adjust=adjust)
     if joint:
-        if side != "two-sided" or delta != 0 or adjust is not None:
-            raise DataError(
-                "side, delta and adjust have no meaning for a joint test.\n"
-                "Do:   leave them out, or leave joint out for a test of every row."
-            )
         return _joint(rows, null)
     changes: dict[str, Any] = {"null": null, "delta": delta, "side": side}
     if adjust is not None:

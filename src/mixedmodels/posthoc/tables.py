@@ -46,6 +46,22 @@ def table(functions: LinearFunctions) -> Any:
     return _table(functions, results(functions), NUMBERS)
 
 
+def require_alone(joint: bool, *, side: Side, delta: float, adjust: Adjustment | None) -> None:
+    """Refuse what tests of single rows have, and a joint test has not.
+
+    Raises
+    ------
+    DataError
+        If `joint` is no truth value, or is asked for with any of the others.
+    """
+    require_flag("joint", joint)
+    if joint and (side != "two-sided" or delta != 0 or adjust is not None):
+        raise DataError(
+            "side, delta and adjust have no meaning for a joint test.\n"
+            "Do:   leave them out, or leave joint out for a test of every row."
+        )
+
+
 def test(
     functions: LinearFunctions,
     *,
@@ -56,13 +72,8 @@ def test(
     adjust: Adjustment | None = None,
 ) -> Any:
     """Tests of every row, or joint ones, as `Means.test` explains them."""
-    require_flag("joint", joint)
+    require_alone(joint, side=side, delta=delta, adjust=adjust)
     if joint:
-        if side != "two-sided" or delta != 0 or adjust is not None:
-            raise DataError(
-                "side, delta and adjust have no meaning for a joint test.\n"
-                "Do:   leave them out, or leave joint out for a test of every row."
-            )
         return joint_test(functions, null=null)
     testing = replace(functions.testing, null=null, delta=delta, side=side)
     if adjust is not None:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from mixedmodels.data import Codes, by_row, encode, read_values
 from mixedmodels.design.names import near_matches
 from mixedmodels.errors import DataError
+from mixedmodels.fit.complete import require_complete
 from mixedmodels.fit.fit import Fit
 
 Int = NDArray[np.int64]
@@ -96,11 +97,7 @@ def _kept(fit: Fit, by: ArrayLike) -> NDArray[np.generic]:
 def _of_codes(fit: Fit, by: str, given: Codes) -> Folds:
     missing = given.missing
     if missing is not None:
-        label = fit.matrices.index[int(np.argmax(missing))]
-        raise DataError(
-            f"by: {by} is missing in {int(missing.sum())} of the rows used; the first is row label "
-            f"{label!r}.\nDo:   fill it in, or fit without these rows."
-        )
+        require_complete(fit, missing, f"by: {by}", do="fill it in, or fit without these rows")
     found = given.without_unused()
     if len(found.values) < 2:
         raise DataError(

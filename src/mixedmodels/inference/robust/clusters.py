@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mixedmodels.data import Codes, Column, by_row, encode, interaction, read_values
 from mixedmodels.errors import DataError
+from mixedmodels.fit.complete import require_complete
 from mixedmodels.fit.fit import Fit
 from mixedmodels.shortening import brief
 from mixedmodels.vocabulary import Clusters
@@ -19,6 +20,9 @@ GIVEN = "given"
 """What clusters are called that came as an array without a name."""
 
 COLUMNS_LISTED = 12
+
+COMPLETE = "give these rows a value, of their own if they have none, or fit without them"
+"""What to do where a cluster is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,7 @@ def _of_columns(fit: Fit, name: str, argument: str) -> Clustering:
 
 def _kept_codes(fit: Fit, column: Column, argument: str) -> Codes:
     codes = encode(column.take(fit.matrices.kept))
-    _require_complete(fit, codes.codes < 0, f"{argument} = {column.name!r}")
+    require_complete(fit, codes.codes < 0, f"{argument} = {column.name!r}", do=COMPLETE)
     return codes
 
 
@@ -121,7 +125,7 @@ def _of_values(fit: Fit, values: Any, argument: str) -> Clustering:
             f"Do:   give {n} values, one per row used, or {len(kept)}, one per row of the data, or "
             "the name of a column."
         )
-    _require_complete(fit, codes < 0, argument)
+    require_complete(fit, codes < 0, argument, do=COMPLETE)
     return of_keys(title, codes)
 
 
@@ -133,13 +137,3 @@ def _column(values: Any, argument: str) -> Column:
         f'Do:   write {argument}="school", {argument}=["school", "year"] for groups that cross, or '
         "give an array."
     )
-
-
-def _require_complete(fit: Fit, missing: NDArray[np.bool_], name: str) -> None:
-    if missing.any():
-        label = fit.matrices.index[int(np.argmax(missing))]
-        raise DataError(
-            f"{name} is missing in {int(missing.sum())} of the rows used; the "
-            f"first is row label {label!r}.\n"
-            "Do:   give these rows a value, of their own if they have none, or fit without them."
-        )
